@@ -1,0 +1,53 @@
+# make demo   trains and measures on the bundled images (KERAS_BACKEND=tensorflow|jax|torch, TensorFlow by default)
+# make test   runs the whole suite once per backend
+# make lint   checks style
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: demo test lint clean check-python
+
+PYTHON ?= python3
+KERAS_BACKEND ?= tensorflow
+BACKENDS := tensorflow jax torch
+VENV := .venv
+BIN := $(VENV)/bin
+# An exact torch: an open range takes the newest CUDA build, several gigabytes that no test needs.
+TORCH := torch==2.13.0
+REQUIREMENT_tensorflow :=
+REQUIREMENT_jax :=
+REQUIREMENT_torch := $(TORCH)
+
+ifeq ($(filter $(KERAS_BACKEND),$(BACKENDS)),)
+$(error KERAS_BACKEND must be one of: $(BACKENDS). Received: KERAS_BACKEND=$(KERAS_BACKEND))
+endif
+
+demo: $(VENV)/.installed-$(KERAS_BACKEND)
+	KERAS_BACKEND=$(KERAS_BACKEND) $(BIN)/python -m apps.quickstart configs/quickstart/cifar10_mini.yaml
+
+test: $(VENV)/.installed-test lint
+	for backend in $(BACKENDS); do \
+	  echo "== $$backend"; \
+	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest --slow -n 2 $(PYTEST_ARGS); \
+	done
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "keras_freq needs Python 3.11 or later. Received: $$($(PYTHON) --version). Name another: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "$(PYTHON) cannot make a virtual environment: install its venv module (Debian: apt install python3-venv)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed-test: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet -e '.[tensorflow,jax,torch,test]' $(TORCH)
+	touch $@
+
+$(VENV)/.installed-%: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet -e '.[$*,apps]' $(REQUIREMENT_$*)
+	touch $@
+
+clean:
+	rm -rf $(VENV) runs .pytest_cache .ruff_cache .coverage

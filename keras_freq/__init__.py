@@ -1,0 +1,33 @@
+"""The frequency lens for Keras 3: see which frequencies an image classifier relies on, and train it not to
+cheat."""
+
+import importlib
+
+from keras_freq import layers, spectral
+from keras_freq.training import APRModel
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "APRModel",
+    "attacks",
+    "callbacks",
+    "data",
+    "evaluate",
+    "layers",
+    "models",
+    "plots",
+    "spectral",
+    "training",
+]
+
+
+def __getattr__(name: str):
+    # The other parts are imported when first used, so that `import keras_freq` stays quick.
+    if name in __all__:
+        return importlib.import_module(f"keras_freq.{name}")
+    raise AttributeError(f"module 'keras_freq' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,5 @@
+"""Callbacks: each calls one function of `evaluate` every n epochs and puts plain floats into the logs."""
+
+from keras_freq.callbacks.band_accuracy import BandAccuracy
+
+__all__ = ["BandAccuracy"]

@@ -1,0 +1,119 @@
+"""What an evaluation returns: numbers, how many images they stand for, and how they were made."""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import io
+import json
+import math
+import os
+import sys
+import tempfile
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """Base of the results: frozen, comparable, written to JSON and CSV whole or not at all.
+
+    Attributes:
+        model: Name of the model.
+        n: Number of images measured.
+        settings: The arguments that shaped the numbers.
+        versions: Versions of keras_freq, Keras and the backend.
+    """
+
+    model: str
+    n: int
+    settings: dict[str, Any]
+    versions: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All numbers and settings as plain Python values. Images are left out."""
+        return {
+            field.name: _plain(getattr(self, field.name))
+            for field in fields(self)
+            if field.metadata.get("export", True)
+        }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The numbers as flat rows, one dictionary a row: what `to_csv` writes."""
+        return [
+            {name: value for name, value in self.to_dict().items() if not isinstance(value, (list, dict))}
+        ]
+
+    def to_json(self, path: str | os.PathLike) -> None:
+        """Writes `to_dict()`. Infinite and undefined numbers become null, since JSON has none."""
+        text = json.dumps(_finite(self.to_dict()), indent=2, allow_nan=False)
+        _write(path, text + "\n")
+
+    def to_csv(self, path: str | os.PathLike) -> None:
+        """Writes `rows()` with a header line."""
+        rows = self.rows()
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        _write(path, text.getvalue())
+
+
+def versions() -> dict[str, str]:
+    """Versions that a result depends on."""
+    backend = keras.backend.backend()
+    module = sys.modules.get(backend)
+    try:
+        own = importlib.metadata.version("keras-freq")
+    except importlib.metadata.PackageNotFoundError:  # run from a source folder
+        own = "unknown"
+    return {
+        "keras_freq": own,
+        "keras": keras.__version__,
+        "backend": backend,
+        backend: str(getattr(module, "__version__", "unknown")),
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    return value
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _write(path: str | os.PathLike, text: str) -> None:
+    """Writes a whole file or none: a temporary file in the same folder takes the place of the old one."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    # Temporary files are private; a result has the mode of any other new file.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from typing import Literal
+
+import keras
+import numpy as np
+
+from keras_freq.layers.base import RandomFrequencyLayer
+from keras_freq.layers.checks import check_probability, check_value_range
+from keras_freq.spectral.backend import as_array, library_of
+from keras_freq.spectral.dft import Method
+from keras_freq.spectral.grid import check_choice
+from keras_freq.spectral.recombine import Axes, recombine
+
+
+@keras.saving.register_keras_serializable(package="keras_freq")
+class APRPair(RandomFrequencyLayer):
+    """APR-P: give every image of a batch the amplitude of another one.
+
+    `y[k] = Re IDFT(|F(x[perm[k]])| * exp(i * angle F(x[k])))` for a random permutation. The label stays that
+    of `x[k]`, whose phase the result has. With probability `1 - probability` images stay as they are.
+
+    Args:
+        probability: Chance to recombine, 0 to 1: 0.6 for CIFAR, 0.5 for ImageNet, 0.16 in adversarial
+            training.
+        scope: `"batch"` tosses one coin for the whole batch, as published; `"sample"` one for each image.
+        axes: `"chw"` recombines over channels and space, as published; `"hw"` channel by channel.
+        clip: `None` leaves the result as it is (about 5 % of the values leave [0, 1]), or two bounds, such as
+            `(0, 1)`.
+        derangement: Whether no image may meet itself (a random cycle in place of a random permutation).
+        method: How the DFT is computed: `"fft"`, `"matmul"` or `"auto"`.
+        seed: Seed of the layer's stream, or `None` for a fresh one.
+        data_format: `"channels_last"` or `"channels_first"`; by default that of the Keras configuration.
+        **kwargs: `name`, `dtype` and so on of `keras.layers.Layer`.
+
+    Call arguments:
+        images: A batch of images in any range; the published recipes recombine CIFAR in [0, 1], ImageNet
+            after normalisation.
+        training: `False` makes the layer the identity. Inside a model Keras sets it; alone the layer
+            augments.
+
+    Input shape:
+        `(batch, height, width, channels)`.
+
+    Output shape:
+        The same.
+
+    Raises:
+        ValueError: if an argument lies outside its range, or one image arrives without a batch axis.
+
+    Source: Chen et al., "Amplitude-Phase Recombination", ICCV 2021, section 3.3.
+
+    Example:
+        >>> keras_freq.layers.APRPair(seed=0)(np.ones((8, 32, 32, 3), "float32")).shape
+        (8, 32, 32, 3)
+    """
+
+    def __init__(
+        self,
+        *,
+        probability: float = 0.6,
+        scope: Literal["batch", "sample"] = "batch",
+        axes: Axes = "chw",
+        clip: tuple[float, float] | None = None,
+        derangement: bool = False,
+        method: Method = "auto",
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs,
+    ):
+        super().__init__(seed=seed, data_format=data_format, **kwargs)
+        self.probability = check_probability(probability)
+        self.scope = check_choice(scope, ("batch", "sample"), name="scope")
+        self.axes = check_choice(axes, ("chw", "hw"), name="axes")
+        self.clip = None if clip is None else check_value_range(clip, name="clip")
+        self.derangement = bool(derangement)
+        self.method = check_choice(method, ("auto", "fft", "matmul"), name="method")
+
+    def draw_shape(self, batch, channels):
+        return (2, batch)
+
+    def transform(self, images, draws):
+        images = as_array(images)
+        if len(images.shape) != 4:
+            raise ValueError(
+                "APRPair needs images of shape (batch, height, width, channels): batch a dataset before mapping it. "
+                f"Received: shape={tuple(images.shape)}"
+            )
+        xp = library_of(images)
+        partner = xp.argsort(draws[0])
+        if self.derangement:
+            # Along the random cycle: each image takes the next one's amplitude.
+            partner = xp.take(xp.roll(partner, -1, 0), xp.argsort(partner), axis=0)
+        mixed = recombine(
+            xp.take(images, partner, axis=0),
+            images,
+            axes=self.axes,
+            data_format=self.data_format,
+            method=self.method,
+        )
+        if self.clip is not None:
+            mixed = xp.clip(mixed, *(np.asarray(bound, dtype="float32") for bound in self.clip))
+        coins = draws[1, :1] if self.scope == "batch" else draws[1]
+        return xp.where(
+            xp.reshape(coins, (-1, 1, 1, 1)) < self.probability, mixed, xp.cast(images, mixed.dtype)
+        )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "probability": self.probability,
+            "scope": self.scope,
+            "axes": self.axes,
+            "clip": None if self.clip is None else list(self.clip),
+            "derangement": self.derangement,
+            "method": self.method,
+        }

@@ -1,0 +1,13 @@
+"""Results as figures: each function returns a `matplotlib.figure.Figure`, shows nothing, saves nothing.
+
+Figures are made without pyplot, so they need no display and leave no global state behind:
+``keras_freq.plots.band_accuracy(results).savefig("bands.png")``. Matplotlib is imported at the first call.
+"""
+
+from keras_freq.plots.adversarial_examples import adversarial_examples
+from keras_freq.plots.band_accuracy import band_accuracy
+from keras_freq.plots.filtered_examples import filtered_examples
+from keras_freq.plots.spectrum import spectrum
+from keras_freq.plots.training_curves import training_curves
+
+__all__ = ["adversarial_examples", "band_accuracy", "filtered_examples", "spectrum", "training_curves"]

@@ -1,0 +1,299 @@
+"""The one file of `spectral` that knows the array libraries.
+
+Every function of this package is written once, in NumPy's names, against a `library`:
+
+* NumPy arrays are computed by NumPy (float64 stays float64);
+* tensors of the active Keras backend by `keras.ops`, with the backend's own real FFT and a matrix product in
+  full float32;
+* TensorFlow tensors while JAX or torch is active (what a layer meets inside `tf.data.Dataset.map`) by
+  TensorFlow;
+* `KerasTensor`s become a `SpectralOperation` node of the functional model.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+Array = Any  # a NumPy array or a tensor of one of the frameworks
+
+
+class NumPyLibrary:
+    """NumPy under the names used here."""
+
+    name = "numpy"
+
+    def __getattr__(self, name: str):
+        return getattr(np, name)
+
+    def cast(self, x, dtype):
+        return np.asarray(x).astype(dtype)
+
+    def constant(self, values, like):
+        return np.asarray(values, dtype=like.dtype)
+
+    def indices(self, values):
+        return np.asarray(values, dtype="int64")
+
+    def shape(self, x):
+        return x.shape
+
+    def rfft2(self, x):
+        spectrum = np.fft.rfft2(x)
+        return spectrum.real, spectrum.imag
+
+    def irfft2(self, re, im, height, width):
+        return np.fft.irfft2(re + 1j * im, s=(height, width)).astype(re.dtype)
+
+    def filter2(self, x, half_mask):
+        return np.fft.irfft2(np.fft.rfft2(x) * half_mask, s=x.shape[-2:]).astype(x.dtype)
+
+    def segment_sum(self, data, segment_ids, num_segments):
+        return np.bincount(segment_ids, weights=data, minlength=num_segments).astype(data.dtype)
+
+    def when(self, predicate, function, x):
+        return function(x)
+
+
+def _tensorflow_take(x, indices, axis=None):
+    """`np.take` without the handling of negative indices that `keras.ops.take` adds, several times faster."""
+    import tensorflow as tf
+
+    return tf.gather(tf.reshape(x, [-1]) if axis is None else x, indices, axis=axis or 0)
+
+
+class KerasLibrary:
+    """The active backend through `keras.ops`; only what `keras.ops` lacks is written natively."""
+
+    def __init__(self, backend: str):
+        self.name = backend
+        if backend == "tensorflow":
+            import tensorflow as tf
+
+            self.matmul = tf.matmul
+            self.take = _tensorflow_take
+            self._rfft2 = tf.signal.rfft2d
+            self._irfft2 = lambda z, height, width: tf.signal.irfft2d(z, [height, width])
+            self._complex, self._real, self._imag = tf.complex, tf.math.real, tf.math.imag
+            self._gain = lambda z, mask: z * tf.cast(mask, z.dtype)
+        elif backend == "jax":
+            import jax
+
+            # TF32 and bfloat16, the defaults on accelerators, would cost 1e-3 to 1e-2 of the image.
+            self.matmul = functools.partial(jax.numpy.matmul, precision="highest")
+            self._rfft2 = jax.numpy.fft.rfft2
+            self._irfft2 = lambda z, height, width: jax.numpy.fft.irfft2(z, (height, width))
+            self._complex, self._real, self._imag = jax.lax.complex, jax.numpy.real, jax.numpy.imag
+            self._gain = lambda z, mask: z * mask
+        elif backend == "torch":
+            import torch
+
+            self.matmul = torch.matmul
+            self._rfft2 = torch.fft.rfft2
+            self._irfft2 = lambda z, height, width: torch.fft.irfft2(z, s=(height, width))
+            self._complex, self._real, self._imag = torch.complex, torch.real, torch.imag
+            self._gain = lambda z, mask: z * mask
+        else:
+            raise ValueError(
+                "keras_freq runs on the backends tensorflow, jax and torch. "
+                f"Received: keras.backend.backend()={backend!r}"
+            )
+
+    def __getattr__(self, name: str):
+        return getattr(keras.ops, name)
+
+    def constant(self, values, like):
+        return keras.ops.convert_to_tensor(values, dtype=keras.backend.standardize_dtype(like.dtype))
+
+    def indices(self, values):
+        return keras.ops.convert_to_tensor(values, dtype="int32")
+
+    def when(self, predicate, function, x):
+        """`function(x)` if `predicate`, else `x`; where asking would stop the device, `function(x)` in any
+        case.
+
+        For functions that leave `x` as it is if the predicate is false. On JAX the branch also keeps XLA from
+        computing the result again inside every gather that reads it, which costs several times the work.
+        """
+        if self.name == "jax":
+            import jax
+
+            # Outside of a trace a branch would be compiled anew at every call.
+            if isinstance(x, jax.core.Tracer):
+                return jax.lax.cond(predicate, function, lambda x: x, x)
+        return function(x)
+
+    def rfft2(self, x):
+        spectrum = self._rfft2(x)
+        return self._real(spectrum), self._imag(spectrum)
+
+    def irfft2(self, re, im, height, width):
+        return self._irfft2(self._complex(re, im), height, width)
+
+    def filter2(self, x, half_mask):
+        height, width = x.shape[-2:]
+        return self._irfft2(self._gain(self._rfft2(x), half_mask), height, width)
+
+
+class TensorFlowLibrary:
+    """TensorFlow under NumPy's names, for tensors that meet us while another backend is active."""
+
+    name = "tensorflow"
+
+    def __init__(self):
+        import tensorflow as tf
+
+        self.tf = tf
+        for name in ("abs", "arange", "clip", "cos", "cumsum", "floor", "log", "maximum", "minimum"):
+            function = {"arange": "range", "clip": "clip_by_value"}.get(name, name)
+            setattr(self, name, getattr(tf, function, None) or getattr(tf.math, function))
+        self.cast, self.reshape, self.where, self.round, self.matmul = (
+            tf.cast,
+            tf.reshape,
+            tf.where,
+            tf.round,
+            tf.matmul,
+        )
+        self.sin, self.sqrt, self.rsqrt, self.arctan2 = tf.sin, tf.sqrt, tf.math.rsqrt, tf.atan2
+        self.transpose, self.concatenate, self.argsort = tf.transpose, tf.concat, tf.argsort
+        self.stack = tf.stack
+        self.sum, self.min, self.max = tf.reduce_sum, tf.reduce_min, tf.reduce_max
+        self.segment_sum = tf.math.unsorted_segment_sum
+        self.expand_dims, self.roll, self.zeros_like = tf.expand_dims, tf.roll, tf.zeros_like
+        self.ones_like, self.squeeze, self.logical_and = tf.ones_like, tf.squeeze, tf.logical_and
+        self.take = _tensorflow_take
+
+    def constant(self, values, like):
+        return self.tf.convert_to_tensor(np.asarray(values), dtype=like.dtype)
+
+    def indices(self, values):
+        return self.tf.convert_to_tensor(np.asarray(values), dtype="int32")
+
+    def when(self, predicate, function, x):
+        return function(x)
+
+    def shape(self, x):
+        dynamic = self.tf.shape(x)
+        return tuple(dynamic[k] if size is None else size for k, size in enumerate(x.shape))
+
+    def rfft2(self, x):
+        spectrum = self.tf.signal.rfft2d(x)
+        return self.tf.math.real(spectrum), self.tf.math.imag(spectrum)
+
+    def irfft2(self, re, im, height, width):
+        return self.tf.signal.irfft2d(self.tf.complex(re, im), [height, width])
+
+    def filter2(self, x, half_mask):
+        spectrum = self.tf.signal.rfft2d(x)
+        return self.tf.signal.irfft2d(spectrum * self.tf.cast(half_mask, spectrum.dtype), x.shape[-2:])
+
+
+_numpy_library = NumPyLibrary()
+_keras_library = functools.cache(KerasLibrary)
+_tensorflow_library = functools.cache(TensorFlowLibrary)
+
+
+def is_tensorflow(x: Array) -> bool:
+    """Whether `x` is a TensorFlow tensor; TensorFlow is not imported to find out."""
+    tensor_type = getattr(sys.modules.get("tensorflow"), "Tensor", None)
+    return tensor_type is not None and isinstance(x, tensor_type)
+
+
+def is_foreign_tensorflow(x: Array) -> bool:
+    """Whether `x` is a TensorFlow tensor while TensorFlow is not the active backend."""
+    return is_tensorflow(x) and keras.backend.backend() != "tensorflow"
+
+
+def library_of(x: Array) -> NumPyLibrary | KerasLibrary | TensorFlowLibrary:
+    """The library that computes with `x`."""
+    if isinstance(x, np.ndarray):
+        return _numpy_library
+    if is_foreign_tensorflow(x):
+        return _tensorflow_library()
+    if keras.ops.is_tensor(x):
+        return _keras_library(keras.backend.backend())
+    raise TypeError(
+        "Images must be a NumPy array or a tensor of the active Keras backend "
+        f"({keras.backend.backend()}). Received: type={type(x).__module__}.{type(x).__name__}"
+    )
+
+
+def as_array(x: Array) -> Array:
+    """Turn lists, numbers and Keras variables into something `library_of` knows."""
+    if isinstance(x, keras.Variable):
+        return x.value
+    if isinstance(x, (list, tuple, int, float, np.generic)):
+        return np.asarray(x)
+    return x
+
+
+def dtype_of(x: Array) -> str:
+    """The dtype as Keras spells it, such as `"float32"`, whatever the library."""
+    return keras.backend.standardize_dtype(x.dtype)
+
+
+def is_floating(dtype: str) -> bool:
+    return dtype.startswith(("float", "bfloat"))
+
+
+def is_distributed() -> bool:
+    """Whether a `keras.distribution` is set."""
+    return keras.distribution.distribution() is not None
+
+
+@keras.saving.register_keras_serializable(package="keras_freq")
+class SpectralOperation(keras.Operation):
+    """A function of this package as a node of a functional Keras model."""
+
+    def __init__(self, function: str, options: dict, *, name: str | None = None):
+        super().__init__(name=name)
+        self.function, self.options = function, dict(options)
+
+    def call(self, *tensors):
+        return _symbolic_functions[self.function][0](*tensors, **self.options)
+
+    def compute_output_spec(self, *tensors):
+        dtype = tensors[0].dtype
+        dtype = dtype if is_floating(dtype) else "float32"
+        shapes = _symbolic_functions[self.function][1](tensors[0].shape, **self.options)
+        if isinstance(shapes, list):
+            return tuple(keras.KerasTensor(shape, dtype=dtype) for shape in shapes)
+        return keras.KerasTensor(shapes, dtype=dtype)
+
+    def get_config(self):
+        options = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in self.options.items()}
+        return {"function": self.function, "options": options, "name": self.name}
+
+
+_symbolic_functions: dict[str, tuple[Callable, Callable]] = {}
+
+
+def symbolic(output_shape: Callable = lambda shape, **options: shape):
+    """Let a function of images take `KerasTensor`s too.
+
+    `output_shape(shape, **options)` gives the shape of the result, or a list of shapes for a function with
+    several.
+    """
+
+    def decorate(function):
+        signature = inspect.signature(function)
+        _symbolic_functions[function.__name__] = (function, output_shape)
+
+        @functools.wraps(function)
+        def wrapper(*args, **options):
+            if not any(isinstance(a, keras.KerasTensor) for a in (*args, *options.values())):
+                return function(*args, **options)
+            bound = signature.bind(*args, **options).arguments
+            tensors = [value for value in bound.values() if isinstance(value, keras.KerasTensor)]
+            settings = {k: v for k, v in bound.items() if not isinstance(v, keras.KerasTensor)}
+            return SpectralOperation(function.__name__, settings)(*tensors)
+
+        return wrapper
+
+    return decorate

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import dataclasses
+import typing
+
+import pytest
+
+from apps.runner import RunError, load_config
+from apps.runner.config import as_dict, as_yaml, differences, field_types
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    epochs: int = 3
+    learning_rate: float = 1e-3
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    seed: int = 0
+    output: str | None = None
+    flip: bool = True
+    kind: typing.Literal["ideal", "gaussian"] = "ideal"
+    radii: tuple[float, ...] = (4, 8)
+    training: Training = dataclasses.field(default_factory=Training)
+
+    def __post_init__(self):
+        if self.seed < 0:
+            raise ValueError(f"`seed` must be at least 0. Received: seed={self.seed}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Needs:
+    name: str
+    seed: int = 0
+
+
+@pytest.fixture
+def config_file(tmp_path):
+    path = tmp_path / "settings.yaml"
+    path.write_text("seed: 1\nradii: [1, 2]\ntraining:\n  epochs: 5\n")
+    return path
+
+
+def test_file_values_reach_the_typed_dataclass(config_file):
+    config = load_config(Settings, config_file)
+    assert config == Settings(seed=1, radii=(1.0, 2.0), training=Training(epochs=5))
+    assert isinstance(config.radii[0], float)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.seed = 3
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["seed=7"], {"seed": 7}),
+        (["--seed=7"], {"seed": 7}),
+        (["training.epochs=9", "training.learning_rate=1e-2"], {"training": Training(9, 0.01)}),
+        (["radii=[3, 4.5]"], {"radii": (3.0, 4.5)}),
+        (["flip=false"], {"flip": False}),
+        (["output=a b=c"], {"output": "a b=c"}),
+        (["output=null"], {"output": None}),
+        (["kind=gaussian"], {"kind": "gaussian"}),
+    ],
+)
+def test_overrides(config_file, words, expected):
+    expected = {"seed": 1, "radii": (1.0, 2.0), "training": Training(epochs=5)} | expected
+    assert load_config(Settings, config_file, words) == Settings(**expected)
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("sed=1", ["`sed`", "Did you mean `seed`?", "training.epochs"]),
+        ("training.epoch=1", ["`training.epoch`", "Did you mean `training.epochs`?"]),
+        ("training=3", ["no setting `training`", "training.epochs"]),
+        ("seed=x", ["`seed` must be a whole number", "Received: seed='x'"]),
+        ("seed=1.5", ["`seed` must be a whole number", "Received: seed=1.5"]),
+        ("seed=true", ["`seed` must be a whole number", "Received: seed=True"]),
+        ("seed=null", ["`seed` must be a whole number", "Received: seed=null"]),
+        ("flip=3", ["`flip` must be true or false", "Received: flip=3"]),
+        ("radii=3,4", ["`radii` must be a list, each a number", "Received: radii='3,4'"]),
+        ("radii=3", ["`radii` must be a list", "Received: radii=3"]),
+        ("radii=[3, x]", ["`radii.1` must be a number", "'x'"]),
+        ("radii=[3, null]", ["`radii.1` must be a number", "null"]),
+        ("kind=square", ["kind", "ideal", "gaussian", "square"]),
+        ("seed=-1", ["`seed` must be at least 0", "Received: seed=-1"]),
+        ("seed=[1", ["`seed` must be YAML", "'seed=[1'"]),
+        ("seed", ["key=value", "'seed'"]),
+    ],
+)
+def test_wrong_override_is_one_line_that_names_the_field(config_file, word, parts):
+    with pytest.raises(RunError) as caught:
+        load_config(Settings, config_file, [word])
+    message = str(caught.value)
+    assert "\n" not in message
+    assert caught.value.code == 2
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("sed: 1", ["`sed`", "Did you mean `seed`?", "settings.yaml"]),
+        ("training: {epoch: 2}", ["`training.epoch`", "Did you mean `training.epochs`?"]),
+        ("training: 3", ["`training` must be a group of epochs, learning_rate", "training=3"]),
+        ("training:", ["`training` must be a group", "training=null"]),
+        ("seed: null", ["`seed` must be a whole number", "seed=null"]),
+        ("seed: one", ["`seed` must be a whole number", "'one'"]),
+        ("training: {learning_rate: fast}", ["`training.learning_rate` must be a number", "'fast'"]),
+        ("seed: [1", ["must be YAML", "settings.yaml"]),
+        ("- 1", ["must hold settings", "Received: a list"]),
+        ("", ["must hold settings", "Received: an empty file"]),
+        ("seed: -3", ["`seed` must be at least 0", "seed=-3"]),
+    ],
+)
+def test_wrong_file_is_one_line(config_file, text, parts):
+    config_file.write_text(text)
+    with pytest.raises(RunError) as caught:
+        load_config(Settings, config_file)
+    assert "\n" not in str(caught.value)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_missing_file_and_missing_setting(tmp_path):
+    with pytest.raises(RunError, match=r"must be a file that can be read.*none\.yaml"):
+        load_config(Settings, tmp_path / "none.yaml")
+    with pytest.raises(RunError, match="must be a file that can be read"):
+        load_config(Settings, tmp_path)
+    (tmp_path / "a.yaml").write_text("seed: 2")
+    with pytest.raises(RunError, match="must set `name`"):
+        load_config(Needs, tmp_path / "a.yaml")
+
+
+def test_yaml_round_trip(config_file, tmp_path):
+    config = load_config(Settings, config_file, ["training.learning_rate=1e-5", "output=x"])
+    (tmp_path / "again.yaml").write_text(as_yaml(config))
+    assert load_config(Settings, tmp_path / "again.yaml") == config
+
+
+def test_differences_are_dotted():
+    old, new = as_dict(Settings()), as_dict(Settings(seed=2, training=Training(epochs=4)))
+    assert differences(old, new) == [("seed", 0, 2), ("training.epochs", 3, 4)]
+    assert differences(old, old) == []
+
+
+def test_field_types_are_dotted():
+    assert list(field_types(Settings))[-2:] == ["training.epochs", "training.learning_rate"]

@@ -1,0 +1,100 @@
+"""What the attacks refuse, each with one line that says what was received."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from keras_freq.attacks import fgsm, foolbox_model, foolbox_seed, pgd
+from keras_freq.attacks.foolbox_model import foolbox_attack
+
+
+def changed(array, value):
+    array = array.copy()
+    array[0, 0, 0, 0] = value
+    return array
+
+
+# name -> (keyword arguments of pgd that are bad; a callable gets the good images), what the line says
+CASES = {
+    "negative epsilon": ({"epsilon": -0.1}, "`epsilon`"),
+    "NaN epsilon": ({"epsilon": float("nan")}, "`epsilon`"),
+    "infinite epsilon": ({"epsilon": float("inf")}, "`epsilon`"),
+    "text epsilon": ({"epsilon": "big"}, "`epsilon`"),
+    "epsilon True": ({"epsilon": True}, "`epsilon`"),
+    "no steps": ({"steps": 0}, "`steps`"),
+    "half a step": ({"steps": 2.5}, "`steps`"),
+    "negative step size": ({"step_size": -1}, "`step_size`"),
+    "step size 0": ({"step_size": 0}, "`step_size`"),
+    "unknown norm": ({"norm": "l1"}, "`norm`"),
+    "no restarts": ({"restarts": 0}, "`restarts`"),
+    "restarts without random start": ({"restarts": 2}, "`restarts`"),
+    "negative seed": ({"seed": -1}, "`seed`"),
+    "batch size 0": ({"batch_size": 0}, "`batch_size`"),
+    "bounds upside down": ({"bounds": (1, 0)}, "`bounds`"),
+    "bounds of three": ({"bounds": (0, 1, 2)}, "`bounds`"),
+    "one image without batch": ({"images": lambda x: x[0]}, "`images` must have the shape"),
+    "no image": ({"images": lambda x: x[:0], "labels": np.zeros(0, int)}, "`images` must have the shape"),
+    "uint8 images": ({"images": lambda x: (255 * x).astype("uint8")}, "floating-point"),
+    "NaN image": ({"images": lambda x: changed(x, np.nan)}, "finite"),
+    "infinite image": ({"images": lambda x: changed(x, np.inf)}, "finite"),
+    "image above the bounds": ({"images": lambda x: changed(x, 1.5)}, "within bounds"),
+    "image below the bounds": ({"images": lambda x: changed(x, -0.5)}, "within bounds"),
+    "labels beyond the outputs": ({"labels": np.array([0, 1, 2, 4])}, "from 0 to 3"),
+    "negative labels": ({"labels": np.array([0, 1, 2, -1])}, "`labels`"),
+    "float labels": ({"labels": np.ones(4)}, "whole numbers"),
+    "too few labels": ({"labels": np.zeros(3, int)}, "4 whole numbers"),
+    "one-hot labels": ({"labels": np.eye(4, dtype=int)}, "4 whole numbers"),
+}
+
+
+@pytest.fixture
+def good(rng):
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(4)])
+    return model, rng.random((4, 8, 8, 3), dtype="float32"), np.arange(4)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_pgd_refuses(name, good):
+    model, images, labels = good
+    arguments = {"images": images, "labels": labels, "epsilon": 0.1}
+    bad, says = CASES[name]
+    arguments |= {key: value(images) if callable(value) else value for key, value in bad.items()}
+    with pytest.raises(ValueError, match="Received: ") as error:
+        pgd(model, **arguments)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("use", "says"),
+    [
+        (lambda m, x, y: fgsm(m, x, y, epsilon=-1), "`epsilon`"),
+        (lambda m, x, y: foolbox_model(m, (1, 0)), "`bounds`"),
+        (lambda m, x, y: foolbox_model(m, data_format="nchw"), "`data_format`"),
+        (lambda m, x, y: foolbox_model(m).inputs(x + 1, y), "within bounds"),
+        (lambda m, x, y: foolbox_model(m).inputs(x, y + 4), "from 0 to 3"),
+        (lambda m, x, y: foolbox_attack("carlini"), "`attack` must be one of 'linf_pgd'"),
+        (lambda m, x, y: foolbox_seed(-1).__enter__(), "`seed`"),
+    ],
+)
+def test_others_refuse(use, says, good):
+    with pytest.raises(ValueError, match="Received: ") as error:
+        use(*good)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_labels_are_checked_against_a_model_of_unknown_shape(rng):
+    class Subclassed(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.flatten, self.dense = keras.layers.Flatten(), keras.layers.Dense(3)
+
+        def call(self, inputs):
+            return self.dense(self.flatten(inputs))
+
+    images = rng.random((4, 8, 8, 3), dtype="float32")
+    with pytest.raises(ValueError, match=r"from 0 to 2, the model's outputs. Received: labels from 0 to 3"):
+        pgd(Subclassed(), images, np.arange(4), epsilon=0.1)

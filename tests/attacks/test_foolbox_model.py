@@ -1,0 +1,166 @@
+"""The adapter for Foolbox: any attack, three backends, clear lines where something is missing."""
+
+from __future__ import annotations
+
+import builtins
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from keras_freq.attacks import foolbox_model, foolbox_seed, pgd
+from keras_freq.attacks.foolbox_model import foolbox_attack, import_foolbox
+
+foolbox = pytest.importorskip("foolbox")
+
+
+def to_numpy(tensor):
+    return keras.ops.convert_to_numpy(tensor)
+
+
+@pytest.fixture
+def predicted(classifier, images):
+    return to_numpy(classifier(images, training=False)).argmax(-1)
+
+
+def test_logits_and_numpy_inputs(classifier, images, labels):
+    adapter = foolbox_model(classifier)
+    x, _ = adapter.inputs(images, labels)
+    expected = to_numpy(classifier(images, training=False))
+    np.testing.assert_allclose(to_numpy(adapter(x)), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(to_numpy(adapter(images)), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_is_a_foolbox_model(classifier, images, predicted):
+    adapter = foolbox_model(classifier)
+    assert isinstance(adapter, foolbox.models.Model)
+    assert tuple(adapter.bounds) == (0, 1)
+    assert adapter.data_format == "channels_last"
+    assert foolbox_model(classifier, (0, 255), data_format="channels_first").data_format == "channels_first"
+    assert foolbox.utils.accuracy(adapter, *adapter.inputs(images, predicted)) == 1
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64"])
+def test_labels_of_any_integer_type(classifier, images, predicted, dtype):
+    adapter = foolbox_model(classifier)
+    x, y = adapter.inputs(images, predicted.astype(dtype))
+    _, found, success = foolbox.attacks.LinfFastGradientAttack()(adapter, x, y, epsilons=[0.3])
+    assert to_numpy(found[0]).shape == images.shape
+    assert to_numpy(success).shape == (1, 8)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_pgd_of_foolbox_and_ours_agree(classifier, images, predicted, norm):
+    epsilon = 8 / 255 if norm == "linf" else 0.5
+    adapter = foolbox_model(classifier)
+    attack = foolbox_attack(f"{norm}_pgd", epsilon=epsilon, steps=10)
+    theirs = to_numpy(attack(adapter, *adapter.inputs(images, predicted), epsilons=epsilon)[1])
+    ours = pgd(classifier, images, predicted, epsilon=epsilon, norm=norm, steps=10)
+    assert np.mean(np.abs(theirs - ours) < 1e-5) > 0.995
+
+
+def test_weights_are_current(classifier, images, predicted):
+    adapter = foolbox_model(classifier)
+    before = to_numpy(adapter(images))
+    classifier.compile(
+        keras.optimizers.SGD(0.5), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
+    classifier.fit(images, (predicted + 1) % 4, epochs=3, verbose=0)
+    after = to_numpy(adapter(images))
+    assert np.abs(after - before).max() > 1e-3
+    np.testing.assert_allclose(after, to_numpy(classifier(images, training=False)), rtol=1e-4, atol=1e-5)
+    foolbox.attacks.LinfFastGradientAttack()(adapter, *adapter.inputs(images, predicted), epsilons=[0.1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "attack",
+    [
+        lambda a: a.L2CarliniWagnerAttack(binary_search_steps=1, steps=3),
+        lambda a: a.DDNAttack(steps=3),
+        lambda a: a.L2AdditiveGaussianNoiseAttack(),
+        lambda a: a.SaltAndPepperNoiseAttack(steps=3),
+    ],
+)
+def test_other_attacks_run(classifier, images, predicted, attack):
+    adapter = foolbox_model(classifier)
+    with foolbox_seed(0):
+        _, found, _ = attack(foolbox.attacks)(adapter, *adapter.inputs(images, predicted), epsilons=[0.5])
+    assert np.isfinite(to_numpy(found[0])).all()
+
+
+def test_seeded_draws_repeat(classifier, images, predicted):
+    adapter = foolbox_model(classifier)
+    x, y = adapter.inputs(images, predicted)
+    attack = foolbox.attacks.LinfAdditiveUniformNoiseAttack()
+    found = []
+    for seed in (0, 0, 1):
+        with foolbox_seed(seed):
+            found.append(to_numpy(attack(adapter, x, y, epsilons=0.1)[0]))
+    np.testing.assert_array_equal(found[0], found[1])
+    assert np.abs(found[0] - found[2]).max() > 0.01
+
+
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="TensorFlow keeps the global seed")
+def test_seed_gives_the_generator_back():
+    if keras.backend.backend() == "torch":
+        import torch
+
+        before = torch.get_rng_state()
+        with foolbox_seed(1):
+            torch.rand(3)
+        assert bool((torch.get_rng_state() == before).all())
+    else:
+        import eagerpy
+
+        before = eagerpy.JAXTensor.key
+        with foolbox_seed(1):
+            pass
+        assert eagerpy.JAXTensor.key is before
+
+
+def test_missing_foolbox_is_one_clear_line(classifier, monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *rest):
+        if name == "foolbox":
+            raise ModuleNotFoundError("No module named 'foolbox'", name="foolbox")
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(
+        ImportError, match=r"pip install 'keras-freq\[attacks\]'. Received: no module named 'foolbox'"
+    ):
+        import_foolbox()
+
+
+@pytest.mark.slow
+def test_missing_git_is_one_clear_line():
+    code = (
+        "from keras_freq.attacks.foolbox_model import import_foolbox\n"
+        "try:\n    import_foolbox()\nexcept ImportError as error:\n    print(error)"
+    )
+    environment = {**_environment(), "PATH": "/nonexistent"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
+    )
+    lines = done.stdout.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("Foolbox needs the git executable: install git")
+
+
+def _environment():
+    import os
+
+    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_PYTHON")}
+
+
+@pytest.mark.slow
+def test_import_does_not_import_foolbox():
+    code = "import sys, keras_freq.attacks, keras_freq.callbacks; print('foolbox' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=_environment(), capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.split() == ["False"], done.stderr

@@ -1,0 +1,90 @@
+"""Accuracy by band, against filtering first and measuring then."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from keras_freq.evaluate import accuracy, band_accuracy
+from keras_freq.spectral import high_pass, low_pass
+
+
+@pytest.fixture
+def data(rng):
+    return rng.random((22, 16, 16, 3), dtype="float32"), (np.arange(22) % 4).astype("int32")
+
+
+@pytest.fixture
+def model():
+    """A linear classifier with large weights, so that bands change its mind."""
+    model = keras.Sequential(
+        [keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(4)], name="linear"
+    )
+    generator = np.random.default_rng(3)
+    model.set_weights([generator.standard_normal(weight.shape) for weight in model.get_weights()])
+    return model
+
+
+@pytest.mark.parametrize("kind", ["ideal", "gaussian", "butterworth", "square"])
+def test_equals_filtering_first(model, data, kind):
+    images, labels = data
+    radii = (0, 2, 4.5, 30)
+    result = band_accuracy(model, data, radii=radii, kind=kind, batch_size=8)
+    assert result.radii == radii
+    assert result.n == 22
+    assert result.clean == float(accuracy(model, data))
+    for radius, low, high in zip(radii, result.low, result.high, strict=True):
+        assert low == pytest.approx(float(accuracy(model, (low_pass(images, radius, kind=kind), labels))))
+        assert high == pytest.approx(float(accuracy(model, (high_pass(images, radius, kind=kind), labels))))
+
+
+def test_counts(model, data):
+    result = band_accuracy(model, data, radii=(2, 4))
+    assert np.shape(result.low_correct_per_class) == np.shape(result.high_correct_per_class) == (2, 4)
+    assert sum(result.low_correct_per_class[0]) / 22 == result.low[0]
+    assert sum(result.high_correct_per_class[1]) / 22 == result.high[1]
+    assert sum(result.clean_correct_per_class) / 22 == result.clean
+    assert result.count_per_class == (6, 6, 5, 5)
+
+
+def test_a_radius_beyond_the_corner_keeps_all_or_nothing(model, data):
+    result = band_accuracy(model, data, radii=100)
+    assert result.radii == (100.0,)
+    assert result.low[0] == result.clean
+    bias = model.get_weights()[1]
+    assert result.high[0] == pytest.approx(np.mean(data[1] == bias.argmax()))
+
+
+def test_channels_first(model, data):
+    first = keras.Sequential([keras.Input((3, 16, 16)), keras.layers.Permute((2, 3, 1)), model])
+    images = np.moveaxis(data[0], -1, 1)
+    found = band_accuracy(first, (images, data[1]), radii=(2, 4), data_format="channels_first")
+    expected = band_accuracy(model, data, radii=(2, 4))
+    assert (found.low, found.high, found.clean) == (expected.low, expected.high, expected.clean)
+
+
+@pytest.mark.parametrize("size", [(15, 16), (13, 9)])
+def test_odd_and_oblong_images(size, rng):
+    model = keras.Sequential([keras.Input((*size, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    data = rng.random((7, *size, 1), dtype="float32"), np.arange(7) % 3
+    result = band_accuracy(model, data, radii=(3,))
+    assert result.low[0] == pytest.approx(float(accuracy(model, (low_pass(data[0], 3), data[1]))))
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch runs eagerly")
+def test_one_compilation_for_all_radii_and_calls(data):
+    runs = []
+
+    class Counting(keras.layers.Layer):
+        def call(self, inputs):
+            runs.append(1)
+            return inputs
+
+    model = keras.Sequential(
+        [keras.Input((16, 16, 3)), Counting(), keras.layers.Flatten(), keras.layers.Dense(4)]
+    )
+    runs.clear()
+    for radii in ((1, 2, 3, 4), (5, 6)):
+        band_accuracy(model, data, radii=radii, batch_size=8)
+    assert len(runs) == 2  # one for the clean images, one for all masks

@@ -1,0 +1,275 @@
+"""What each layer promises, whatever it computes."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import keras_freq as kf
+
+to_numpy = keras.ops.convert_to_numpy
+MASK = kf.spectral.symmetrize(np.random.default_rng(0).random((32, 32)))
+FILTERS = {
+    "LowPass": lambda **k: kf.layers.LowPass(8, **k),
+    "HighPass": lambda **k: kf.layers.HighPass(8, kind="gaussian", **k),
+    "BandPass": lambda **k: kf.layers.BandPass(3, 9, kind="butterworth", order=3, **k),
+    "BandPass_open": lambda **k: kf.layers.BandPass(3, float("inf"), kind="square", **k),
+    "FrequencyMask": lambda **k: kf.layers.FrequencyMask(MASK, **k),
+}
+AUGMENTATIONS = {
+    "APRSingle": lambda **k: kf.layers.APRSingle(**{"seed": 3, **k}),
+    "APRSingle_wrap": lambda **k: kf.layers.APRSingle(**{"seed": 3, "overflow": "wrap", "axes": "hw", **k}),
+    "APRPair": lambda **k: kf.layers.APRPair(**{"seed": 3, "probability": 0.9, **k}),
+    "APRPair_sample": lambda **k: kf.layers.APRPair(**{"seed": 3, "scope": "sample", "clip": (0, 1), **k}),
+    "FourierNoise": lambda **k: kf.layers.FourierNoise(**{"seed": 3, "distribution": "exponential", **k}),
+}
+LAYERS = {**FILTERS, **AUGMENTATIONS}
+every_layer = pytest.mark.parametrize("name", LAYERS)
+every_augmentation = pytest.mark.parametrize("name", AUGMENTATIONS)
+
+
+def compiled_function(function):
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, jit_compile=True)
+    if backend == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function
+
+
+def compiled(layer):
+    """The layer in training as a compiled function of images, with its seed state kept up to date."""
+    if keras.backend.backend() != "jax":
+        return compiled_function(lambda x: layer(x, training=True))
+
+    def pure(state, x):
+        with keras.StatelessScope(list(zip(layer.variables, state, strict=True))) as scope:
+            y = layer(x, training=True)
+        return y, [scope.get_current_value(v) for v in layer.variables]
+
+    jitted = compiled_function(pure)
+
+    def run(x):
+        y, state = jitted([v.value for v in layer.variables], x)
+        for variable, value in zip(layer.variables, state, strict=True):
+            variable.assign(value)
+        return y
+
+    return run
+
+
+def training(layer):
+    return {"training": True} if hasattr(layer, "seed") else {}
+
+
+@every_layer
+def test_config_round_trip(name):
+    layer = LAYERS[name](name="given", data_format="channels_first")
+    config = json.loads(json.dumps(layer.get_config()))
+    again = type(layer).from_config(config)
+    assert again.get_config() == layer.get_config()
+    assert again.name == "given"
+
+
+@every_layer
+def test_shape_and_type(name, images):
+    layer = LAYERS[name]()
+    assert layer.compute_output_shape((None, 32, 32, 3)) == (None, 32, 32, 3)
+    symbolic = layer(keras.Input((32, 32, 3)))
+    assert symbolic.shape == (None, 32, 32, 3)
+    assert symbolic.dtype == "float32"
+    assert layer(images, **training(layer)).shape == images.shape
+    assert not layer.trainable_variables
+
+
+@every_layer
+def test_odd_and_not_square(name):
+    if name == "FrequencyMask":
+        layer = kf.layers.FrequencyMask(kf.spectral.disk_mask(17, 30, 4))
+    else:
+        layer = LAYERS[name]()
+    for channels in (1, 3, 4):
+        x = np.random.default_rng(0).random((4, 17, 30, channels)).astype("float32")
+        y = to_numpy(layer(x, **training(layer)))
+        assert y.shape == x.shape
+        assert np.isfinite(y).all()
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_channels_first(name, images):
+    last = to_numpy(LAYERS[name](data_format="channels_last")(images))
+    first = to_numpy(LAYERS[name](data_format="channels_first")(images.transpose(0, 3, 1, 2)))
+    np.testing.assert_allclose(first.transpose(0, 2, 3, 1), last, atol=2e-6)
+
+
+@every_augmentation
+def test_channels_first_stateless(name, images):
+    last = to_numpy(LAYERS[name](data_format="channels_last").apply_stateless(images, 5))
+    first = LAYERS[name](data_format="channels_first").apply_stateless(images.transpose(0, 3, 1, 2), 5)
+    different = np.abs(to_numpy(first).transpose(0, 2, 3, 1) - last) > 1e-5
+    assert different.mean() < (0.1 if "wrap" in name else 1e-3)
+
+
+@every_layer
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+def test_precision(name, policy, images):
+    if policy == "float64" and keras.backend.backend() == "jax":
+        pytest.skip("JAX has no float64 unless configured")
+    layer, reference = LAYERS[name](dtype=policy), LAYERS[name]()
+    x = images.astype("float64") if policy == "float64" else images
+    y = layer(x, **training(layer))
+    assert keras.backend.standardize_dtype(y.dtype) == keras.DTypePolicy(policy).compute_dtype
+    expected = to_numpy(reference(images, **training(reference)))
+    difference = np.abs(to_numpy(keras.ops.cast(y, "float32")) - expected)
+    if "wrap" in name:  # a value that falls on the other side of 0 comes out at 255
+        difference = np.minimum(difference, 1 - difference)
+    # A rounding step of a level or of half precision; never the error of a half-precision transform.
+    limit = {"mixed_float16": 2e-3, "mixed_bfloat16": 1.6e-2, "float64": 1e-5}[policy]
+    limit += 1 / 255 if "wrap" in name else 0
+    assert np.quantile(difference, 0.97) < limit * max(1, np.abs(expected).max())
+
+
+@every_layer
+def test_integer_images(name):
+    x = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype("uint8")
+    layer = LAYERS[name](**({"value_range": (0, 255)} if name.startswith("APRSingle") else {}))
+    y = to_numpy(layer(x, **training(layer)))
+    assert y.dtype == "float32"
+    if name.startswith("APRSingle"):
+        assert y.min() >= 0
+        assert y.max() <= 255
+        np.testing.assert_allclose(y, np.round(y), atol=1e-3)
+
+
+@every_layer
+def test_compiled(name, images):
+    layer = LAYERS[name]()
+    inputs = [keras.ops.convert_to_tensor(images)]
+    if name in AUGMENTATIONS:
+        shape = layer.draw_shape(len(images), 3)
+        inputs.append(keras.ops.convert_to_tensor(np.random.default_rng(5).random(shape).astype("float32")))
+    difference = np.abs(
+        to_numpy(compiled_function(layer.transform)(*inputs)) - to_numpy(layer.transform(*inputs))
+    )
+    # Levels next to a rounding edge may fall either way.
+    assert (difference > 2e-5).mean() < (0.1 if "wrap" in name else 2e-3)
+
+
+@every_layer
+def test_in_fit_with_any_batch_size(name, images, labels):
+    inputs = keras.Input((32, 32, 3))
+    x = keras.layers.Flatten()(keras.layers.AveragePooling2D(8)(LAYERS[name]()(inputs)))
+    model = keras.Model(inputs, keras.layers.Dense(4)(x))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss, jit_compile="auto" if keras.backend.backend() == "torch" else True)
+    history = model.fit(images, labels, batch_size=3, epochs=1, verbose=0, shuffle=False)
+    assert np.isfinite(history.history["loss"]).all()
+    assert model.predict(images[:5], verbose=0).shape == (5, 4)
+
+
+@every_layer
+def test_inside_tf_data(name, images):
+    tf = pytest.importorskip("tensorflow")
+    layer = LAYERS[name]()
+    dataset = tf.data.Dataset.from_tensor_slices(images)
+    mapped = dataset.batch(4).map(layer)
+    assert tuple(mapped.element_spec.shape) == (None, 32, 32, 3)
+    batches = list(mapped.as_numpy_iterator())
+    assert [b.shape for b in batches] == [(4, 32, 32, 3)] * 2
+    if name in FILTERS:
+        np.testing.assert_allclose(np.concatenate(batches), to_numpy(layer(images)), atol=2e-6)
+    else:
+        again = list(mapped.as_numpy_iterator())
+        assert not np.array_equal(batches[0], again[0])
+        off = dataset.batch(4).map(lambda x: layer(x, training=False))
+        np.testing.assert_array_equal(np.concatenate(list(off.as_numpy_iterator())), images)
+    if not name.startswith("APRPair"):
+        single = np.stack(list(dataset.map(layer).as_numpy_iterator()))
+        assert single.shape == images.shape
+
+
+@every_augmentation
+def test_stateless_pipelines_repeat_in_parallel(name, images):
+    tf = pytest.importorskip("tensorflow")
+    layer = LAYERS[name]()
+
+    def pipeline():
+        seeds = tf.data.Dataset.random(seed=7, rerandomize_each_iteration=True).batch(2)
+        dataset = tf.data.Dataset.from_tensor_slices(np.tile(images, (8, 1, 1, 1))).batch(4)
+        return tf.data.Dataset.zip(dataset, seeds).map(layer.apply_stateless, num_parallel_calls=8)
+
+    def epoch(dataset):
+        return np.concatenate(list(dataset.as_numpy_iterator()))
+
+    one, other = pipeline(), pipeline()
+    first, second = epoch(one), epoch(one)
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(epoch(other), first)
+    np.testing.assert_array_equal(epoch(other), second)
+
+
+@every_augmentation
+def test_identity_outside_training(name, images):
+    layer = LAYERS[name]()
+    np.testing.assert_array_equal(to_numpy(layer(images, training=False)), images)
+    inputs = keras.Input((32, 32, 3))
+    model = keras.Model(inputs, layer(inputs))
+    np.testing.assert_allclose(model.predict(images, verbose=0), images, atol=1e-7)
+
+
+@every_augmentation
+def test_new_draw_every_call_and_same_stream_for_same_seed(name, images):
+    one, same, other = LAYERS[name](), LAYERS[name](), LAYERS[name](seed=4)
+    first, second = (to_numpy(one(images, training=True)) for _ in range(2))
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(to_numpy(same(images, training=True)), first)
+    np.testing.assert_array_equal(to_numpy(same(images, training=True)), second)
+    assert not np.array_equal(to_numpy(other(images, training=True)), first)
+
+
+@every_augmentation
+def test_new_draw_every_compiled_step(name, images):
+    layer = LAYERS[name]()
+    layer.build(images.shape)
+    step, x = compiled(layer), keras.ops.convert_to_tensor(images)
+    first, second = to_numpy(step(x)), to_numpy(step(x))
+    assert not np.array_equal(first, second)
+
+
+@every_augmentation
+def test_stateless_depends_on_the_seed_alone(name, images):
+    layer = LAYERS[name]()
+    first = to_numpy(layer.apply_stateless(images, 11))
+    layer(images, training=True)
+    np.testing.assert_array_equal(to_numpy(layer.apply_stateless(images, 11)), first)
+    assert not np.array_equal(to_numpy(layer.apply_stateless(images, 12)), first)
+
+
+@pytest.mark.slow
+def test_saved_and_loaded_in_a_new_process(tmp_path, images):
+    """All layers in one model: outputs in inference and the next random draws are those of the original."""
+    inputs = keras.Input((32, 32, 3))
+    x = inputs
+    for name in ("LowPass", "BandPass_open", "FrequencyMask", *AUGMENTATIONS):
+        x = LAYERS[name](name=name.lower())(x)
+    model = keras.Model(inputs, x)
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "x.npy", images)
+    program = """
+import sys, keras, numpy as np
+import keras_freq
+model = keras.saving.load_model(sys.argv[1] + "/model.keras")
+x = np.load(sys.argv[1] + "/x.npy")
+np.save(sys.argv[1] + "/off.npy", keras.ops.convert_to_numpy(model(x, training=False)))
+np.save(sys.argv[1] + "/on.npy", keras.ops.convert_to_numpy(model(x, training=True)))
+"""
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, capture_output=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "off.npy"), to_numpy(model(images, training=False)))
+    np.testing.assert_array_equal(np.load(tmp_path / "on.npy"), to_numpy(model(images, training=True)))
