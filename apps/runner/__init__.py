@@ -1,6 +1,6 @@
 """What every app shares: command line, configuration, run folder, resumable training, progress.
 
-An app is a frozen dataclass of settings, a function ``run(run, config)`` and three lines:
+An app is a frozen dataclass of settings, a function `run(run, config)` and three lines:
 
     from apps.runner import Experiment, main
     from apps.quickstart.config import Quickstart
@@ -8,15 +8,13 @@ An app is a frozen dataclass of settings, a function ``run(run, config)`` and th
     main("quickstart", Experiment(Quickstart, "apps.quickstart.experiment:quickstart"))
 
 The function is named by a string, so that a wrong setting is reported before Keras is imported. An app with
-several
-experiments passes a dict, and the first word of the command line chooses: ``main("apr", {"table": ...,
-"swap": ...})``.
+several experiments passes a dict, and the first word of the command line chooses:
+`main("apr", {"table": ..., "swap": ...})`.
 
-Inside the function, ``run`` is a `Run`:
+Inside the function, `run` is a `Run`. A stage that was measured before is read, not computed again:
 
     for radius in run.sweep(config.radii, "band accuracy"):
-        run.measure(f"band/{radius}", lambda: {"radius": radius, "value": ...})    # skipped when it is there
-        already
+        run.measure(f"band/{radius}", lambda: {"radius": radius, "value": ...})
     history = fit_resumably(model, feed, epochs=config.epochs, checkpoint=run.checkpoint("plain"))
     run.figure("curves", kf.plots.training_curves(histories))
     run.summary("Title", [Claim(...)])

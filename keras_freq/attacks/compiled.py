@@ -1,11 +1,9 @@
-"""A model as one compiled function, on each backend. The one file of the attacks and evaluations that knows
-the three.
+"""A model as one compiled function, on each backend: the one file of the attacks that knows the three.
 
 TensorFlow: one `tf.function`. JAX: one `jax.jit` that takes the weights as arguments, read at every call,
-    since arrays
-taken once are deleted by a later `fit` and a closure would never see new weights. PyTorch: eager, without
-gradients of the weights. The model runs in inference mode, and what is compiled is kept for as long as the
-model lives.
+since arrays taken once are deleted by a later `fit` and a closure would never see new weights. PyTorch:
+eager, without gradients of the weights. The model runs in inference mode, and what is compiled is kept for as
+long as the model lives.
 """
 
 from __future__ import annotations

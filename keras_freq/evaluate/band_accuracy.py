@@ -15,14 +15,8 @@ from keras_freq.attacks.compiled import compile_logits, to_tensor
 from keras_freq.evaluate.counting import Tally, count_correct, labelled_batches
 from keras_freq.evaluate.progress import progress_bar
 from keras_freq.evaluate.result import Result, versions
-from keras_freq.spectral import apply_mask, butterworth_mask, disk_mask, gaussian_mask, square_mask
-
-_MASKS = {
-    "ideal": disk_mask,
-    "gaussian": gaussian_mask,
-    "butterworth": butterworth_mask,
-    "square": square_mask,
-}
+from keras_freq.spectral import apply_mask
+from keras_freq.spectral.masks import KINDS, low_pass_mask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +97,7 @@ def band_accuracy(
     {4.0: 0.31, 8.0: 0.58}
     """
     radii = check_radii(radii)
-    check_choice(kind, tuple(_MASKS), "kind")
+    check_choice(kind, KINDS, "kind")
     check_choice(data_format, ("channels_last", "channels_first"), "data_format")
     clean = compile_logits(model, None, count_correct)
     bands = compile_logits(model, _TRANSFORMS[data_format], count_correct)
@@ -113,7 +107,7 @@ def band_accuracy(
         for images, labels, valid in labelled_batches(model, data, batch_size):
             if masks is None:
                 size = images.shape[1:3] if data_format == "channels_last" else images.shape[2:4]
-                low = [np.array(_MASKS[kind](*size, radius)) for radius in radii]
+                low = [low_pass_mask(*size, radius, kind=kind) for radius in radii]
                 masks = [(to_tensor(mask), to_tensor(1 - mask)) for mask in low]
             # Once to the device for all radii; the mask is an argument, so that one compiled step serves them
             # all. One band a step: a step of both has twice the batch, for which CPUs are slower.

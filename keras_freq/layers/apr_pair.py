@@ -83,7 +83,7 @@ class APRPair(RandomFrequencyLayer):
         images = as_array(images)
         if len(images.shape) != 4:
             raise ValueError(
-                "APRPair needs images of shape (batch, height, width, channels): batch a dataset before mapping it. "
+                "APRPair needs a batch (batch, height, width, channels): batch a dataset before mapping it. "
                 f"Received: shape={tuple(images.shape)}"
             )
         xp = library_of(images)

@@ -11,8 +11,8 @@ def checked_images(images: ArrayLike, name: str = "images") -> np.ndarray:
     array = np.asarray(images)
     if array.ndim != 4 or array.shape[-1] not in (1, 3) or not array.size:
         raise ValueError(
-            f"`{name}` must be of shape (batch, height, width, channels) with 1 or 3 channels and one image "
-            f"image. Received: {name} of shape {array.shape}"
+            f"`{name}` must hold at least one image, (batch, height, width, channels) with 1 or 3 channels. "
+            f"Received: {name} of shape {array.shape}"
         )
     if array.dtype == np.uint8:
         return array / 255.0

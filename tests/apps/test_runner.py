@@ -203,6 +203,7 @@ def test_a_folder_in_use_is_refused(here):
         Run.resume("tiny", run.config, Path("out"))
 
 
+@pytest.mark.slow
 def test_interrupt_leaves_a_usable_folder_and_resume_ends_the_same(here):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     start = [sys.executable, tiny_app.__file__]

@@ -80,7 +80,7 @@ def test_spectrum_panels_share_one_scale(images):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (np.ones((3, 32, 32)), "must be of shape"),
+        (np.ones((3, 32, 32)), "at least one image"),
         (np.ones((1, 8, 8, 2)), "1 or 3 channels"),
         (np.ones((0, 8, 8, 3)), "at least one image"),
         (np.full((1, 8, 8, 3), np.nan), "must be finite"),

@@ -1,0 +1,36 @@
+"""What `import keras_freq` costs beyond `import keras`."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+
+from apps.benchmarks.config import Benchmarks
+
+PROGRAM = """
+import time
+start = time.perf_counter()
+import keras
+middle = time.perf_counter()
+import keras_freq
+print(middle - start, time.perf_counter() - middle)
+"""
+
+
+def import_time(config: Benchmarks, test: tuple) -> list[dict]:
+    """Both imports in new processes."""
+    times = []
+    for _ in range(max(2, config.repeats // 2 + 1)):
+        done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+        times.append([float(part) for part in done.stdout.split()])
+    both, own = (statistics.median(column) for column in zip(*times[1:], strict=True))
+    return [
+        {
+            "what": "import keras_freq after import keras",
+            "ours": f"{own:.3f} s",
+            "other": f"{both:.2f} s (keras)",
+            "ratio": f"{100 * own / both:.1f} %",
+            "target": "at most 0.1 s",
+        }
+    ]
