@@ -123,6 +123,13 @@ CASES = {
         "band=(7.0, 8.0)",
     ),
     "band of noise": (lambda: layers.FourierNoise(band=3), ValueError, "two radii", "band=3"),
+    "padding below 0": (lambda: layers.CropFlip(-1), ValueError, "at least 0", "padding=-1"),
+    "padding to reflect": (
+        lambda: layers.CropFlip(8, mode="reflect").apply_stateless(X, 0),
+        ValueError,
+        "smaller than the images, here 8x8",
+        "padding=8",
+    ),
     "strength below 0": (lambda: layers.FourierNoise(strength=-1), ValueError, "at least 0", "strength=-1"),
     "stateless seed": (
         lambda: layers.FourierNoise().apply_stateless(X, 1.5),

@@ -20,27 +20,13 @@ def training_model(
     classifier = kf.models.small_resnet(
         input_shape=data.input_shape, classes=len(data.classes), width=training.width, name=name
     )
-    height, width = data.input_shape[:2]
-    crop_and_flip = keras.Sequential(
-        [
-            keras.Input(data.input_shape),
-            # Four pixels at 32: the published crop, with black where the image ends.
-            keras.layers.RandomTranslation(
-                round(height / 8) / height,
-                round(width / 8) / width,
-                fill_mode="constant",
-                interpolation="nearest",
-                seed=seed + 1,
-            ),
-            keras.layers.RandomFlip("horizontal", seed=seed + 2),
-        ],
-        name="crop_and_flip",
-    )
+    # Four pixels at 32, as published, black where the image ends.
+    crop_and_flip = kf.layers.CropFlip(round(data.input_shape[0] / 8), seed=seed + 1, name="crop_and_flip")
     apr = name == "apr_sp"
     model = kf.APRModel(
         classifier,
-        single=kf.layers.APRSingle(probability=training.apr_single, seed=seed + 3) if apr else None,
-        pair=kf.layers.APRPair(probability=training.apr_pair, seed=seed + 4) if apr else None,
+        single=kf.layers.APRSingle(probability=training.apr_single, seed=seed + 2) if apr else None,
+        pair=kf.layers.APRPair(probability=training.apr_pair, seed=seed + 3) if apr else None,
         augment=crop_and_flip,
         name=f"{name}_training",
     )

@@ -50,26 +50,12 @@ def apply_operations(
         rounding misses a whole number, by at most one level.
     """
     operations = tuple(operations)
-    xp = library_of(levels)
-
-    def drawn(names):
-        return (
-            xp.max(sum(xp.cast(choice == float(operations.index(name)), levels.dtype) for name in names)) > 0
-        )
-
-    def curved(levels):
-        return tone.apply_curve(levels, _curve(levels, choice, strength, operations))
-
-    def warped(levels):
-        return affine(levels, _matrix(levels, choice, strength, sign, operations))
-
-    curves = [name for name in operations if name in TONE]
-    maps = [name for name in operations if name not in TONE]
-    if curves:
-        levels = xp.when(drawn(curves), curved, levels)
-    if maps:
-        levels = xp.when(drawn(maps), warped, levels)
-    return levels
+    # One of the two is the identity for every image, so their order is free. Curves last: XLA repeats what it
+    # fuses into a gather for each pixel read, and the affine map reads four pixels for one.
+    curve = _curve(levels, choice, strength, operations) if set(operations) & set(TONE) else None
+    if set(operations) - set(TONE):
+        levels = affine(levels, _matrix(levels, choice, strength, sign, operations))
+    return levels if curve is None else tone.apply_curve(levels, curve)
 
 
 def _curve(levels, choice, strength, operations):
@@ -96,7 +82,9 @@ def _curve(levels, choice, strength, operations):
             continue
         # Exactly one choice matches, so later curves never build on earlier ones.
         curve = xp.where(choice == float(index), curved, curve)
-    return curve
+    # The product changes nothing (whole numbers to 255 are exact in every precision). It makes XLA keep the
+    # curves, where it would compute them again for every pixel that looks one up.
+    return xp.matmul(curve, xp.constant(np.eye(tone.LEVELS, dtype="float32"), curve))
 
 
 def _matrix(levels, choice, strength, sign, operations):

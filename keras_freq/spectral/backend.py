@@ -57,9 +57,6 @@ class NumPyLibrary:
     def segment_sum(self, data, segment_ids, num_segments):
         return np.bincount(segment_ids, weights=data, minlength=num_segments).astype(data.dtype)
 
-    def when(self, predicate, function, x):
-        return function(x)
-
 
 def _tensorflow_take(x, indices, axis=None):
     """`np.take` without the handling of negative indices that `keras.ops.take` adds, several times faster."""
@@ -114,21 +111,6 @@ class KerasLibrary:
     def indices(self, values):
         return keras.ops.convert_to_tensor(values, dtype="int32")
 
-    def when(self, predicate, function, x):
-        """`function(x)` if `predicate`, else `x`; where asking would stop the device, `function(x)` in any
-        case.
-
-        For functions that leave `x` as it is if the predicate is false. On JAX the branch also keeps XLA from
-        computing the result again inside every gather that reads it, which costs several times the work.
-        """
-        if self.name == "jax":
-            import jax
-
-            # Outside of a trace a branch would be compiled anew at every call.
-            if isinstance(x, jax.core.Tracer):
-                return jax.lax.cond(predicate, function, lambda x: x, x)
-        return function(x)
-
     def rfft2(self, x):
         spectrum = self._rfft2(x)
         return self._real(spectrum), self._imag(spectrum)
@@ -174,9 +156,6 @@ class TensorFlowLibrary:
 
     def indices(self, values):
         return self.tf.convert_to_tensor(np.asarray(values), dtype="int32")
-
-    def when(self, predicate, function, x):
-        return function(x)
 
     def shape(self, x):
         dynamic = self.tf.shape(x)

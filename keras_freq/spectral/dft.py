@@ -4,10 +4,11 @@ Planes are float arrays of shape `(..., height, width)`; a spectrum is a pair `(
 shape `(..., height, width // 2 + 1)`, not centred, un-normalised forward and `1 / (height * width)` backward.
 Which way is taken is decided by `choose_method`:
 
-* JAX, up to 64 pixels a side or whenever a `keras.distribution` is set: matrix products. Under a distribution
-  an FFT makes every device compute the whole batch, and some forms crash; a matrix product needs no
-  communication.
-* elsewhere the library's own real FFT, which is the fastest there at every size.
+* JAX under a `keras.distribution`: matrix products. There an FFT makes every device compute the whole batch,
+  and some forms crash; a matrix product needs no communication.
+* JAX, radial filters up to 64 pixels a side: matrix products too, the real ones of the Hartley transform,
+  which are faster than its FFT.
+* elsewhere the library's own real FFT, the fastest there.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ Method = Literal["auto", "matmul", "fft"]
 LARGEST_MATMUL = 64
 
 
-def choose_method(x: Array, method: Method = "auto") -> str:
+def choose_method(x: Array, method: Method = "auto", *, real: bool = False) -> str:
+    """How to transform planes `x`; `real` says whether the Hartley transform would do."""
     check_choice(method, ("auto", "matmul", "fft"), name="method")
     if method != "auto":
         return method
     if library_of(x).name != "jax":
         return "fft"
-    return "matmul" if max(x.shape[-2:]) <= LARGEST_MATMUL or is_distributed() else "fft"
+    return "matmul" if is_distributed() or (real and max(x.shape[-2:]) <= LARGEST_MATMUL) else "fft"
 
 
 @functools.lru_cache(maxsize=64)
@@ -124,10 +126,11 @@ def filter_planes(x: Array, mask: Array, *, method: Method = "auto") -> Array:
     """Multiply the spectrum of real planes by a centred Hermitian mask of shape `(height, width)`."""
     xp = library_of(x)
     height, width = x.shape[-2:]
-    if choose_method(x, method) == "fft":
+    flips = _flips_onto_itself(mask)
+    if choose_method(x, method, real=flips) == "fft":
         half = half_mask(mask, height, width)
         return xp.filter2(x, xp.constant(half, x) if isinstance(half, np.ndarray) else half)
-    if _flips_onto_itself(mask):
+    if flips:
         # Then the real Hartley transform does, C (M * (C x C)) C: half the products of the complex one.
         left, right = xp.constant(_hartley(height), x), xp.constant(_hartley(width), x)
         gain = xp.constant(np.fft.ifftshift(mask), x)

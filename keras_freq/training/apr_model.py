@@ -31,7 +31,8 @@ class APRModel(keras.Model):
         classifier: Any Keras model from images to one tensor of logits.
         single: Layer for the single-image augmentation, such as `keras_freq.layers.APRSingle()`, or `None`.
         pair: Layer that mixes a batch, such as `keras_freq.layers.APRPair()`, or `None`.
-        augment: Layer or model applied between the two, the published place of crop and flip, or `None`.
+        augment: Layer or model applied between the two, the published place of crop and flip
+            (`keras_freq.layers.CropFlip()`), or `None`.
         **kwargs: `name`, `dtype` and so on of `keras.Model`.
 
     Raises:

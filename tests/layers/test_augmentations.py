@@ -158,3 +158,28 @@ def test_fourier_noise_exponential_strength():
     clipped = to_numpy(kf.layers.FourierNoise(strength=50, seed=0, clip=(0, 1))(natural(4), training=True))
     assert clipped.min() >= 0
     assert clipped.max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect"])
+def test_crop_flip_is_pad_crop_and_flip(mode):
+    x = natural(50, size=9)
+    draws = np.random.default_rng(0).random((3, 50)).astype("float32")
+    layer = kf.layers.CropFlip(3, mode=mode, fill=0.25)
+    result = to_numpy(layer.transform(keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(draws)))
+    options = {"mode": "constant", "constant_values": 0.25} if mode == "constant" else {"mode": "reflect"}
+    for image, moved, (down, right, mirrored) in zip(x, result, draws.T, strict=True):
+        top, left = int(down * 7), int(right * 7)
+        expected = np.pad(image, ((3, 3), (3, 3), (0, 0)), **options)[top : top + 9, left : left + 9]
+        np.testing.assert_array_equal(moved, expected[:, ::-1] if mirrored < 0.5 else expected)
+
+
+def test_crop_flip_draws_every_shift_and_both_sides():
+    x = np.zeros((900, 5, 5, 1), "float32")
+    x[:, 2, 1] = 1
+    moved = to_numpy(kf.layers.CropFlip(1, seed=0)(x, training=True))
+    places = np.argwhere(moved[..., 0] == 1)[:, 1:]
+    found, counts = np.unique(places, axis=0, return_counts=True)
+    assert len(found) == 3 * 5  # columns 0 to 2, and mirrored 2 to 4
+    assert counts.min() > 20
+    still = to_numpy(kf.layers.CropFlip(0, flip=False)(x, training=True))
+    np.testing.assert_array_equal(still, x)

@@ -24,6 +24,8 @@ AUGMENTATIONS = {
     "APRSingle_wrap": lambda **k: kf.layers.APRSingle(**{"seed": 3, "overflow": "wrap", "axes": "hw", **k}),
     "APRPair": lambda **k: kf.layers.APRPair(**{"seed": 3, "probability": 0.9, **k}),
     "APRPair_sample": lambda **k: kf.layers.APRPair(**{"seed": 3, "scope": "sample", "clip": (0, 1), **k}),
+    "CropFlip": lambda **k: kf.layers.CropFlip(**{"seed": 3, **k}),
+    "CropFlip_reflect": lambda **k: kf.layers.CropFlip(**{"seed": 3, "mode": "reflect", **k}),
     "FourierNoise": lambda **k: kf.layers.FourierNoise(**{"seed": 3, "distribution": "exponential", **k}),
 }
 LAYERS = {**FILTERS, **AUGMENTATIONS}
