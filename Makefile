@@ -1,10 +1,10 @@
 # make demo   trains and measures on the bundled images (KERAS_BACKEND=tensorflow|jax|torch, TensorFlow by default)
 # make test   runs the whole suite once per backend
-# make lint   checks style
+# make lint   checks style; make coverage   shows the lines that no test of one backend runs
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test lint clean check-python
+.PHONY: demo test lint coverage clean
 
 PYTHON ?= python3
 KERAS_BACKEND ?= tensorflow
@@ -29,6 +29,9 @@ test: $(VENV)/.installed-test lint
 	  echo "== $$backend"; \
 	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest --slow -n 2 $(PYTEST_ARGS); \
 	done
+
+coverage: $(VENV)/.installed-test
+	KERAS_BACKEND=$(KERAS_BACKEND) $(BIN)/python -m pytest --slow -n 2 --cov --cov-report=term-missing $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

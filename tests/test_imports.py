@@ -21,7 +21,7 @@ ALLOWED = {
     "attacks": set(),
     "training": {"layers", "attacks", "spectral"},
     "evaluate": {"spectral", "data", "attacks"},
-    "callbacks": {"evaluate", "attacks"},
+    "callbacks": {"evaluate"},
     "plots": set(),
 }
 AT_THE_TOP = {"keras", "numpy", "keras_freq"} | set(sys.stdlib_module_names)

@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 
-from keras_freq.attacks.arguments import check_count
 from keras_freq.evaluate.band_accuracy import BandAccuracyResult, band_accuracy, check_radii
 
 
@@ -60,7 +59,9 @@ class BandAccuracy(keras.callbacks.Callback):
             )
         self.data = data
         self.radii = check_radii(radii)
-        self.every = check_count(every, "every")
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise ValueError(f"`every` must be a whole number of at least 1. Received: every={every!r}")
+        self.every = every
         self.prefix = prefix
         self.batch_size = batch_size
         self.history: list[tuple[int, BandAccuracyResult]] = []
