@@ -20,8 +20,10 @@ def training_model(
     classifier = kf.models.small_resnet(
         input_shape=data.input_shape, classes=len(data.classes), width=training.width, name=name
     )
-    # Four pixels at 32, as published, black where the image ends.
-    crop_and_flip = kf.layers.CropFlip(round(data.input_shape[0] / 8), seed=seed + 1, name="crop_and_flip")
+    # As published for APR on CIFAR-10: four pixels at 32, grey where the image ends.
+    crop_and_flip = kf.layers.CropFlip(
+        round(data.input_shape[0] / 8), fill=128 / 255, seed=seed + 1, name="crop_and_flip"
+    )
     apr = name == "apr_sp"
     model = kf.APRModel(
         classifier,

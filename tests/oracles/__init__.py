@@ -1,0 +1,1 @@
+"""What the tests compare with: float64 NumPy, and Pillow one image at a time."""
