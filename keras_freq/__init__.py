@@ -1,5 +1,8 @@
-"""The frequency lens for Keras 3: see which frequencies an image classifier relies on, and train it not to
-cheat."""
+"""The frequency lens for Keras 3.
+
+See which frequencies an image classifier relies on, test whether it cheats with frequency shortcuts, and
+train it not to. Reading `__all__` here and in each part is reading the library.
+"""
 
 import importlib
 

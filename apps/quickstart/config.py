@@ -65,9 +65,8 @@ class Measure:
     """What is measured.
 
     `radii`: low- and high-pass radii (index units). `sigmas`: Gaussian noise (pixels in [0, 1], clipped).
-    `epsilons`: sizes of
-    the L-infinity attack in 1/255. `attack_images`: the attack sees the first so many test images.
-    `examples`: columns of the example figures.
+    `epsilons`: sizes of the L-infinity attack in 1/255. `attack_images`: the attack sees the first so many
+    test images. `examples`: columns of the example figures.
     """
 
     radii: tuple[float, ...] = (4, 8, 12, 16)

@@ -30,9 +30,9 @@ def fit_resumably(
     """`model.fit` that goes on at the epoch where an earlier call was cut off, to the same weights.
 
     The checkpoint holds `model.variables` (states of random generators included),
-    `model.optimizer.variables`, the
-    number of epochs done and the history, in one file that is written whole or not at all. Weights, random
-    draws, the learning-rate schedule and the order of the images go on as if nothing had happened.
+    `model.optimizer.variables`, the number of epochs done and the history, in one file that is written whole
+    or not at all. Weights, random draws, the learning-rate schedule and the order of the images go on as if
+    nothing had happened.
 
     Args:
         model: A built and compiled model, made the same way each time.

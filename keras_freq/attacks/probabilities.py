@@ -13,12 +13,10 @@ _TRANSPARENT = (keras.layers.Identity, keras.layers.Dropout)
 
 
 def reject_probabilities(model: keras.Model, outputs: np.ndarray | None = None) -> None:
-    """Raises if a model ends in softmax or sigmoid: the gradient of its cross-entropy vanishes and attacks
-    fail.
+    """Raises if a model ends in softmax or sigmoid, where gradients vanish and attacks fail.
 
     Looks at the last layer, through nested models and wrappers with one model inside; with `outputs` also at
-    the
-    numbers: rows that are non-negative and sum to 1 are probabilities whatever made them.
+    the numbers: rows that are non-negative and sum to 1 are probabilities whatever made them.
 
     Args:
         model: A Keras model.

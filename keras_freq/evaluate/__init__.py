@@ -1,5 +1,4 @@
-"""Evaluations: a model and data in, a small frozen result out, with its numbers, how many images, and the
-settings.
+"""Evaluations: model and data in, a small frozen result out: its numbers, how many images, the settings.
 
 Any Keras classifier and any data: arrays, a `tf.data.Dataset`, a `keras.utils.PyDataset`, an iterable of
 batches.

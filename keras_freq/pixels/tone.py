@@ -33,8 +33,8 @@ def apply_curve(levels: Array, curve: Array) -> Array:
 
 
 def _whole_quotient(numerator: Array, denominator: Array) -> Array:
-    """Whole part of a quotient of whole numbers. The half keeps rounding away from the steps: XLA divides by
-    multiplying."""
+    """Whole part of a quotient of whole numbers."""
+    # The half keeps rounding away from the steps: XLA divides by multiplying.
     return library_of(numerator).floor((numerator + 0.5) / denominator)
 
 

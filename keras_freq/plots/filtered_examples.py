@@ -22,9 +22,9 @@ def filtered_examples(
 ) -> Figure:
     """Images split at one radius: original, low part, high part and amplitude spectrum, one column an image.
 
-    `low` keeps the bins with distance `d < radius` from DC (ideal filter, a channel at a time), `high =
-    image - low`. The
-    high part is magnified about grey, all images by the same factor, which the figure states.
+    `low` keeps the bins with distance `d < radius` from DC (ideal filter, a channel at a time),
+    `high = image - low`. The high part is magnified about grey, all images by the same factor, which the
+    figure states.
 
     Args:
         images: Images in [0, 1] (or uint8), shape `(batch, height, width, channels)`, at most 12 of them.

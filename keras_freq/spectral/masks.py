@@ -198,8 +198,7 @@ def band_mask(
     order: float = 2,
     units: Units = "index",
 ) -> np.ndarray:
-    """What a low-pass of radius `high` keeps and one of radius `low` does not; `high=inf` gives the
-    high-pass."""
+    """What low-pass `high` keeps and low-pass `low` does not; `high=inf` gives the high-pass."""
     low, high = check_radius(low, name="low"), check_radius(high, name="high")
     if high < low:
         raise ValueError(f"`high` must be at least `low`. Received: low={low:g}, high={high:g}")
