@@ -21,7 +21,7 @@ def low_pass(config: Benchmarks, test: tuple) -> list[dict]:
     batch = test[0][: config.batch_size]
     run = compiled(kf.layers.LowPass(8), batch)
     mask = kf.spectral.disk_mask(*batch.shape[1:3], 8)
-    pair = time_pair(run, lambda: plain.low_pass(batch, mask), repeats=config.repeats)
+    pair = time_pair(run, lambda: plain.low_pass(batch, mask), repeats=config.repeats, inner=20)
     name = f"LowPass(8), {len(batch)} images 32x32x3, NumPy loop over images and channels"
     return [_record(name, pair, "at least 50x")]
 
@@ -31,7 +31,7 @@ def apr_single(config: Benchmarks, test: tuple) -> list[dict]:
     batch = test[0][: config.batch_size]
     run = compiled(kf.layers.APRSingle(seed=0), batch)
     levels = np.round(batch * 255).astype("uint8")
-    one = time_pair(run, lambda: plain.apr_single_batch(levels), repeats=config.repeats)
+    one = time_pair(run, lambda: plain.apr_single_batch(levels), repeats=config.repeats, inner=5)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     # Enough work a task that handing it to the worker does not count.
     shares = [np.tile(levels, (4, 1, 1, 1))] * cores

