@@ -22,8 +22,8 @@ def time_pair(
 ) -> Pair:
     """Runs both once to warm up, then `repeats` times in turn. Both must wait for their results.
 
-    What takes a few milliseconds is run `inner` times in a row, as in a training loop, and counted once: after
-    a pause the first run pays for waking the threads.
+    What takes a few milliseconds is run `inner` times in a row, as in a training loop: after a pause the
+    first run pays for waking the threads.
     """
     ours()
     other()
