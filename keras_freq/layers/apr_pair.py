@@ -51,7 +51,7 @@ class APRPair(RandomFrequencyLayer):
     Source: Chen et al., "Amplitude-Phase Recombination", ICCV 2021, section 3.3.
 
     Example:
-        >>> keras_freq.layers.APRPair(seed=0)(np.ones((8, 32, 32, 3), "float32")).shape
+        >>> tuple(keras_freq.layers.APRPair(seed=0)(np.ones((8, 32, 32, 3), "float32")).shape)
         (8, 32, 32, 3)
     """
 

@@ -59,7 +59,7 @@ class APRSingle(RandomFrequencyLayer):
         image's own size.
 
     Example:
-        >>> keras_freq.layers.APRSingle(seed=0)(np.ones((8, 32, 32, 3), "float32")).shape
+        >>> tuple(keras_freq.layers.APRSingle(seed=0)(np.ones((8, 32, 32, 3), "float32")).shape)
         (8, 32, 32, 3)
     """
 

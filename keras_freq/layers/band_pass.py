@@ -30,7 +30,7 @@ class BandPass(BandFilter):
         ValueError: if a radius is negative or not a number, `high` is below `low`, or an option is unknown.
 
     Example:
-        >>> keras_freq.layers.BandPass(4, 8)(np.ones((1, 32, 32, 3))).shape
+        >>> tuple(keras_freq.layers.BandPass(4, 8)(np.ones((1, 32, 32, 3))).shape)
         (1, 32, 32, 3)
     """
 

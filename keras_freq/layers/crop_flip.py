@@ -46,7 +46,7 @@ class CropFlip(RandomFrequencyLayer):
     Source: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, section 4.2.
 
     Example:
-        >>> keras_freq.layers.CropFlip(4, seed=0)(np.ones((8, 32, 32, 3), "float32")).shape
+        >>> tuple(keras_freq.layers.CropFlip(4, seed=0)(np.ones((8, 32, 32, 3), "float32")).shape)
         (8, 32, 32, 3)
     """
 

@@ -63,7 +63,7 @@ class FourierNoise(RandomFrequencyLayer):
         normalisation.
 
     Example:
-        >>> keras_freq.layers.FourierNoise(strength=4, seed=0)(np.zeros((8, 32, 32, 3))).shape
+        >>> tuple(keras_freq.layers.FourierNoise(strength=4, seed=0)(np.zeros((8, 32, 32, 3))).shape)
         (8, 32, 32, 3)
     """
 

@@ -35,7 +35,7 @@ class FrequencyMask(FrequencyLayer):
 
     Example:
         >>> mask = keras_freq.spectral.ring_mask(32, 32, 4, 8)
-        >>> keras_freq.layers.FrequencyMask(1 - mask)(np.ones((1, 32, 32, 3))).shape
+        >>> tuple(keras_freq.layers.FrequencyMask(1 - mask)(np.ones((1, 32, 32, 3))).shape)
         (1, 32, 32, 3)
     """
 

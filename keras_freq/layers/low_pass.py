@@ -35,7 +35,7 @@ class LowPass(BandFilter):
         Networks", CVPR 2020, section 3.
 
     Example:
-        >>> keras_freq.layers.LowPass(8)(np.ones((1, 32, 32, 3))).shape
+        >>> tuple(keras_freq.layers.LowPass(8)(np.ones((1, 32, 32, 3))).shape)
         (1, 32, 32, 3)
     """
 

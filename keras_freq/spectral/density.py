@@ -97,7 +97,7 @@ def azimuthal_average(map: Array, *, center: Center = "dc", bins: Bins = "all") 
 
     Example:
         >>> azimuthal_average(np.eye(3))
-        array([1.        , 0.25      ])
+        array([1.  , 0.25])
     """
     map = as_array(map)
     xp = library_of(map)

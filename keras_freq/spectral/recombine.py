@@ -44,7 +44,7 @@ def amplitude(images: Array, *, data_format: str = "channels_last", method: Meth
         finite at 0.
 
     Example:
-        >>> float(amplitude(np.ones((1, 4, 4, 1)))[0, 2, 2, 0])
+        >>> float(amplitude(np.ones((1, 4, 4, 1)))[0, 2, 2, 0].round(6))
         16.0
     """
     planes, back = to_planes(images, data_format)

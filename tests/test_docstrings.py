@@ -1,0 +1,28 @@
+"""The examples in the docstrings of the pure functions and the layers."""
+
+import doctest
+import inspect
+
+import keras
+import numpy as np
+import pytest
+
+import keras_freq as kf
+
+PUBLIC = {
+    f"{part.__name__}.{name}": getattr(part, name)
+    for part in (kf.spectral, kf.layers)
+    for name in part.__all__
+}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_example(name):
+    names = {"np": np, "keras": keras, "keras_freq": kf}
+    names.update({function: getattr(kf.spectral, function) for function in kf.spectral.__all__})
+    # The parser alone: a finder would not look behind decorators.
+    example = doctest.DocTestParser().get_doctest(inspect.getdoc(PUBLIC[name]), names, name, None, 0)
+    assert example.examples, f"{name} has no example"
+    output = []
+    doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example, out=output.append)
+    assert not output, "".join(output)
