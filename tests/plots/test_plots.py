@@ -240,7 +240,9 @@ def test_adversarial_examples(images, rng, tmp_path):
 
 
 def test_adversarial_examples_without_a_change(images, tmp_path):
-    drawn(plots.adversarial_examples(images[:1], images[:1], [0], [0], CLASSES), tmp_path)
+    figure = plots.adversarial_examples(images[:1], images[:1], [0], [0], CLASSES)
+    drawn(figure, tmp_path)
+    assert len(figure.axes) >= 4
 
 
 @pytest.mark.parametrize(
