@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Literal
 
 import keras
-import numpy as np
 
 from keras_freq.layers.base import RandomFrequencyLayer
 from keras_freq.layers.checks import check_probability, check_value_range
@@ -99,7 +98,7 @@ class APRPair(RandomFrequencyLayer):
             method=self.method,
         )
         if self.clip is not None:
-            mixed = xp.clip(mixed, *(np.asarray(bound, dtype="float32") for bound in self.clip))
+            mixed = xp.clip(mixed, *self.clip)
         coins = draws[1, :1] if self.scope == "batch" else draws[1]
         return xp.where(
             xp.reshape(coins, (-1, 1, 1, 1)) < self.probability, mixed, xp.cast(images, mixed.dtype)

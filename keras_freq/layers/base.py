@@ -70,8 +70,12 @@ class RandomFrequencyLayer(FrequencyLayer):
         if not training:
             return keras.ops.cast(images, self.compute_dtype)
         batch = keras.ops.shape(images)[0] if len(images.shape) == 4 else 1
+        return self._in_keras(images, batch, self.seed_generator)
+
+    def _in_keras(self, images, batch, seed):
+        # float32 whatever the default float: half precision has too few numbers to draw from.
         result = self._drawn(
-            images, batch, lambda shape: keras.random.uniform(shape, seed=self.seed_generator)
+            images, batch, lambda shape: keras.random.uniform(shape, dtype="float32", seed=seed)
         )
         return keras.ops.cast(result, self.compute_dtype)
 
@@ -121,8 +125,7 @@ class RandomFrequencyLayer(FrequencyLayer):
             )
         images = keras.ops.convert_to_tensor(images)
         batch = images.shape[0] if len(images.shape) == 4 else 1
-        result = self._drawn(images, batch, lambda shape: keras.random.uniform(shape, seed=seed))
-        return keras.ops.cast(result, self.compute_dtype)
+        return self._in_keras(images, batch, seed)
 
     def get_config(self):
         return {**super().get_config(), "seed": self.seed}

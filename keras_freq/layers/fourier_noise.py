@@ -104,7 +104,8 @@ class FourierNoise(RandomFrequencyLayer):
                 f"`band` holds no frequency of images of {height}x{width}. Received: band={self.band}"
             )
         draws = xp.cast(draws, planes.dtype)
-        which = xp.cast(xp.floor(draws[0] * len(orbits)), "int32")
+        # A draw just below 1 times a large count can round up to the count itself.
+        which = xp.clip(xp.cast(xp.floor(draws[0] * len(orbits)), "int32"), 0, len(orbits) - 1)
         wave = xp.take(xp.constant(orbits, planes), which, axis=0)
         u, v, own_mirror = (xp.expand_dims(xp.expand_dims(wave[..., k], -1), -1) for k in range(3))
         drawn_phase = xp.expand_dims(xp.expand_dims(2 * np.pi * draws[1], -1), -1)

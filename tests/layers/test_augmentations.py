@@ -183,3 +183,13 @@ def test_crop_flip_draws_every_shift_and_both_sides():
     assert counts.min() > 20
     still = to_numpy(kf.layers.CropFlip(0, flip=False)(x, training=True))
     np.testing.assert_array_equal(still, x)
+
+
+def test_a_draw_next_to_1_stays_inside():
+    """float32 rounds 513 times the largest number below 1 to 513: one more than there are frequencies."""
+    x = keras.ops.zeros((2, 32, 32, 1))
+    edge = keras.ops.convert_to_tensor(np.full((3, 2, 1), np.nextafter(np.float32(1), np.float32(0))))
+    noise = to_numpy(kf.layers.FourierNoise(strength=1, band=(0, 99)).transform(x, edge))
+    np.testing.assert_allclose(np.sqrt((noise**2).sum((1, 2))), 1, rtol=1e-5)
+    moved = to_numpy(kf.layers.CropFlip(1, flip=False).transform(x + 1, edge[..., 0]))
+    assert moved.sum() == 2 * 31 * 31
