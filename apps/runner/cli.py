@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from apps.runner.config import describe_type, field_types, load_config
 from apps.runner.errors import RunError, one_line
 from apps.runner.files import write_whole
+from apps.runner.interruption import remembered_interruptions
 from apps.runner.logs import quiet_start
 
 
@@ -56,7 +57,8 @@ def command(app: str, experiments: Experiment | Mapping[str, Experiment], words:
         run = _open(name, config, resume)
         module, function = experiment.function.split(":")
         run.say(f"{name}: results go to {run.folder}")
-        getattr(importlib.import_module(module), function)(run, config)
+        with remembered_interruptions():
+            getattr(importlib.import_module(module), function)(run, config)
         return 0
     except KeyboardInterrupt:
         if run is None:

@@ -19,6 +19,7 @@ import numpy as np
 from apps.runner.config import as_dict, as_yaml, differences
 from apps.runner.errors import RunError, one_line
 from apps.runner.files import append_records, read_records, write_json, write_whole
+from apps.runner.interruption import stop_if_interrupted
 from apps.runner.versions import versions
 
 
@@ -135,6 +136,7 @@ class Run:
             The records, with ``stage``, ``stage_records`` (how many the stage has), ``seed`` and ``seconds``
             added.
         """
+        stop_if_interrupted()
         found = [record for record in self.records if record["stage"] == stage]
         if found:
             return found
@@ -156,6 +158,7 @@ class Run:
         append_records(self._jsonl, records)
         self.records += records
         self._write_csv()
+        stop_if_interrupted()
         return records
 
     def arrays(self, name: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from apps.runner.errors import RunError
 from apps.runner.files import write_whole
+from apps.runner.interruption import stop_if_interrupted
 
 
 def fit_resumably(
@@ -110,6 +111,7 @@ class _KeepState(keras.callbacks.Callback):
             shown = "  ".join(f"{name} {value:.4g}" for name, value in logs.items() if name != "seconds")
             total = self.params["epochs"]
             print(f"{self.label}  epoch {epoch + 1}/{total}  {shown}  {logs['seconds']:.1f} s", flush=True)
+        stop_if_interrupted()
 
 
 def _state(model: keras.Model) -> list[tuple[str, Any]]:

@@ -203,6 +203,14 @@ def test_a_folder_in_use_is_refused(here):
         Run.resume("tiny", run.config, Path("out"))
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_that_python_drops_still_stops_the_run(here, capsys):
+    assert call("tiny.yaml", "output=out", "fail=lost interrupt") == 130
+    assert "interrupted; go on with: python -m apps.tiny --resume out" in capsys.readouterr().err
+    assert [r["radius"] for r in numbers("out")] == [4, 4], "what was measured is kept, the rest is not done"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 @pytest.mark.slow
 def test_interrupt_leaves_a_usable_folder_and_resume_ends_the_same(here):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 import time
 
 from apps.runner import Claim, Experiment, main
+
+
+class InterruptsAtItsEnd:
+    """Ctrl-C inside a finalizer, where Python prints the exception and goes on."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +45,8 @@ def tiny(run, config):
             time.sleep(config.seconds)
             if config.fail == "value" and radius == 8:
                 raise ValueError("`radius` must be even. Received: radius=8\nand more")
+            if config.fail == "lost interrupt" and radius == 4:
+                InterruptsAtItsEnd()
             if config.fail == "disk" and radius == 8:
                 raise OSError(28, "No space left on device")
             return [{"radius": radius, "kind": kind, "value": radius / 7} for kind in ("low", "high")]
