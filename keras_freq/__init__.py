@@ -6,7 +6,7 @@ train it not to. Reading `__all__` here and in each part is reading the library.
 
 import importlib
 
-from keras_freq import layers, spectral
+from keras_freq import layers, models, spectral
 from keras_freq.training import APRModel
 
 __version__ = "0.1.0"

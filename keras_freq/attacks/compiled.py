@@ -16,6 +16,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_freq.attacks.input_gradient import cross_entropy, input_gradient
+
 # model -> {(what is computed, the model's weights): compiled function}. The functions hold the model weakly.
 _COMPILED: weakref.WeakKeyDictionary[Any, dict] = weakref.WeakKeyDictionary()
 # Bound for callers that pass a new transform each time: the oldest compiled function goes.
@@ -88,7 +90,7 @@ def compile_loss_gradient(model: keras.Model, update: Callable | None = None) ->
     """
 
     def build(forward, images, labels, args):
-        gradient = _input_gradient(lambda x: _cross_entropy(forward(x), labels), images)
+        gradient = input_gradient(lambda x: cross_entropy(forward(x), labels), images)
         return gradient if update is None else update(images, gradient, *args)
 
     run = _compiled(model, ("gradient", update), build)
@@ -191,28 +193,6 @@ def _wants_gradient(arguments: tuple) -> bool:
 _COMPILERS = {"tensorflow": _compile_tensorflow, "jax": _compile_jax, "torch": _compile_torch}
 
 
-def _input_gradient(loss: Callable, x: Any) -> Any:
-    """Gradient of a scalar function of one tensor, inside traced code."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(x)
-            value = loss(x)
-        return tape.gradient(value, x)
-    if backend == "jax":
-        import jax
-
-        return jax.grad(loss)(x)
-    import torch
-
-    with torch.enable_grad():
-        x = x.detach().requires_grad_(True)
-        # Only the path to the input: `.grad` of the weights is never filled.
-        return torch.autograd.grad(loss(x), x)[0]
-
-
 def _torch_input_only() -> Callable:
     import torch
 
@@ -244,8 +224,3 @@ def _logits(outputs: Any) -> Any:
             f"Received: an output of {received}"
         )
     return ops.cast(outputs, "float32")
-
-
-def _cross_entropy(logits: Any, labels: Any) -> Any:
-    picked = ops.sum(logits * ops.one_hot(labels, logits.shape[-1], dtype="float32"), axis=-1)
-    return ops.sum(ops.logsumexp(logits, axis=-1) - picked)

@@ -11,6 +11,7 @@ from keras_freq.evaluate.band_accuracy import BandAccuracyResult, band_accuracy
 from keras_freq.evaluate.minimal_adversarials import MinimalAdversarialsResult, minimal_adversarials
 from keras_freq.evaluate.predict_logits import predict_logits
 from keras_freq.evaluate.result import Result
+from keras_freq.evaluate.smooth_kernels import smooth_kernel, smooth_kernels
 
 __all__ = [
     "AccuracyResult",
@@ -24,4 +25,6 @@ __all__ = [
     "band_accuracy",
     "minimal_adversarials",
     "predict_logits",
+    "smooth_kernel",
+    "smooth_kernels",
 ]

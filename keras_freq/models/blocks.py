@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
+from keras_freq.models.batch_statistics import BatchStatisticsNormalization
+
 # Per-channel mean and standard deviation of the CIFAR-10 training images in [0, 1].
 CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
 CIFAR10_STD = (0.2470, 0.2435, 0.2616)
 
 FORMAT = "channels_last"
+
+_NORMALIZATIONS = {"batch": layers.BatchNormalization, "batch_statistics": BatchStatisticsNormalization}
 
 
 def check_arguments(
@@ -33,9 +38,10 @@ def check_arguments(
         )
     if not _is_whole(classes, 2):
         raise ValueError(f"`classes` must be a whole number of at least 2. Received: classes={classes!r}")
-    if normalization not in ("batch", None):
+    if normalization not in (*_NORMALIZATIONS, None):
         raise ValueError(
-            f"`normalization` must be 'batch' or None. Received: normalization={normalization!r}"
+            "`normalization` must be 'batch', 'batch_statistics' or None. "
+            f"Received: normalization={normalization!r}"
         )
     return shape, _per_channel("mean", mean, shape[2]), _per_channel("std", std, shape[2])
 
@@ -43,6 +49,13 @@ def check_arguments(
 def check_width(width: Any) -> None:
     if not _is_whole(width, 1):
         raise ValueError(f"`width` must be a whole number of at least 1. Received: width={width!r}")
+
+
+def check_dropout(dropout: Any, seed: Any) -> None:
+    if not isinstance(dropout, Real) or isinstance(dropout, bool) or not 0 <= dropout < 1:
+        raise ValueError(f"`dropout` must be a number from 0 to below 1. Received: dropout={dropout!r}")
+    if seed is not None and not _is_whole(seed, 0):
+        raise ValueError(f"`seed` must be a whole number of at least 0 or None. Received: seed={seed!r}")
 
 
 def _is_whole(value: Any, least: int) -> bool:
@@ -102,10 +115,10 @@ def conv(
 
 
 def norm(x: keras.KerasTensor, normalization: str | None, *, name: str) -> keras.KerasTensor:
-    """Batch normalisation, or nothing."""
+    """Batch normalisation of the chosen kind, or nothing."""
     if normalization is None:
         return x
-    return layers.BatchNormalization(axis=-1, momentum=0.9, epsilon=1e-5, name=name)(x)
+    return _NORMALIZATIONS[normalization](axis=-1, momentum=0.9, epsilon=1e-5, name=name)(x)
 
 
 def relu(x: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
@@ -124,7 +137,9 @@ def padded_shortcut(x: keras.KerasTensor, filters: int, strides: int, *, name: s
     return x
 
 
-def logits(x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
+def logits(x: keras.KerasTensor, classes: int, dropout: float, seed: int | None) -> keras.KerasTensor:
     """Global average, then one linear layer; float32 also under mixed precision."""
     x = layers.GlobalAveragePooling2D(data_format=FORMAT, name="pool")(x)
+    if dropout:
+        x = layers.Dropout(float(dropout), seed=seed, name="dropout")(x)
     return layers.Dense(classes, dtype="float32", name="logits")(x)

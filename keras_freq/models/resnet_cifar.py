@@ -10,6 +10,7 @@ from keras_freq.models.blocks import (
     CIFAR10_MEAN,
     CIFAR10_STD,
     check_arguments,
+    check_dropout,
     conv,
     inputs_and_normalized,
     logits,
@@ -33,6 +34,8 @@ def resnet_cifar(
     classes: int = 10,
     *,
     normalization: str | None = "batch",
+    dropout: float = 0.0,
+    seed: int | None = None,
     mean: float | Sequence[float] = CIFAR10_MEAN,
     std: float | Sequence[float] = CIFAR10_STD,
     name: str | None = None,
@@ -54,9 +57,14 @@ def resnet_cifar(
         depth: 18, 20, 32 or 50.
         input_shape: `(height, width, channels)`; height and width may be None, odd or different.
         classes: Number of classes, at least 2.
-        normalization: "batch", or None for a network without batch normalisation: its convolutions have
-            biases, and the last one of every block starts at zero, so that activations keep their size at any
-            depth.
+        normalization: "batch"; "batch_statistics" for batch normalisation with the statistics of the batch in
+            inference too, so that predictions depend on the other images of the batch
+            (`keras_freq.models.BatchStatisticsNormalization`); or None for a network without: its
+            convolutions have biases, and the last one of every block starts at zero, so that activations keep
+            their size at any depth.
+        dropout: Share of the pooled features that is dropped in training, in front of the last layer, from 0
+            to below 1. With 0 there is no such layer.
+        seed: Seed of the dropout, for the same draws in every run.
         mean: Mean of the pixels, a number or one a channel. The default is that of CIFAR-10.
         std: Standard deviation of the pixels, likewise.
         name: Name of the model, by default `resnet<depth>_cifar`.
@@ -81,6 +89,7 @@ def resnet_cifar(
     if isinstance(depth, bool) or depth not in _DESIGNS:
         raise ValueError(f"`depth` must be one of {', '.join(map(str, _DESIGNS))}. Received: depth={depth!r}")
     shape, mean, std = check_arguments(input_shape, classes, normalization, mean, std)
+    check_dropout(dropout, seed)
     bottleneck, width, blocks = _DESIGNS[depth]
     block = _bottleneck_block if bottleneck else _basic_block
     padded = len(blocks) == 3
@@ -97,7 +106,7 @@ def resnet_cifar(
                 padded,
                 name=f"stage{stage + 1}_block{index + 1}",
             )
-    return keras.Model(inputs, logits(x, classes), name=name or f"resnet{depth}_cifar")
+    return keras.Model(inputs, logits(x, classes, dropout, seed), name=name or f"resnet{depth}_cifar")
 
 
 def _basic_block(

@@ -10,6 +10,7 @@ from keras_freq.models.blocks import (
     CIFAR10_MEAN,
     CIFAR10_STD,
     check_arguments,
+    check_dropout,
     check_width,
     conv,
     inputs_and_normalized,
@@ -25,6 +26,8 @@ def small_resnet(
     *,
     width: int = 16,
     normalization: str | None = "batch",
+    dropout: float = 0.0,
+    seed: int | None = None,
     mean: float | Sequence[float] = CIFAR10_MEAN,
     std: float | Sequence[float] = CIFAR10_STD,
     name: str = "small_resnet",
@@ -40,8 +43,13 @@ def small_resnet(
         input_shape: `(height, width, channels)`; height and width may be None, odd or different.
         classes: Number of classes, at least 2.
         width: Channels of the first convolution; the blocks have 2, 4 and 8 times as many.
-        normalization: "batch", or None for a network without batch normalisation: its convolutions have
-            biases, and the last one of every block starts at zero.
+        normalization: "batch"; "batch_statistics" for batch normalisation with the statistics of the batch in
+            inference too, so that predictions depend on the other images of the batch
+            (`keras_freq.models.BatchStatisticsNormalization`); or None for a network without: its
+            convolutions have biases, and the last one of every block starts at zero.
+        dropout: Share of the pooled features that is dropped in training, in front of the last layer, from 0
+            to below 1. With 0 there is no such layer.
+        seed: Seed of the dropout, for the same draws in every run.
         mean: Mean of the pixels, a number or one a channel. The default is that of CIFAR-10.
         std: Standard deviation of the pixels, likewise.
         name: Name of the model.
@@ -63,13 +71,14 @@ def small_resnet(
     (None, 10)
     """
     shape, mean, std = check_arguments(input_shape, classes, normalization, mean, std)
+    check_dropout(dropout, seed)
     check_width(width)
     inputs, x = inputs_and_normalized(shape, mean, std)
     x = conv(x, width, 3, bias=normalization is None, name="stem")
     for index in (1, 2, 3):
         x = _block(x, width * 2**index, normalization, name=f"block{index}")
     x = relu(norm(x, normalization, name="last_norm"), name="last_relu")
-    return keras.Model(inputs, logits(x, classes), name=name)
+    return keras.Model(inputs, logits(x, classes, dropout, seed), name=name)
 
 
 def _block(x: keras.KerasTensor, filters: int, normalization: str | None, *, name: str) -> keras.KerasTensor:

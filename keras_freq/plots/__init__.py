@@ -6,8 +6,20 @@ Figures are made without pyplot, so they need no display and leave no global sta
 
 from keras_freq.plots.adversarial_examples import adversarial_examples
 from keras_freq.plots.band_accuracy import band_accuracy
+from keras_freq.plots.component_predictions import component_predictions
+from keras_freq.plots.curves import curves
 from keras_freq.plots.filtered_examples import filtered_examples
+from keras_freq.plots.kernels import kernels
 from keras_freq.plots.spectrum import spectrum
 from keras_freq.plots.training_curves import training_curves
 
-__all__ = ["adversarial_examples", "band_accuracy", "filtered_examples", "spectrum", "training_curves"]
+__all__ = [
+    "adversarial_examples",
+    "band_accuracy",
+    "component_predictions",
+    "curves",
+    "filtered_examples",
+    "kernels",
+    "spectrum",
+    "training_curves",
+]

@@ -56,8 +56,8 @@ def adversarial_examples(
         )
     if len(before) > 12:
         raise ValueError(f"at most 12 images fit side by side. Received: {len(before)}")
-    true = _checked_classes("labels", labels, len(before), classes)
-    predicted = _checked_classes("predictions", predictions, len(before), classes)
+    true = checked_classes("labels", labels, len(before), classes)
+    predicted = checked_classes("predictions", predictions, len(before), classes)
     change = after - before
     largest = float(np.abs(change).max())
     gain = 0.5 / largest if largest > 0 else 1.0
@@ -88,7 +88,8 @@ def adversarial_examples(
     return figure
 
 
-def _checked_classes(name: str, values: Sequence[int], count: int, classes: Sequence[str]) -> np.ndarray:
+def checked_classes(name: str, values: Sequence[int], count: int, classes: Sequence[str]) -> np.ndarray:
+    """`count` class numbers, each of which has a name."""
     array = np.asarray(values)
     if (
         array.shape != (count,)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_freq.plots.pixels import amplitudes, checked_images, decades, extent, split
+from keras_freq.plots.pixels import amplitudes, checked_images, checked_radius, decades, extent, split
 from keras_freq.plots.spectrum import draw_circles
 from keras_freq.plots.style import styled
 
@@ -48,12 +48,11 @@ def filtered_examples(
     pixels = checked_images(images)
     if len(pixels) > 12:
         raise ValueError(f"at most 12 images fit side by side. Received: {len(pixels)}")
-    if isinstance(radius, bool) or not np.isfinite(radius) or radius < 0:
-        raise ValueError(f"`radius` must be a number of at least 0 (index units). Received: radius={radius}")
+    radius = checked_radius(radius)
     if titles is not None and len(titles) != len(pixels):
         raise ValueError(f"`titles` must hold one title an image ({len(pixels)}). Received: {len(titles)}")
     low, high = split(pixels, radius)
-    gain = _gain(high)
+    gain = magnification(high)
     maps = decades(amplitudes(pixels), span=5)
     rows = (
         ("original", pixels),
@@ -102,7 +101,7 @@ def draw_circles_plain(axis, radius: float, shape: tuple[int, int]) -> None:
             text.remove()
 
 
-def _gain(high: np.ndarray) -> float:
+def magnification(high: np.ndarray) -> float:
     """The largest of 1, 2, 4, ... 32 that keeps 99 % of the values between black and white."""
     reach = float(np.quantile(np.abs(high), 0.99))
     gain = 1.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -24,6 +26,13 @@ def checked_images(images: ArrayLike, name: str = "images") -> np.ndarray:
             f"`{name}` must be finite. Received: {name} with {(~np.isfinite(array)).sum()} NaN or infinite"
         )
     return array
+
+
+def checked_radius(radius: float) -> float:
+    """A radius in index units that is a finite number of at least 0."""
+    if isinstance(radius, bool) or not isinstance(radius, Real) or not np.isfinite(radius) or radius < 0:
+        raise ValueError(f"`radius` must be a number of at least 0 (index units). Received: radius={radius}")
+    return radius
 
 
 def amplitudes(images: np.ndarray) -> np.ndarray:

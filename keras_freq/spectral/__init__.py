@@ -30,6 +30,7 @@ from keras_freq.spectral.masks import (
     symmetrize,
 )
 from keras_freq.spectral.recombine import amplitude, phase, recombine
+from keras_freq.spectral.rescale import rescale
 
 __all__ = [
     "amplitude",
@@ -48,6 +49,7 @@ __all__ = [
     "phase",
     "radial_distance",
     "recombine",
+    "rescale",
     "ring_mask",
     "spectral_density",
     "split_bands",

@@ -1,5 +1,8 @@
-"""Keras models that train other models in a way of their own."""
+"""Keras models that train a classifier in a way of their own, and are the bare classifier otherwise."""
 
+from keras_freq.training.adversarial_model import AdversarialModel
 from keras_freq.training.apr_model import APRModel
+from keras_freq.training.band_model import BandModel
+from keras_freq.training.mix_up_model import MixUpModel
 
-__all__ = ["APRModel"]
+__all__ = ["APRModel", "AdversarialModel", "BandModel", "MixUpModel"]

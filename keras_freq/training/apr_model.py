@@ -5,6 +5,7 @@ from typing import NamedTuple
 import keras
 
 from keras_freq.spectral.backend import Array
+from keras_freq.training.classifier_wrapper import ClassifierWrapper
 
 
 class Halves(NamedTuple):
@@ -15,7 +16,7 @@ class Halves(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="keras_freq")
-class APRModel(keras.Model):
+class APRModel(ClassifierWrapper):
     """A classifier that trains with amplitude-phase recombination and is the bare classifier otherwise.
 
     In training a batch goes through `single`, then `augment`; `pair` makes a mixed copy of the result; both
@@ -48,6 +49,8 @@ class APRModel(keras.Model):
         >>> history = model.fit(images, labels, epochs=1)
     """
 
+    PARTS = ("single", "augment", "pair", "classifier")
+
     def __init__(
         self,
         classifier: keras.Model,
@@ -57,22 +60,8 @@ class APRModel(keras.Model):
         augment: keras.Layer | None = None,
         **kwargs,
     ):
-        # Pixels reach the augmentation unrounded; the classifier casts them itself.
-        super().__init__(autocast=False, **kwargs)
-        if not isinstance(classifier, keras.Model):
-            raise TypeError(f"`classifier` must be a Keras model. Received: type={type(classifier).__name__}")
-        for name, layer in (("single", single), ("pair", pair), ("augment", augment)):
-            if layer is not None and not isinstance(layer, keras.Layer):
-                raise TypeError(
-                    f"`{name}` must be a Keras layer or None. Received: type={type(layer).__name__}"
-                )
-        self.classifier, self.single, self.pair, self.augment = classifier, single, pair, augment
-
-    def build(self, input_shape):
-        for layer in (self.single, self.augment, self.pair, self.classifier):
-            if layer is not None and not layer.built:
-                layer.build(input_shape)
-        super().build(input_shape)
+        super().__init__(**kwargs)
+        self.hold(classifier=classifier, single=single, pair=pair, augment=augment)
 
     def call(self, images, training=False):
         if not training:
@@ -89,9 +78,6 @@ class APRModel(keras.Model):
         batch = keras.ops.shape(images)[0]
         return Halves(logits[:batch], logits[batch:])
 
-    def compute_output_shape(self, input_shape):
-        return self.classifier.compute_output_shape(input_shape)
-
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if not isinstance(y_pred, Halves):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
@@ -104,19 +90,3 @@ class APRModel(keras.Model):
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         clean = y_pred.clean if isinstance(y_pred, Halves) else y_pred
         return super().compute_metrics(x, y, clean, sample_weight=sample_weight)
-
-    def get_config(self):
-        layers = {name: getattr(self, name) for name in ("classifier", "single", "pair", "augment")}
-        return {
-            **super().get_config(),
-            **{name: layer and keras.saving.serialize_keras_object(layer) for name, layer in layers.items()},
-        }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        for name in ("classifier", "single", "pair", "augment"):
-            config[name] = config[name] and keras.saving.deserialize_keras_object(
-                config[name], custom_objects=custom_objects
-            )
-        return cls(**config)

@@ -51,7 +51,7 @@ def test_training_is_bit_identical_with_and_without(data):
 def test_history_and_csv(data, tmp_path):
     bands = BandAccuracy(data, radii=(2, 4.5), prefix="val_")
     _, history = train(data, [bands, keras.callbacks.CSVLogger(str(tmp_path / "log.csv"))])
-    keys = ["val_high_2", "val_high_4.5", "val_low_2", "val_low_4.5"]
+    keys = ["val_clean", "val_high_2", "val_high_4.5", "val_low_2", "val_low_4.5"]
     assert sorted(history) == ["loss", *keys]
     assert all(type(value) is float for key in keys for value in history[key])
     with open(tmp_path / "log.csv", newline="") as file:
@@ -104,6 +104,15 @@ def test_epochs_do_not_recompile(data):
     assert runs.count(False) == 0
 
 
+def test_rescales_the_filtered_images(data):
+    bands = BandAccuracy(data, radii=(2, 4), rescale="max")
+    model, history = train(data, [bands], epochs=1)
+    result = bands.history[0][1]
+    assert result == band_accuracy(model, data, radii=(2, 4), rescale="max")
+    assert result.settings["rescale"] == "max"
+    assert (history["high_2"][0], history["high_4"][0]) == result.high
+
+
 def test_reads_a_pydataset(data):
     bands = BandAccuracy(ArrayBatches(*data, batch_size=6), radii=(2,))
     model, _ = train(data, [bands], epochs=1)
@@ -117,6 +126,7 @@ def test_reads_a_pydataset(data):
         ({"radii": ()}, "`radii`"),
         ({"radii": (-1,)}, "`radii`"),
         ({"radii": (float("nan"),)}, "`radii`"),
+        ({"rescale": "mean"}, "`rescale`"),
         ({"every": 0}, "`every`"),
         ({"every": 1.5}, "`every`"),
         ({"data": iter([])}, "read only once"),

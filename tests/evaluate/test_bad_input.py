@@ -34,6 +34,7 @@ CASES = {
     "bands: no radius": (lambda m, x, y: band_accuracy(m, (x, y), radii=()), "`radii`"),
     "bands: unknown kind": (lambda m, x, y: band_accuracy(m, (x, y), kind="box"), "`kind`"),
     "bands: unknown layout": (lambda m, x, y: band_accuracy(m, (x, y), data_format="chw"), "`data_format`"),
+    "bands: unknown rescaling": (lambda m, x, y: band_accuracy(m, (x, y), rescale="mean"), "`rescale`"),
     "bands: labels too high": (lambda m, x, y: band_accuracy(m, (x, y + 1)), "from 0 to 3"),
     "accuracy: labels too high": (lambda m, x, y: accuracy(m, (x, y + 1)), "from 0 to 3"),
     "accuracy: negative labels": (lambda m, x, y: accuracy(m, (x, y - 1)), "abel"),

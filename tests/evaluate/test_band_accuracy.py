@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_freq.evaluate import accuracy, band_accuracy
-from keras_freq.spectral import high_pass, low_pass
+from keras_freq.spectral import high_pass, low_pass, rescale
 
 
 @pytest.fixture
@@ -88,3 +88,39 @@ def test_one_compilation_for_all_radii_and_calls(data):
     for radii in ((1, 2, 3, 4), (5, 6)):
         band_accuracy(model, data, radii=radii, batch_size=8)
     assert len(runs) == 2  # one for the clean images, one for all masks
+
+
+@pytest.mark.parametrize("mode", ["none", "clip", "max", "minmax"])
+def test_rescales_the_filtered_images_alone(model, data, mode):
+    images, labels = data
+    result = band_accuracy(model, data, radii=(2, 5), rescale=mode, batch_size=8)
+    assert result.settings["rescale"] == mode
+    assert result.clean == float(accuracy(model, data))
+    for radius, low, high in zip(result.radii, result.low, result.high, strict=True):
+        assert low == pytest.approx(float(accuracy(model, (rescale(low_pass(images, radius), mode), labels))))
+        assert high == pytest.approx(
+            float(accuracy(model, (rescale(high_pass(images, radius), mode), labels)))
+        )
+    first = keras.Sequential([keras.Input((3, 16, 16)), keras.layers.Permute((2, 3, 1)), model])
+    turned = np.moveaxis(images, -1, 1), labels
+    found = band_accuracy(first, turned, radii=(2, 5), rescale=mode, data_format="channels_first")
+    assert (found.low, found.high) == (result.low, result.high)
+
+
+def test_rescalings_do_not_share_what_is_compiled(data):
+    """A model that asks whether an image goes beyond 0.9: each rescaling answers in its own way."""
+
+    class Brightest(keras.layers.Layer):
+        def call(self, images):
+            top = keras.ops.max(images, axis=(1, 2, 3))
+            return keras.ops.stack([0.9 - top, top - 0.9], axis=1)
+
+    model = keras.Sequential([keras.Input((16, 16, 3)), Brightest()])
+    images, ones = 0.5 * data[0], np.ones(22, "int32")
+    for _ in range(2):  # the second time from what was kept
+        found = {
+            mode: band_accuracy(model, (images, ones), radii=(3,), rescale=mode)
+            for mode in ("none", "max", "minmax", "clip")
+        }
+        assert [found[mode].high[0] for mode in found] == [0, 1, 1, 0]
+        assert all(result.clean == 0 for result in found.values())

@@ -59,3 +59,19 @@ def density(images, center="dc", bins="all"):
     profiles = np.stack([azimuthal(m, center, bins) for m in maps])
     low, high = profiles.min(-1, keepdims=True), profiles.max(-1, keepdims=True)
     return (profiles - low) / (high - low)
+
+
+def rescaled(images, mode):
+    """Image by image."""
+    result = np.array(images, dtype="float64")
+    for image in result:
+        low, high = image.min(), image.max()
+        if mode == "clip":
+            image[image < 0] = 0
+            image[image > 1] = 1
+        elif mode == "max" and high > 1e-6:
+            image /= high
+        elif mode == "minmax":
+            image -= low
+            image /= high - low if high - low > 1e-6 else 1
+    return result

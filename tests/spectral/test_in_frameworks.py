@@ -20,6 +20,10 @@ FUNCTIONS = {
     ),
     "recombine_hw": lambda x: spectral.recombine(x, x, axes="hw"),
     "spectral_density": spectral.spectral_density,
+    "rescale_max": lambda x: spectral.rescale(x, "max"),
+    "rescale_minmax": lambda x: spectral.rescale(x, "minmax"),
+    "rescale_clip": lambda x: spectral.rescale(x - 0.5, "clip"),
+    "rescale_none": lambda x: spectral.rescale(x, "none"),
 }
 EDGE_CASES = {
     "noise": np.random.default_rng(0).random((2, 8, 9, 3)),
@@ -80,7 +84,9 @@ def test_gradients_are_finite(name, case):
     assert np.isfinite(result).all()
 
 
-@pytest.mark.parametrize("name", ["low_pass", "amplitude", "recombine", "spectral_density"])
+@pytest.mark.parametrize(
+    "name", ["low_pass", "amplitude", "recombine", "spectral_density", "rescale_max", "rescale_minmax"]
+)
 def test_gradients_agree_with_differences(name):
     x = EDGE_CASES["noise"].astype("float32")
     direction = np.random.default_rng(1).standard_normal(x.shape)

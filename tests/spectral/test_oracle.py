@@ -162,3 +162,49 @@ def test_channels_first_and_single_images():
     np.testing.assert_allclose(result.transpose(0, 2, 3, 1), spectral.low_pass(x, 3), atol=TOLERANCE)
     np.testing.assert_allclose(spectral.low_pass(x[0], 3), spectral.low_pass(x, 3)[0], atol=TOLERANCE)
     assert spectral.spectral_density(x[0]).shape == spectral.spectral_density(x).shape[1:]
+
+
+@pytest.mark.parametrize("mode", ["none", "clip", "max", "minmax"])
+def test_rescale(convert, mode):
+    x = np.random.default_rng(10).standard_normal((6, 7, 5, 3)).astype("float32")
+    x[1] = 0.4  # constant
+    x[2] = 0
+    x[3] = -np.abs(x[3])  # nothing above 0
+    x[4] *= 1e-8  # what rounding leaves of an empty band
+    expected = oracle.rescaled(x, mode)
+    close(spectral.rescale(convert(x), mode), expected)
+    for layout in ("channels_last", "channels_first"):
+        close(spectral.rescale(convert(x), mode, data_format=layout), expected)
+    close(spectral.rescale(convert(x[0]), mode), expected[0])
+
+
+def test_rescale_of_images_without_a_range():
+    flat, dark = np.full((1, 4, 4, 3), 0.4), np.full((1, 4, 4, 3), -0.2)
+    np.testing.assert_array_equal(spectral.rescale(flat, "minmax"), 0 * flat)
+    np.testing.assert_array_equal(spectral.rescale(flat, "max"), flat / 0.4)
+    np.testing.assert_array_equal(spectral.rescale(dark, "max"), dark)
+    np.testing.assert_array_equal(spectral.rescale(0 * flat, "max"), 0 * flat)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "bfloat16"])
+@pytest.mark.parametrize("mode", ["none", "clip", "max", "minmax"])
+def test_rescale_of_other_types(dtype, mode):
+    x = np.random.default_rng(11).integers(0, 200, (2, 4, 4, 3))
+    tensor = keras.ops.convert_to_tensor(x, dtype=dtype)
+    result = spectral.rescale(tensor, mode)
+    assert keras.backend.standardize_dtype(result.dtype) == ("float32" if dtype == "uint8" else dtype)
+    values = to_numpy(keras.ops.cast(tensor, "float32"))
+    tolerance = {"uint8": 1e-6, "float16": 1e-3, "bfloat16": 1e-2}[dtype]
+    expected = oracle.rescaled(values, mode)
+    np.testing.assert_allclose(
+        to_numpy(keras.ops.cast(result, "float32")), expected, rtol=tolerance, atol=1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "received"), [({"mode": "mean"}, "mode='mean'"), ({"data_format": "nhwc"}, "'nhwc'")]
+)
+def test_rescale_refuses(options, received):
+    with pytest.raises(ValueError, match="must be one of") as error:
+        spectral.rescale(np.ones((1, 4, 4, 1)), **options)
+    assert received in str(error.value)

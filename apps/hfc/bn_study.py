@@ -1,0 +1,115 @@
+"""Experiment 7: how fast high-passed images are learned, with and without batch normalisation."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+import keras_freq as kf
+from apps.hfc.config import BNStudy
+from apps.hfc.images import Images, load_images
+from apps.hfc.networks import classifier, train, with_normalization
+from apps.hfc.repetitions import markdown, mean_and_range, order, print_table, values
+from apps.runner import Claim, Run
+
+NAMES = {"vanilla": "without batch normalisation", "batch_norm": "with batch normalisation"}
+
+
+def bn_study(run: Run, config: BNStudy) -> None:
+    """Runs the experiment of `config` in the folder of `run`."""
+    images = load_images(run, config, radii=config.radii)
+    curves = {}
+    for radius in config.radii:
+        filtered = {
+            split: (_high_part(pixels, radius, config), labels)
+            for split, (pixels, labels) in (("train", images.train), ("test", images.test))
+        }
+        for seed in config.all_seeds:
+            for name in NAMES:
+                kind = "none" if name == "vanilla" else config.batch_norm
+                network = with_normalization(config.network, kind)
+                model = classifier(network, images, seed=seed, name=name)
+                stage = f"{name}/radius{radius:g}/seed{seed}"
+                history = train(run, stage, model, filtered["train"], training=config.training, seed=seed)
+                curves[name, radius, seed] = history["accuracy"]
+                run.measure(
+                    f"{stage}/speed",
+                    lambda k=(name, radius, seed), model=model, filtered=filtered: _speed(
+                        model, filtered["test"], curves[k], images, *k
+                    ),
+                )
+    _draw(run, config, curves)
+    _report(run, config, len(images.train[1]))
+
+
+def _high_part(pixels: np.ndarray, radius: float, config: BNStudy) -> np.ndarray:
+    return kf.spectral.rescale(kf.spectral.high_pass(pixels, radius), config.rescale)
+
+
+def _speed(
+    model: keras.Model,
+    test: tuple[np.ndarray, np.ndarray],
+    curve: list[float],
+    images: Images,
+    name: str,
+    radius: float,
+    seed: int,
+) -> list[dict]:
+    """Mean training accuracy over the epochs, the last one, and test accuracy on high-passed images."""
+    start = {"network": name, "radius": radius, "seed": seed}
+    n = len(images.train[1])
+    result = kf.evaluate.accuracy(model, test)
+    return [
+        start | {"measure": "mean over epochs", "value": float(np.mean(curve)), "n": n},
+        start | {"measure": "last epoch", "value": float(curve[-1]), "n": n},
+        start | {"measure": "test", "value": result.accuracy, "n": result.n},
+    ]
+
+
+def _draw(run: Run, config: BNStudy, curves: dict) -> None:
+    panels = {
+        f"high-passed, r = {radius:g}": {
+            label: np.stack([curves[name, radius, seed] for seed in config.all_seeds])
+            for name, label in NAMES.items()
+        }
+        for radius in config.radii
+    }
+    run.figure(
+        "bn_study",
+        kf.plots.curves(
+            panels, ylabel="training accuracy", chance=0.1, title="Learning from high frequencies alone"
+        ),
+    )
+
+
+def _report(run: Run, config: BNStudy, n: int) -> None:
+    measures = ("mean over epochs", "last epoch", "test")
+    head = [
+        "radius",
+        "network",
+        "training accuracy, mean over epochs",
+        "last epoch",
+        "high-passed test images",
+    ]
+    rows, claims = [], []
+    for radius in config.radii:
+        for name, label in NAMES.items():
+            cells = [values(run, network=name, radius=radius, measure=measure) for measure in measures]
+            rows.append([f"{radius:g}", label, *(mean_and_range(cell) for cell in cells)])
+        vanilla, batch = (values(run, network=name, radius=radius, measure=measures[0]) for name in NAMES)
+        verdict = order(batch, vanilla, higher="faster with", lower="slower with", same="no one order")
+        claims.append(
+            Claim(
+                f"High-passed images are learned faster with batch normalisation (r = {radius:g}, mean "
+                f"training accuracy over {config.training.epochs} epochs)",
+                "no figure that can be compared",
+                f"with {mean_and_range(batch)}, without {mean_and_range(vanilla)}: {verdict}",
+                n,
+                tuple(f"{name}/radius{radius:g}/" for name in NAMES),
+                config.all_seeds,
+            )
+        )
+    print_table(f"Learning from high-passed images, n = {n}, over the seeds", head, rows)
+    notes = f"Network: {config.network.model}.\n\n"
+    path = run.summary("HFC: batch normalisation study", claims, notes=notes + markdown(head, rows))
+    run.say(str(path))

@@ -1,0 +1,284 @@
+"""Settings of the seven experiments, and the groups that they share."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Literal
+
+Rescale = Literal["none", "max"]
+
+
+def _check_least(name: str, value: float, least: float) -> None:
+    if not value >= least:
+        raise ValueError(f"`{name}` must be at least {least:g}. Received: {name}={value}")
+
+
+def _check_within(name: str, value: float, low: float, high: float) -> None:
+    if not low < value < high:
+        raise ValueError(f"`{name}` must be above {low:g} and below {high:g}. Received: {name}={value}")
+
+
+def _check_all(name: str, values: Iterable[float], least: float, most: float = float("inf")) -> None:
+    values = list(values)
+    if not values or not all(least <= value <= most for value in values):
+        allowed = f"at least {least:g}" if most == float("inf") else f"in [{least:g}, {most:g}]"
+        raise ValueError(f"`{name}` must hold at least one number, each {allowed}. Received: {name}={values}")
+    if len(set(values)) < len(values):
+        raise ValueError(f"`{name}` must hold each number once. Received: {name}={values}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """What to train on and measure with.
+
+    `name` and `data_dir` are what `keras_freq.data.load` takes, `download` lets TFDS fetch the set.
+    `fallback` is the set to take where `name` is not there (null: stop). `train_images` and `test_images`
+    keep the first images only (null: all).
+    """
+
+    name: str = "cifar10"
+    data_dir: str | None = None
+    download: bool = False
+    fallback: str | None = None
+    train_images: int | None = None
+    test_images: int | None = None
+
+    def __post_init__(self):
+        for name in ("train_images", "test_images"):
+            if getattr(self, name) is not None:
+                _check_least(f"data.{name}", getattr(self, name), 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """The classifier: `keras_freq.models.small_resnet` of some width, or `resnet_cifar` of some depth.
+
+    `normalization`: none, batch, or batch_statistics, the published batch normalisation, which takes the
+    statistics of the batch at hand at test time too.
+    """
+
+    model: Literal["small_resnet", "resnet_cifar"] = "resnet_cifar"
+    depth: int = 32
+    width: int = 16
+    normalization: Literal["none", "batch", "batch_statistics"] = "none"
+
+    def __post_init__(self):
+        _check_least("network.width", self.width, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """Adam with a constant rate; as published, no augmentation of natural images."""
+
+    epochs: int = 100
+    batch_size: int = 100
+    learning_rate: float = 1e-4
+
+    def __post_init__(self):
+        _check_least("training.epochs", self.epochs, 1)
+        _check_least("training.batch_size", self.batch_size, 1)
+        _check_within("training.learning_rate", self.learning_rate, 0, 10)
+
+
+@dataclasses.dataclass(frozen=True)
+class Adversary:
+    """The attack of adversarial training: projected gradient descent in an L-infinity ball.
+
+    `epsilon` and `step_size` in pixel units (pixels in [0, 1]). `crop_and_flip`: pad by an eighth of the
+    side, random crop, random flip before the attack, as published for adversarial training. `epochs` and
+    `learning_rate` take the place of those of natural training (null: the same).
+    """
+
+    epsilon: float = 0.03
+    steps: int = 10
+    step_size: float = 0.003
+    random_start: bool = False
+    crop_and_flip: bool = True
+    epochs: int | None = None
+    learning_rate: float | None = None
+
+    def __post_init__(self):
+        _check_within("adversary.epsilon", self.epsilon, 0, 1)
+        _check_within("adversary.step_size", self.step_size, 0, 1)
+        _check_least("adversary.steps", self.steps, 1)
+        if self.epochs is not None:
+            _check_least("adversary.epochs", self.epochs, 1)
+        if self.learning_rate is not None:
+            _check_within("adversary.learning_rate", self.learning_rate, 0, 10)
+
+
+@dataclasses.dataclass(frozen=True)
+class Shared:
+    """What every experiment has. `seeds` repetitions use the seeds `seed`, `seed + 1`, ..."""
+
+    seed: int = 0
+    seeds: int = 3
+    output: str | None = None
+    data: Data = dataclasses.field(default_factory=Data)
+    network: Network = dataclasses.field(default_factory=Network)
+    training: Training = dataclasses.field(default_factory=Training)
+
+    def __post_init__(self):
+        _check_least("seed", self.seed, 0)
+        _check_least("seeds", self.seeds, 1)
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        return tuple(range(self.seed, self.seed + self.seeds))
+
+
+@dataclasses.dataclass(frozen=True)
+class Learning(Shared):
+    """What is learned when: training on true and on shuffled labels, accuracy on filtered training images.
+
+    `shuffled_epochs`: epochs with shuffled labels (null: as many as with true ones). `every`: measure after
+    every n-th epoch, on the first `measured_images` training images (null: all). `thresholds`: training
+    accuracies at which both labels are compared.
+    """
+
+    radii: tuple[float, ...] = (4, 8, 12, 16)
+    shuffled_epochs: int | None = 300
+    every: int = 1
+    measured_images: int | None = None
+    thresholds: tuple[float, ...] = (0.5, 0.9)
+    rescale: Rescale = "none"
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_all("radii", self.radii, 0)
+        _check_all("thresholds", self.thresholds, 0, 1)
+        _check_least("every", self.every, 1)
+        for name in ("shuffled_epochs", "measured_images"):
+            if getattr(self, name) is not None:
+                _check_least(name, getattr(self, name), 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Heuristics(Shared):
+    """Five ways to train, looked at by frequency: vanilla, dropout, mix-up, batch normalisation, adversarial.
+
+    `dropout`: share of the pooled features. `mix_up`: alpha of the Beta distribution. `every`: measure the
+    test images after every n-th epoch. `rescale`: `max` divides training images and filtered test images by
+    their largest pixel, as published; at the end both ways are measured.
+    """
+
+    radii: tuple[float, ...] = (4, 8, 12, 16)
+    dropout: float = 0.5
+    mix_up: float = 1.0
+    every: int = 1
+    rescale: Rescale = "none"
+    batch_norm: Literal["batch", "batch_statistics"] = "batch"
+    adversary: Adversary = dataclasses.field(default_factory=Adversary)
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_all("radii", self.radii, 0)
+        _check_within("dropout", self.dropout, 0, 1)
+        _check_within("mix_up", self.mix_up, 0, 100)
+        _check_least("every", self.every, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Components(Shared):
+    """Training on the low or the high part of the images alone, testing on the originals.
+
+    `rescale`: `max` divides every training image by its largest pixel, as published.
+    """
+
+    radii: tuple[float, ...] = (4, 8, 12, 16)
+    rescale: Rescale = "none"
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_all("radii", self.radii, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernels(Shared):
+    """First-layer kernels of a naturally and an adversarially trained network, and what smoothing them does.
+
+    `rhos`: weights of the eight neighbours. `normalize`: divide by 1 + 8 rho. FGSM and PGD run through
+    Foolbox on the first `attack_images` test images, at the fixed `epsilons`, and for the smallest
+    adversarial on a ladder of sizes, `minimal_epsilons`, for the first `minimal_images`.
+    """
+
+    rhos: tuple[float, ...] = (0, 0.1, 0.25, 0.5, 1)
+    normalize: bool = False
+    epsilons: tuple[float, ...] = (0.03, 0.06, 0.09)
+    minimal_epsilons: tuple[float, ...] = (0.002, 0.004, 0.008, 0.016, 0.03, 0.06, 0.09, 0.2)
+    attack_steps: int = 40
+    attack_images: int = 1000
+    minimal_images: int = 1000
+    adversary: Adversary = dataclasses.field(default_factory=Adversary)
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_all("rhos", self.rhos, 0)
+        _check_all("epsilons", self.epsilons, 1e-6, 1)
+        _check_all("minimal_epsilons", self.minimal_epsilons, 1e-6, 1)
+        for name in ("attack_steps", "attack_images", "minimal_images"):
+            _check_least(name, getattr(self, name), 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Gallery(Shared):
+    """Images that a network knows by their high frequencies alone and mistakes by their low ones.
+
+    `radii`: the split radii whose images are counted; `radius`: the one that is drawn, `examples` images of
+    it. `rescale`: `max` divides filtered images by their largest pixel, as published.
+    """
+
+    radii: tuple[float, ...] = (4, 8, 12, 16)
+    radius: float = 12
+    examples: int = 8
+    rescale: Rescale = "none"
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_all("radii", self.radii, 0)
+        if self.radius not in self.radii:
+            raise ValueError(
+                f"`radius` must be one of `radii`, {list(self.radii)}. Received: radius={self.radius}"
+            )
+        if not 1 <= self.examples <= 10:
+            raise ValueError(f"`examples` must lie in [1, 10]. Received: examples={self.examples}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Perturbations(Shared):
+    """Where in the spectrum FGSM and PGD put their energy, for a natural and an adversarial network.
+
+    The attacks run through Foolbox at one `epsilon` on the first `attack_images` test images. `radii` bound
+    the rings whose share of the energy is told.
+    """
+
+    radii: tuple[float, ...] = (4, 8, 12, 16)
+    epsilon: float = 0.03
+    attack_steps: int = 40
+    attack_images: int = 1000
+    adversary: Adversary = dataclasses.field(default_factory=Adversary)
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_all("radii", self.radii, 0)
+        _check_within("epsilon", self.epsilon, 0, 1)
+        for name in ("attack_steps", "attack_images"):
+            _check_least(name, getattr(self, name), 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class BNStudy(Shared):
+    """How fast high-passed images alone are learned, with and without batch normalisation.
+
+    The networks train and are tested on high-passed images of each radius. `rescale`: `max` divides them by
+    their largest pixel, as published.
+    """
+
+    radii: tuple[float, ...] = (4, 8, 12)
+    rescale: Rescale = "none"
+    batch_norm: Literal["batch", "batch_statistics"] = "batch"
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_all("radii", self.radii, 0)

@@ -1,0 +1,122 @@
+"""Experiment 5: images known by their high frequencies and mistaken by their low ones."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+import keras_freq as kf
+from apps.hfc.config import Gallery
+from apps.hfc.images import Images, load_images
+from apps.hfc.networks import classifier, train
+from apps.hfc.repetitions import markdown, mean_and_range, print_table, values
+from apps.runner import Claim, Run
+
+PARTS = ("original", "high", "low")
+
+
+def gallery(run: Run, config: Gallery) -> None:
+    """Runs the experiment of `config` in the folder of `run`."""
+    images = load_images(run, config, radii=config.radii)
+    x, y = images.train
+    if config.rescale != "none":
+        x = kf.spectral.rescale(x, config.rescale)
+    found = {}
+    for seed in config.all_seeds:
+        model = classifier(config.network, images, seed=seed, name="network")
+        train(run, f"network/seed{seed}", model, (x, y), training=config.training, seed=seed)
+        for radius in config.radii:
+            name = f"network/seed{seed}/radius{radius:g}"
+            found[seed, radius] = run.arrays(
+                name, lambda model=model, radius=radius: _predictions(model, images, radius, config)
+            )
+            run.measure(
+                f"{name}/count",
+                lambda seed=seed, radius=radius: _counts(found[seed, radius], images, radius, seed),
+            )
+    _draw(run, config, images, found[config.seed, config.radius])
+    _report(run, config, len(images.test[1]))
+
+
+def _predictions(model: keras.Model, images: Images, radius: float, config: Gallery) -> dict[str, np.ndarray]:
+    """Predicted class and confidence of every test image, from the original and from its two parts."""
+    x, _ = images.test
+    low, high = kf.spectral.split_bands(x, radius)
+    arrays = {}
+    for part, pixels in zip(PARTS, (x, high, low), strict=True):
+        if part != "original":
+            pixels = kf.spectral.rescale(pixels, config.rescale)
+        logits = kf.evaluate.predict_logits(model, pixels).astype("float64")
+        shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        arrays[f"{part}_class"] = logits.argmax(axis=-1).astype("int32")
+        arrays[f"{part}_confidence"] = (shares / shares.sum(axis=-1, keepdims=True)).max(axis=-1)
+    return arrays
+
+
+def chosen(found: dict[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
+    """Places of the images that are right from original and high part and wrong from the low part.
+
+    The surest first, by the smaller of the confidences from high and low part.
+    """
+    right = {part: found[f"{part}_class"] == labels for part in PARTS}
+    places = np.flatnonzero(right["original"] & right["high"] & ~right["low"])
+    sureness = np.minimum(found["high_confidence"], found["low_confidence"])[places]
+    return places[np.argsort(-sureness, kind="stable")]
+
+
+def _counts(found: dict[str, np.ndarray], images: Images, radius: float, seed: int) -> list[dict]:
+    labels = images.test[1]
+    start = {"radius": radius, "seed": seed, "n": len(labels)}
+    rows = [
+        start | {"measure": f"accuracy, {part}", "value": float((found[f"{part}_class"] == labels).mean())}
+        for part in PARTS
+    ]
+    return [*rows, start | {"measure": "right by high, wrong by low", "value": len(chosen(found, labels))}]
+
+
+def _draw(run: Run, config: Gallery, images: Images, found: dict[str, np.ndarray]) -> None:
+    x, labels = images.test
+    shown = chosen(found, labels)[: config.examples]
+    if not len(shown):
+        run.say(f"no image is right by its high part and wrong by its low part at radius {config.radius:g}")
+        return
+    predictions = {
+        part: (found[f"{part}_class"][shown], found[f"{part}_confidence"][shown]) for part in PARTS
+    }
+    run.figure(
+        "gallery",
+        kf.plots.component_predictions(
+            x[shown],
+            predictions,
+            radius=config.radius,
+            labels=labels[shown],
+            classes=images.classes,
+            title=f"Known by high frequencies, mistaken by low ones ({len(chosen(found, labels))} of "
+            f"{len(labels)} test images, the surest {len(shown)})",
+        ),
+    )
+
+
+def _report(run: Run, config: Gallery, n: int) -> None:
+    measures = [*(f"accuracy, {part}" for part in PARTS), "right by high, wrong by low"]
+    head = ["radius", *measures]
+    rows = []
+    for radius in config.radii:
+        cells = [values(run, radius=radius, measure=measure) for measure in measures]
+        rows.append([f"{radius:g}", *(mean_and_range(c) for c in cells[:-1]), mean_and_range(cells[-1], 0)])
+    print_table(f"Of {n} test images, over the seeds", head, rows)
+    claims = [
+        Claim(
+            f"There are images that are predicted rightly from the original and the high part and wrongly "
+            f"from the low part (r = {radius:g})",
+            "8 samples shown, no count that can be compared [author]",
+            f"{mean_and_range(values(run, radius=radius, measure=measures[-1]), 0)} of {n} images",
+            n,
+            ("network/",),
+            config.all_seeds,
+        )
+        for radius in config.radii
+    ]
+    notes = f"Network: {config.network.model}, normalization {config.network.normalization}.\n\n"
+    path = run.summary("HFC: gallery", claims, notes=notes + markdown(head, rows))
+    run.say(str(path))

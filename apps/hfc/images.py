@@ -1,0 +1,72 @@
+"""The images of an experiment, as arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+import numpy as np
+
+import keras_freq as kf
+from apps.hfc.config import Data, Shared
+from apps.runner import Run, RunError
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """Training and test images, float32 in [0, 1], with int32 labels."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: tuple[np.ndarray, np.ndarray]
+    test: tuple[np.ndarray, np.ndarray]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.train[0].shape[1:]
+
+
+def load_images(run: Run, config: Shared, *, radii: Iterable[float] = ()) -> Images:
+    """Loads what `config.data` names, or its fallback, and says which it was.
+
+    The choice is recorded, so that a run that is gone on with never mixes two sets.
+
+    Raises:
+        RunError: If neither is there, there are no two splits, or a radius exceeds the side of the images.
+    """
+    settings = config.data
+    chosen = [r["value"] for r in run.records if r["stage"] == "data"]
+    data = _load(run, settings, chosen[0] if chosen else None)
+    for split in ("train", "test"):
+        if getattr(data, split) is None:
+            raise RunError(
+                f"`data.name` must have a training and a test split. Received: {data.name} without {split}"
+            )
+    side = max(data.input_shape[:2])
+    for radius in radii:
+        if radius > side:
+            raise RunError(
+                f"radii must be at most the side of the images, {side}. Received: radius={radius:g}"
+            )
+    train, test = (
+        data.arrays(split, limit=getattr(settings, f"{split}_images")) for split in ("train", "test")
+    )
+    run.measure("data", lambda: {"measure": "data", "value": data.name, "n": len(train[1])})
+    run.say(
+        f"{data.name}: {len(train[1])} training and {len(test[1])} test images, {len(data.classes)} classes"
+    )
+    return Images(data.name, data.classes, train, test)
+
+
+def _load(run: Run, settings: Data, chosen: str | None) -> kf.data.ImageData:
+    if chosen is not None and chosen == settings.fallback:
+        return kf.data.load(chosen)
+    try:
+        return kf.data.load(settings.name, data_dir=settings.data_dir, download=settings.download)
+    except (FileNotFoundError, ImportError) as error:
+        if settings.fallback is None or chosen is not None:
+            raise RunError(
+                f"{error} (or take the images that ship with the package: data.name=cifar10_mini)"
+            ) from error
+        run.say(f"{settings.name} is not here ({error}); {settings.fallback} is taken instead")
+        return kf.data.load(settings.fallback)

@@ -1,0 +1,252 @@
+"""Experiment 4: kernels of the first layer, and what smoothing them does to accuracy and robustness."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+import keras_freq as kf
+from apps.hfc.adversaries import NAMES, check_attack_images, trained
+from apps.hfc.config import Kernels
+from apps.hfc.images import Images, load_images
+from apps.hfc.repetitions import markdown, mean_and_range, order, print_table, values
+from apps.runner import Claim, Run
+
+ATTACKS = {"fgsm": "FGSM", "linf_pgd": "PGD"}
+
+
+def kernels(run: Run, config: Kernels) -> None:
+    """Runs the experiment of `config` in the folder of `run`."""
+    images = load_images(run, config)
+    check_attack_images(images, attack_images=config.attack_images, minimal_images=config.minimal_images)
+    classifiers = trained(run, config, images)
+    steps = [(name, seed, rho) for name, seed in classifiers for rho in config.rhos]
+    for name, seed, rho in run.sweep(steps, "attacking"):
+        model = classifiers[name, seed]
+        prefix = f"{name}/seed{seed}/rho{rho:g}"
+        # A copy only where something is left to measure: its compiled functions cost seconds.
+        smoothed = _Once(lambda model=model, rho=rho: _smoothed(model, rho, config))
+        run.measure(
+            f"{prefix}/fixed", lambda s=smoothed, k=(name, seed, rho): _fixed(s(), images, config, *k)
+        )
+        run.measure(
+            f"{prefix}/minimal", lambda s=smoothed, k=(name, seed, rho): _minimal(s(), images, config, *k)
+        )
+    for (name, seed), model in classifiers.items():
+        run.measure(
+            f"{name}/seed{seed}/roughness",
+            lambda name=name, seed=seed, model=model: {
+                "network": name,
+                "measure": "roughness",
+                "value": roughness(first_kernel(model)),
+                "seed": seed,
+            },
+        )
+    _draw(run, config, classifiers)
+    _report(run, config)
+
+
+class _Once:
+    """A model that is made at its first use."""
+
+    def __init__(self, make):
+        self.make, self.model = make, None
+
+    def __call__(self) -> keras.Model:
+        if self.model is None:
+            self.model = self.make()
+        return self.model
+
+
+def _smoothed(model: keras.Model, rho: float, config: Kernels) -> keras.Model:
+    return kf.evaluate.smooth_kernels(model, rho, normalize=config.normalize)
+
+
+def first_kernel(model: keras.Model) -> np.ndarray:
+    """Kernel of the first convolution, (height, width, channels, filters)."""
+    layer = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+    return keras.ops.convert_to_numpy(layer.kernel)
+
+
+def roughness(kernel: np.ndarray) -> float:
+    """Mean squared difference of neighbouring weights over the mean square of the weights.
+
+    0 for constant kernels, 2 for weights drawn independently about zero, more where signs alternate.
+    """
+    kernel = np.asarray(kernel, "float64")
+    steps = [np.square(np.diff(kernel, axis=axis)) for axis in (0, 1) if kernel.shape[axis] > 1]
+    mean = sum(step.sum() for step in steps) / sum(step.size for step in steps)
+    return float(mean / np.square(kernel).mean())
+
+
+def _fixed(
+    model: keras.Model, images: Images, config: Kernels, name: str, seed: int, rho: float
+) -> list[dict]:
+    """Clean accuracy on all test images, and accuracy under attacks of the fixed sizes."""
+    start = {"network": name, "rho": rho, "seed": seed}
+    clean = kf.evaluate.accuracy(model, images.test)
+    rows = [start | {"measure": "clean", "epsilon": 0.0, "value": clean.accuracy, "n": clean.n}]
+    for attack in ATTACKS:
+        result = kf.evaluate.adversarial_accuracy(
+            model,
+            images.test,
+            attack=attack,
+            epsilons=config.epsilons,
+            steps=config.attack_steps,
+            n=config.attack_images,
+            batch_size=min(config.attack_images, 100),
+            seed=seed,
+            progress=False,
+        )
+        pairs = [(0.0, result.clean), *zip(result.epsilons, result.accuracy, strict=True)]
+        rows += [
+            start | {"measure": attack, "epsilon": epsilon, "value": value, "n": result.n}
+            for epsilon, value in pairs
+        ]
+    return rows
+
+
+def _minimal(
+    model: keras.Model, images: Images, config: Kernels, name: str, seed: int, rho: float
+) -> list[dict]:
+    """Accuracy by the size of the smallest adversarial that was found."""
+    rows = []
+    for attack in ATTACKS:
+        result = kf.evaluate.minimal_adversarials(
+            model,
+            images.test,
+            attack=attack,
+            epsilons=config.minimal_epsilons,
+            steps=config.attack_steps,
+            n=config.minimal_images,
+            batch_size=min(config.minimal_images, 100),
+            seed=seed,
+            progress=False,
+        )
+        rows += [
+            {
+                "network": name,
+                "rho": rho,
+                "measure": f"minimal {attack}",
+                "epsilon": epsilon,
+                "value": result.accuracy_at(epsilon),
+                "seed": seed,
+                "n": result.n,
+            }
+            for epsilon in (0.0, *sorted(config.minimal_epsilons))
+        ]
+    return rows
+
+
+def _draw(run: Run, config: Kernels, classifiers: dict) -> None:
+    first = config.seed
+    run.figure(
+        "kernels",
+        kf.plots.kernels(
+            {label: first_kernel(classifiers[name, first]) for name, label in NAMES.items()},
+            title="Kernels of the first convolution",
+        ),
+    )
+    rhos = sorted(config.rhos)
+    panels = {}
+    for name, label in NAMES.items():
+        lines = {"clean": _over_rho(run, name, rhos, measure="clean")}
+        for attack, word in ATTACKS.items():
+            for epsilon in config.epsilons:
+                lines[f"{word} {epsilon:g}"] = _over_rho(run, name, rhos, measure=attack, epsilon=epsilon)
+        panels[label] = lines
+    run.figure(
+        "smoothing",
+        kf.plots.curves(
+            panels, x=rhos, xlabel=r"$\rho$", title="Smoothing the kernels of the first convolution"
+        ),
+    )
+    sizes = [0.0, *sorted(config.minimal_epsilons)]
+    panels = {}
+    for attack, word in ATTACKS.items():
+        for name, label in NAMES.items():
+            panels[f"{word}, {label}"] = {
+                f"ρ = {rho:g}": np.stack(
+                    [
+                        values(run, network=name, rho=rho, measure=f"minimal {attack}", epsilon=size)
+                        for size in sizes
+                    ],
+                    axis=1,
+                )
+                for rho in rhos
+            }
+    run.figure(
+        "minimal",
+        kf.plots.curves(
+            panels,
+            x=sizes,
+            xlabel="size of the smallest adversarial, L-infinity",
+            columns=2,
+            title="Share of the images without an adversarial of that size",
+        ),
+    )
+
+
+def _over_rho(run: Run, name: str, rhos: list[float], **wanted) -> np.ndarray:
+    return np.stack([values(run, network=name, rho=rho, **wanted) for rho in rhos], axis=1)
+
+
+def _report(run: Run, config: Kernels) -> None:
+    columns = [("clean", 0.0), *((attack, epsilon) for attack in ATTACKS for epsilon in config.epsilons)]
+    head = ["network", "rho", "clean", *(f"{ATTACKS[a]} {e:g}" for a, e in columns[1:])]
+
+    def cell(name: str, rho: float, measure: str, epsilon: float) -> np.ndarray:
+        return values(run, network=name, rho=rho, measure=measure, epsilon=epsilon)
+
+    rows = [
+        [name, f"{rho:g}", *(mean_and_range(cell(name, rho, *column), 2) for column in columns)]
+        for name in NAMES
+        for rho in config.rhos
+    ]
+    print_table("Accuracy, over the seeds", head, rows)
+    rough = {name: values(run, network=name, measure="roughness") for name in NAMES}
+    n = max(r["n"] for r in run.records if r.get("measure") == "clean")
+    claims = [
+        Claim(
+            "The kernels of the adversarial network are smoother",
+            "shown by pictures only",
+            "roughness (2 for random weights): "
+            + ", ".join(f"{name} {mean_and_range(rough[name])}" for name in NAMES)
+            + ": "
+            + order(
+                rough["natural"],
+                rough["adversarial"],
+                higher="adversarial smoother",
+                lower="adversarial rougher",
+                same="no one order",
+            ),
+            0,
+            tuple(f"{name}/" for name in NAMES),
+            config.all_seeds,
+        )
+    ]
+    base, epsilon = min(config.rhos), min(config.epsilons)
+    for name in NAMES:
+        for rho in (rho for rho in sorted(config.rhos) if rho > base):
+            for measure, size in (("clean", 0.0), ("fgsm", epsilon), ("linf_pgd", epsilon)):
+                before, after = cell(name, base, measure, size), cell(name, rho, measure, size)
+                word = "clean" if measure == "clean" else f"{ATTACKS[measure]} {size:g}"
+                expected = "costs clean accuracy" if measure == "clean" else "raises robustness"
+                claims.append(
+                    Claim(
+                        f"Smoothing {expected} ({NAMES[name]}, rho {rho:g}, {word})",
+                        "no figure that can be compared",
+                        f"rho {base:g}: {mean_and_range(before)}, rho {rho:g}: {mean_and_range(after)}: "
+                        + order(after, before, higher="higher", lower="lower", same="no one order"),
+                        n if measure == "clean" else config.attack_images,
+                        (f"{name}/",),
+                        config.all_seeds,
+                    )
+                )
+    notes = (
+        f"Attacks through Foolbox on the first {config.attack_images} test images, fixed sizes, "
+        f"{config.attack_steps} steps of PGD, no random start; smallest adversarials on the first "
+        f"{config.minimal_images}. Kernels are {'' if config.normalize else 'not '}divided by 1 + 8 rho.\n\n"
+    )
+    path = run.summary("HFC: kernels and their smoothing", claims, notes=notes + markdown(head, rows))
+    run.say(str(path))

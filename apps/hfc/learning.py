@@ -1,0 +1,150 @@
+"""Experiment 1: which frequencies are learned when, with true and with shuffled labels."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+import keras_freq as kf
+from apps.hfc.config import Learning
+from apps.hfc.images import load_images
+from apps.hfc.networks import classifier, train
+from apps.hfc.repetitions import markdown, mean_and_range, order, print_table, values
+from apps.runner import Claim, Run
+
+LABELS = {"true": "true labels", "shuffled": "shuffled labels"}
+
+
+def learning(run: Run, config: Learning) -> None:
+    """Runs the experiment of `config` in the folder of `run`."""
+    images = load_images(run, config, radii=config.radii)
+    x, y = images.train
+    if config.rescale != "none":
+        x = kf.spectral.rescale(x, config.rescale)
+    n = min(config.measured_images or len(y), len(y))
+    curves = {}
+    for kind in LABELS:
+        epochs = config.training.epochs if kind == "true" else config.shuffled_epochs
+        training = dataclasses.replace(config.training, epochs=epochs or config.training.epochs)
+        for seed in config.all_seeds:
+            labels = y if kind == "true" else kf.data.shuffle_labels(y, seed=seed)
+            bands = kf.callbacks.BandAccuracy(
+                (x[:n], labels[:n]), radii=config.radii, every=config.every, rescale=config.rescale
+            )
+            model = classifier(config.network, images, seed=seed, name=f"{kind}_labels")
+            history = train(
+                run,
+                f"{kind}/seed{seed}",
+                model,
+                (x, labels),
+                training=training,
+                seed=seed,
+                callbacks=[bands],
+            )
+            curves[kind, seed] = history
+            run.measure(
+                f"{kind}/seed{seed}/bands",
+                lambda kind=kind, seed=seed, history=history: _compared(config, kind, seed, history, n),
+            )
+    _draw(run, config, curves)
+    _report(run, config, n)
+
+
+def _measured(history: dict, name: str) -> np.ndarray:
+    return np.asarray(history[name], "float64")
+
+
+def _compared(config: Learning, kind: str, seed: int, history: dict, n: int) -> list[dict]:
+    """Band accuracies where training accuracy first passes each threshold, and at the end."""
+    clean = _measured(history, "clean")
+    measured = np.flatnonzero(np.isfinite(clean))
+    moments = {"end": measured[-1]}
+    for threshold in config.thresholds:
+        passed = measured[clean[measured] >= threshold]
+        if len(passed):
+            moments[f"{threshold:g}"] = passed[0]
+    return [
+        {
+            "labels": kind,
+            "moment": moment,
+            "epoch": int(epoch) + 1,
+            "measure": measure,
+            "value": float(_measured(history, measure)[epoch]),
+            "seed": seed,
+            "n": n,
+        }
+        for moment, epoch in moments.items()
+        for measure in ("clean", *(f"{band}_{r:g}" for band in ("low", "high") for r in config.radii))
+    ]
+
+
+def _draw(run: Run, config: Learning, curves: dict) -> None:
+    panels = {}
+    for band, words in (("low", "low-passed"), ("high", "high-passed")):
+        for kind, label in LABELS.items():
+            lines = {"all frequencies": "clean"} | {f"r = {r:g}": f"{band}_{r:g}" for r in config.radii}
+            panels[f"{label}, {words}"] = {
+                line: np.stack([curves[kind, seed][name] for seed in config.all_seeds])
+                for line, name in lines.items()
+            }
+    run.figure(
+        "learning",
+        kf.plots.curves(
+            panels, columns=2, chance=0.1, title="Accuracy on filtered training images while a network learns"
+        ),
+    )
+
+
+def _complete(run: Run, config: Learning, moment: str) -> bool:
+    """Whether every training came to that accuracy."""
+    return all(
+        len(values(run, labels=kind, moment=moment, measure="clean")) == len(config.all_seeds)
+        for kind in LABELS
+    )
+
+
+def _report(run: Run, config: Learning, n: int) -> None:
+    moments = [f"{threshold:g}" for threshold in sorted(config.thresholds)] + ["end"]
+    head = ["labels", "training accuracy", "epoch", "all"]
+    head += [f"{band}{r:g}" for band in "LH" for r in config.radii]
+    rows = []
+    for moment in moments:
+        for kind in LABELS:
+            found = [r for r in run.records if r.get("labels") == kind and r.get("moment") == moment]
+            if not found:
+                continue
+            epochs = sorted({(r["seed"], r["epoch"]) for r in found})
+            cells = [
+                mean_and_range(values(run, labels=kind, moment=moment, measure=measure), 2)
+                for measure in ("clean", *(f"{b}_{r:g}" for b in ("low", "high") for r in config.radii))
+            ]
+            when = "at the end" if moment == "end" else f"first at {moment} or above"
+            rows.append([kind, when, mean_and_range([e for _, e in epochs], 0), *cells])
+    print_table(f"Accuracy on {n} filtered training images, over the seeds", head, rows)
+    claims = []
+    published = "epoch 100: L4 .27 L8 .65 L12 .90 L16 .97; shuffled, epoch 300: .145 .53 .90 .97 [author]"
+    shared = [moment for moment in moments[:-1] if _complete(run, config, moment)]
+    for moment in shared or ["end"]:
+        for radius in config.radii[:2]:
+            true, shuffled = (
+                values(run, labels=kind, moment=moment, measure=f"low_{radius:g}") for kind in LABELS
+            )
+            verdict = order(
+                true, shuffled, higher="higher with true labels", lower="lower", same="no one order"
+            )
+            when = "at the end" if moment == "end" else f"when training accuracy first reaches {moment}"
+            claims.append(
+                Claim(
+                    f"Low frequencies come first with true labels; shuffled labels need high ones too "
+                    f"(L{radius:g} {when})",
+                    published,
+                    f"true {mean_and_range(true)}, shuffled {mean_and_range(shuffled)}: {verdict}",
+                    n,
+                    ("true/", "shuffled/"),
+                    config.all_seeds,
+                )
+            )
+    notes = f"Network: {config.network.model}, normalization {config.network.normalization}.\n\n"
+    path = run.summary("HFC: what is learned when", claims, notes=notes + markdown(head, rows))
+    run.say(str(path))

@@ -1,0 +1,203 @@
+"""Experiment 6: where in the spectrum FGSM and PGD put their energy."""
+
+from __future__ import annotations
+
+import itertools
+
+import keras
+import numpy as np
+
+import keras_freq as kf
+from apps.hfc.adversaries import NAMES, check_attack_images, trained
+from apps.hfc.config import Perturbations
+from apps.hfc.images import Images, load_images
+from apps.hfc.repetitions import markdown, mean_and_range, order, print_table, values
+from apps.runner import Claim, Run
+
+ATTACKS = {"fgsm": "FGSM", "linf_pgd": "PGD"}
+
+
+def perturbations(run: Run, config: Perturbations) -> None:
+    """Runs the experiment of `config` in the folder of `run`."""
+    images = load_images(run, config, radii=config.radii)
+    check_attack_images(images, attack_images=config.attack_images)
+    classifiers = trained(run, config, images)
+    found = {}
+    steps = [(name, seed, attack) for name, seed in classifiers for attack in ATTACKS]
+    for name, seed, attack in run.sweep(steps, "attacking"):
+        stage = f"{name}/seed{seed}/{attack}"
+        model = classifiers[name, seed]
+        found[name, seed, attack] = run.arrays(
+            stage,
+            lambda model=model, attack=attack, seed=seed: _attacked(model, images, config, attack, seed),
+        )
+        run.measure(stage, lambda k=(name, seed, attack): _shares(found[k], config, images.shape[:2], *k))
+    white = ring_shares(np.ones(images.shape[:2]), config.radii)
+    _draw(run, config, found)
+    _report(run, config, white)
+
+
+def _attacked(
+    model: keras.Model, images: Images, config: Perturbations, attack: str, seed: int
+) -> dict[str, np.ndarray]:
+    """Mean energy of the perturbations of the images that were right before, DC in the middle."""
+    result = kf.evaluate.adversarial_accuracy(
+        model,
+        images.test,
+        attack=attack,
+        epsilons=(config.epsilon,),
+        steps=config.attack_steps,
+        n=config.attack_images,
+        batch_size=min(config.attack_images, 100),
+        seed=seed,
+        keep_images=True,
+        progress=False,
+    )
+    kept = result.images
+    # Images that the network gets wrong by itself are not attacked.
+    attacked = kept.clean_predictions == kept.labels
+    change = (kept.adversarials - kept.originals)[attacked]
+    energy = np.zeros(images.shape[:2])
+    if len(change):
+        energy = np.square(kf.spectral.amplitude(change).astype("float64")).mean(axis=(0, 3))
+    return {
+        "energy": energy,
+        "attacked": np.asarray(int(attacked.sum())),
+        "clean": np.asarray(result.clean),
+        "robust": np.asarray(result.accuracy[-1]),
+    }
+
+
+def rings(radii: tuple[float, ...]) -> list[tuple[float, float]]:
+    """The rings between ascending radii, from DC to the corners."""
+    edges = [0.0, *(radius for radius in sorted(radii) if radius > 0), float("inf")]
+    return list(itertools.pairwise(edges))
+
+
+def ring_shares(energy: np.ndarray, radii: tuple[float, ...]) -> np.ndarray:
+    """Share of the energy with `low <= d < high` for every ring; the shares add up to one.
+
+    Args:
+        energy: Energy of every bin, (height, width), DC in the middle.
+        radii: Radii in index units that bound the rings.
+
+    Returns:
+        One share a ring of `rings(radii)`; NaN where there is no energy.
+    """
+    distance = kf.spectral.radial_distance(*energy.shape)
+    total = energy.sum()
+    parts = [energy[(low <= distance) & (distance < high)].sum() for low, high in rings(radii)]
+    return np.asarray(parts) / total if total > 0 else np.full(len(parts), np.nan)
+
+
+def _shares(
+    arrays: dict[str, np.ndarray],
+    config: Perturbations,
+    size: tuple[int, int],
+    name: str,
+    seed: int,
+    attack: str,
+) -> list[dict]:
+    start = {"network": name, "attack": attack, "seed": seed, "n": int(arrays["attacked"])}
+    shares = ring_shares(arrays["energy"], config.radii)
+    rows = [
+        start | {"measure": ring_name(low, high), "value": float(share)}
+        for (low, high), share in zip(rings(config.radii), shares, strict=True)
+        if np.isfinite(share)
+    ]
+    return [
+        *rows,
+        start | {"measure": "clean", "value": float(arrays["clean"]), "n": config.attack_images},
+        start | {"measure": "robust", "value": float(arrays["robust"]), "n": config.attack_images},
+    ]
+
+
+def ring_name(low: float, high: float) -> str:
+    return f"d >= {low:g}" if high == float("inf") else f"{low:g} <= d < {high:g}"
+
+
+def _draw(run: Run, config: Perturbations, found: dict) -> None:
+    maps = {
+        f"{ATTACKS[attack]}, {NAMES[name]}": np.sqrt(
+            np.mean([found[name, seed, attack]["energy"] for seed in config.all_seeds], axis=0)
+        )
+        for attack in ATTACKS
+        for name in NAMES
+    }
+    epsilon = f"ε = {config.epsilon:g}"
+    run.figure(
+        "spectra",
+        kf.plots.spectrum(
+            maps, radii=config.radii, title=f"Root mean square spectrum of perturbations, {epsilon}"
+        ),
+    )
+    panels = {}
+    for attack, word in ATTACKS.items():
+        panels[word] = {}
+        for name, label in NAMES.items():
+            profiles = [_profile(found[name, seed, attack]["energy"]) for seed in config.all_seeds]
+            panels[word][label] = np.stack(profiles)
+        panels[word]["white noise"] = np.ones(profiles[0].shape)
+    radii, _ = kf.spectral.azimuthal_radii(*next(iter(maps.values())).shape)
+    run.figure(
+        "profiles",
+        kf.plots.curves(
+            panels,
+            x=radii,
+            xlabel="distance from DC (index units)",
+            ylabel="mean energy of a bin\nrelative to white noise",
+            limits=None,
+            title=f"Energy of the perturbations by frequency, {epsilon}",
+        ),
+    )
+
+
+def _profile(energy: np.ndarray) -> np.ndarray:
+    """Azimuthal average of the energy, 1 for white noise of the same energy."""
+    mean = energy.mean()
+    return np.asarray(kf.spectral.azimuthal_average(energy / mean if mean > 0 else energy), "float64")
+
+
+def _report(run: Run, config: Perturbations, white: np.ndarray) -> None:
+    names = [ring_name(*ring) for ring in rings(config.radii)]
+    head = ["attack", "network", "clean", "under attack", *names]
+    rows = []
+    for attack, word in ATTACKS.items():
+        for name in NAMES:
+            wanted = {"network": name, "attack": attack}
+            cells = [values(run, **wanted, measure=m) for m in ("clean", "robust", *names)]
+            rows.append([word, name, *(mean_and_range(cell) for cell in cells)])
+    rows.append(["white noise", "", "", "", *(f"{share:.3f}" for share in white)])
+    print_table("Share of the energy by distance from DC, over the seeds", head, rows)
+    claims = []
+    for attack, word in ATTACKS.items():
+        for place, measure in ((0, names[0]), (-1, names[-1])):
+            natural, robust = (values(run, network=name, attack=attack, measure=measure) for name in NAMES)
+            if not len(natural) or len(natural) != len(robust):
+                continue
+            more = "lower" if place == 0 else "higher"
+            claims.append(
+                Claim(
+                    f"{word} puts its energy into {more} frequencies against the "
+                    f"{'adversarial' if place == 0 else 'natural'} network (share at {measure})",
+                    "no figure given",
+                    f"natural {mean_and_range(natural)}, adversarial {mean_and_range(robust)}, white noise "
+                    f"{white[place]:.3f}: "
+                    + order(
+                        robust,
+                        natural,
+                        higher="higher against the adversarial network",
+                        lower="lower against the adversarial network",
+                        same="no one order",
+                    ),
+                    config.attack_images,
+                    tuple(f"{name}/" for name in NAMES),
+                    config.all_seeds,
+                )
+            )
+    notes = (
+        f"Attacks through Foolbox, epsilon {config.epsilon:g}, {config.attack_steps} steps of PGD, no random "
+        f"start, on those of the first {config.attack_images} test images that the network gets right.\n\n"
+    )
+    path = run.summary("HFC: spectrum of perturbations", claims, notes=notes + markdown(head, rows))
+    run.say(str(path))
