@@ -1,4 +1,4 @@
-"""The examples in the docstrings of the pure functions and the layers."""
+"""The examples in the docstrings of the pure functions, the layers and the training models."""
 
 import doctest
 import inspect
@@ -11,14 +11,15 @@ import keras_freq as kf
 
 PUBLIC = {
     f"{part.__name__}.{name}": getattr(part, name)
-    for part in (kf.spectral, kf.layers)
+    for part in (kf.spectral, kf.layers, kf.training)
     for name in part.__all__
 }
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_example(name):
+def test_example(name, classifier, images, labels):
     names = {"np": np, "keras": keras, "keras_freq": kf}
+    names |= {"classifier": classifier, "images": images, "labels": labels}
     names.update({function: getattr(kf.spectral, function) for function in kf.spectral.__all__})
     # The parser alone: a finder would not look behind decorators.
     example = doctest.DocTestParser().get_doctest(inspect.getdoc(PUBLIC[name]), names, name, None, 0)

@@ -19,7 +19,7 @@ ALLOWED = {
     "data": {"spectral"},
     "models": {"layers"},
     "attacks": set(),
-    "training": {"layers", "attacks", "spectral"},
+    "training": {"layers", "attacks", "spectral", "data"},
     "evaluate": {"spectral", "data", "attacks"},
     "callbacks": {"evaluate"},
     "plots": set(),

@@ -39,6 +39,7 @@ def kernels(run: Run, config: Kernels) -> None:
                 "network": name,
                 "measure": "roughness",
                 "value": roughness(first_kernel(model)),
+                "filters": first_kernel(model).shape[-1],
                 "seed": seed,
             },
         )
@@ -206,11 +207,12 @@ def _report(run: Run, config: Kernels) -> None:
     print_table("Accuracy, over the seeds", head, rows)
     rough = {name: values(run, network=name, measure="roughness") for name in NAMES}
     n = max(r["n"] for r in run.records if r.get("measure") == "clean")
+    filters = next(r["filters"] for r in run.records if r.get("measure") == "roughness")
     claims = [
         Claim(
             "The kernels of the adversarial network are smoother",
             "shown by pictures only",
-            "roughness (2 for random weights): "
+            f"roughness of {filters} filters (2 for random weights): "
             + ", ".join(f"{name} {mean_and_range(rough[name])}" for name in NAMES)
             + ": "
             + order(
@@ -220,7 +222,7 @@ def _report(run: Run, config: Kernels) -> None:
                 lower="adversarial rougher",
                 same="no one order",
             ),
-            0,
+            filters,
             tuple(f"{name}/" for name in NAMES),
             config.all_seeds,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 import zipfile
@@ -108,7 +109,13 @@ class _KeepState(keras.callbacks.Callback):
             self.history.setdefault(name, []).append(value)
         _keep(self.model, self.checkpoint, epoch + 1, self.history)
         if not self.quiet:
-            shown = "  ".join(f"{name} {value:.4g}" for name, value in logs.items() if name != "seconds")
+            # A callback that measures every n-th epoch leaves NaN; a loss that is NaN must be seen.
+            own = {*self.model.metrics_names, *(f"val_{name}" for name in self.model.metrics_names)}
+            shown = "  ".join(
+                f"{name} {value:.4g}"
+                for name, value in logs.items()
+                if name != "seconds" and (name in own or not math.isnan(value))
+            )
             total = self.params["epochs"]
             print(f"{self.label}  epoch {epoch + 1}/{total}  {shown}  {logs['seconds']:.1f} s", flush=True)
         stop_if_interrupted()

@@ -1,8 +1,13 @@
-"""Keras models that train a classifier in a way of their own, and are the bare classifier otherwise."""
+"""Keras models that train a classifier in a way of their own, and are the bare classifier otherwise.
 
+Training on shuffled labels needs no model: `shuffle_labels`, which stands in `keras_freq.data` too, gives the
+labels.
+"""
+
+from keras_freq.data import shuffle_labels
 from keras_freq.training.adversarial_model import AdversarialModel
 from keras_freq.training.apr_model import APRModel
 from keras_freq.training.band_model import BandModel
 from keras_freq.training.mix_up_model import MixUpModel
 
-__all__ = ["APRModel", "AdversarialModel", "BandModel", "MixUpModel"]
+__all__ = ["APRModel", "AdversarialModel", "BandModel", "MixUpModel", "shuffle_labels"]

@@ -53,7 +53,7 @@ class AdversarialModel(PreparedBatches):
     Example:
         >>> model = keras_freq.training.AdversarialModel(classifier, epsilon=8 / 255, steps=3)
         >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-        >>> history = model.fit(images, labels, epochs=1)
+        >>> history = model.fit(images, labels, epochs=1, verbose=0)
     """
 
     PARTS = ("augment", "classifier")

@@ -46,7 +46,7 @@ class APRModel(ClassifierWrapper):
         >>> single, pair = keras_freq.layers.APRSingle(), keras_freq.layers.APRPair()
         >>> model = keras_freq.APRModel(classifier, single=single, pair=pair)
         >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-        >>> history = model.fit(images, labels, epochs=1)
+        >>> history = model.fit(images, labels, epochs=1, verbose=0)
     """
 
     PARTS = ("single", "augment", "pair", "classifier")

@@ -27,7 +27,7 @@ class BandModel(ClassifierWrapper):
     Example:
         >>> model = keras_freq.training.BandModel(classifier, keras_freq.layers.LowPass(8))
         >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-        >>> history = model.fit(images, labels, epochs=1)
+        >>> history = model.fit(images, labels, epochs=1, verbose=0)
     """
 
     PARTS = ("augment", "band", "classifier")

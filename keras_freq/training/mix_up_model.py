@@ -26,7 +26,8 @@ class MixUpModel(PreparedBatches):
 
     Raises:
         TypeError: if `classifier` is no Keras model, or `augment` no Keras layer.
-        ValueError: if `alpha` is not above 0, or the model is compiled with a loss of class indices.
+        ValueError: if `alpha` is not above 0, or the model is compiled with a loss of class indices, or with
+            `jit_compile=True` on TensorFlow, whose XLA cannot draw the mixtures.
 
     Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018. Wang et al., CVPR 2020, use
         `alpha=1`. Differs from the original: each image has a mixing weight of its own, not each batch.
@@ -34,7 +35,7 @@ class MixUpModel(PreparedBatches):
     Example:
         >>> model = keras_freq.training.MixUpModel(classifier, alpha=1.0)
         >>> model.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=True))
-        >>> history = model.fit(images, labels, epochs=1)
+        >>> history = model.fit(images, labels, epochs=1, verbose=0)
     """
 
     PARTS = ("augment", "classifier")
@@ -55,6 +56,8 @@ class MixUpModel(PreparedBatches):
         self.alpha = float(alpha)
         self.seed = seed
         self.mix_up = keras.layers.MixUp(alpha=self.alpha, seed=seed)
+        # XLA has no kernel for TensorFlow's gamma draws; jit_compile="auto" asks for this.
+        self.supports_jit = keras.backend.backend() != "tensorflow"
 
     def compile(self, optimizer="rmsprop", loss=None, **kwargs):
         if isinstance(loss, keras.losses.SparseCategoricalCrossentropy) or (
@@ -64,6 +67,11 @@ class MixUpModel(PreparedBatches):
                 "`loss` must take distributions over the classes, such as "
                 "keras.losses.CategoricalCrossentropy(from_logits=True). "
                 f"Received: loss={getattr(loss, 'name', loss)!r}"
+            )
+        if kwargs.get("jit_compile") is True and not self.supports_jit:
+            raise ValueError(
+                "`jit_compile` must be False or 'auto' on TensorFlow, whose XLA cannot draw from a Beta "
+                "distribution. Received: jit_compile=True"
             )
         super().compile(optimizer=optimizer, loss=loss, **kwargs)
 

@@ -177,3 +177,11 @@ def test_no_classifier_and_no_labels(classifier, images):
         AdversarialModel("resnet")
     with pytest.raises(ValueError, match=r"AdversarialModel trains on \(images, labels\)"):
         compiled(AdversarialModel(classifier, steps=1)).fit(images, verbose=0)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="torch.compile of a whole step takes minutes")
+def test_the_step_compiles_with_xla(classifier, images, labels):
+    model = AdversarialModel(classifier, steps=2, seed=0)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss, jit_compile=True)
+    assert np.isfinite(model.fit(images, labels, batch_size=8, verbose=0).history["loss"]).all()

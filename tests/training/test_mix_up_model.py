@@ -84,3 +84,11 @@ def test_a_wrong_alpha_is_one_line(alpha, classifier):
 def test_a_loss_of_class_indices_is_refused(loss, classifier):
     with pytest.raises(ValueError, match="`loss` must take distributions"):
         MixUpModel(classifier).compile("sgd", loss)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="XLA of TensorFlow")
+def test_xla_is_refused_where_it_cannot_draw(classifier):
+    model = MixUpModel(classifier)
+    with pytest.raises(ValueError, match="`jit_compile` must be False or 'auto' on TensorFlow"):
+        model.compile("sgd", keras.losses.CategoricalCrossentropy(from_logits=True), jit_compile=True)
+    assert not compiled(model).jit_compile
