@@ -158,8 +158,9 @@ class Learning(Shared):
 class Heuristics(Shared):
     """Five ways to train, looked at by frequency: vanilla, dropout, mix-up, batch normalisation, adversarial.
 
-    `dropout`: share of the pooled features. `mix_up`: alpha of the Beta distribution. `every`: measure the
-    test images after every n-th epoch. `rescale`: `max` divides training images and filtered test images by
+    `dropout`: share of the pooled features. `mix_up`: alpha of the Beta distribution. `batch_norm`: the kind
+    that is trained and drawn; at the end both kinds are measured. `every`: measure the test images after
+    every n-th epoch. `rescale`: `max` divides training images and filtered test images by
     their largest pixel, as published; at the end both ways are measured.
     """
 

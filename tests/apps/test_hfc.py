@@ -243,7 +243,7 @@ def test_the_published_figures_are_those_of_the_header():
     from apps.hfc.heuristics import PUBLISHED
 
     header = (CONFIGS / "heuristics.yaml").read_text()
-    rows = {"vanilla": "vanilla", "dropout": "dropout", "mix_up": "mix-up", "batch_norm": "batch-norm"}
+    rows = {"vanilla": "vanilla", "dropout": "dropout", "mix_up": "mix-up", "batch_norm_batch": "batch-norm"}
     rows["adversarial"] = "adversarial"
     for name, word in rows.items():
         line = next(line for line in header.splitlines() if line.startswith(f"#   {word} "))
