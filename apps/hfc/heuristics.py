@@ -166,9 +166,9 @@ def _report(run: Run, config: Heuristics, n: int) -> None:
             claims.append(_claim(f"{text} ({column}{note})", names, column, found, n, config))
     notes = (
         f"Network: {config.network.model}. Rows 'published' are read off the authors' poster (ResNet-32, "
-        "epoch 100; training and filtered images divided by their maximum, but for adversarial training; batch "
-        f"normalisation by the statistics of test batches of {TEST_BATCH}). Our adversarial training divides "
-        "nothing either.\n\n"
+        "epoch 100; training and filtered images divided by their maximum, but for adversarial training; "
+        f"batch normalisation by the statistics of test batches of {TEST_BATCH}). Our adversarial training "
+        "divides nothing either.\n\n"
     )
     path = run.summary("HFC: heuristics", claims, notes=notes + markdown(head, rows))
     run.say(str(path))
