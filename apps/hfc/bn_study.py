@@ -97,7 +97,7 @@ def _report(run: Run, config: BNStudy, n: int) -> None:
             cells = [values(run, network=name, radius=radius, measure=measure) for measure in measures]
             rows.append([f"{radius:g}", label, *(mean_and_range(cell) for cell in cells)])
         vanilla, batch = (values(run, network=name, radius=radius, measure=measures[0]) for name in NAMES)
-        verdict = order(batch, vanilla, higher="faster with", lower="slower with", same="no one order")
+        verdict = order(batch, vanilla, higher="faster with", lower="slower with")
         claims.append(
             Claim(
                 f"High-passed images are learned faster with batch normalisation (r = {radius:g}, mean "

@@ -22,9 +22,13 @@ NAMES = {
 # The published network normalises by the statistics of the batch at hand at test time too; both are measured,
 # from the same weights.
 AT_TEST = {"batch_norm": "batch", "batch_norm_batch": "batch_statistics"}
-ROWS = NAMES | {
+ROWS = {
+    "vanilla": "vanilla",
+    "dropout": "dropout",
+    "mix_up": "mix-up",
     "batch_norm": "batch normalisation, running statistics",
     "batch_norm_batch": "batch normalisation, statistics of the test batch",
+    "adversarial": "adversarial training",
 }
 # Images a batch when that matters; the published size.
 TEST_BATCH = 100
@@ -180,7 +184,7 @@ def _claim(text: str, names: tuple[str, str], column: str, found, n: int, config
     if config.radii == PUBLISHED_RADII and all(name in PUBLISHED for name in names):
         place = 2 + [f"{band}{r:g}" for band in "LH" for r in config.radii].index(column)
         published = ", ".join(f"{ROWS[name]} {PUBLISHED[name][place]:.2f}" for name in names) + " [author]"
-    verdict = order(first, second, higher="higher", lower="lower", same="no one order")
+    verdict = order(first, second, higher="higher", lower="lower")
     return Claim(
         text,
         published,

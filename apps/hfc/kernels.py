@@ -220,7 +220,6 @@ def _report(run: Run, config: Kernels) -> None:
                 rough["adversarial"],
                 higher="adversarial smoother",
                 lower="adversarial rougher",
-                same="no one order",
             ),
             filters,
             tuple(f"{name}/" for name in NAMES),
@@ -239,7 +238,7 @@ def _report(run: Run, config: Kernels) -> None:
                         f"Smoothing {expected} ({NAMES[name]}, rho {rho:g}, {word})",
                         "no figure that can be compared",
                         f"rho {base:g}: {mean_and_range(before)}, rho {rho:g}: {mean_and_range(after)}: "
-                        + order(after, before, higher="higher", lower="lower", same="no one order"),
+                        + order(after, before, higher="higher", lower="lower"),
                         n if measure == "clean" else config.attack_images,
                         (f"{name}/",),
                         config.all_seeds,

@@ -130,9 +130,7 @@ def _report(run: Run, config: Learning, n: int) -> None:
             true, shuffled = (
                 values(run, labels=kind, moment=moment, measure=f"low_{radius:g}") for kind in LABELS
             )
-            verdict = order(
-                true, shuffled, higher="higher with true labels", lower="lower", same="no one order"
-            )
+            verdict = order(true, shuffled, higher="higher with true labels", lower="lower")
             when = "at the end" if moment == "end" else f"when training accuracy first reaches {moment}"
             claims.append(
                 Claim(

@@ -188,7 +188,6 @@ def _report(run: Run, config: Perturbations, white: np.ndarray) -> None:
                         natural,
                         higher="higher against the adversarial network",
                         lower="lower against the adversarial network",
-                        same="no one order",
                     ),
                     config.attack_images,
                     tuple(f"{name}/" for name in NAMES),

@@ -26,16 +26,15 @@ def mean_and_range(numbers: Iterable[float], digits: int = 3) -> str:
     return f"{mean} ({numbers.min():.{digits}f} to {numbers.max():.{digits}f})"
 
 
-def order(first: Sequence[float], second: Sequence[float], *, higher: str, lower: str, same: str) -> str:
+def order(first: Sequence[float], second: Sequence[float], *, higher: str, lower: str) -> str:
     """What the pairs of one seed each say: all one way, or not."""
     differences = np.asarray(first, "float64") - np.asarray(second, "float64")
-    if (differences > 0).all():
-        verdict = higher
-    elif (differences < 0).all():
-        verdict = lower
-    else:
-        verdict = same
-    return f"{verdict} in {max((differences > 0).sum(), (differences < 0).sum())} of {len(differences)} seeds"
+    total, above, below = len(differences), int((differences > 0).sum()), int((differences < 0).sum())
+    if above == total:
+        return f"{higher} in {total} of {total} seeds"
+    if below == total:
+        return f"{lower} in {total} of {total} seeds"
+    return f"no one order ({higher} in {above} of {total} seeds)"
 
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
