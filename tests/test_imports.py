@@ -34,6 +34,8 @@ ANYWHERE = AT_THE_TOP | {
     "matplotlib",
     "tensorflow_datasets",
     "tqdm",
+    "scipy",
+    "PIL",
 }
 ONLY_IN = {
     "foolbox": {"attacks/foolbox_model.py"},

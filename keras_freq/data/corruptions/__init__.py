@@ -1,0 +1,7 @@
+"""The common corruptions of Hendrycks and Dietterich (ICLR 2019), a batch at a time, from seeds."""
+
+from keras_freq.data.corruptions.cifar_c import read_corrupted, write_corrupted
+from keras_freq.data.corruptions.corrupt import corrupt
+from keras_freq.data.corruptions.severities import CORRUPTIONS, EXTRA_CORRUPTIONS
+
+__all__ = ["CORRUPTIONS", "EXTRA_CORRUPTIONS", "corrupt", "read_corrupted", "write_corrupted"]

@@ -1,0 +1,180 @@
+"""Corrupted copies on disk, in the layout of CIFAR-10-C."""
+
+import json
+
+import numpy as np
+import pytest
+
+from keras_freq.data import CORRUPTIONS, corrupt, read_corrupted, write_corrupted
+from keras_freq.data.corruptions import cifar_c
+
+NAMES = ("fog", "glass_blur", "contrast")
+
+
+@pytest.fixture
+def images(rng):
+    return rng.integers(0, 256, (7, 12, 10, 3), dtype="uint8")
+
+
+LABELS = np.array([3, 1, 4, 1, 5, 9, 2])
+
+
+def test_round_trip(tmp_path, images, monkeypatch):
+    monkeypatch.setattr(cifar_c, "_BATCH", 3)
+    written = write_corrupted(images, LABELS, tmp_path / "new" / "copy", corruptions=NAMES, seed=4)
+    folder = tmp_path / "new" / "copy"
+    assert [path.name for path in written] == ["labels.npy", "fog.npy", "glass_blur.npy", "contrast.npy"]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        [path.name for path in written] + ["corruptions.json"]
+    )
+    # The layout that other readers expect.
+    stored, labels = np.load(folder / "fog.npy"), np.load(folder / "labels.npy")
+    assert stored.shape == (35, 12, 10, 3)
+    assert stored.dtype == labels.dtype == np.uint8
+    np.testing.assert_array_equal(labels, np.tile(LABELS, 5))
+    for name in NAMES:
+        for severity in (1, 3, 5):
+            read, again = read_corrupted(folder, name, severity)
+            assert isinstance(read, np.memmap)
+            np.testing.assert_array_equal(again, LABELS)
+            np.testing.assert_array_equal(read, corrupt(images, name, severity, seed=4))
+
+
+def test_an_interrupted_call_goes_on(tmp_path, images, monkeypatch):
+    calls = []
+
+    def failing(batch, name, severity, **options):
+        calls.append((name, severity))
+        if len(calls) == 8:
+            raise KeyboardInterrupt
+        return corrupt(batch, name, severity, **options)
+
+    monkeypatch.setattr(cifar_c, "corrupt", failing)
+    with pytest.raises(KeyboardInterrupt):
+        write_corrupted(images, LABELS, tmp_path, corruptions=NAMES)
+    assert {path.name for path in tmp_path.iterdir()} == {"corruptions.json", "labels.npy", "fog.npy"}
+    before = (tmp_path / "fog.npy").stat().st_mtime_ns
+    written = write_corrupted(images, LABELS, tmp_path, corruptions=NAMES)
+    assert [path.name for path in written] == ["glass_blur.npy", "contrast.npy"]
+    assert (tmp_path / "fog.npy").stat().st_mtime_ns == before
+    assert [name for name, _ in calls[8:]] == ["glass_blur"] * 5 + ["contrast"] * 5
+    assert write_corrupted(images, LABELS, tmp_path, corruptions=NAMES) == ()
+    np.testing.assert_array_equal(
+        read_corrupted(tmp_path, "glass_blur", 2)[0], corrupt(images, "glass_blur", 2)
+    )
+    # A file cut short by another program is written again.
+    np.save(tmp_path / "contrast.npy", np.load(tmp_path / "contrast.npy")[:-1])
+    assert [path.name for path in write_corrupted(images, LABELS, tmp_path, corruptions=NAMES)] == [
+        "contrast.npy"
+    ]
+
+
+def test_some_severities_of_float_images_with_many_classes(tmp_path, images):
+    floats = (images / 255).astype("float32")
+    write_corrupted(floats, LABELS + 500, tmp_path, corruptions=["contrast"], severities=(5, 2))
+    assert np.load(tmp_path / "labels.npy").dtype == np.int64
+    read, labels = read_corrupted(tmp_path, "contrast", 5, severities=(2, 5))
+    np.testing.assert_array_equal(labels, LABELS + 500)
+    np.testing.assert_array_equal(read, corrupt(images, "contrast", 5))
+    with pytest.raises(ValueError, match=r"one of 2, 5.*severity=3"):
+        read_corrupted(tmp_path, "contrast", 3, severities=(2, 5))
+
+
+def test_a_folder_without_our_record_is_read(tmp_path, images):
+    np.save(tmp_path / "brightness.npy", np.concatenate([images] * 5))
+    np.save(tmp_path / "labels.npy", np.tile(LABELS, 5).astype("int64"))
+    read, labels = read_corrupted(str(tmp_path), "brightness", 2)
+    np.testing.assert_array_equal(read, images)
+    assert labels.dtype == np.int64
+
+
+def test_progress_is_shown(tmp_path, images, capsys):
+    pytest.importorskip("tqdm")
+    write_corrupted(images, LABELS, tmp_path / "a", corruptions=["fog"], progress=True)
+    assert "Corrupting" in capsys.readouterr().err
+    write_corrupted(images, LABELS, tmp_path / "b", corruptions=["fog"])
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"labels": LABELS[:3]}, "same length.*7 images, 3 labels"),
+        ({"labels": LABELS + 0.5}, "whole numbers"),
+        ({"images": np.zeros((12, 10, 3))}, r"\(n, height, width, channels\).*\(12, 10, 3\)"),
+        ({"images": np.full((7, 12, 10, 3), 2.0)}, r"\[0, 1\]"),
+        ({"corruptions": "fog"}, "list of names.*corruptions='fog'"),
+        ({"corruptions": ()}, "list of names"),
+        ({"corruptions": ["fog", "fogg"]}, "did you mean 'fog'"),
+        ({"severities": (0, 1)}, r"1 to 5.*severities=\(0, 1\)"),
+        ({"severities": 3}, "severities=3"),
+        ({"severities": ()}, "1 to 5"),
+        ({"seed": -1}, "seed=-1"),
+        ({"table": "big"}, "table='big'"),
+    ],
+)
+def test_bad_input_writes_nothing(tmp_path, images, changed, message):
+    arguments = {"images": images, "labels": LABELS, "folder": tmp_path / "copy", "corruptions": NAMES}
+    with pytest.raises(ValueError, match=message) as error:
+        write_corrupted(**(arguments | changed))
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "copy").exists()
+
+
+def test_folders_are_not_mixed(tmp_path, images):
+    write_corrupted(images, LABELS, tmp_path / "copy", corruptions=["contrast"])
+    for images_, options, what in (
+        (images, {"seed": 1}, "seed"),
+        (images[::-1], {}, "crc32"),
+        (images, {"severities": (1, 2)}, "severities"),
+    ):
+        with pytest.raises(ValueError, match=f"other images or settings \\({what}\\).*Received: folder="):
+            write_corrupted(images_, LABELS, tmp_path / "copy", corruptions=["fog"], **options)
+    with pytest.raises(ValueError, match=r"settings \(labels\)"):
+        write_corrupted(images, LABELS + 1, tmp_path / "copy", corruptions=["fog"])
+    (tmp_path / "copy" / "corruptions.json").write_text("{")
+    with pytest.raises(ValueError, match="other images or settings"):
+        write_corrupted(images, LABELS, tmp_path / "copy", corruptions=["fog"])
+    (tmp_path / "copy" / "corruptions.json").unlink()
+    with pytest.raises(ValueError, match="another origin"):
+        write_corrupted(images, LABELS, tmp_path / "copy", corruptions=["fog"])
+
+
+def test_the_record_says_what_the_folder_holds(tmp_path, images):
+    write_corrupted(images, LABELS, tmp_path, corruptions=["contrast"], seed=3)
+    record = json.loads((tmp_path / "corruptions.json").read_text())
+    assert record["images"] == [7, 12, 10, 3]
+    assert record["seed"] == 3
+
+
+def test_what_is_missing_or_wrong_is_named(tmp_path, images):
+    def check(error, message, name="fog", severity=1, folder=tmp_path):
+        with pytest.raises(error, match=message) as caught:
+            read_corrupted(folder, name, severity)
+        assert "\n" not in str(caught.value)
+        assert "Received: " in str(caught.value)
+
+    check(FileNotFoundError, "no such folder.*nowhere", folder=tmp_path / "nowhere")
+    check(FileNotFoundError, "no fog.npy in .*holds no .npy file")
+    check(ValueError, "1, 2, 3, 4, 5.*severity=0", severity=0)
+    np.save(tmp_path / "fog.npy", np.concatenate([images] * 5))
+    check(FileNotFoundError, "no snow.npy in .*holds fog", name="snow")
+    check(FileNotFoundError, "no labels.npy")
+    np.save(tmp_path / "labels.npy", LABELS)
+    check(ValueError, r"one length.*35 images, labels of shape \(7,\)")
+    np.save(tmp_path / "labels.npy", np.tile(LABELS, 5)[:34])
+    np.save(tmp_path / "fog.npy", np.concatenate([images] * 5)[:34])
+    check(ValueError, "multiple of 5 severities.*34 images")
+    np.save(tmp_path / "fog.npy", np.zeros((35, 12, 10, 3)))
+    check(ValueError, r"uint8 images.*float64 of shape \(35, 12, 10, 3\)")
+    (tmp_path / "fog.npy").write_bytes(b"\x93NUMPY\x01\x00v")
+    check(ValueError, "whole .npy file")
+    np.save(tmp_path / "fog.npy", np.array([{}]), allow_pickle=True)
+    check(ValueError, "whole .npy file")
+
+
+def test_all_standard_corruptions_are_written_by_default(tmp_path, images):
+    pytest.importorskip("scipy")
+    pytest.importorskip("PIL")
+    write_corrupted(images[:2], LABELS[:2], tmp_path)
+    assert {path.stem for path in tmp_path.glob("*.npy")} == {*CORRUPTIONS, "labels"}

@@ -1,0 +1,209 @@
+"""The corruptions against closed forms, Pillow, SciPy, and one image at a time in float64."""
+
+import numpy as np
+import pytest
+
+from keras_freq.data import corrupt
+from keras_freq.data.corruptions import draws, filters, frost, glass, spatter, weather
+from keras_freq.data.corruptions.severities import TABLES
+from keras_freq.data.npz import read_sample
+
+pytest.importorskip("scipy")
+pytest.importorskip("PIL")
+oracles = pytest.importorskip("tests.oracles.corruptions")
+
+DRAWN = ("glass_blur", "motion_blur", "elastic_transform", "snow", "fog")
+PLAIN = (
+    "defocus_blur",
+    "zoom_blur",
+    "gaussian_blur",
+    "brightness",
+    "saturate",
+    "contrast",
+    "pixelate",
+    "jpeg_compression",
+)
+
+
+@pytest.fixture(scope="module")
+def photos():
+    return read_sample()[0]["test"][0][:3]
+
+
+def one_at_a_time(images, name, severity, table):
+    values = TABLES[table][name][severity - 1]
+    generators = draws.generators(name, severity, seed=0, indices=range(len(images)))
+    results = []
+    for image, rng in zip(images.astype("float64"), generators, strict=True):
+        arguments = (rng, *values) if name in DRAWN else values
+        results.append(np.clip(getattr(oracles, name)(image, *arguments), 0, 1))
+    return np.array(results)
+
+
+@pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("table", ["small", "large"])
+@pytest.mark.parametrize("name", DRAWN + PLAIN)
+def test_equals_one_at_a_time(photos, name, table, severity):
+    images = (photos / 255).astype("float32")
+    ours = corrupt(images, name, severity, table=table)
+    theirs = one_at_a_time(images, name, severity, table)
+    # The tail of a trail that is left out moves no byte by more than a third; Pillow rounds after each pass.
+    allowed = {"motion_blur": 1e-3, "snow": 1e-3, "pixelate": 1.01 / 255, "elastic_transform": 1e-3}
+    assert np.abs(ours - theirs).max() < allowed.get(name, 2e-5)
+
+
+@pytest.mark.parametrize("name", ["glass_blur", "elastic_transform", "motion_blur"])
+def test_equals_one_at_a_time_where_sides_differ(rng, name):
+    images = rng.random((2, 21, 34, 3), dtype="float32")
+    for table in ("small", "large"):
+        ours = corrupt(images, name, 5, table=table)
+        np.testing.assert_allclose(ours, one_at_a_time(images, name, 5, table), atol=1e-3)
+
+
+def test_glass_blur_follows_long_paths():
+    # Every pixel of the inside takes its right neighbour: all end up with the last pixel of their row.
+    offsets = np.zeros((1, 2, 6, 6), "int32")
+    offsets[:, 1] = 1
+    found = glass.sources(offsets, (10, 10), 2).reshape(10, 10)
+    expected = np.arange(100).reshape(10, 10)
+    expected[3:9, 3:9] = expected[3:9, 9:]
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("severity", [1, 5])
+def test_noise_has_the_moments_of_its_definition(severity):
+    grey = np.full((20, 64, 64, 1), 0.5, "float32")
+
+    def noise(name):
+        return corrupt(grey, name, severity).astype("float64") - 0.5, TABLES["small"][name][severity - 1][0]
+
+    # 81 920 values: a mean's standard error is deviation / 286, a deviation's 1 / 405 of itself.
+    values, scale = noise("gaussian_noise")
+    assert abs(values.mean()) < 5 * scale / 286
+    assert values.std() == pytest.approx(scale, rel=0.015)
+    assert (values**4).mean() / values.var() ** 2 == pytest.approx(3, abs=0.12)
+
+    values, scale = noise("speckle_noise")
+    assert values.std() == pytest.approx(0.5 * scale, rel=0.015)
+
+    values, photons = noise("shot_noise")
+    assert values.std() == pytest.approx(np.sqrt(0.5 / photons), rel=0.015)
+    counts = (values + 0.5) * photons
+    np.testing.assert_allclose(counts, np.rint(counts), atol=1e-3)
+
+    values, amount = noise("impulse_noise")
+    assert set(np.unique(values)) == {-0.5, 0.0, 0.5}
+    assert np.mean(values == 0.5) == pytest.approx(amount / 2, abs=5 * np.sqrt(amount / 81920))
+    assert np.mean(values == -0.5) == pytest.approx(amount / 2, abs=5 * np.sqrt(amount / 81920))
+
+
+def test_noise_is_drawn_anew_for_every_channel_image_and_severity():
+    grey = np.full((2, 16, 16, 3), 0.5, "float32")
+    first, second = corrupt(grey, "gaussian_noise", 1) - 0.5
+    assert abs(np.corrcoef(first[..., 0].ravel(), first[..., 1].ravel())[0, 1]) < 0.3
+    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.2
+    stronger = corrupt(grey, "gaussian_noise", 2)[0] - 0.5
+    assert abs(np.corrcoef(first.ravel(), stronger.ravel())[0, 1]) < 0.2
+
+
+def test_bytes_of_pillow(photos):
+    import io
+
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(photos[0]).save(file, "JPEG", quality=40)
+    np.testing.assert_array_equal(corrupt(photos[0], "jpeg_compression", 5), np.asarray(Image.open(file)))
+
+    picture = Image.fromarray(photos[0][:20])
+    small = picture.resize((20, 13), Image.Resampling.BOX).resize((32, 20), Image.Resampling.BOX)
+    difference = corrupt(photos[0][:20], "pixelate", 5).astype(int) - np.asarray(small)
+    assert np.abs(difference).max() <= 1
+
+
+def test_grey_images_are_colour_images_with_equal_channels(rng):
+    grey = rng.integers(0, 256, (2, 24, 24, 1), dtype="uint8")
+    colour = grey.repeat(3, axis=-1)
+    for name in (set(DRAWN) | set(PLAIN)) - {"saturate", "jpeg_compression"}:
+        difference = corrupt(grey, name, 4).astype(int) - corrupt(colour, name, 4)
+        assert np.abs(difference).max() <= 1, name
+    np.testing.assert_array_equal(corrupt(grey, "saturate", 5), grey)
+
+
+def test_saturation_of_grey_pixels_is_red():
+    grey = np.full((4, 4, 3), 0.5, "float32")
+    np.testing.assert_allclose(corrupt(grey, "saturate", 5)[0, 0], [0.5, 0.4, 0.4], atol=1e-6)
+    np.testing.assert_allclose(corrupt(grey, "saturate", 2)[0, 0], [0.5, 0.5, 0.5], atol=1e-6)
+
+
+def test_frost_is_a_texture_of_the_stated_weight(photos):
+    black = np.zeros((16, 32, 32, 3), "float32")
+    ice = corrupt(black, "frost", 5)
+    assert 0.1 < ice.mean() < 0.3
+    assert ice.std() > 0.05
+    assert ice.max() <= 0.45 + 1e-6
+    assert (ice[..., 2] >= ice[..., 0]).all()  # never redder than blue
+    images = (photos / 255).astype("float32")
+    frosted = corrupt(images, "frost", 5)
+    np.testing.assert_allclose(frosted, np.clip(0.75 * images + ice[:3], 0, 1), atol=1e-6)
+    rngs = draws.generators("frost", 1, seed=0, indices=range(3))
+    texture = frost.ice(rngs, (224, 200), 1.0)
+    assert texture.shape == (3, 224, 200)
+    assert 0.3 < texture.mean() < 0.6
+    # The margin keeps opposite borders apart.
+    assert np.abs(texture[:, 0] - texture[:, -1]).mean() > 0.05
+
+
+def test_fog_lightens_the_dark_and_keeps_the_largest_value(photos):
+    images = (photos / 255).astype("float32")
+    foggy = corrupt(images, "fog", 5)
+    assert foggy.min() >= 0
+    assert foggy.max() <= images.max() + 1e-6
+    assert foggy.std() < images.std()
+    assert not corrupt(np.zeros((8, 8, 3), "float32"), "fog", 5).any()
+    clouds = weather.clouds(draws.generators("fog", 1, seed=0, indices=range(2)), 33, 2.0)
+    assert clouds.shape == (2, 64, 64)
+    assert clouds.min() == 0
+    assert clouds.max() == 1
+
+
+def test_spatter_adds_light_as_water_and_hides_as_mud():
+    grey = np.full((8, 64, 64, 3), 0.3, "float32")
+    water = corrupt(grey, "spatter", 3) - grey
+    assert (water >= -1e-6).all()
+    # The colour's weights are 175, 238, 238.
+    lit = water[..., 0] > 0.05
+    assert 0.01 < lit.mean() < 0.8
+    np.testing.assert_allclose(water[lit][:, 1] / water[lit][:, 0], 238 / 175, rtol=1e-3)
+    np.testing.assert_allclose(water.max(axis=(1, 2, 3)), 0.5 * 238 / 255, rtol=1e-5)
+    mud = corrupt(grey, "spatter", 5)
+    covered = np.abs(mud - grey).max(-1) > 1e-6
+    assert 0.02 < covered.mean() < 0.6
+    assert (mud[covered][:, 2] < 0.3).all()
+
+
+def test_equalisation_spreads_the_levels():
+    levels = np.array([0, 0, 1, 2, 2, 2, 5, 20]).reshape(1, 1, 2, 4)
+    equalised = spatter._equalised(levels).ravel()
+    np.testing.assert_allclose(equalised, np.array([0, 0, 1, 4, 4, 4, 5, 6]) * 255 / 6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("border", ["nearest", "reflect"])
+@pytest.mark.parametrize(("size", "sigma"), [(1, 2.0), (7, 0.05), (32, 6.4), (20, 30.0)])
+def test_gaussian_matrix_equals_scipy(rng, size, sigma, border):
+    import scipy.ndimage
+
+    signal = rng.random(size)
+    ours = filters.gaussian_matrix(size, sigma, truncate=3.0, border=border) @ signal
+    theirs = scipy.ndimage.gaussian_filter1d(signal, sigma, mode=border, truncate=3)
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_small_and_large_kernels_are_correlated_alike(rng):
+    planes = rng.random((2, 3, 30, 17), dtype="float32")
+    kernel = rng.random((9, 5), dtype="float32")  # more than 40 taps: by transform
+    direct = sum(
+        filters.correlate(planes, np.where(np.arange(45).reshape(9, 5) % 2 == part, kernel, 0))
+        for part in (0, 1)
+    )
+    np.testing.assert_allclose(filters.correlate(planes, kernel), direct, atol=2e-5)
