@@ -8,7 +8,12 @@ from keras_freq.evaluate.accuracy import AccuracyResult, accuracy
 from keras_freq.evaluate.adversarial_accuracy import AdversarialResult, adversarial_accuracy
 from keras_freq.evaluate.adversarial_images import AdversarialImages
 from keras_freq.evaluate.band_accuracy import BandAccuracyResult, band_accuracy
+from keras_freq.evaluate.calibration_error import CalibrationResult, calibration_error
+from keras_freq.evaluate.fourier_heat_map import fourier_heat_map
+from keras_freq.evaluate.heat_map_result import FourierHeatMapResult, published_geometry
 from keras_freq.evaluate.minimal_adversarials import MinimalAdversarialsResult, minimal_adversarials
+from keras_freq.evaluate.ood_metrics import OODResult, ood_metrics
+from keras_freq.evaluate.ood_scores import ood_scores
 from keras_freq.evaluate.predict_logits import predict_logits
 from keras_freq.evaluate.result import Result
 from keras_freq.evaluate.smooth_kernels import smooth_kernel, smooth_kernels
@@ -18,13 +23,21 @@ __all__ = [
     "AdversarialImages",
     "AdversarialResult",
     "BandAccuracyResult",
+    "CalibrationResult",
+    "FourierHeatMapResult",
     "MinimalAdversarialsResult",
+    "OODResult",
     "Result",
     "accuracy",
     "adversarial_accuracy",
     "band_accuracy",
+    "calibration_error",
+    "fourier_heat_map",
     "minimal_adversarials",
+    "ood_metrics",
+    "ood_scores",
     "predict_logits",
+    "published_geometry",
     "smooth_kernel",
     "smooth_kernels",
 ]

@@ -51,7 +51,7 @@ class Result:
     def to_json(self, path: str | os.PathLike) -> None:
         """Writes `to_dict()`. Infinite and undefined numbers become null, since JSON has none."""
         text = json.dumps(_finite(self.to_dict()), indent=2, allow_nan=False)
-        _write(path, text + "\n")
+        write_whole(path, text + "\n")
 
     def to_csv(self, path: str | os.PathLike) -> None:
         """Writes `rows()` with a header line."""
@@ -60,7 +60,7 @@ class Result:
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        _write(path, text.getvalue())
+        write_whole(path, text.getvalue())
 
 
 def versions() -> dict[str, str]:
@@ -97,7 +97,7 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _write(path: str | os.PathLike, text: str) -> None:
+def write_whole(path: str | os.PathLike, text: str) -> None:
     """Writes a whole file or none: a temporary file in the same folder takes the place of the old one."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

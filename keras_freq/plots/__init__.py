@@ -9,7 +9,9 @@ from keras_freq.plots.band_accuracy import band_accuracy
 from keras_freq.plots.component_predictions import component_predictions
 from keras_freq.plots.curves import curves
 from keras_freq.plots.filtered_examples import filtered_examples
+from keras_freq.plots.heat_map import heat_map
 from keras_freq.plots.kernels import kernels
+from keras_freq.plots.reliability import reliability
 from keras_freq.plots.spectrum import spectrum
 from keras_freq.plots.training_curves import training_curves
 
@@ -19,7 +21,9 @@ __all__ = [
     "component_predictions",
     "curves",
     "filtered_examples",
+    "heat_map",
     "kernels",
+    "reliability",
     "spectrum",
     "training_curves",
 ]
