@@ -25,5 +25,7 @@ def test_example(name, classifier, images, labels):
     example = doctest.DocTestParser().get_doctest(inspect.getdoc(PUBLIC[name]), names, name, None, 0)
     assert example.examples, f"{name} has no example"
     output = []
-    doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example, out=output.append)
+    doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE).run(
+        example, out=output.append
+    )
     assert not output, "".join(output)

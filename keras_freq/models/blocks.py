@@ -1,4 +1,4 @@
-"""The pieces that the residual networks share. All are channels last, whatever Keras is configured for."""
+"""The pieces that the networks share. All are channels last, whatever Keras is configured for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from keras import layers
 
 from keras_freq.models.batch_statistics import BatchStatisticsNormalization
+from keras_freq.models.grouped_convolution import GroupedConv2D
 
 # Per-channel mean and standard deviation of the CIFAR-10 training images in [0, 1].
 CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
@@ -46,9 +47,19 @@ def check_arguments(
     return shape, _per_channel("mean", mean, shape[2]), _per_channel("std", std, shape[2])
 
 
-def check_width(width: Any) -> None:
-    if not _is_whole(width, 1):
-        raise ValueError(f"`width` must be a whole number of at least 1. Received: width={width!r}")
+def check_whole(name: str, value: Any) -> None:
+    if not _is_whole(value, 1):
+        raise ValueError(f"`{name}` must be a whole number of at least 1. Received: {name}={value!r}")
+
+
+def repeats(depth: Any, layers: int, rest: int) -> int:
+    """`n` of a network of depth `layers * n + rest`."""
+    if not _is_whole(depth, layers + rest) or (depth - rest) % layers:
+        raise ValueError(
+            f"`depth` must be {layers}n + {rest} with a whole number n of at least 1, such as "
+            f"{layers + rest} or {2 * layers + rest}. Received: depth={depth!r}"
+        )
+    return (depth - rest) // layers
 
 
 def check_dropout(dropout: Any, seed: Any) -> None:
@@ -95,22 +106,26 @@ def conv(
     *,
     name: str,
     strides: int = 1,
+    groups: int = 1,
+    padded: bool = True,
     bias: bool = False,
     zero: bool = False,
 ) -> keras.KerasTensor:
     """Convolution, He's initialisation, zeros added evenly on all sides: `ceil(side / strides)` out."""
     # Keras' own "same" adds more on the lower right where it strides, which shifts the feature map.
-    if size > 1 and strides > 1:
+    if padded and size > 1 and strides > 1:
         x = layers.ZeroPadding2D(size // 2, data_format=FORMAT, name=f"{name}_pad")(x)
-    return layers.Conv2D(
+    kind, options = (layers.Conv2D, {}) if groups == 1 else (GroupedConv2D, {"groups": groups})
+    return kind(
         filters,
         size,
         strides=strides,
-        padding="same" if strides == 1 else "valid",
+        padding="same" if padded and strides == 1 else "valid",
         data_format=FORMAT,
         use_bias=bias,
         kernel_initializer="zeros" if zero else "he_normal",
         name=name,
+        **options,
     )(x)
 
 
@@ -123,6 +138,15 @@ def norm(x: keras.KerasTensor, normalization: str | None, *, name: str) -> keras
 
 def relu(x: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
     return layers.ReLU(name=name)(x)
+
+
+def drop(x: keras.KerasTensor, dropout: float, seed: int | None, *, name: str) -> keras.KerasTensor:
+    """Dropout within a network, or nothing; each layer's draws are its own, though all come from one seed."""
+    if not dropout:
+        return x
+    if seed is not None:
+        seed = int(np.random.SeedSequence([seed, *name.encode()]).generate_state(1)[0] % 2**31)
+    return layers.Dropout(float(dropout), seed=seed, name=name)(x)
 
 
 def padded_shortcut(x: keras.KerasTensor, filters: int, strides: int, *, name: str) -> keras.KerasTensor:

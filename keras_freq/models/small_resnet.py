@@ -11,7 +11,7 @@ from keras_freq.models.blocks import (
     CIFAR10_STD,
     check_arguments,
     check_dropout,
-    check_width,
+    check_whole,
     conv,
     inputs_and_normalized,
     logits,
@@ -72,7 +72,7 @@ def small_resnet(
     """
     shape, mean, std = check_arguments(input_shape, classes, normalization, mean, std)
     check_dropout(dropout, seed)
-    check_width(width)
+    check_whole("width", width)
     inputs, x = inputs_and_normalized(shape, mean, std)
     x = conv(x, width, 3, bias=normalization is None, name="stem")
     for index in (1, 2, 3):
