@@ -131,31 +131,39 @@ def _draw(run: Run, config: Perturbations, found: dict) -> None:
             maps, radii=config.radii, title=f"Root mean square spectrum of perturbations, {epsilon}"
         ),
     )
-    panels = {}
-    for attack, word in ATTACKS.items():
-        panels[word] = {}
-        for name, label in NAMES.items():
-            profiles = [_profile(found[name, seed, attack]["energy"]) for seed in config.all_seeds]
-            panels[word][label] = np.stack(profiles)
-        panels[word]["white noise"] = np.ones(profiles[0].shape)
-    radii, _ = kf.spectral.azimuthal_radii(*next(iter(maps.values())).shape)
+    size = next(iter(maps.values())).shape
+    radii = tuple(range(1, int(kf.spectral.radial_distance(*size).max()) + 2))
+    count = len(config.all_seeds)
+    panels = {
+        word: {
+            label: np.stack(
+                [shares_inside(found[name, seed, attack]["energy"], radii) for seed in config.all_seeds]
+            )
+            for name, label in NAMES.items()
+        }
+        | {"white noise": np.tile(shares_inside(np.ones(size), radii), (count, 1))}
+        for attack, word in ATTACKS.items()
+    }
+    # A network that is wrong about all images is not attacked: it has no energy to show.
+    panels = {
+        word: {label: line for label, line in lines.items() if np.isfinite(line).all()}
+        for word, lines in panels.items()
+    }
     run.figure(
         "profiles",
         kf.plots.curves(
             panels,
             x=radii,
-            xlabel="distance from DC (index units)",
-            ylabel="mean energy of a bin\nrelative to white noise",
-            limits=None,
+            xlabel="radius r (index units)",
+            ylabel="share of the energy at d < r",
             title=f"Energy of the perturbations by frequency, {epsilon}",
         ),
     )
 
 
-def _profile(energy: np.ndarray) -> np.ndarray:
-    """Azimuthal average of the energy, 1 for white noise of the same energy."""
-    mean = energy.mean()
-    return np.asarray(kf.spectral.azimuthal_average(energy / mean if mean > 0 else energy), "float64")
+def shares_inside(energy: np.ndarray, radii: tuple[float, ...]) -> np.ndarray:
+    """Share of the energy with `d < r` for every radius; NaN where there is no energy."""
+    return np.cumsum(ring_shares(energy, radii))[: len(radii)]
 
 
 def _report(run: Run, config: Perturbations, white: np.ndarray) -> None:

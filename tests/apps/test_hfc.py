@@ -214,6 +214,8 @@ def test_shares_of_the_rings_add_up(size, rng):
     expected = [energy[distance < 4].sum(), energy[(distance >= 4) & (distance < 8)].sum()]
     np.testing.assert_allclose(shares[:2], np.array(expected) / energy.sum(), rtol=1e-12)
     assert np.isnan(perturbations.ring_shares(np.zeros(size), (4, 8))).all()
+    inside = perturbations.shares_inside(energy, (4, 8, 40))
+    np.testing.assert_allclose(inside, [shares[0], shares[0] + shares[1], 1], rtol=1e-12)
 
 
 def test_the_gallery_chooses_the_surest_of_the_right_kind():
