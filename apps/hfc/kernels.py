@@ -181,9 +181,9 @@ def _draw(run: Run, config: Kernels, classifiers: dict) -> None:
         kf.plots.curves(
             panels,
             x=sizes,
-            xlabel="size of the smallest adversarial, L-infinity",
+            xlabel="size (L-infinity)",
             columns=2,
-            title="Share of the images without an adversarial of that size",
+            title="Share of the images that no adversarial of that size was found for",
         ),
     )
 
@@ -226,9 +226,9 @@ def _report(run: Run, config: Kernels) -> None:
             config.all_seeds,
         )
     ]
-    base, epsilon = min(config.rhos), min(config.epsilons)
+    base, strongest, epsilon = min(config.rhos), max(config.rhos), min(config.epsilons)
     for name in NAMES:
-        for rho in (rho for rho in sorted(config.rhos) if rho > base):
+        for rho in [strongest] if strongest > base else []:
             for measure, size in (("clean", 0.0), ("fgsm", epsilon), ("linf_pgd", epsilon)):
                 before, after = cell(name, base, measure, size), cell(name, rho, measure, size)
                 word = "clean" if measure == "clean" else f"{ATTACKS[measure]} {size:g}"
