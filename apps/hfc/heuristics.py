@@ -146,7 +146,7 @@ def _report(run: Run, config: Heuristics, n: int) -> None:
             rows.append([label, "as they are" if mode == "none" else "divided by their maximum", trained])
             rows[-1] += cells
         if config.radii == PUBLISHED_RADII and name in PUBLISHED:
-            cells = ["n/a" if value is None else f"{value:.2f}" for value in PUBLISHED[name]]
+            cells = [_published(value) for value in PUBLISHED[name]]
             rows.append([label, "published [author]", *cells])
     print_table(f"Accuracy on {n} test images, over the seeds", head, rows)
     claims = []
@@ -178,12 +178,19 @@ def _report(run: Run, config: Heuristics, n: int) -> None:
     run.say(str(path))
 
 
+def _published(value: float | None) -> str:
+    """As it was read off: two digits, or the three that one has."""
+    return "n/a" if value is None else f"{value:.3f}".removesuffix("0")
+
+
 def _claim(text: str, names: tuple[str, str], column: str, found, n: int, config: Heuristics) -> Claim:
     first, second = (found(name, column) for name in names)
     published = "-"
     if config.radii == PUBLISHED_RADII and all(name in PUBLISHED for name in names):
         place = 2 + [f"{band}{r:g}" for band in "LH" for r in config.radii].index(column)
-        published = ", ".join(f"{ROWS[name]} {PUBLISHED[name][place]:.2f}" for name in names) + " [author]"
+        published = (
+            ", ".join(f"{ROWS[name]} {_published(PUBLISHED[name][place])}" for name in names) + " [author]"
+        )
     verdict = order(first, second, higher="higher", lower="lower")
     return Claim(
         text,

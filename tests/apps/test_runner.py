@@ -204,7 +204,11 @@ def test_a_folder_in_use_is_refused(here):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_interrupt_that_python_drops_still_stops_the_run(here, capsys):
+def test_an_interrupt_that_python_drops_still_stops_the_run(here, capsys, request):
+    # A shell that starts the tests in the background has them ignore the signal.
+    before = signal.getsignal(signal.SIGINT)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     assert call("tiny.yaml", "output=out", "fail=lost interrupt") == 130
     assert "interrupted; go on with: python -m apps.tiny --resume out" in capsys.readouterr().err
     assert [r["radius"] for r in numbers("out")] == [4, 4], "what was measured is kept, the rest is not done"
