@@ -56,13 +56,15 @@ def append_records(path: str | os.PathLike, records: list[dict]) -> None:
     try:
         end = _end_of_last_line(handle)
         os.ftruncate(handle, end)
+        written = 0
         try:
-            written = 0
             while written < len(lines):  # a nearly full disk writes a part first and fails at the next call
                 written += os.pwrite(handle, lines[written:], end + written)
             os.fsync(handle)
-        except BaseException:
-            os.ftruncate(handle, end)
+        except BaseException as error:
+            # Ctrl-C while the disk is slow: the lines are whole, and what they tell took long to measure.
+            if written < len(lines) or isinstance(error, OSError):
+                os.ftruncate(handle, end)
             raise
     finally:
         os.close(handle)

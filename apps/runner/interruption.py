@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 
 _received = threading.Event()
+_waiting = threading.Event()
 
 
 @contextlib.contextmanager
@@ -18,6 +19,7 @@ def remembered_interruptions() -> Iterator[None]:
     one), where exceptions are printed and ignored: the run would go on as if nothing had been asked.
     """
     _received.clear()
+    _waiting.clear()
     ours = (
         threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -28,13 +30,25 @@ def remembered_interruptions() -> Iterator[None]:
 
     def remember(number, frame):
         _received.set()
-        raise KeyboardInterrupt
+        if not _waiting.is_set():
+            raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, remember)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Within it, an interrupt waits: what is stored together is stored whole."""
+    _waiting.set()
+    try:
+        yield
+    finally:
+        _waiting.clear()
+    stop_if_interrupted()
 
 
 def stop_if_interrupted() -> None:

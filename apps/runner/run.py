@@ -19,7 +19,7 @@ import numpy as np
 from apps.runner.config import as_dict, as_yaml, differences
 from apps.runner.errors import RunError, one_line
 from apps.runner.files import append_records, read_records, write_json, write_whole
-from apps.runner.interruption import stop_if_interrupted
+from apps.runner.interruption import stop_if_interrupted, uninterrupted
 from apps.runner.versions import versions
 
 
@@ -155,10 +155,10 @@ class Run:
                 | {key: _plain(value) for key, value in row.items()}
                 | {"seconds": round(float(share), 3)}
             )
-        append_records(self._jsonl, records)
-        self.records += records
-        self._write_csv()
-        stop_if_interrupted()
+        with uninterrupted():
+            append_records(self._jsonl, records)
+            self.records += records
+            self._write_csv()
         return records
 
     def arrays(self, name: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -76,3 +76,17 @@ def test_a_broken_line_in_the_middle_is_named(tmp_path):
     path.write_text('{"a": 1}\nnonsense\n{"a": 2}\n')
     with pytest.raises(ValueError, match="line 2, must be JSON"):
         read_records(path)
+
+
+@pytest.mark.parametrize(("error", "kept"), [(KeyboardInterrupt(), 2), (OSError(5, "Input/output error"), 1)])
+def test_lines_that_were_written_survive_an_interrupt_and_not_a_bad_disk(tmp_path, monkeypatch, error, kept):
+    path = tmp_path / "results.jsonl"
+    append_records(path, [{"a": 1}])
+
+    def fail(handle):
+        raise error
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(type(error)):
+        append_records(path, [{"a": 2}])
+    assert read_records(path) == [{"a": 1}, {"a": 2}][:kept]

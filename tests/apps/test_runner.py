@@ -215,6 +215,23 @@ def test_an_interrupt_that_python_drops_still_stops_the_run(here, capsys, reques
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_an_interrupt_waits_until_a_number_is_stored(here, monkeypatch, request):
+    before = signal.getsignal(signal.SIGINT)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    fsync = os.fsync
+
+    def slow(handle):
+        fsync(handle)
+        if Path("out/results.jsonl").exists():
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    assert call("tiny.yaml", "output=out") == 130
+    assert [r["radius"] for r in numbers("out")] == [4, 4]
+    assert Path("out/results.csv").read_text().count("\n") == 3
+
+
 @pytest.mark.slow
 def test_interrupt_leaves_a_usable_folder_and_resume_ends_the_same(here):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
