@@ -85,7 +85,7 @@ def test_killed_after_the_first_training_it_goes_on_to_the_end(tmp_path):
     while not read_records(folder / "results.jsonl") and process.poll() is None and time.time() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=120)
+    first, error = process.communicate(timeout=120)
     assert process.returncode == 130, error
     assert error.splitlines()[-1] == f"interrupted; go on with: python -m apps.quickstart --resume {folder}"
     before = numbers(folder)
@@ -96,7 +96,8 @@ def test_killed_after_the_first_training_it_goes_on_to_the_end(tmp_path):
     assert process.returncode == 0, error
     assert numbers(folder)[: len(before)] == before
     assert (folder / "checkpoints" / "plain.npz").read_bytes() == weights, "the finished training ran again"
-    assert "APR-SP  epoch 1/1" in output
+    # Python may drop the interrupt inside a finalizer; the run then stops at the end of the epoch it is in.
+    assert (first + output).count("APR-SP  epoch 1/1") == 1
     assert "plain  epoch 1/1" not in output
     assert "Accuracy (one seed)" in output
     assert "Traceback" not in error
