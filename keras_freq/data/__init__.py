@@ -5,13 +5,6 @@ Images are float32 in [0, 1], `(batch, height, width, channels)`; labels are int
 
 from keras_freq.data.array_batches import ArrayBatches
 from keras_freq.data.batches import iterate_batches
-from keras_freq.data.corruptions import (
-    CORRUPTIONS,
-    EXTRA_CORRUPTIONS,
-    corrupt,
-    read_corrupted,
-    write_corrupted,
-)
 from keras_freq.data.image_data import ImageData
 from keras_freq.data.labels import shuffle_labels
 from keras_freq.data.load import load
@@ -28,3 +21,12 @@ __all__ = [
     "shuffle_labels",
     "write_corrupted",
 ]
+
+
+def __getattr__(name: str):
+    # The corruptions are imported when first used, so that `import keras_freq` stays quick.
+    if name in __all__:
+        from keras_freq.data import corruptions
+
+        return getattr(corruptions, name)
+    raise AttributeError(f"module 'keras_freq.data' has no attribute {name!r}")
