@@ -154,7 +154,7 @@ def test_what_is_missing_or_wrong_is_named(tmp_path, images):
         assert "\n" not in str(caught.value)
         assert "Received: " in str(caught.value)
 
-    check(FileNotFoundError, "no such folder.*nowhere", folder=tmp_path / "nowhere")
+    check(FileNotFoundError, "must be a folder.*nowhere", folder=tmp_path / "nowhere")
     check(FileNotFoundError, "no fog.npy in .*holds no .npy file")
     check(ValueError, "1, 2, 3, 4, 5.*severity=0", severity=0)
     np.save(tmp_path / "fog.npy", np.concatenate([images] * 5))

@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from keras_freq.data.corruptions.corrupt import check_request, checked_images, corrupt
-from keras_freq.data.corruptions.severities import CORRUPTIONS
+from keras_freq.data.corruptions.corrupt import check_corruptions, checked_images, corrupt
+from keras_freq.data.corruptions.severities import CORRUPTIONS, SEVERITIES, checked_severities
 from keras_freq.data.epoch_order import whole_number
 from keras_freq.data.labels import class_indices
 
-_SEVERITIES = (1, 2, 3, 4, 5)
 _RECORD = "corruptions.json"
 _BATCH = 500
 
@@ -29,7 +28,7 @@ def write_corrupted(
     folder: str | os.PathLike,
     *,
     corruptions: Sequence[str] = CORRUPTIONS,
-    severities: Sequence[int] = _SEVERITIES,
+    severities: Sequence[int] = SEVERITIES,
     seed: int = 0,
     table: str = "auto",
     progress: bool | None = None,
@@ -84,11 +83,7 @@ def write_corrupted(
             "Images and labels must have the same length. "
             f"Received: {len(images)} images, {len(labels)} labels"
         )
-    severities = _checked_severities(severities)
-    if isinstance(corruptions, str) or not corruptions:
-        raise ValueError(f"`corruptions` must be a list of names. Received: corruptions={corruptions!r}")
-    for name in corruptions:
-        check_request(name, severities[0], table)
+    corruptions, severities = check_corruptions(corruptions, severities, table=table)
     seed = whole_number("seed", seed, 0)
 
     folder = Path(folder).expanduser()
@@ -110,7 +105,7 @@ def write_corrupted(
         with _whole_array(folder / "labels.npy", repeated.shape, repeated.dtype) as array:
             array[...] = repeated
         written.append(folder / "labels.npy")
-    missing = [name for name in dict.fromkeys(corruptions) if not _complete(folder / f"{name}.npy", shape)]
+    missing = [name for name in corruptions if not _complete(folder / f"{name}.npy", shape)]
     with _bar(progress, len(missing) * shape[0]) as advance:
         for name in missing:
             with _whole_array(folder / f"{name}.npy", shape, "uint8") as array:
@@ -125,75 +120,6 @@ def write_corrupted(
                         advance(len(batch))
             written.append(folder / f"{name}.npy")
     return tuple(written)
-
-
-def read_corrupted(
-    folder: str | os.PathLike, name: str, severity: int, *, severities: Sequence[int] = _SEVERITIES
-) -> tuple[np.ndarray, np.ndarray]:
-    """Reads one corruption at one severity from a folder like CIFAR-10-C.
-
-    Args:
-        folder: Folder with `NAME.npy` and `labels.npy`: CIFAR-10-C or CIFAR-100-C as published, or what
-            `write_corrupted` wrote.
-        name: Name of the file without its ending.
-        severity: One of `severities`.
-        severities: What the files hold, in order; the published ones hold 1 to 5.
-
-    Returns:
-        `(images, labels)`: uint8 `(n, height, width, channels)`, mapped from the file and read when used, and
-        int64 `(n,)`.
-
-    Raises:
-        FileNotFoundError: If the folder or a file is missing.
-        ValueError: If a file is no array of uint8 images, the lengths do not fit, or there is no such
-            severity.
-
-    Source: Hendrycks, Dietterich, ICLR 2019; layout of the published CIFAR-10-C.
-
-    Example: see `write_corrupted`.
-    """
-    severities = _checked_severities(severities)
-    if isinstance(severity, bool) or severity not in severities:
-        raise ValueError(
-            f"`severity` must be one of {', '.join(map(str, severities))}. Received: severity={severity!r}"
-        )
-    folder = Path(folder).expanduser()
-    if not folder.is_dir():
-        raise FileNotFoundError(f"There is no such folder. Received: folder={str(folder)!r}")
-    path = folder / f"{name}.npy"
-    if not path.is_file():
-        found = sorted(file.stem for file in folder.glob("*.npy") if file.stem != "labels")
-        raise FileNotFoundError(
-            f"There is no {path.name} in {folder}, which holds {', '.join(found) or 'no .npy file'}. "
-            f"Received: name={name!r}"
-        )
-    images = _load(path)
-    if images.dtype != np.uint8 or images.ndim != 4:
-        raise ValueError(
-            f"{path} must hold uint8 images (n, height, width, channels). "
-            f"Received: {images.dtype} of shape {images.shape}"
-        )
-    if not (folder / "labels.npy").is_file():
-        raise FileNotFoundError(f"There is no labels.npy beside {path}. Received: folder={str(folder)!r}")
-    labels = _load(folder / "labels.npy")
-    if len(images) == 0 or len(images) % len(severities) or labels.shape[:1] != images.shape[:1]:
-        raise ValueError(
-            f"{path.name} and labels.npy must have one length, a multiple of {len(severities)} severities. "
-            f"Received: {len(images)} images, labels of shape {labels.shape} in {folder}"
-        )
-    count = len(images) // len(severities)
-    first = severities.index(severity) * count
-    return images[first : first + count], class_indices(labels[first : first + count])
-
-
-def _checked_severities(severities: Any) -> tuple[int, ...]:
-    try:
-        values = tuple(severities)
-    except TypeError:
-        values = ()
-    if not values or any(isinstance(value, bool) or value not in _SEVERITIES for value in values):
-        raise ValueError(f"`severities` must be a list of 1 to 5. Received: severities={severities!r}")
-    return tuple(sorted({int(value) for value in values}))
 
 
 def _claim(folder: Path, settings: dict[str, Any]) -> None:
@@ -221,12 +147,26 @@ def _claim(folder: Path, settings: dict[str, Any]) -> None:
     os.replace(temporary, record)
 
 
+def recorded_severities(folder: Path) -> tuple[int, ...]:
+    """What the files of a folder hold: as recorded when they were written, else as published."""
+    try:
+        held = json.loads((folder / _RECORD).read_text(encoding="utf-8"))["severities"]
+    except FileNotFoundError:
+        return SEVERITIES
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{folder / _RECORD} must be the record that write_corrupted leaves. Received: {error!r}"
+        ) from error
+    return checked_severities(held)
+
+
 def _complete(path: Path, shape: tuple[int, ...]) -> bool:
     # A file of ours is whole if it is there; the shape is checked in case someone else's is.
-    return path.is_file() and _load(path).shape == shape
+    return path.is_file() and load_array(path).shape == shape
 
 
-def _load(path: Path) -> np.ndarray:
+def load_array(path: Path) -> np.ndarray:
+    """An array mapped from its file."""
     try:
         return np.load(path, mmap_mode="r")
     except (ValueError, OSError, EOFError) as error:

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 
 from keras_freq.data.corruptions import blur, digital, draws, elastic, frost, glass, noise, spatter, weather
-from keras_freq.data.corruptions.severities import CORRUPTIONS, EXTRA_CORRUPTIONS, TABLES, parameters
+from keras_freq.data.corruptions.severities import (
+    CORRUPTIONS,
+    EXTRA_CORRUPTIONS,
+    TABLES,
+    checked_severities,
+    parameters,
+)
 from keras_freq.data.epoch_order import whole_number
 
 _RANDOM = {
@@ -140,6 +146,19 @@ def check_request(name: str, severity: int, table: str) -> None:
     package, title = _NEEDS.get(name, ("numpy", "NumPy"))
     if importlib.util.find_spec(package) is None:
         raise ImportError(f"{name} needs {title}: pip install 'keras-freq[data]'. Received: name={name!r}")
+
+
+def check_corruptions(
+    corruptions: Any, severities: Any, *, table: str = "auto"
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Names, each once, and severities in ascending order, or a one-line error."""
+    severities = checked_severities(severities)
+    if isinstance(corruptions, str) or not corruptions:
+        raise ValueError(f"`corruptions` must be a list of names. Received: corruptions={corruptions!r}")
+    names = tuple(dict.fromkeys(corruptions))
+    for name in names:
+        check_request(name, severities[0], table)
+    return names, severities
 
 
 def checked_images(images: Any) -> np.ndarray:

@@ -7,6 +7,7 @@ ICLR 2019. The numbers are those of CIFAR-10-C (32 pixels) and of ImageNet-C (22
 from __future__ import annotations
 
 import math
+from typing import Any
 
 CORRUPTIONS = (
     "gaussian_noise",
@@ -25,6 +26,7 @@ CORRUPTIONS = (
     "pixelate",
     "jpeg_compression",
 )
+SEVERITIES = (1, 2, 3, 4, 5)
 EXTRA_CORRUPTIONS = ("speckle_noise", "gaussian_blur", "spatter", "saturate")
 
 # name: what the parameters are; then five rows of them, severity 1 to 5. Lengths are in pixels.
@@ -140,3 +142,14 @@ def parameters(name: str, severity: int, *, table: str, side: int) -> tuple:
     if table == "auto":
         table = "small" if side < math.sqrt(32 * 224) else "large"
     return TABLES[table][name][severity - 1]
+
+
+def checked_severities(severities: Any) -> tuple[int, ...]:
+    """Severities in ascending order, each once."""
+    try:
+        values = tuple(severities)
+    except TypeError:
+        values = ()
+    if not values or any(isinstance(value, bool) or value not in SEVERITIES for value in values):
+        raise ValueError(f"`severities` must be a list of 1 to 5. Received: severities={severities!r}")
+    return tuple(sorted({int(value) for value in values}))

@@ -1,0 +1,164 @@
+"""Error under corruptions: by hand, from files, from TFDS; and the mean relative to a reference."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+import keras_freq as kf
+from keras_freq.data import CORRUPTIONS, corrupt, write_corrupted
+from keras_freq.evaluate import corruption_error, mean_corruption_error
+from keras_freq.evaluate.mean_corruption_error import ALEXNET
+
+NAMES = ("gaussian_noise", "contrast", "glass_blur")
+
+
+@pytest.fixture
+def levels(images):
+    return np.rint(images * 255).astype("uint8")
+
+
+def by_hand(model, levels, labels, name, severity, seed=0):
+    pixels = corrupt(levels, name, severity, seed=seed).astype("float32") / 255
+    logits = keras.ops.convert_to_numpy(model(pixels, training=False))
+    return np.mean(logits.argmax(-1) != labels)
+
+
+def test_every_cell_is_the_error_on_those_images(classifier, levels, labels):
+    result = corruption_error(
+        classifier, (levels, labels), corruptions=NAMES, severities=(5, 1), seed=3, batch_size=3
+    )
+    assert result.corruptions == NAMES
+    assert result.severities == (1, 5)
+    expected = [[by_hand(classifier, levels, labels, n, s, seed=3) for s in (1, 5)] for n in NAMES]
+    np.testing.assert_allclose(result.errors, expected, atol=1e-12)
+    assert result.mean == float(result) == pytest.approx(np.mean(expected))
+    assert result.by_corruption["contrast"] == pytest.approx(np.mean(expected[1]))
+    clean = keras.ops.convert_to_numpy(classifier(levels / np.float32(255), training=False))
+    assert result.clean_error == pytest.approx(np.mean(clean.argmax(-1) != labels))
+    assert result.n == 8
+    rows = result.rows()
+    assert len(rows) == 1 + 3 * 2
+    assert rows[0]["corruption"] == "none"
+    assert [row["error"] for row in rows[1:]] == [error for row in result.errors for error in row]
+
+
+def test_a_feed_gives_what_arrays_give(classifier, levels, labels):
+    options = {"corruptions": ("fog", "shot_noise"), "severities": (2,), "seed": 1}
+    arrays = corruption_error(classifier, (levels, labels), **options)
+    feed = kf.data.ArrayBatches(levels, labels, batch_size=5)
+    listed = [(levels[:4] / np.float32(255), labels[:4]), (levels[4:] / np.float32(255), labels[4:])]
+    assert corruption_error(classifier, feed, **options).errors == arrays.errors
+    assert corruption_error(classifier, listed, **options).errors == arrays.errors
+
+
+def test_a_folder_is_read_as_it_is(classifier, levels, labels, tmp_path):
+    write_corrupted(levels, labels, tmp_path / "all", corruptions=NAMES)
+    write_corrupted(levels, labels, tmp_path / "some", corruptions=NAMES, severities=(2, 4))
+    own = corruption_error(classifier, (levels, labels), corruptions=NAMES, severities=(2, 4))
+    for folder in ("all", "some"):
+        read = corruption_error(classifier, tmp_path / folder, corruptions=NAMES, severities=(2, 4))
+        assert read.errors == own.errors
+        assert np.isnan(read.clean_error)
+        assert read.n == 8
+    with pytest.raises(FileNotFoundError, match=r"There is no fog\.npy"):
+        corruption_error(classifier, tmp_path / "all", corruptions=("contrast", "fog"))
+    with pytest.raises(ValueError, match="must be one of 2, 4"):
+        corruption_error(classifier, tmp_path / "some", corruptions=NAMES, severities=(2, 3))
+    with pytest.raises(FileNotFoundError, match="must be a folder, or one of cifar10_corrupted"):
+        corruption_error(classifier, "cifar10c")
+
+
+def test_the_sets_of_tfds_are_read_as_they_are(classifier, levels, labels, tmp_path):
+    tf = pytest.importorskip("tensorflow")
+    tfds = pytest.importorskip("tensorflow_datasets")
+    names = {"fog": "fog", "glass_blur": "frosted_glass_blur", "elastic_transform": "elastic"}
+    features = tfds.features.FeaturesDict(
+        {"image": tfds.features.Image(shape=(32, 32, 3)), "label": tfds.features.ClassLabel(num_classes=4)}
+    )
+    for name, theirs in names.items():
+        pictures = {"image": corrupt(levels, name, 3), "label": labels.astype("int64")}
+        tfds.dataset_builders.store_as_tfds_dataset(
+            name="cifar10_corrupted",
+            config=f"{theirs}_3",
+            version="1.0.0",
+            features=features,
+            split_datasets={"test": tf.data.Dataset.from_tensor_slices(pictures)},
+            data_dir=str(tmp_path),
+            disable_shuffling=True,
+        )
+    options = {"corruptions": tuple(names), "severities": (3,)}
+    read = corruption_error(classifier, "cifar10_corrupted", data_dir=tmp_path, **options)
+    assert read.errors == corruption_error(classifier, (levels, labels), **options).errors
+    pixels, again = kf.data.read_corrupted("cifar10_corrupted", "glass_blur", 3, data_dir=tmp_path)
+    np.testing.assert_array_equal(pixels, corrupt(levels, "glass_blur", 3))
+    np.testing.assert_array_equal(again, labels)
+    with pytest.raises(FileNotFoundError, match="No prepared data set 'cifar10_corrupted/snow_3'"):
+        corruption_error(
+            classifier, "cifar10_corrupted", data_dir=tmp_path, corruptions=("fog", "snow"), severities=(3,)
+        )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"corruptions": ("fogg",)}, "did you mean 'fog'"),
+        ({"corruptions": "fog"}, "must be a list of names"),
+        ({"corruptions": ()}, "must be a list of names"),
+        ({"severities": (0,)}, "must be a list of 1 to 5"),
+        ({"table": "tiny"}, "`table` must be 'auto', 'small' or 'large'"),
+    ],
+)
+def test_wrong_options_are_one_line(classifier, levels, labels, options, message):
+    with pytest.raises(ValueError, match=message):
+        corruption_error(classifier, (levels, labels), **options)
+
+
+def test_data_that_cannot_be_corrupted(classifier, levels, labels):
+    with pytest.raises(ValueError, match="which can be read once"):
+        corruption_error(classifier, iter([(levels, labels)]))
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\].*Received: values from"):
+        corruption_error(classifier, (levels.astype("float32"), labels))
+
+
+def result_of(errors, severities=(1, 2, 3, 4, 5)):
+    rows = tuple((error,) * len(severities) for error in errors.values())
+    return kf.evaluate.CorruptionResult(
+        model="m",
+        n=1,
+        settings={},
+        versions={},
+        corruptions=tuple(errors),
+        severities=severities,
+        errors=rows,
+        clean_error=0.0,
+        mean=float(np.mean(rows)),
+    )
+
+
+def test_mean_corruption_error_pairs_by_name():
+    assert set(ALEXNET) == set(CORRUPTIONS)
+    assert mean_corruption_error(result_of(ALEXNET)) == pytest.approx(1)
+    reversed_order = dict(reversed(list(ALEXNET.items())))
+    assert mean_corruption_error(result_of(reversed_order)) == pytest.approx(1)
+    halved = {name: value / 2 if name == "fog" else value for name, value in ALEXNET.items()}
+    assert mean_corruption_error(result_of(halved)) == pytest.approx((14 + 0.5) / 15)
+    two, four = {"fog": 0.2, "snow": 0.4}, {"snow": 0.8, "fog": 0.8}
+    assert mean_corruption_error(result_of(two), relative_to=four) == pytest.approx((0.25 + 0.5) / 2)
+    assert mean_corruption_error(result_of(two), relative_to=result_of(four)) == pytest.approx(0.375)
+
+
+def test_mean_corruption_error_refuses_what_does_not_fit():
+    with pytest.raises(ValueError, match="needs the 15 corruptions"):
+        mean_corruption_error(result_of({"fog": 0.2}))
+    with pytest.raises(ValueError, match="needs the 15 corruptions"):
+        mean_corruption_error(result_of(ALEXNET, severities=(1, 2)))
+    with pytest.raises(ValueError, match=r"none for \['snow'\]"):
+        mean_corruption_error(result_of({"snow": 0.2}), relative_to={"fog": 1})
+    with pytest.raises(ValueError, match=r"none for \['snow'\]"):
+        mean_corruption_error(result_of({"snow": 0.2}), relative_to={"snow": 0})
+    with pytest.raises(ValueError, match="must hold the severities"):
+        mean_corruption_error(result_of({"fog": 0.2}), relative_to=result_of({"fog": 1}, severities=(1,)))
+    with pytest.raises(ValueError, match="Received: relative_to='vgg'"):
+        mean_corruption_error(result_of({"fog": 0.2}), relative_to="vgg")
