@@ -40,6 +40,7 @@ ANYWHERE = AT_THE_TOP | {
 ONLY_IN = {
     "foolbox": {"attacks/foolbox_model.py"},
     "eagerpy": {"attacks/foolbox_model.py"},
+    "pyautoattack": {"evaluate/auto_attack_accuracy.py"},
     "tensorflow_datasets": {"data/tfds_sets.py"},
 }
 

@@ -129,6 +129,7 @@ def foolbox_attack(
     epsilon: float | None = None,
     step_size: float | None = None,
     random_start: bool = False,
+    loss: str = "cross_entropy",
 ) -> Any:
     """A Foolbox attack by name, with an absolute step size.
 
@@ -141,14 +142,17 @@ def foolbox_attack(
         epsilon: For PGD, the size of the ball that the default step size is made for.
         step_size: For PGD, absolute; default `2.5 * epsilon / steps`.
         random_start: For PGD and FGSM, start at a random point of the ball.
+        loss: For PGD, what it raises: `"cross_entropy"`, or `"margin"` for `max_{j != y} z_j - z_y`, whose
+            gradient does not vanish where the model is sure.
 
     Returns:
         A Foolbox attack object.
 
     Raises:
         ImportError: As `foolbox_model`.
-        ValueError: If the name is unknown.
+        ValueError: If the name or the loss is unknown.
     """
+    check_choice(loss, ("cross_entropy", "margin"), "loss")
     table = FIXED_SIZE | MINIMAL_SIZE
     kind, _, default_steps = table[check_choice(name, tuple(table), "attack")]
     steps = default_steps if steps is None else steps
@@ -158,6 +162,8 @@ def foolbox_attack(
     if name in MINIMAL_SIZE:
         return attack(steps=steps)
     step_size = default_step_size(epsilon, steps) if step_size is None else step_size
+    if loss == "margin":
+        attack = _margin_class(attack)
     return attack(abs_stepsize=step_size, steps=steps, random_start=random_start)
 
 
@@ -179,6 +185,25 @@ def import_foolbox() -> Any:
             "PATH. Received: no working git"
         ) from error
     return foolbox
+
+
+@functools.cache
+def _margin_class(attack: type) -> type:
+    import eagerpy
+
+    class MarginAttack(attack):
+        """A gradient attack of Foolbox on the margin of the logits."""
+
+        def get_loss_fn(self, model, labels):
+            def loss(inputs):
+                logits = model(inputs)
+                own = eagerpy.onehot_like(logits, labels)
+                others = eagerpy.where(own > 0, eagerpy.full_like(logits, -1e30), logits)
+                return (others.max(axis=-1) - (logits * own).sum(axis=-1)).sum()
+
+            return loss
+
+    return MarginAttack
 
 
 @functools.cache

@@ -128,12 +128,9 @@ def adversarial_accuracy(
     >>> result.clean, result.accuracy
     (0.71, (0.32, 0.01))
     """
-    norm = FIXED_SIZE[check_choice(attack, tuple(FIXED_SIZE), "attack")][1]
-    epsilons, bounds, seed = check_epsilons(epsilons), check_bounds(bounds), check_seed(seed)
-    steps = check_count(steps, "steps") if attack != "fgsm" else 1
-    if step_size is not None:
-        check_size(step_size, "step_size", positive=True)
-    check_choice(engine, ("foolbox", "own"), "engine")
+    arguments = check_attack(attack, epsilons, steps, step_size, seed, engine, bounds)
+    epsilons, steps, seed, bounds = (arguments[name] for name in ("epsilons", "steps", "seed", "bounds"))
+    norm = FIXED_SIZE[attack][1]
     reject_probabilities(model)
     logits = compile_logits(model)
     options = {"steps": steps, "step_size": step_size, "random_start": random_start}
@@ -197,6 +194,25 @@ def adversarial_accuracy(
         count_per_class=_per_class(labels, classes),
         images=keep(kept, epsilons[-1]) if keep_images else None,
     )
+
+
+def check_attack(attack, epsilons, steps, step_size, seed, engine, bounds) -> dict[str, Any]:
+    """The arguments that need no model, checked, by name."""
+    check_choice(attack, tuple(FIXED_SIZE), "attack")
+    epsilons, bounds, seed = check_epsilons(epsilons), check_bounds(bounds), check_seed(seed)
+    steps = check_count(steps, "steps") if attack != "fgsm" else 1
+    if step_size is not None:
+        check_size(step_size, "step_size", positive=True)
+    check_choice(engine, ("foolbox", "own"), "engine")
+    return {
+        "attack": attack,
+        "epsilons": epsilons,
+        "steps": steps,
+        "step_size": step_size,
+        "seed": seed,
+        "engine": engine,
+        "bounds": bounds,
+    }
 
 
 def _foolbox_engine(model, attack, bounds, data_format, options) -> Callable:

@@ -5,8 +5,10 @@ Figures are made without pyplot, so they need no display and leave no global sta
 """
 
 from keras_freq.plots.adversarial_examples import adversarial_examples
+from keras_freq.plots.amplitude_swap import amplitude_swap
 from keras_freq.plots.band_accuracy import band_accuracy
 from keras_freq.plots.component_predictions import component_predictions
+from keras_freq.plots.corruption_table import corruption_table
 from keras_freq.plots.curves import curves
 from keras_freq.plots.filtered_examples import filtered_examples
 from keras_freq.plots.heat_map import heat_map
@@ -17,8 +19,10 @@ from keras_freq.plots.training_curves import training_curves
 
 __all__ = [
     "adversarial_examples",
+    "amplitude_swap",
     "band_accuracy",
     "component_predictions",
+    "corruption_table",
     "curves",
     "filtered_examples",
     "heat_map",

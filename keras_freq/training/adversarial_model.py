@@ -11,6 +11,7 @@ from keras_freq.attacks.pgd import default_step_size
 from keras_freq.training.prepared_batches import PreparedBatches
 
 _TINY = 1e-12
+_FLOAT16_SCALE = 128.0
 
 
 @keras.saving.register_keras_serializable(package="keras_freq")
@@ -24,6 +25,12 @@ class AdversarialModel(PreparedBatches):
 
     The attack is part of the compiled step. It runs the classifier in inference mode, so that it neither
     moves nor uses up anything: batch normalisation attacks with its running statistics, dropout is off.
+    Images and perturbations are float32 whatever the precision of the classifier.
+
+    With `pair`, a layer that mixes the batch, the step trains on the adversarial versions of the batch and of
+    its mixed copy as one batch of twice the size (batch normalisation sees both), with the same labels and
+    sample weights; the loss is the mean over both halves. The order is `augment`, `pair`, attack. Mixed
+    images are clipped to the bounds before they are attacked.
 
     `compile`, `fit`, `evaluate`, `predict`, `save` and `keras.saving.load_model` work as with any model.
     Losses and metrics of training are those on adversarial images; validation, `evaluate` and `predict` are
@@ -38,17 +45,22 @@ class AdversarialModel(PreparedBatches):
         random_start: Start at a random point of the ball instead of at the image: uniform in the cube for
             `"linf"`, in a random direction at a uniform fraction of the radius for `"l2"`.
         bounds: Lowest and highest pixel value.
-        augment: Layer or model applied before the attack, such as `keras_freq.layers.CropFlip()`, or `None`.
+        augment: Layer or model applied before the attack, such as `keras_freq.layers.CropFlip()`, or a
+            `keras.Sequential` of several, or `None`.
+        pair: Layer that mixes the batch, such as `keras_freq.layers.APRPair(probability=0.16)`, or `None`.
         seed: Seed of the random starts.
-        **kwargs: `name`, `dtype` and so on of `keras.Model`.
+        **kwargs: `name`, `dtype` and so on of `keras.Model`. The default `dtype` is that of the classifier,
+            so that `compile` scales the loss of one in mixed float16.
 
     Raises:
-        TypeError: if `classifier` is no Keras model, or `augment` no Keras layer.
+        TypeError: if `classifier` is no Keras model, or `augment` or `pair` no Keras layer.
         ValueError: if a number is out of range.
 
     Source: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", ICLR 2018, section
         2.1. Wang et al., CVPR 2020, train with `epsilon=0.03, steps=10, step_size=0.003,
-        random_start=False`.
+        random_start=False`. FGSM with a random start, the fast training of Wong et al., ICLR 2020, which Chen
+        et al., ICCV 2021, combine with `pair`, is `epsilon=8 / 255, steps=1, step_size=10 / 255`. Differs
+        from the original: with `pair` Chen et al. mix normalised images and do not clip them.
 
     Example:
         >>> model = keras_freq.training.AdversarialModel(classifier, epsilon=8 / 255, steps=3)
@@ -56,7 +68,7 @@ class AdversarialModel(PreparedBatches):
         >>> history = model.fit(images, labels, epochs=1, verbose=0)
     """
 
-    PARTS = ("augment", "classifier")
+    PARTS = ("augment", "pair", "classifier")
 
     def __init__(
         self,
@@ -69,11 +81,15 @@ class AdversarialModel(PreparedBatches):
         random_start: bool = True,
         bounds: tuple[float, float] = (0.0, 1.0),
         augment: keras.Layer | None = None,
+        pair: keras.Layer | None = None,
         seed: int | None = None,
         **kwargs,
     ):
+        if isinstance(classifier, keras.Model):
+            kwargs.setdefault("dtype", classifier.dtype_policy)
         super().__init__(**kwargs)
-        self.hold(classifier=classifier, augment=augment)
+        self.hold(classifier=classifier, augment=augment, pair=pair)
+        self.copies = 1 if pair is None else 2
         self.epsilon = check_size(epsilon)
         self.steps = check_count(steps, "steps")
         self.step_size = None if step_size is None else check_size(step_size, "step_size")
@@ -87,13 +103,22 @@ class AdversarialModel(PreparedBatches):
         images = ops.cast(images, "float32")
         if self.augment is not None:
             images = ops.cast(self.augment(images, training=True), "float32")
+        if self.pair is not None:
+            mixed = ops.cast(self.pair(images, training=True), "float32")
+            images = ops.concatenate([images, ops.clip(mixed, *self.bounds)])
+            labels = ops.concatenate([labels, labels])
         step_size = default_step_size(self.epsilon, self.steps) if self.step_size is None else self.step_size
         flat = labels if len(labels.shape) == 1 or labels.shape[-1] > 1 else ops.squeeze(labels, axis=-1)
 
+        # Small gradients vanish in float16; the length of the gradient is of no account.
+        scale = _FLOAT16_SCALE if self.classifier.compute_dtype == "float16" else 1
+
         def step(moved):
             gradient = input_gradient(
-                lambda x: cross_entropy(self.classifier(x, training=False), flat), moved
+                lambda x: scale * cross_entropy(self.classifier(x, training=False), flat), moved
             )
+            if scale > 1:  # and large ones overflow: such a pixel stays where it is
+                gradient = ops.where(ops.isfinite(gradient), gradient, 0.0)
             if self.norm == "linf":
                 return self._project(images, moved + step_size * ops.sign(gradient))
             return self._project(images, moved + step_size * gradient / (_length(gradient) + _TINY))
@@ -123,6 +148,11 @@ class AdversarialModel(PreparedBatches):
     def get_config(self):
         names = ("epsilon", "steps", "step_size", "norm", "random_start", "bounds", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        # Models saved before there was a `pair` have none.
+        return super().from_config({"pair": None, **config}, custom_objects)
 
 
 def _length(images):

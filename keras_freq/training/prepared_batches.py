@@ -15,10 +15,16 @@ class PreparedBatches(ClassifierWrapper):
 
     `prepare` may draw from the seed generators of the model's layers and run the classifier in inference
     mode. It is traced with the step: nothing leaves the device.
+
+    Attributes:
+        copies: How many versions of the batch `prepare` returns, one behind the other. Sample weights are
+            repeated as often.
     """
 
+    copies = 1
+
     def prepare(self, images: Any, labels: Any) -> tuple[Any, Any]:
-        """What the step trains on, of the same shapes, without gradients."""
+        """What the step trains on, of the same shapes but for `copies` times the batch, without gradients."""
         raise NotImplementedError
 
     def call(self, images, training=False):
@@ -48,6 +54,8 @@ class PreparedBatches(ClassifierWrapper):
         images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
         self.check_labels(labels)
         images, labels = self.prepare(ops.convert_to_tensor(images), ops.convert_to_tensor(labels))
+        if weights is not None and self.copies > 1:
+            weights = ops.concatenate([ops.convert_to_tensor(weights)] * self.copies)
         return ops.stop_gradient(images), labels, weights
 
     def _prepare_stateless(self, state, data):

@@ -61,6 +61,31 @@ def test_pgd_of_foolbox_and_ours_agree(classifier, images, predicted, norm):
     assert np.mean(np.abs(theirs - ours) < 1e-5) > 0.995
 
 
+def test_margin_loss_moves_a_model_that_is_too_sure(images):
+    """Logits in the hundreds: the cross-entropy is 0 in float32 and has no gradient, the margin has."""
+    inputs = keras.Input((32, 32, 3))
+    x = keras.layers.Flatten()(keras.layers.AveragePooling2D(8)(inputs))
+    sure = keras.Model(inputs, keras.layers.Dense(4)(x))
+    sure.set_weights([2000 * weight for weight in sure.get_weights()])
+    labels = to_numpy(sure(images)).argmax(-1)
+    adapter = foolbox_model(sure)
+    x, y = adapter.inputs(images, labels)
+
+    def found(loss):
+        attack = foolbox_attack("linf_pgd", epsilon=0.1, steps=10, loss=loss)
+        return to_numpy(attack(adapter, x, y, epsilons=0.1)[1])
+
+    def margin(points):
+        logits = to_numpy(sure(points))
+        own = np.eye(4, dtype=bool)[labels]
+        return logits[own] - np.where(own, -np.inf, logits).max(1)
+
+    assert (margin(images) > 120).sum() >= 4
+    stuck = np.abs(found("cross_entropy") - images).max((1, 2, 3)) == 0
+    assert stuck.sum() >= 4
+    assert (margin(found("margin")) < margin(images) - 1).all()
+
+
 def test_weights_are_current(classifier, images, predicted):
     adapter = foolbox_model(classifier)
     before = to_numpy(adapter(images))

@@ -129,17 +129,105 @@ def test_other_forms_of_labels(form, classifier, images, labels):
     np.testing.assert_allclose(prepared(model, images, other), expected, atol=1e-6)
 
 
-def test_half_precision_trains(images, labels):
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        inputs = keras.Input((32, 32, 3))
-        x = keras.layers.Flatten()(keras.layers.AveragePooling2D(8)(inputs))
-        model = compiled(AdversarialModel(keras.Model(inputs, keras.layers.Dense(4)(x)), steps=2, seed=0))
-        history = model.fit(images, labels, batch_size=3, epochs=2, verbose=0).history
-        assert prepared(model, images, labels).dtype == "float32"
-    finally:
-        keras.config.set_dtype_policy("float32")
+def mixed_pair(images, seed=4):
+    """What a layer of this seed makes of the images in its first call."""
+    return np.clip(to_numpy(kf.layers.APRPair(probability=1, seed=seed)(images)), 0, 1)
+
+
+def test_pair_trains_on_both_halves(classifier, images, labels):
+    """One step is a step on the adversarial images of the batch and its mixed copy, as one batch."""
+    by_hand, ours = compiled(copy_of(classifier)), copy_of(classifier)
+    both, twice = np.concatenate([images, mixed_pair(images)]), np.concatenate([labels, labels])
+    moved = kf.attacks.pgd(classifier, both, twice, epsilon=EPSILON, steps=2)
+    weights = np.linspace(0.5, 2, 8, dtype="float32")
+    expected = by_hand.fit(
+        moved, twice, sample_weight=np.tile(weights, 2), batch_size=16, verbose=0, shuffle=False
+    ).history
+    pair = kf.layers.APRPair(probability=1, seed=4)
+    model = compiled(AdversarialModel(ours, epsilon=EPSILON, steps=2, random_start=False, pair=pair))
+    history = model.fit(images, labels, sample_weight=weights, batch_size=8, verbose=0, shuffle=False).history
+    for a, b in zip(ours.get_weights(), by_hand.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    assert history["loss"][0] == pytest.approx(expected["loss"][0], rel=1e-4)
+    assert history["accuracy"][0] == pytest.approx(expected["accuracy"][0])
+    assert (to_numpy(pair.seed_generator.state.value) != [4, 0]).any(), "the pair must draw anew next time"
+
+
+@pytest.mark.parametrize("form", ["indices", "one-hot"])
+def test_pair_stays_in_the_ball_of_both_halves(form, classifier, images, labels):
+    given = labels if form == "indices" else np.eye(4, dtype="float32")[labels]
+    model = AdversarialModel(
+        classifier, epsilon=EPSILON, steps=2, pair=kf.layers.APRPair(probability=1, seed=4), seed=0
+    )
+    moved, twice = model.prepare(keras.ops.convert_to_tensor(images), keras.ops.convert_to_tensor(given))
+    moved, centre = to_numpy(moved), np.concatenate([images, mixed_pair(images)])
+    assert np.abs(centre[8:] - images).max() > 0.1
+    assert 0.9 * EPSILON < np.abs(moved - centre).max() <= EPSILON + 1e-6
+    assert moved.min() >= 0
+    assert moved.max() <= 1
+    np.testing.assert_array_equal(to_numpy(twice), np.concatenate([given, given]))
+
+
+@pytest.mark.slow
+def test_pair_behind_several_augmentations_and_batches_of_two_sizes(tmp_path, classifier, images, labels):
+    augment = keras.Sequential([kf.layers.APRSingle(seed=1), kf.layers.CropFlip(2, seed=2)])
+    model = compiled(
+        AdversarialModel(classifier, steps=1, augment=augment, pair=kf.layers.APRPair(seed=3), seed=0)
+    )
+    history = model.fit(images, labels, batch_size=5, epochs=2, verbose=0).history
     assert np.isfinite(history["loss"]).all()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert isinstance(loaded.pair, kf.layers.APRPair)
+    assert loaded.copies == 2
+    np.testing.assert_array_equal(to_numpy(loaded(images)), to_numpy(model(images)))
+
+
+def test_a_config_without_pair_is_read(classifier):
+    config = AdversarialModel(classifier, steps=3).get_config()
+    del config["pair"]
+    again = AdversarialModel.from_config(config)
+    assert (again.pair, again.copies, again.steps) == (None, 1, 3)
+
+
+def test_fgsm_with_a_random_start(classifier, images, labels):
+    """`clip(clip(d + 10/255 sign g, -8/255, 8/255))` from a uniform `d`, as Wong et al. train."""
+    epsilon, size = 8 / 255, 10 / 255
+    options = {"epsilon": epsilon, "steps": 1, "random_start": True, "seed": 6}
+    start = prepared(AdversarialModel(classifier, step_size=0.0, **options), images, labels)
+    moved = prepared(AdversarialModel(classifier, step_size=size, **options), images, labels)
+    sign = np.sign(to_numpy(kf.attacks.compile_loss_gradient(classifier)(start, labels)))
+    delta = np.clip(start - images + size * sign, -epsilon, epsilon)
+    expected = np.clip(images + delta, 0, 1)
+    assert np.mean(np.abs(moved - expected) < 1e-5) > 0.999
+    assert np.abs(start - images).max() > 0.9 * epsilon
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_trains(policy, images, labels):
+    inputs = keras.Input((32, 32, 3))
+    x = keras.layers.AveragePooling2D(8, dtype=policy)(inputs)
+    x = keras.layers.Dense(4, dtype=policy)(keras.layers.Flatten(dtype=policy)(x))
+    net = keras.Model(inputs, x)
+    net.dtype_policy = keras.dtype_policies.get(policy)
+    model = AdversarialModel(
+        net, epsilon=EPSILON, steps=2, random_start=False, pair=kf.layers.APRPair(seed=4)
+    )
+    assert model.dtype_policy.name == policy
+    before = net.get_weights()[0]
+    assert isinstance(compiled(model).optimizer, keras.optimizers.LossScaleOptimizer) == (
+        policy == "mixed_float16"
+    )
+    centre = np.concatenate([images, to_numpy(kf.layers.APRPair(seed=4)(images)).clip(0, 1)])
+    moved = to_numpy(model.prepare(*map(keras.ops.convert_to_tensor, (images, labels)))[0])
+    assert moved.dtype == "float32"
+    assert np.abs(moved - centre).max() <= EPSILON + 1e-6
+    # Nearly every pixel moved, and by the whole of epsilon: no gradient was lost in half precision.
+    inner = (centre > EPSILON) & (centre < 1 - EPSILON)
+    assert np.mean(np.abs(moved - centre)[inner] > 0.99 * EPSILON) > 0.95
+    history = model.fit(images, labels, batch_size=3, epochs=2, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    assert np.abs(net.get_weights()[0] - before).max() > 0
 
 
 def test_saved_and_loaded(tmp_path, classifier, images):
@@ -162,6 +250,7 @@ def test_saved_and_loaded(tmp_path, classifier, images):
         ({"step_size": -0.1}, "`step_size` must be a finite number"),
         ({"norm": "l1"}, "`norm` must be one of 'linf', 'l2'. Received: norm='l1'"),
         ({"bounds": (1, 0)}, "`bounds` must be"),
+        ({"pair": "apr"}, "`pair` must be a Keras layer or None. Received: type=str"),
         ({"augment": 3}, "`augment` must be a Keras layer or None. Received: type=int"),
     ],
 )
