@@ -4,16 +4,15 @@ from typing import Literal
 
 import keras
 
-from keras_freq.layers.base import RandomFrequencyLayer
-from keras_freq.layers.checks import check_probability, check_value_range
-from keras_freq.spectral.backend import as_array, library_of
+from keras_freq.layers.pair_layer import PairLayer
+from keras_freq.spectral.backend import library_of
 from keras_freq.spectral.dft import Method
 from keras_freq.spectral.grid import check_choice
 from keras_freq.spectral.recombine import Axes, recombine
 
 
 @keras.saving.register_keras_serializable(package="keras_freq")
-class APRPair(RandomFrequencyLayer):
+class APRPair(PairLayer):
     """APR-P: give every image of a batch the amplitude of another one.
 
     `y[k] = Re IDFT(|F(x[perm[k]])| * exp(i * angle F(x[k])))` for a random permutation. The label stays that
@@ -67,50 +66,31 @@ class APRPair(RandomFrequencyLayer):
         data_format: str | None = None,
         **kwargs,
     ):
-        super().__init__(seed=seed, data_format=data_format, **kwargs)
-        self.probability = check_probability(probability)
-        self.scope = check_choice(scope, ("batch", "sample"), name="scope")
+        super().__init__(
+            probability=probability,
+            scope=scope,
+            clip=clip,
+            method=method,
+            seed=seed,
+            data_format=data_format,
+            **kwargs,
+        )
         self.axes = check_choice(axes, ("chw", "hw"), name="axes")
-        self.clip = None if clip is None else check_value_range(clip, name="clip")
         self.derangement = bool(derangement)
-        self.method = check_choice(method, ("auto", "fft", "matmul"), name="method")
 
-    def draw_shape(self, batch, channels):
-        return (2, batch)
-
-    def transform(self, images, draws):
-        images = as_array(images)
-        if len(images.shape) != 4:
-            raise ValueError(
-                "APRPair needs a batch (batch, height, width, channels): batch a dataset before mapping it. "
-                f"Received: shape={tuple(images.shape)}"
-            )
+    def mix(self, images, draws):
         xp = library_of(images)
         partner = xp.argsort(draws[0])
         if self.derangement:
             # Along the random cycle: each image takes the next one's amplitude.
             partner = xp.take(xp.roll(partner, -1, 0), xp.argsort(partner), axis=0)
-        mixed = recombine(
+        return recombine(
             xp.take(images, partner, axis=0),
             images,
             axes=self.axes,
             data_format=self.data_format,
             method=self.method,
         )
-        if self.clip is not None:
-            mixed = xp.clip(mixed, *self.clip)
-        coins = draws[1, :1] if self.scope == "batch" else draws[1]
-        return xp.where(
-            xp.reshape(coins, (-1, 1, 1, 1)) < self.probability, mixed, xp.cast(images, mixed.dtype)
-        )
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "probability": self.probability,
-            "scope": self.scope,
-            "axes": self.axes,
-            "clip": None if self.clip is None else list(self.clip),
-            "derangement": self.derangement,
-            "method": self.method,
-        }
+        return {**super().get_config(), "axes": self.axes, "derangement": self.derangement}

@@ -7,7 +7,8 @@ import keras
 
 from keras_freq.layers.base import RandomFrequencyLayer
 from keras_freq.layers.checks import check_probability, check_value_range
-from keras_freq.pixels import OPERATIONS, apply_operations
+from keras_freq.layers.random_operation import check_level, check_operations, random_operation
+from keras_freq.pixels import OPERATIONS
 from keras_freq.spectral.backend import library_of
 from keras_freq.spectral.dft import Method
 from keras_freq.spectral.grid import check_choice
@@ -79,16 +80,8 @@ class APRSingle(RandomFrequencyLayer):
     ):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.probability = check_probability(probability)
-        if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0.1 <= level <= 10:
-            raise ValueError(f"`level` must lie in 0.1 to 10. Received: level={level!r}")
-        self.level = float(level)
-        self.operations = (operations,) if isinstance(operations, str) else tuple(operations)
-        if not self.operations:
-            raise ValueError(
-                f"`operations` must name at least one of {OPERATIONS}. Received: operations={operations!r}"
-            )
-        for name in self.operations:
-            check_choice(name, OPERATIONS, name="operations")
+        self.level = check_level(level)
+        self.operations = check_operations(operations)
         self.axes = check_choice(axes, ("chw", "hw"), name="axes")
         self.overflow = check_choice(overflow, ("clip", "wrap"), name="overflow")
         self.value_range = check_value_range(value_range)
@@ -104,8 +97,9 @@ class APRSingle(RandomFrequencyLayer):
         planes = xp.clip(xp.round((planes - low) * (255 / (high - low))), 0.0, 255.0)
         levels = xp.transpose(planes, (0, 2, 3, 1))
         draws = xp.cast(draws, planes.dtype)
-        first = self._operate(levels, draws[:, 0], draws[:, 1], draws[:, 2])
-        second = self._operate(first, draws[:, 3], draws[:, 4], draws[:, 5])
+        options = {"operations": self.operations, "level": self.level}
+        first = random_operation(levels, draws[:, :3], **options)
+        second = random_operation(first, draws[:, 3:6], **options)
 
         def chance(column, probability):
             return xp.reshape(draws[:, column], (-1, 1, 1, 1)) < probability
@@ -120,14 +114,6 @@ class APRSingle(RandomFrequencyLayer):
             mixed = whole - 256 * xp.floor(whole / 256)
         levels = xp.where(chance(6, self.probability), mixed, first)
         return back(xp.transpose(levels, (0, 3, 1, 2)) * ((high - low) / 255) + low)
-
-    def _operate(self, levels, which, how_strong, sign):
-        """One operation an image, from three uniform numbers an image."""
-        xp = library_of(levels)
-        choice = xp.floor(which * len(self.operations))
-        strength = 0.1 + (self.level - 0.1) * how_strong
-        sign = xp.where(sign < 0.5, -xp.ones_like(sign), xp.ones_like(sign))
-        return apply_operations(levels, choice, strength, sign, self.operations)
 
     def get_config(self):
         return {

@@ -21,6 +21,7 @@ from keras_freq.spectral.density import azimuthal_average, azimuthal_radii, spec
 from keras_freq.spectral.filters import apply_mask, band_pass, high_pass, low_pass, split_bands
 from keras_freq.spectral.grid import mirror_index, radial_distance
 from keras_freq.spectral.masks import (
+    blur_mask,
     butterworth_mask,
     disk_mask,
     gaussian_mask,
@@ -29,7 +30,7 @@ from keras_freq.spectral.masks import (
     square_mask,
     symmetrize,
 )
-from keras_freq.spectral.recombine import amplitude, phase, recombine
+from keras_freq.spectral.recombine import amplitude, phase, recombine, swap_low_amplitude
 from keras_freq.spectral.rescale import rescale
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "azimuthal_average",
     "azimuthal_radii",
     "band_pass",
+    "blur_mask",
     "butterworth_mask",
     "disk_mask",
     "fourier_basis",
@@ -54,5 +56,6 @@ __all__ = [
     "spectral_density",
     "split_bands",
     "square_mask",
+    "swap_low_amplitude",
     "symmetrize",
 ]

@@ -132,7 +132,7 @@ class TensorFlowLibrary:
         import tensorflow as tf
 
         self.tf = tf
-        for name in ("abs", "arange", "clip", "cos", "cumsum", "floor", "log", "maximum", "minimum"):
+        for name in ("abs", "arange", "clip", "cos", "cumsum", "exp", "floor", "log", "maximum", "minimum"):
             function = {"arange": "range", "clip": "clip_by_value"}.get(name, name)
             setattr(self, name, getattr(tf, function, None) or getattr(tf.math, function))
         self.cast, self.reshape, self.where, self.round, self.matmul = (

@@ -55,6 +55,20 @@ def _butterworth(height, width, radius, order, units):
         return _frozen(1 / (1 + (radial_distance(height, width, units=units) / radius) ** (2 * order)))
 
 
+@functools.lru_cache(maxsize=256)
+def _blur(height, width, sigma, kernel_size):
+    offsets = np.arange(kernel_size) - kernel_size // 2
+    # A sigma near 0 overflows to infinity beside the middle tap, whose weight is rightly all there is.
+    with np.errstate(over="ignore"):
+        kernel = np.exp(-0.5 * (offsets / sigma) ** 2)
+    kernel /= kernel.sum()
+    rows, columns = (
+        np.cos(2 * np.pi * axis.ravel()[:, None] * offsets) @ kernel
+        for axis in frequency_axes(height, width, units="cycles_per_pixel")
+    )
+    return _frozen(np.outer(rows, columns))
+
+
 def disk_mask(height: int, width: int, radius: float, *, units: Units = "index") -> np.ndarray:
     """Ideal low-pass: 1 where the distance from DC is below `radius`, else 0.
 
@@ -169,6 +183,42 @@ def butterworth_mask(
     if not (isinstance(order, (int, float, np.number)) and not isinstance(order, bool) and order > 0):
         raise ValueError(f"`order` must be a number above 0. Received: order={order!r}")
     return _butterworth(height, width, check_radius(radius), float(order), units)
+
+
+def blur_mask(height: int, width: int, sigma: float, *, kernel_size: int = 3) -> np.ndarray:
+    """Transfer function of a Gaussian blur with a small sampled kernel, as image libraries do it.
+
+    `m[u, v] = g(u / height) * g(v / width)` with `g(f) = sum over |j| <= kernel_size // 2 of k[j] * cos(2 *
+    pi * f * j)` and `k[j]` proportional to `exp(-j**2 / (2 * sigma**2))`, of sum 1. Filtering with it is the
+    convolution with `k` along both axes, exactly, where the image repeats beyond its borders.
+
+    Args:
+        height: Rows of the spectrum.
+        width: Columns of the spectrum.
+        sigma: Standard deviation of the kernel in pixels, above 0. A larger one keeps fewer frequencies.
+        kernel_size: Taps along each axis, odd. A kernel that is short for its sigma cuts the Gaussian off:
+            the gain may be negative at high frequencies.
+
+    Returns:
+        A read-only float32 array of shape `(height, width)`, 1 at DC.
+
+    Raises:
+        ValueError: if `sigma` is not above 0 or `kernel_size` is not odd.
+
+    Source: Gonzalez and Woods, "Digital Image Processing": a filter kernel and its transfer function.
+
+    Example:
+        >>> blur_mask(32, 32, 0.5)[16, 0].round(3)
+        np.float32(0.574)
+    """
+    if isinstance(sigma, bool) or not isinstance(sigma, (int, float, np.number)) or not 0 < sigma < np.inf:
+        raise ValueError(f"`sigma` must be a finite number above 0 (pixels). Received: sigma={sigma!r}")
+    whole = isinstance(kernel_size, (int, np.integer)) and not isinstance(kernel_size, bool)
+    if not whole or kernel_size < 1 or kernel_size % 2 == 0:
+        raise ValueError(
+            f"`kernel_size` must be an odd number of at least 1 (taps). Received: kernel_size={kernel_size!r}"
+        )
+    return _blur(height, width, float(sigma), int(kernel_size))
 
 
 def low_pass_mask(

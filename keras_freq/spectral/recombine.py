@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+
 from keras_freq.spectral.backend import Array, as_array, library_of, symbolic
-from keras_freq.spectral.dft import Method, dft_channels, full_spectrum, irfft2, rfft2
+from keras_freq.spectral.dft import Method, dft_channels, full_spectrum, half_mask, irfft2, rfft2
 from keras_freq.spectral.grid import check_choice
 from keras_freq.spectral.images import to_planes
+from keras_freq.spectral.masks import checked_mask
 
 Axes = Literal["chw", "hw"]
 # Added under square roots: a magnitude of 0 has no derivative, this one's is finite.
@@ -137,4 +140,68 @@ def recombine(
     re, im = gain * re, gain * im
     if axes == "chw":
         re, im = dft_channels(re, im, inverse=True)
+    return back(irfft2(re, im, height, width, method=method))
+
+
+@symbolic()
+def swap_low_amplitude(
+    images: Array,
+    donors: Array,
+    mask: Array,
+    *,
+    data_format: str = "channels_last",
+    method: Method = "auto",
+) -> Array:
+    """Images whose amplitude is that of other images where a mask is 1, with the phase they have.
+
+    `y = Re IDFT((m * |F(d)| + (1 - m) * |F(x)|) * F(x) / |F(x)|)` per channel over space, with `0 / 0 = 1`.
+    Gains between 0 and 1 take that share of the donor's amplitude.
+
+    Args:
+        images: `(batch, height, width, channels)` or one image without the batch axis. The label of the
+            result is that of these images.
+        donors: Same shape: whose amplitude is taken.
+        mask: `(height, width)`, centred, as for `apply_mask`: a low-pass such as `square_mask` swaps the low
+            frequencies. A NumPy array is checked to be Hermitian, a tensor is taken as it is.
+        data_format: `"channels_last"` or `"channels_first"`.
+        method: `"fft"`, `"matmul"` or `"auto"`.
+
+    Returns:
+        Images in the shape and floating type of `images`. Not clipped.
+
+    Raises:
+        ValueError: if the shapes differ, or the mask has another size than the images, is not finite, or is
+            not Hermitian.
+
+    Source: Yang and Soatto, "FDA: Fourier Domain Adaptation for Semantic Segmentation", CVPR 2020, section 3.
+        Differs from the original: any Hermitian mask; where it is 0, `F(x)` is kept as it is.
+
+    Example:
+        >>> x, d = np.random.default_rng(0).random((2, 1, 8, 8, 3))
+        >>> y = swap_low_amplitude(x, d, square_mask(8, 8, 1))
+        >>> bool(np.allclose(y - y.mean((1, 2)), x - x.mean((1, 2)))), bool(np.allclose(y.mean(), d.mean()))
+        (True, True)
+    """
+    images, donors, mask = as_array(images), as_array(donors), as_array(mask)
+    if tuple(images.shape) != tuple(donors.shape):
+        raise ValueError(
+            "`images` and `donors` must have the same shape. Received: "
+            f"images.shape={tuple(images.shape)}, donors.shape={tuple(donors.shape)}"
+        )
+    planes, back = to_planes(images, data_format)
+    source, _ = to_planes(donors, data_format)
+    xp = library_of(planes)
+    height, width = planes.shape[-2:]
+    if isinstance(mask, np.ndarray):
+        share = xp.constant(half_mask(checked_mask(mask, height, width), height, width), planes)
+    elif tuple(mask.shape) == (height, width):
+        share = half_mask(mask, height, width)
+    else:
+        raise ValueError(
+            f"`mask` must have the images' size ({height}, {width}). Received: mask.shape={tuple(mask.shape)}"
+        )
+    re, im = rfft2(planes, method=method)
+    gain = share * magnitude(*rfft2(source, method=method))
+    unit_re, unit_im = unit(re, im)
+    re, im = (1 - share) * re + gain * unit_re, (1 - share) * im + gain * unit_im
     return back(irfft2(re, im, height, width, method=method))

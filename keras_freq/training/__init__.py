@@ -9,5 +9,6 @@ from keras_freq.training.adversarial_model import AdversarialModel
 from keras_freq.training.apr_model import APRModel
 from keras_freq.training.band_model import BandModel
 from keras_freq.training.mix_up_model import MixUpModel
+from keras_freq.training.mixture_model import MixtureModel
 
-__all__ = ["APRModel", "AdversarialModel", "BandModel", "MixUpModel", "shuffle_labels"]
+__all__ = ["APRModel", "AdversarialModel", "BandModel", "MixUpModel", "MixtureModel", "shuffle_labels"]

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import keras
-from keras import ops
 
-from keras_freq.training.prepared_batches import PreparedBatches
+from keras_freq.training.mixture_model import MixtureModel
 
 
 @keras.saving.register_keras_serializable(package="keras_freq")
-class MixUpModel(PreparedBatches):
+class MixUpModel(MixtureModel):
     """A classifier that trains on mixtures of two images and is the bare classifier otherwise.
 
     `x' = l * x_i + (1 - l) * x_j`, `y' = l * y_i + (1 - l) * y_j`, `l ~ Beta(alpha, alpha)`, by
@@ -38,6 +37,7 @@ class MixUpModel(PreparedBatches):
         >>> history = model.fit(images, labels, epochs=1, verbose=0)
     """
 
+    # The mixture follows from `alpha` and `seed`.
     PARTS = ("augment", "classifier")
 
     def __init__(
@@ -49,51 +49,20 @@ class MixUpModel(PreparedBatches):
         seed: int | None = None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self.hold(classifier=classifier, augment=augment)
         if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not 0 < alpha < float("inf"):
             raise ValueError(f"`alpha` must be a finite number above 0. Received: alpha={alpha!r}")
-        self.alpha = float(alpha)
-        self.seed = seed
-        self.mix_up = keras.layers.MixUp(alpha=self.alpha, seed=seed)
-        # XLA has no kernel for TensorFlow's gamma draws; jit_compile="auto" asks for this.
-        self.supports_jit = keras.backend.backend() != "tensorflow"
+        mixture = keras.layers.MixUp(alpha=float(alpha), seed=seed)
+        super().__init__(classifier, mixture, augment=augment, **kwargs)
+        self.alpha, self.seed = float(alpha), seed
 
-    def compile(self, optimizer="rmsprop", loss=None, **kwargs):
-        if isinstance(loss, keras.losses.SparseCategoricalCrossentropy) or (
-            isinstance(loss, str) and loss.startswith("sparse_")
-        ):
-            raise ValueError(
-                "`loss` must take distributions over the classes, such as "
-                "keras.losses.CategoricalCrossentropy(from_logits=True). "
-                f"Received: loss={getattr(loss, 'name', loss)!r}"
-            )
-        if kwargs.get("jit_compile") is True and not self.supports_jit:
-            raise ValueError(
-                "`jit_compile` must be False or 'auto' on TensorFlow, whose XLA cannot draw from a Beta "
-                "distribution. Received: jit_compile=True"
-            )
-        super().compile(optimizer=optimizer, loss=loss, **kwargs)
+    @property
+    def mixture(self):
+        return self.mix_up
 
-    def prepare(self, images, labels):
-        images = ops.cast(images, "float32")
-        if self.augment is not None:
-            images = ops.cast(self.augment(images, training=True), "float32")
-        mixed = self.mix_up({"images": images, "labels": self._distribution(labels)}, training=True)
-        return mixed["images"], mixed["labels"]
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return super().compute_loss(x, self._distribution(y), y_pred, sample_weight, training)
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        return super().compute_metrics(x, self._distribution(y), y_pred, sample_weight=sample_weight)
-
-    def _distribution(self, labels):
-        self.check_labels(labels)
-        if len(labels.shape) == 2 and labels.shape[-1] > 1:
-            return ops.cast(labels, "float32")
-        classes = self.classifier.output_shape[-1]
-        return ops.one_hot(ops.reshape(ops.cast(labels, "int32"), (-1,)), classes, dtype="float32")
+    @mixture.setter
+    def mixture(self, layer):
+        # Saved files have the layer under this name.
+        self.mix_up = layer
 
     def get_config(self):
         return {**super().get_config(), "alpha": self.alpha, "seed": self.seed}
