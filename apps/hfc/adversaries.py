@@ -5,9 +5,9 @@ from __future__ import annotations
 import keras
 
 from apps.hfc.config import Kernels, Perturbations
-from apps.hfc.images import Images
 from apps.hfc.networks import adversarial, adversarial_training, classifier, train
 from apps.runner import Run, RunError
+from apps.runner.images import Images
 
 NAMES = {"natural": "natural training", "adversarial": "adversarial training"}
 

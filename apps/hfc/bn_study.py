@@ -7,17 +7,17 @@ import numpy as np
 
 import keras_freq as kf
 from apps.hfc.config import BNStudy
-from apps.hfc.images import Images, load_images
 from apps.hfc.networks import classifier, train, with_normalization
-from apps.hfc.repetitions import markdown, mean_and_range, order, print_table, values
 from apps.runner import Claim, Run
+from apps.runner.images import Images, load_images
+from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
 
 NAMES = {"vanilla": "without batch normalisation", "batch_norm": "with batch normalisation"}
 
 
 def bn_study(run: Run, config: BNStudy) -> None:
     """Runs the experiment of `config` in the folder of `run`."""
-    images = load_images(run, config, radii=config.radii)
+    images = load_images(run, config.data, radii=config.radii)
     curves = {}
     for radius in config.radii:
         filtered = {

@@ -3,51 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 from typing import Literal
 
+from apps.runner.settings import Data, check_all, check_least, check_within
+
 Rescale = Literal["none", "max"]
-
-
-def _check_least(name: str, value: float, least: float) -> None:
-    if not value >= least:
-        raise ValueError(f"`{name}` must be at least {least:g}. Received: {name}={value}")
-
-
-def _check_within(name: str, value: float, low: float, high: float) -> None:
-    if not low < value < high:
-        raise ValueError(f"`{name}` must be above {low:g} and below {high:g}. Received: {name}={value}")
-
-
-def _check_all(name: str, values: Iterable[float], least: float, most: float = float("inf")) -> None:
-    values = list(values)
-    if not values or not all(least <= value <= most for value in values):
-        allowed = f"at least {least:g}" if most == float("inf") else f"in [{least:g}, {most:g}]"
-        raise ValueError(f"`{name}` must hold at least one number, each {allowed}. Received: {name}={values}")
-    if len(set(values)) < len(values):
-        raise ValueError(f"`{name}` must hold each number once. Received: {name}={values}")
-
-
-@dataclasses.dataclass(frozen=True)
-class Data:
-    """What to train on and measure with.
-
-    `name` and `data_dir` are what `keras_freq.data.load` takes, `download` lets TFDS fetch the set.
-    `fallback` is the set to take where `name` is not there (null: stop). `train_images` and `test_images`
-    keep the first images only (null: all).
-    """
-
-    name: str = "cifar10"
-    data_dir: str | None = None
-    download: bool = False
-    fallback: str | None = None
-    train_images: int | None = None
-    test_images: int | None = None
-
-    def __post_init__(self):
-        for name in ("train_images", "test_images"):
-            if getattr(self, name) is not None:
-                _check_least(f"data.{name}", getattr(self, name), 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +24,7 @@ class Network:
     normalization: Literal["none", "batch", "batch_statistics"] = "none"
 
     def __post_init__(self):
-        _check_least("network.width", self.width, 1)
+        check_least("network.width", self.width, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,9 +36,9 @@ class Training:
     learning_rate: float = 1e-4
 
     def __post_init__(self):
-        _check_least("training.epochs", self.epochs, 1)
-        _check_least("training.batch_size", self.batch_size, 1)
-        _check_within("training.learning_rate", self.learning_rate, 0, 10)
+        check_least("training.epochs", self.epochs, 1)
+        check_least("training.batch_size", self.batch_size, 1)
+        check_within("training.learning_rate", self.learning_rate, 0, 10)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,13 +59,13 @@ class Adversary:
     learning_rate: float | None = None
 
     def __post_init__(self):
-        _check_within("adversary.epsilon", self.epsilon, 0, 1)
-        _check_within("adversary.step_size", self.step_size, 0, 1)
-        _check_least("adversary.steps", self.steps, 1)
+        check_within("adversary.epsilon", self.epsilon, 0, 1)
+        check_within("adversary.step_size", self.step_size, 0, 1)
+        check_least("adversary.steps", self.steps, 1)
         if self.epochs is not None:
-            _check_least("adversary.epochs", self.epochs, 1)
+            check_least("adversary.epochs", self.epochs, 1)
         if self.learning_rate is not None:
-            _check_within("adversary.learning_rate", self.learning_rate, 0, 10)
+            check_within("adversary.learning_rate", self.learning_rate, 0, 10)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,8 +80,8 @@ class Shared:
     training: Training = dataclasses.field(default_factory=Training)
 
     def __post_init__(self):
-        _check_least("seed", self.seed, 0)
-        _check_least("seeds", self.seeds, 1)
+        check_least("seed", self.seed, 0)
+        check_least("seeds", self.seeds, 1)
 
     @property
     def all_seeds(self) -> tuple[int, ...]:
@@ -146,12 +106,12 @@ class Learning(Shared):
 
     def __post_init__(self):
         super().__post_init__()
-        _check_all("radii", self.radii, 0)
-        _check_all("thresholds", self.thresholds, 0, 1)
-        _check_least("every", self.every, 1)
+        check_all("radii", self.radii, 0)
+        check_all("thresholds", self.thresholds, 0, 1)
+        check_least("every", self.every, 1)
         for name in ("shuffled_epochs", "measured_images"):
             if getattr(self, name) is not None:
-                _check_least(name, getattr(self, name), 1)
+                check_least(name, getattr(self, name), 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,10 +134,10 @@ class Heuristics(Shared):
 
     def __post_init__(self):
         super().__post_init__()
-        _check_all("radii", self.radii, 0)
-        _check_within("dropout", self.dropout, 0, 1)
-        _check_within("mix_up", self.mix_up, 0, 100)
-        _check_least("every", self.every, 1)
+        check_all("radii", self.radii, 0)
+        check_within("dropout", self.dropout, 0, 1)
+        check_within("mix_up", self.mix_up, 0, 100)
+        check_least("every", self.every, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,7 +152,7 @@ class Components(Shared):
 
     def __post_init__(self):
         super().__post_init__()
-        _check_all("radii", self.radii, 0)
+        check_all("radii", self.radii, 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,11 +175,11 @@ class Kernels(Shared):
 
     def __post_init__(self):
         super().__post_init__()
-        _check_all("rhos", self.rhos, 0)
-        _check_all("epsilons", self.epsilons, 1e-6, 1)
-        _check_all("minimal_epsilons", self.minimal_epsilons, 1e-6, 1)
+        check_all("rhos", self.rhos, 0)
+        check_all("epsilons", self.epsilons, 1e-6, 1)
+        check_all("minimal_epsilons", self.minimal_epsilons, 1e-6, 1)
         for name in ("attack_steps", "attack_images", "minimal_images"):
-            _check_least(name, getattr(self, name), 1)
+            check_least(name, getattr(self, name), 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -237,7 +197,7 @@ class Gallery(Shared):
 
     def __post_init__(self):
         super().__post_init__()
-        _check_all("radii", self.radii, 0)
+        check_all("radii", self.radii, 0)
         if self.radius not in self.radii:
             raise ValueError(
                 f"`radius` must be one of `radii`, {list(self.radii)}. Received: radius={self.radius}"
@@ -262,10 +222,10 @@ class Perturbations(Shared):
 
     def __post_init__(self):
         super().__post_init__()
-        _check_all("radii", self.radii, 0)
-        _check_within("epsilon", self.epsilon, 0, 1)
+        check_all("radii", self.radii, 0)
+        check_within("epsilon", self.epsilon, 0, 1)
         for name in ("attack_steps", "attack_images"):
-            _check_least(name, getattr(self, name), 1)
+            check_least(name, getattr(self, name), 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -282,4 +242,4 @@ class BNStudy(Shared):
 
     def __post_init__(self):
         super().__post_init__()
-        _check_all("radii", self.radii, 0)
+        check_all("radii", self.radii, 0)

@@ -7,17 +7,17 @@ import numpy as np
 
 import keras_freq as kf
 from apps.hfc.config import Gallery
-from apps.hfc.images import Images, load_images
 from apps.hfc.networks import classifier, train
-from apps.hfc.repetitions import markdown, mean_and_range, print_table, values
 from apps.runner import Claim, Run
+from apps.runner.images import Images, load_images
+from apps.runner.repetitions import markdown, mean_and_range, print_table, values
 
 PARTS = ("original", "high", "low")
 
 
 def gallery(run: Run, config: Gallery) -> None:
     """Runs the experiment of `config` in the folder of `run`."""
-    images = load_images(run, config, radii=config.radii)
+    images = load_images(run, config.data, radii=config.radii)
     x, y = images.train
     if config.rescale != "none":
         x = kf.spectral.rescale(x, config.rescale)

@@ -7,10 +7,10 @@ import numpy as np
 
 import keras_freq as kf
 from apps.hfc.config import Heuristics
-from apps.hfc.images import Images, load_images
 from apps.hfc.networks import adversarial, adversarial_training, classifier, train, with_normalization
-from apps.hfc.repetitions import markdown, mean_and_range, order, print_table, values
 from apps.runner import Claim, Run
+from apps.runner.images import Images, load_images
+from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
 
 NAMES = {
     "vanilla": "vanilla",
@@ -45,7 +45,7 @@ PUBLISHED_RADII = (4, 8, 12, 16)
 
 def heuristics(run: Run, config: Heuristics) -> None:
     """Runs the experiment of `config` in the folder of `run`."""
-    images = load_images(run, config, radii=config.radii)
+    images = load_images(run, config.data, radii=config.radii)
     curves = {}
     for name in NAMES:
         for seed in config.all_seeds:

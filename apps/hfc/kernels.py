@@ -8,16 +8,16 @@ import numpy as np
 import keras_freq as kf
 from apps.hfc.adversaries import NAMES, check_attack_images, trained
 from apps.hfc.config import Kernels
-from apps.hfc.images import Images, load_images
-from apps.hfc.repetitions import markdown, mean_and_range, order, print_table, values
 from apps.runner import Claim, Run
+from apps.runner.images import Images, load_images
+from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
 
 ATTACKS = {"fgsm": "FGSM", "linf_pgd": "PGD"}
 
 
 def kernels(run: Run, config: Kernels) -> None:
     """Runs the experiment of `config` in the folder of `run`."""
-    images = load_images(run, config)
+    images = load_images(run, config.data)
     check_attack_images(images, attack_images=config.attack_images, minimal_images=config.minimal_images)
     classifiers = trained(run, config, images)
     steps = [(name, seed, rho) for name, seed in classifiers for rho in config.rhos]

@@ -8,17 +8,17 @@ import numpy as np
 
 import keras_freq as kf
 from apps.hfc.config import Learning
-from apps.hfc.images import load_images
 from apps.hfc.networks import classifier, train
-from apps.hfc.repetitions import markdown, mean_and_range, order, print_table, values
 from apps.runner import Claim, Run
+from apps.runner.images import load_images
+from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
 
 LABELS = {"true": "true labels", "shuffled": "shuffled labels"}
 
 
 def learning(run: Run, config: Learning) -> None:
     """Runs the experiment of `config` in the folder of `run`."""
-    images = load_images(run, config, radii=config.radii)
+    images = load_images(run, config.data, radii=config.radii)
     x, y = images.train
     if config.rescale != "none":
         x = kf.spectral.rescale(x, config.rescale)

@@ -10,8 +10,8 @@ import numpy as np
 
 import keras_freq as kf
 from apps.hfc.config import Adversary, Network, Training
-from apps.hfc.images import Images
 from apps.runner import Run
+from apps.runner.images import Images
 from apps.runner.training import fit_resumably
 
 

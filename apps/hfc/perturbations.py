@@ -10,16 +10,16 @@ import numpy as np
 import keras_freq as kf
 from apps.hfc.adversaries import NAMES, check_attack_images, trained
 from apps.hfc.config import Perturbations
-from apps.hfc.images import Images, load_images
-from apps.hfc.repetitions import markdown, mean_and_range, order, print_table, values
 from apps.runner import Claim, Run
+from apps.runner.images import Images, load_images
+from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
 
 ATTACKS = {"fgsm": "FGSM", "linf_pgd": "PGD"}
 
 
 def perturbations(run: Run, config: Perturbations) -> None:
     """Runs the experiment of `config` in the folder of `run`."""
-    images = load_images(run, config, radii=config.radii)
+    images = load_images(run, config.data, radii=config.radii)
     check_attack_images(images, attack_images=config.attack_images)
     classifiers = trained(run, config, images)
     found = {}

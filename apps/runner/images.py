@@ -8,8 +8,9 @@ from collections.abc import Iterable
 import numpy as np
 
 import keras_freq as kf
-from apps.hfc.config import Data, Shared
-from apps.runner import Run, RunError
+from apps.runner.errors import RunError
+from apps.runner.run import Run
+from apps.runner.settings import Data
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,15 +27,14 @@ class Images:
         return self.train[0].shape[1:]
 
 
-def load_images(run: Run, config: Shared, *, radii: Iterable[float] = ()) -> Images:
-    """Loads what `config.data` names, or its fallback, and says which it was.
+def load_images(run: Run, settings: Data, *, radii: Iterable[float] = ()) -> Images:
+    """Loads what the settings name, or their fallback, and says which it was.
 
     The choice is recorded, so that a run that is gone on with never mixes two sets.
 
     Raises:
         RunError: If neither is there, there are no two splits, or a radius exceeds the side of the images.
     """
-    settings = config.data
     chosen = [r["value"] for r in run.records if r["stage"] == "data"]
     data = _load(run, settings, chosen[0] if chosen else None)
     for split in ("train", "test"):

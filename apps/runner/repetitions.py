@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from apps.runner import Run
+from apps.runner.run import Run
 
 
 def values(run: Run, **wanted) -> np.ndarray:

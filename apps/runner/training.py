@@ -21,7 +21,7 @@ from apps.runner.interruption import stop_if_interrupted
 
 def fit_resumably(
     model: keras.Model,
-    feed: keras.utils.PyDataset,
+    feed: Any,
     *,
     epochs: int,
     checkpoint: str | Path,
@@ -34,12 +34,13 @@ def fit_resumably(
     The checkpoint holds `model.variables` (states of random generators included),
     `model.optimizer.variables`, the number of epochs done and the history, in one file that is written whole
     or not at all. Weights, random draws, the learning-rate schedule and the order of the images go on as if
-    nothing had happened.
+    nothing had happened. A `tf.data.Dataset` cannot be told the epoch: all but the order of the images goes
+    on, which starts anew as in the first epoch, and the line that says so at the start tells it.
 
     Args:
         model: A built and compiled model, made the same way each time.
         feed: Batches with an ``epoch`` attribute that fixes their order, such as
-            `keras_freq.data.ArrayBatches`.
+            `keras_freq.data.ArrayBatches`, or a `tf.data.Dataset`.
         epochs: Number of epochs in all, those of earlier calls included.
         checkpoint: Path of the ``.npz`` file.
         callbacks: Further callbacks. Their own state (patience and the like) is not kept over a kill.
@@ -51,12 +52,14 @@ def fit_resumably(
 
     Raises:
         RunError: If the checkpoint belongs to another model or to more epochs, or cannot be read.
-        ValueError: If the feed has no ``epoch``.
+        ValueError: If the feed has no ``epoch`` and is no `tf.data.Dataset`.
     """
-    if not isinstance(getattr(feed, "epoch", None), int):
+    ordered = isinstance(getattr(feed, "epoch", None), int)
+    if not ordered and not _is_tf_data(feed):
         raise ValueError(
             "`feed` must have an integer attribute `epoch` that fixes the order of its images "
-            f"(keras_freq.data.ArrayBatches has). Received: feed of type {type(feed).__name__}"
+            "(keras_freq.data.ArrayBatches has), or be a tf.data.Dataset. "
+            f"Received: feed of type {type(feed).__name__}"
         )
     if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
         raise ValueError(f"`epochs` must be a whole number of at least 1. Received: epochs={epochs!r}")
@@ -70,8 +73,10 @@ def fit_resumably(
     if done == epochs:
         return history
     if done:
-        print(f"{label or model.name}: goes on after epoch {done} of {epochs}", flush=True)
-    feed.epoch = done
+        note = "" if ordered else "; the order of the images is not that of an unbroken run"
+        print(f"{label or model.name}: goes on after epoch {done} of {epochs}{note}", flush=True)
+    if ordered:
+        feed.epoch = done
     terminal = sys.stdout.isatty()
     if terminal and label:
         print(label, flush=True)
@@ -87,6 +92,12 @@ def fit_resumably(
         shuffle=False,  # the feed shuffles
     )
     return keeper.history
+
+
+def _is_tf_data(feed: Any) -> bool:
+    """Whether this is a `tf.data.Dataset`; TensorFlow is not imported to find out."""
+    tensorflow = sys.modules.get("tensorflow")
+    return tensorflow is not None and isinstance(feed, tensorflow.data.Dataset)
 
 
 class _KeepState(keras.callbacks.Callback):

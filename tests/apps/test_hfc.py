@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
-from apps.hfc import gallery, kernels, perturbations, repetitions
+from apps.hfc import gallery, kernels, perturbations
 from apps.hfc.__main__ import EXPERIMENTS
-from apps.runner import RunError, cli, load_config
+from apps.runner import RunError, cli, load_config, repetitions
 from apps.runner.files import read_records
 
 ROOT = Path(__file__).resolve().parents[2]
