@@ -121,6 +121,20 @@ def test_validation_and_callbacks_reach_the_history(arrays, tmp_path, capsys):
     assert "low_4 0.25" in lines[1]
 
 
+def test_tf_data_goes_on_at_the_epoch_in_an_order_of_its_own(arrays, tmp_path, capsys):
+    tf = pytest.importorskip("tensorflow")
+    images, labels = arrays
+    dataset = tf.data.Dataset.from_tensor_slices(((images / 255).astype("float32"), labels))
+    plain = dataset.batch(8)  # without a shuffle there is nothing to lose
+    straight = fit_resumably(build(), plain, epochs=3, checkpoint=tmp_path / "straight.npz")
+    fit_resumably(build(), plain, epochs=1, checkpoint=tmp_path / "cut.npz")
+    assert "goes on" not in capsys.readouterr().out
+    history = fit_resumably(build(), plain, epochs=3, checkpoint=tmp_path / "cut.npz")
+    note = "goes on after epoch 1 of 3; the order of the images is not that of an unbroken run"
+    assert note in capsys.readouterr().out
+    assert without_seconds(history) == without_seconds(straight)
+
+
 def test_wrong_checkpoints_feeds_and_epochs(arrays, tmp_path):
     checkpoint = tmp_path / "a.npz"
     fit_resumably(build(), batches(arrays), epochs=2, checkpoint=checkpoint)

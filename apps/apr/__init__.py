@@ -1,0 +1,1 @@
+"""Amplitude-phase recombination (Chen et al., ICCV 2021): every experiment of the paper."""

@@ -1,0 +1,17 @@
+"""``python -m apps.apr EXPERIMENT configs/apr/EXPERIMENT.cpu.yaml``."""
+
+from apps.apr import config
+from apps.runner import Experiment, main
+
+EXPERIMENTS = {
+    "corrupt": Experiment(config.Corrupt, "apps.apr.corrupt:corrupt"),
+    "table": Experiment(config.Table, "apps.apr.table:table"),
+    "swap": Experiment(config.Swap, "apps.apr.swap:swap"),
+    "detection": Experiment(config.Detection, "apps.apr.detection:detection"),
+    "heat_maps": Experiment(config.HeatMaps, "apps.apr.heat_maps:heat_maps"),
+    "imagenet": Experiment(config.ImageNet, "apps.apr.imagenet:imagenet"),
+    "adversarial": Experiment(config.Adversarial, "apps.apr.adversarial:adversarial"),
+}
+
+if __name__ == "__main__":
+    main("apr", EXPERIMENTS)

@@ -1,0 +1,405 @@
+"""Settings of the experiments, and the groups that they share."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Literal
+
+from apps.runner.settings import Data, check_all, check_between, check_least, check_within
+
+NETWORKS = ("small_resnet", "resnet18", "wrn_40_2", "all_conv", "densenet", "resnext")
+ROWS = (
+    "standard",
+    "apr_p",
+    "apr_s",
+    "apr_sp",
+    "cutout",
+    "mix_up",
+    "cut_mix",
+    "aug_mix",
+    "rand_augment",
+    "fourier_noise",
+    "hybrid_augment",
+    "hybrid_augment_pp",
+    "fda",
+)
+
+
+def _check_names(name: str, values: Sequence[str], allowed: Sequence[str]) -> None:
+    if not values or len(set(values)) < len(values) or not set(values) <= set(allowed):
+        raise ValueError(
+            f"`{name}` must hold some of {', '.join(allowed)}, each once. Received: {name}={list(values)}"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """SGD with momentum, and a weight decay that is part of the loss, `weight_decay / 2 * |w|^2`.
+
+    `schedule`: constant; steps, the rate times `factor` after each of the `milestones` (epochs); cosine, down
+    to 0; cyclic, linearly from 0 up to the rate at `peak` (a share of the training) and down to 0. `width` is
+    that of `small_resnet`. `precision`: the Keras policy of the network.
+    """
+
+    epochs: int = 200
+    batch_size: int = 128
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 5e-4
+    schedule: Literal["constant", "steps", "cosine", "cyclic"] = "steps"
+    milestones: tuple[int, ...] = (60, 120, 160, 190)
+    factor: float = 0.2
+    peak: float = 0.4
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    width: int = 16
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size", "width"):
+            check_least(f"training.{name}", getattr(self, name), 1)
+        check_within("training.learning_rate", self.learning_rate, 0, 10)
+        check_within("training.momentum", self.momentum, -1e-9, 1)
+        check_within("training.weight_decay", self.weight_decay, -1e-9, 1)
+        check_within("training.factor", self.factor, 0, 1)
+        check_within("training.peak", self.peak, 0, 1)
+        if self.schedule == "steps":
+            check_all("training.milestones", self.milestones, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmentations:
+    """Strengths of the augmentations; a row of the table uses its own and leaves the others alone.
+
+    `padding`, `fill`: of the random crop that all rows have. `pair`, `single`: chances to recombine of APR-P
+    and APR-S; `level`: strength of its operations. `cutout`: side of the hole as a share of the image.
+    `mix_up`, `cut_mix`: alpha of the Beta distribution. `aug_mix`: level of its operations.
+    `rand_augment`: strength of its two operations, in [0, 1]. `fourier_noise`: mean L2 norm of the wave in a
+    channel, exponentially distributed. `hybrid`: chance of a hybrid image. `fda`: half-width of the amplitude
+    window as a share of the shorter side.
+    """
+
+    padding: int = 4
+    fill: float = 128 / 255
+    pair: float = 0.6
+    single: float = 0.5
+    level: float = 3.0
+    cutout: float = 0.5
+    mix_up: float = 1.0
+    cut_mix: float = 1.0
+    aug_mix: float = 3.0
+    rand_augment: float = 0.3
+    fourier_noise: float = 4.0
+    hybrid: float = 0.6
+    fda: float = 0.05
+
+    def __post_init__(self):
+        check_least("augmentations.padding", self.padding, 0)
+        for name in ("fill", "pair", "single", "cutout", "cut_mix", "rand_augment", "hybrid", "fda"):
+            check_between(f"augmentations.{name}", getattr(self, name), 0, 1)
+        for name in ("level", "aug_mix"):
+            check_between(f"augmentations.{name}", getattr(self, name), 0.1, 10)
+        for name in ("mix_up", "fourier_noise"):
+            check_within(f"augmentations.{name}", getattr(self, name), 0, 100)
+
+
+@dataclasses.dataclass(frozen=True)
+class Shared:
+    """What every experiment with networks has. `seeds` repetitions use the seeds `seed`, `seed + 1`, ...
+
+    `weights`: the folder of another run, whose trained networks are taken where it has them with equal
+    settings; the rest is trained.
+    """
+
+    seed: int = 0
+    seeds: int = 3
+    output: str | None = None
+    weights: str | None = None
+    data: Data = dataclasses.field(default_factory=Data)
+    training: Training = dataclasses.field(default_factory=Training)
+    augmentations: Augmentations = dataclasses.field(default_factory=Augmentations)
+
+    def __post_init__(self):
+        check_least("seed", self.seed, 0)
+        check_least("seeds", self.seeds, 1)
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        return tuple(range(self.seed, self.seed + self.seeds))
+
+
+@dataclasses.dataclass(frozen=True)
+class Table(Shared):
+    """Networks times ways to train: clean error and error under corruptions.
+
+    `corrupted`: a folder in the layout of CIFAR-10-C, or `cifar10_corrupted` of TFDS (prepared in
+    `data.data_dir`); null: the test images are corrupted here, once, and kept in the run folder.
+    """
+
+    networks: tuple[str, ...] = ("all_conv", "densenet", "wrn_40_2", "resnext", "resnet18")
+    rows: tuple[str, ...] = ROWS
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+    corrupted: str | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_names("networks", self.networks, NETWORKS)
+        _check_names("rows", self.rows, ROWS)
+        check_all("severities", self.severities, 1, 5)
+
+
+@dataclasses.dataclass(frozen=True)
+class Study(Shared):
+    """One network, some ways to train, and a look at what comes out."""
+
+    network: str = "resnet18"
+    rows: tuple[str, ...] = ("standard", "apr_p", "apr_s", "apr_sp")
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_names("network", (self.network,), NETWORKS)
+        _check_names("rows", self.rows, ROWS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Swap(Study):
+    """The phase of one image with the amplitude of another: which does the prediction follow?
+
+    Donors of amplitudes are test images of other classes, and those of `donors`, another set as
+    `keras_freq.data.load` names it (TFDS, in `data.data_dir`, or an .npz file). `pairs`: test images that are
+    recombined (null: all). `examples`: pairs that are drawn.
+    """
+
+    rows: tuple[str, ...] = ("standard", "apr_sp")
+    donors: str | None = None
+    pairs: int | None = None
+    axes: Literal["chw", "hw"] = "chw"
+    examples: int = 6
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.pairs is not None:
+            check_least("pairs", self.pairs, 2)
+        check_between("examples", self.examples, 1, 12)
+
+
+@dataclasses.dataclass(frozen=True)
+class Detection(Study):
+    """Telling images of other sets from those of known classes, and calibration, clean and corrupted.
+
+    `outside`: sets of images of unknown classes, as `keras_freq.data.load` names them (TFDS, in
+    `data.data_dir`, or .npz files); their test splits are taken. `scores`: larger for known classes.
+    `bins`: of the reliability diagram and the calibration error. `severities`: of the 15 corruptions that
+    calibration is measured under, on the first `corrupted_images` test images (null: all); `corrupted` is as
+    in `table`.
+    """
+
+    outside: tuple[str, ...] = ()
+    scores: tuple[str, ...] = ("max_logit", "max_softmax")
+    bins: int = 15
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+    corrupted_images: int | None = None
+    corrupted: str | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_names("scores", self.scores, ("max_logit", "max_softmax", "energy"))
+        check_least("bins", self.bins, 1)
+        check_all("severities", self.severities, 1, 5)
+        if self.corrupted_images is not None:
+            check_least("corrupted_images", self.corrupted_images, 1)
+        if not self.outside or len(set(self.outside)) < len(self.outside):
+            raise ValueError(
+                f"`outside` must name at least one set, each once. Received: outside={list(self.outside)}"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class HeatMaps(Study):
+    """Error by the frequency of an added wave.
+
+    `epsilon`: L2 norm of the wave in each channel. `images`: the first test images, the same for every wave.
+    `phase`: a number (radians) or random. `window`: largest distance from DC along each axis that is measured
+    (null: all). `coverage`: reference is the half that the published picture of APR was made from (31 x 31
+    on 32 px), half measures every conjugate pair once, full every bin.
+    """
+
+    epsilon: float = 4.0
+    images: int = 1000
+    phase: Literal["0", "pi/4", "random"] = "0"
+    window: int | None = None
+    coverage: Literal["half", "reference", "full"] = "reference"
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_within("epsilon", self.epsilon, 0, 1000)
+        check_least("images", self.images, 1)
+        if self.window is not None:
+            check_least("window", self.window, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Adversarial(Study):
+    """Adversarial training in one random step, with and without recombination; worst case of several attacks.
+
+    Training: FGSM from a random start, `train_epsilon` and `step_size` in pixel units. Each row may have its
+    own epochs, largest rate and chance of APR-S (`epochs`, `rates`, `singles`; a row that is not named takes
+    those of `training` and `augmentations`).
+    Testing: the first `attack_images` test images in a ball of `epsilon`; `attacks` run one after the other
+    on the images that still stand. `auto_attack`: also AutoAttack, through its package, on PyTorch.
+    """
+
+    rows: tuple[str, ...] = ("standard", "apr_p", "apr_s", "apr_sp")
+    train_epsilon: float = 8 / 255
+    step_size: float = 10 / 255
+    epochs: dict[str, int] = dataclasses.field(default_factory=dict)
+    rates: dict[str, float] = dataclasses.field(default_factory=dict)
+    singles: dict[str, float] = dataclasses.field(default_factory=dict)
+    epsilon: float = 8 / 255
+    attacks: tuple[str, ...] = ("pgd_ce", "pgd_margin", "deepfool", "square")
+    attack_steps: int = 40
+    restarts: int = 2
+    queries: int = 500
+    attack_images: int = 1000
+    auto_attack: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_names("rows", self.rows, ("standard", "apr_p", "apr_s", "apr_sp"))
+        _check_names("attacks", self.attacks, ("pgd_ce", "pgd_margin", "deepfool", "square"))
+        for name in ("train_epsilon", "step_size", "epsilon"):
+            check_within(name, getattr(self, name), 0, 1)
+        for name in ("attack_steps", "restarts", "queries", "attack_images"):
+            check_least(name, getattr(self, name), 1)
+        for name, least in (("epochs", 1), ("rates", 1e-9), ("singles", 0)):
+            for row, value in getattr(self, name).items():
+                _check_names(name, (row,), self.rows)
+                check_least(f"{name}.{row}", value, least)
+
+
+@dataclasses.dataclass(frozen=True)
+class Crops:
+    """The augmentations of `imagenet`.
+
+    `area`, `aspect`: bounds of the share of the area and of the ratio of width to height of a random crop.
+    `pair`, `single`: chances to recombine of APR-P and APR-S; `level`: strength of the operations of APR-S.
+    """
+
+    area: tuple[float, float] = (0.08, 1.0)
+    aspect: tuple[float, float] = (3 / 4, 4 / 3)
+    pair: float = 0.5
+    single: float = 0.5
+    level: float = 3.0
+
+    def __post_init__(self):
+        for name, most in (("area", 1), ("aspect", float("inf"))):
+            low, high = getattr(self, name)
+            if not 0 < low <= high <= most:
+                allowed = "above 0" + (" and up to 1" if most == 1 else "")
+                raise ValueError(
+                    f"`augmentations.{name}` must be two numbers {allowed}, the lower first. "
+                    f"Received: augmentations.{name}={[low, high]}"
+                )
+        for name in ("pair", "single"):
+            check_all(f"augmentations.{name}", [getattr(self, name)], 0, 1)
+        check_all("augmentations.level", [self.level], 0.1, 10)
+
+
+def _imagenet_training() -> Training:
+    return Training(
+        epochs=100,
+        batch_size=256,
+        nesterov=False,
+        weight_decay=1e-4,
+        milestones=(30, 60, 90),
+        factor=0.1,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageNet:
+    """Ways to train on large images, from a stream: clean error, and error under corruptions.
+
+    `image_size`: the shorter side that images are brought to, of which the square in the middle is kept;
+    `train_image_size`: the same for training (null: as `image_size`; both null: the stored size). `crop`:
+    side of what the network sees, a random crop in training; in testing the middle, `center` of the shorter
+    side, brought to that size. `corrupted`: imagenet2012_corrupted of TFDS (prepared in `data.data_dir`), or
+    a folder in the layout of CIFAR-10-C; null: the crops of the test images are corrupted here each time,
+    with the parameters that `table` names. `corruptions`: null for the 15 of the benchmark. `data_parallel`:
+    a batch is shared among all devices, on JAX. With `data.train_images` or `data.test_images` that split is
+    held in memory, else nothing is.
+    """
+
+    seed: int = 0
+    seeds: int = 1
+    output: str | None = None
+    data: Data = dataclasses.field(default_factory=lambda: Data(name="imagenet2012"))
+    image_size: int | None = 256
+    train_image_size: int | None = None
+    crop: int = 224
+    center: float = 224 / 256
+    network: Literal["resnet50", "resnet18", "small_resnet"] = "resnet50"
+    rows: tuple[str, ...] = ("standard", "apr_p", "apr_s", "apr_sp")
+    training: Training = dataclasses.field(default_factory=_imagenet_training)
+    augmentations: Crops = dataclasses.field(default_factory=Crops)
+    data_parallel: bool = False
+    corrupted: str | None = None
+    corruptions: tuple[str, ...] | None = None
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+    table: Literal["auto", "small", "large"] = "large"
+
+    def __post_init__(self):
+        check_least("seed", self.seed, 0)
+        check_least("seeds", self.seeds, 1)
+        for name in ("image_size", "train_image_size"):
+            if getattr(self, name) is not None:
+                check_least(name, getattr(self, name), 8)
+        check_least("crop", self.crop, 32 if self.network == "resnet50" else 8)
+        check_all("center", [self.center], 0.1, 1)
+        _check_names("rows", self.rows, ("standard", "apr_p", "apr_s", "apr_sp"))
+        check_all("severities", self.severities, 1, 5)
+        if self.data.fallback is not None:
+            raise ValueError(
+                "`data.fallback` must be null here: CIFAR cannot stand in for large images. "
+                f"Received: data.fallback={self.data.fallback}"
+            )
+        if self.corrupted == "imagenet2012_corrupted" and self.crop != 224:
+            raise ValueError(
+                "`crop` must be 224, the size of the images of imagenet2012_corrupted. "
+                f"Received: crop={self.crop}"
+            )
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        return tuple(range(self.seed, self.seed + self.seeds))
+
+
+@dataclasses.dataclass(frozen=True)
+class Corrupt:
+    """Writes a corrupted copy of a split, in the layout of CIFAR-10-C.
+
+    `folder`: where to. `image_size`: side that the images of a TFDS set are brought to (null: as they are).
+    `corruptions`: names; standard: the 15 of the benchmark, all: the 4 others too. `table`: small, large or
+    auto, the parameters for 32 or for 224 pixels.
+    """
+
+    folder: str
+    seed: int = 0
+    output: str | None = None
+    data: Data = dataclasses.field(default_factory=Data)
+    split: Literal["train", "test"] = "test"
+    image_size: int | None = None
+    corruptions: tuple[str, ...] = ("standard",)
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+    table: Literal["auto", "small", "large"] = "auto"
+
+    def __post_init__(self):
+        check_least("seed", self.seed, 0)
+        check_all("severities", self.severities, 1, 5)
+        if self.image_size is not None:
+            check_least("image_size", self.image_size, 1)
+        if not self.corruptions or len(set(self.corruptions)) < len(self.corruptions):
+            raise ValueError(
+                "`corruptions` must hold names, each once, standard or all. "
+                f"Received: corruptions={list(self.corruptions)}"
+            )

@@ -1,0 +1,35 @@
+"""The corrupted test images of a run: those of a folder, of TFDS, or a copy that is made once."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+import keras_freq as kf
+from apps.apr.config import Detection, Table
+from apps.runner import Run, RunError
+from apps.runner.images import Images
+
+
+def corrupted_source(run: Run, config: Table | Detection, images: Images) -> str | os.PathLike:
+    """What `keras_freq.evaluate.corruption_error` reads; nothing is written twice."""
+    if config.corrupted is not None:
+        # Before any training: the rest is looked at when it is read.
+        try:
+            kf.data.read_corrupted(
+                config.corrupted, "gaussian_noise", config.severities[0], data_dir=config.data.data_dir
+            )
+        except FileNotFoundError as error:
+            raise RunError(str(error)) from error
+        return config.corrupted
+    folder = run.folder / "corrupted"
+    pixels, labels = images.test
+    run.say(f"corrupted copies of the {len(labels)} test images: {folder}")
+    kf.data.write_corrupted(as_bytes(pixels), labels, folder, severities=config.severities, seed=config.seed)
+    return folder
+
+
+def as_bytes(pixels: np.ndarray) -> np.ndarray:
+    """uint8 from floats in [0, 1]."""
+    return np.rint(pixels * np.float32(255)).astype("uint8")

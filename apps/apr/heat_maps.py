@@ -1,0 +1,108 @@
+"""Fourier heat maps of networks that were trained in different ways."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+
+import keras_freq as kf
+from apps.apr.config import HeatMaps
+from apps.apr.networks import LABELS as NETWORKS
+from apps.apr.networks import trained
+from apps.apr.rows import LABELS
+from apps.runner import Claim, Run, RunError
+from apps.runner.images import Images, load_images
+from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+
+PHASES = {"0": 0.0, "pi/4": math.pi / 4, "random": "random"}
+# Rings of the table: up to 1/8, up to 1/4 and from 1/4 cycle per pixel (radii 4 and 8 at 32 px).
+RINGS = {"low": "low", "mid": "middle", "high": "high"}
+
+
+def heat_maps(run: Run, config: HeatMaps) -> None:
+    """Runs the experiment of `config` in the folder of `run`."""
+    images = load_images(run, config.data)
+    if config.images > len(images.test[1]):
+        raise RunError(
+            f"`images` must be at most the number of test images, {len(images.test[1])}. "
+            f"Received: images={config.images}"
+        )
+    maps = {}
+    for row in config.rows:
+        for seed in config.all_seeds:
+            name = f"{config.network}/{row}/seed{seed}"
+            model = trained(run, config, config.network, row, images, seed=seed)
+            run.measure(
+                f"{name}/heat_map",
+                lambda model=model, name=name, row=row, seed=seed: _measured(
+                    run, config, model, images, name, row=row, seed=seed
+                ),
+            )
+        stored = [run.arrays(f"{config.network}/{row}/seed{s}/heat_map", dict) for s in config.all_seeds]
+        error = np.mean([arrays["error"] for arrays in stored], axis=0)
+        published = error.shape == (32, 32) and config.window is None
+        maps[LABELS[row]] = kf.evaluate.published_geometry(error, "31x31") if published else error
+    title = (
+        f"{NETWORKS[config.network]}: error by frequency, epsilon {config.epsilon:g}, n = {config.images}, "
+        f"mean over {config.seeds} seeds"
+    )
+    run.figure("heat_maps", kf.plots.heat_map(maps, title=title))
+    _report(run, config)
+
+
+def _measured(
+    run: Run, config: HeatMaps, model: keras.Model, images: Images, name: str, **record
+) -> list[dict]:
+    run.say(f"{name}: Fourier heat map")
+    result = kf.evaluate.fourier_heat_map(
+        model,
+        images.test,
+        epsilon=config.epsilon,
+        phase=PHASES[config.phase],
+        n=config.images,
+        window=config.window,
+        coverage=config.coverage,
+        seed=config.seed,  # the same signs for every network
+        checkpoint=run.folder / "arrays" / f"{name.replace('/', '-')}-passes.npz",
+    )
+    run.arrays(f"{name}/heat_map", lambda: {"error": result.error})
+    rows = [{"measure": "clean error", "value": result.clean_error}]
+    for ring, error in result.ring_means().items():
+        if math.isfinite(error):
+            rows.append({"measure": f"error, {RINGS[ring]}", "value": error})
+    return [{**record, **row, "n": result.n} for row in rows]
+
+
+def _report(run: Run, config: HeatMaps) -> None:
+    measures = ["clean error", *(f"error, {ring}" for ring in RINGS.values())]
+    measures = [m for m in measures if len(values(run, measure=m))]
+    head = ["row", *measures]
+    rows = [
+        [LABELS[row], *(mean_and_range(values(run, row=row, measure=measure)) for measure in measures)]
+        for row in config.rows
+    ]
+    print_table(f"Error by band of the added frequency, n = {config.images}", head, rows)
+    claims = []
+    for other in config.rows:
+        for measure in measures[1:] if other != "apr_sp" and "apr_sp" in config.rows else ():
+            ours, theirs = (values(run, row=row, measure=measure) for row in ("apr_sp", other))
+            verdict = order(theirs, ours, higher="APR-SP is lower", lower="APR-SP is higher")
+            band = measure.removeprefix("error, ")
+            published = "Standard .7 to .8 off the axes, APR-SP mostly below .4 [author]"
+            claims.append(
+                Claim(
+                    f"APR-SP has a lower error than {LABELS[other]} with a {band} frequency added",
+                    published if other == "standard" else "-",
+                    f"APR-SP {mean_and_range(ours)}, {LABELS[other]} {mean_and_range(theirs)}: {verdict}",
+                    config.images,
+                    (f"{config.network}/apr_sp/", f"{config.network}/{other}/"),
+                    config.all_seeds,
+                )
+            )
+    notes = (
+        f"Low: below 1/8 cycle per pixel (radius 4 at 32 px), middle: below 1/4 (radius 8), high: the rest. "
+        f"Phase {config.phase}.\n\n"
+    )
+    run.say(str(run.summary("APR: Fourier heat maps", claims, notes=notes + markdown(head, rows))))

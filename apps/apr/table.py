@@ -1,0 +1,110 @@
+"""Networks times ways to train: clean error, error under corruptions."""
+
+from __future__ import annotations
+
+import os
+
+import keras
+import numpy as np
+
+import keras_freq as kf
+from apps.apr.config import Table
+from apps.apr.corruptions import corrupted_source
+from apps.apr.networks import LABELS as NETWORKS
+from apps.apr.networks import trained
+from apps.apr.rows import LABELS
+from apps.runner import Claim, Run
+from apps.runner.images import Images, load_images
+from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+
+# Error on CIFAR-10-C in percent, from the authors' page [author].
+HYBRID = {"all_conv": 10.7, "densenet": 9.5, "wrn_40_2": 8.3, "resnext": 7.9, "resnet18": 8.2}
+
+
+def table(run: Run, config: Table) -> None:
+    """Runs the experiment of `config` in the folder of `run`."""
+    images = load_images(run, config.data)
+    source = corrupted_source(run, config, images)
+    for network in config.networks:
+        for row in config.rows:
+            for seed in config.all_seeds:
+                model = trained(run, config, network, row, images, seed=seed)
+                run.measure(
+                    f"{network}/{row}/seed{seed}/corruptions",
+                    lambda network=network, row=row, seed=seed, model=model: _measured(
+                        config, model, images, source, network=network, row=row, seed=seed
+                    ),
+                )
+    for network in config.networks:
+        _draw(run, config, network)
+    _report(run, config, len(images.test[1]))
+
+
+def _measured(
+    config: Table, model: keras.Model, images: Images, source: str | os.PathLike, **record
+) -> list[dict]:
+    clean = kf.evaluate.accuracy(model, images.test)
+    result = kf.evaluate.corruption_error(
+        model, source, severities=config.severities, data_dir=config.data.data_dir
+    )
+    rows = [{"measure": "clean error", "value": 1 - clean.accuracy, "n": clean.n}]
+    rows.append({"measure": "corruption error", "value": result.mean, "n": result.n})
+    for cell in result.rows()[1:]:
+        error = {"corruption": cell["corruption"], "severity": cell["severity"], "value": cell["error"]}
+        rows.append({"measure": "error", **error, "n": result.n})
+    return [{**record, **row} for row in rows]
+
+
+def _draw(run: Run, config: Table, network: str) -> None:
+    table = {}
+    for row in config.rows:
+        errors = {"clean": values(run, network=network, row=row, measure="clean error")}
+        for name in kf.data.CORRUPTIONS:
+            errors[name] = values(run, network=network, row=row, measure="error", corruption=name)
+        table[LABELS[row]] = errors
+    title = f"{NETWORKS[network]}: error under corruptions in percent, mean over {config.seeds} seeds"
+    run.figure(f"corruptions_{network}", kf.plots.corruption_table(table, title=title))
+
+
+def _report(run: Run, config: Table, n: int) -> None:
+    def found(network: str, row: str, measure: str) -> np.ndarray:
+        return 100 * values(run, network=network, row=row, measure=measure)
+
+    head = ["network", "row", "training accuracy", "clean error", "corruption error"]
+    rows, claims = [], []
+    for network in config.networks:
+        for row in config.rows:
+            trained = values(run, network=network, row=row, measure="training accuracy")
+            cells = [
+                mean_and_range(found(network, row, f"{kind} error"), 1) for kind in ("clean", "corruption")
+            ]
+            rows.append([NETWORKS[network], LABELS[row], mean_and_range(trained, 2), *cells])
+        for other in config.rows:
+            if other == "apr_sp" or "apr_sp" not in config.rows:
+                continue
+            ours, theirs = (found(network, row, "corruption error") for row in ("apr_sp", other))
+            verdict = order(theirs, ours, higher="APR-SP is lower", lower="APR-SP is higher")
+            published = "-"
+            if other == "hybrid_augment_pp" and network in HYBRID:
+                published = f"{LABELS[other]} {HYBRID[network]} (CIFAR-10-C) [author]"
+            name = LABELS[other]
+            claims.append(
+                Claim(
+                    f"{NETWORKS[network]}: APR-SP has a lower corruption error than {name}",
+                    published,
+                    f"APR-SP {mean_and_range(ours, 1)}, {name} {mean_and_range(theirs, 1)}: {verdict}",
+                    n,
+                    (f"{network}/apr_sp/", f"{network}/{other}/"),
+                    config.all_seeds,
+                )
+            )
+    print_table(f"Errors in percent on {n} test images and their corrupted copies", head, rows)
+    corrupted = (
+        "the run's own copies (keras_freq.data.corrupt)" if config.corrupted is None else config.corrupted
+    )
+    notes = (
+        f"Errors in percent. Corruption error: mean over the 15 corruptions and severities "
+        f"{', '.join(map(str, config.severities))}, un-normalised. Corrupted images: {corrupted}. "
+        f"Network parameters and accuracies: results.csv.\n\n"
+    )
+    run.say(str(run.summary("APR: errors under corruptions", claims, notes=notes + markdown(head, rows))))
