@@ -265,7 +265,8 @@ class Adversarial(Study):
 
     def __post_init__(self):
         super().__post_init__()
-        _check_names("rows", self.rows, ("standard", "apr_p", "apr_s", "apr_sp"))
+        allowed = ("standard", "apr_p", "apr_s", "apr_sp")
+        _check_names("rows", self.rows, allowed)
         _check_names("attacks", self.attacks, ("pgd_ce", "pgd_margin", "deepfool", "square"))
         for name in ("train_epsilon", "step_size", "epsilon"):
             check_within(name, getattr(self, name), 0, 1)
@@ -273,7 +274,7 @@ class Adversarial(Study):
             check_least(name, getattr(self, name), 1)
         for name, least in (("epochs", 1), ("rates", 1e-9), ("singles", 0)):
             for row, value in getattr(self, name).items():
-                _check_names(name, (row,), self.rows)
+                _check_names(name, (row,), allowed)
                 check_least(f"{name}.{row}", value, least)
 
 
