@@ -57,7 +57,7 @@ def compile_logits(
         logits = forward(images if transform is None else transform(images, *args))
         return logits if reduce is None else reduce(logits, *reduce_args)
 
-    run = _compiled(model, ("logits", transform, reduce), build)
+    run = compile_function(model, ("logits", transform, reduce), build)
 
     def call(images, *args, reduce_args=()):
         return run(images, args, tuple(reduce_args))
@@ -93,7 +93,7 @@ def compile_loss_gradient(model: keras.Model, update: Callable | None = None) ->
         gradient = input_gradient(lambda x: cross_entropy(forward(x), labels), images)
         return gradient if update is None else update(images, gradient, *args)
 
-    run = _compiled(model, ("gradient", update), build)
+    run = compile_function(model, ("gradient", update), build)
 
     def call(images, labels, *args):
         return run(images, labels, args)
@@ -106,7 +106,7 @@ def differentiable_logits(model: keras.Model) -> Callable:
 
     Compiled on TensorFlow and JAX. On PyTorch a backward pass through it leaves `.grad` of the weights alone.
     """
-    run = _compiled(model, ("differentiable",), lambda forward, images: forward(images))
+    run = compile_function(model, ("differentiable",), lambda forward, images: forward(images))
     if keras.backend.backend() == "torch":
         apply = _torch_input_only()
 
@@ -124,7 +124,12 @@ def to_tensor(array: Any) -> Any:
     return ops.convert_to_tensor(array)
 
 
-def _compiled(model: keras.Model, what: tuple, build: Callable) -> Callable:
+def compile_function(model: keras.Model, what: tuple, build: Callable) -> Callable:
+    """`run(images, *arguments)`, which computes `build(forward, images, *arguments)` in one compiled step.
+
+    `forward` is the model in inference mode with the weights that it has at each call. `what` tells the
+    functions of one model apart; of equal ones the first is kept.
+    """
     if not isinstance(model, keras.Layer):
         raise TypeError(
             f"`model` must be a Keras model. Received: model={model!r} of type {type(model).__name__}"

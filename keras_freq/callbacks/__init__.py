@@ -3,5 +3,6 @@
 from keras_freq.callbacks.adversarial_accuracy import AdversarialAccuracy
 from keras_freq.callbacks.band_accuracy import BandAccuracy
 from keras_freq.callbacks.fourier_heat_map import FourierHeatMap
+from keras_freq.callbacks.gradient_spectrum import GradientSpectrum
 
-__all__ = ["AdversarialAccuracy", "BandAccuracy", "FourierHeatMap"]
+__all__ = ["AdversarialAccuracy", "BandAccuracy", "FourierHeatMap", "GradientSpectrum"]

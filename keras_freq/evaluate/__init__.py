@@ -13,7 +13,13 @@ from keras_freq.evaluate.band_accuracy import BandAccuracyResult, band_accuracy
 from keras_freq.evaluate.calibration_error import CalibrationResult, calibration_error
 from keras_freq.evaluate.corruption_error import CorruptionResult, corruption_error
 from keras_freq.evaluate.fourier_heat_map import fourier_heat_map
+from keras_freq.evaluate.gradient_spectrum_result import (
+    GradientSpectrumMap,
+    GradientSpectrumResult,
+    gradient_spectrum_map,
+)
 from keras_freq.evaluate.heat_map_result import FourierHeatMapResult, published_geometry
+from keras_freq.evaluate.input_gradient_spectrum import input_gradient_spectrum
 from keras_freq.evaluate.mean_corruption_error import mean_corruption_error
 from keras_freq.evaluate.minimal_adversarials import MinimalAdversarialsResult, minimal_adversarials
 from keras_freq.evaluate.ood_metrics import OODResult, ood_metrics
@@ -32,6 +38,8 @@ __all__ = [
     "CalibrationResult",
     "CorruptionResult",
     "FourierHeatMapResult",
+    "GradientSpectrumMap",
+    "GradientSpectrumResult",
     "MinimalAdversarialsResult",
     "OODResult",
     "Result",
@@ -45,6 +53,8 @@ __all__ = [
     "calibration_error",
     "corruption_error",
     "fourier_heat_map",
+    "gradient_spectrum_map",
+    "input_gradient_spectrum",
     "mean_corruption_error",
     "minimal_adversarials",
     "ood_metrics",

@@ -11,6 +11,7 @@ from keras_freq.plots.component_predictions import component_predictions
 from keras_freq.plots.corruption_table import corruption_table
 from keras_freq.plots.curves import curves
 from keras_freq.plots.filtered_examples import filtered_examples
+from keras_freq.plots.gradient_spectrum import gradient_spectrum
 from keras_freq.plots.heat_map import heat_map
 from keras_freq.plots.kernels import kernels
 from keras_freq.plots.reliability import reliability
@@ -25,6 +26,7 @@ __all__ = [
     "corruption_table",
     "curves",
     "filtered_examples",
+    "gradient_spectrum",
     "heat_map",
     "kernels",
     "reliability",

@@ -1,0 +1,103 @@
+"""The callback measures what the function measures, reaches the logs, and leaves training alone."""
+
+from __future__ import annotations
+
+import csv
+
+import keras
+import numpy as np
+import pytest
+
+from keras_freq.callbacks import GradientSpectrum
+from keras_freq.evaluate import gradient_spectrum_map, input_gradient_spectrum
+
+KEYS = ["gradient_high", "gradient_low", "gradient_mid"]
+
+
+@pytest.fixture
+def data(rng):
+    return rng.random((20, 12, 10, 1), dtype="float32"), (np.arange(20) % 3).astype("int32")
+
+
+def train(data, callbacks, epochs=4):
+    keras.utils.set_random_seed(5)
+    model = keras.Sequential(
+        [
+            keras.Input((12, 10, 1)),
+            keras.layers.Conv2D(2, 3, activation="relu"),
+            keras.layers.Flatten(),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.3),
+            keras.layers.Dense(3),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.05), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    history = model.fit(*data, batch_size=8, epochs=epochs, verbose=0, callbacks=callbacks)
+    return model, history.history
+
+
+def test_logs_history_and_training(data, tmp_path):
+    weights = []
+
+    class Weights(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            weights.append(self.model.get_weights())
+
+    options = {"center": "pixel", "bins": "inner", "n": 15, "batch_size": 8}
+    gradients = GradientSpectrum(data, every=2, prefix="val_", **options)
+    assert gradients.spectra.shape == (0, 0)
+    with pytest.raises(ValueError, match=r"before the end of epoch 2\. Received: no measurement"):
+        gradients.result()
+    log = keras.callbacks.CSVLogger(str(tmp_path / "log.csv"))
+    model, history = train(data, [gradients, Weights(), log])
+    plain, without = train(data, [])
+    assert history["loss"] == without["loss"]
+    for a, b in zip(plain.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+    keys = [f"val_{key}" for key in KEYS]
+    assert sorted(history) == ["loss", *keys]
+    assert all(type(value) is float for key in keys for value in history[key])
+    assert np.isnan(history[keys[0]]).tolist() == [True, False, True, False]
+    with open(tmp_path / "log.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for key in keys:
+        np.testing.assert_array_equal([float(row[key]) for row in rows], history[key])
+
+    assert [epoch for epoch, _ in gradients.history] == [1, 3]
+    results = []
+    for epoch, during in gradients.history:
+        model.set_weights(weights[epoch])
+        results.append(input_gradient_spectrum(model, data, **options))
+        assert during == results[-1]
+        assert during.n == 15
+        for ring, value in results[-1].ring_means().items():
+            assert history[f"val_gradient_{ring}"][epoch] == value
+    # Live and from checkpoints: the same map.
+    assert gradients.epochs == (2, 4)
+    assert gradients.result() == gradient_spectrum_map(results, epochs=(2, 4))
+    np.testing.assert_array_equal(gradients.spectra, gradients.result().spectra)
+    assert gradients.spectra.shape == (2, len(results[0].radii))
+    assert np.ptp(gradients.spectra, axis=0).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"center": "corner"}, "center='corner'"),
+        ({"bins": "outer"}, "bins='outer'"),
+        ({"normalize": 1}, "normalize=1"),
+        ({"data_format": "nchw"}, "data_format='nchw'"),
+        ({"every": 0}, "every=0"),
+        ({"every": None}, "every=None"),
+        ({"n": 1.5}, "n=1.5"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"data": iter([])}, "read only once"),
+    ],
+)
+def test_bad_input(options, says, data):
+    options = {"data": data, **options}
+    with pytest.raises(ValueError, match="Received: ") as error:
+        GradientSpectrum(options.pop("data"), **options)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
