@@ -1,6 +1,6 @@
 """``python -m apps.apr EXPERIMENT configs/apr/EXPERIMENT.cpu.yaml``."""
 
-from apps.apr import config
+from apps.apr import config, large_config
 from apps.runner import Experiment, main
 
 EXPERIMENTS = {
@@ -9,7 +9,7 @@ EXPERIMENTS = {
     "swap": Experiment(config.Swap, "apps.apr.swap:swap"),
     "detection": Experiment(config.Detection, "apps.apr.detection:detection"),
     "heat_maps": Experiment(config.HeatMaps, "apps.apr.heat_maps:heat_maps"),
-    "imagenet": Experiment(config.ImageNet, "apps.apr.imagenet:imagenet"),
+    "imagenet": Experiment(large_config.ImageNet, "apps.apr.imagenet:imagenet"),
     "adversarial": Experiment(config.Adversarial, "apps.apr.adversarial:adversarial"),
 }
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 import keras_freq as kf
-from apps.apr.config import ImageNet
+from apps.apr.large_config import ImageNet
 from apps.apr.large_images import Stream, open_stream
 from apps.apr.large_networks import LABELS as NETWORKS
 from apps.apr.large_networks import large_classifier, shared_among_devices, training_model

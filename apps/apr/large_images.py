@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 import keras_freq as kf
-from apps.apr.config import ImageNet
 from apps.apr.corruptions import as_bytes
+from apps.apr.large_config import ImageNet
 from apps.runner import Run, RunError
 
 

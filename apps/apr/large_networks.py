@@ -11,7 +11,7 @@ from keras import ops
 
 import keras_freq as kf
 from apps.apr import rows
-from apps.apr.config import ImageNet
+from apps.apr.large_config import ImageNet
 from apps.apr.large_images import crop_layer
 from apps.apr.networks import precision
 from apps.runner import RunError

@@ -17,7 +17,7 @@ import pytest
 import keras_freq as kf
 from apps.apr import imagenet, large_images, large_networks
 from apps.apr.__main__ import EXPERIMENTS
-from apps.apr.config import ImageNet
+from apps.apr.large_config import ImageNet
 from apps.runner import RunError, cli, load_config
 from apps.runner.files import read_records
 from keras_freq.evaluate.mean_corruption_error import ALEXNET
@@ -299,7 +299,7 @@ def test_the_experiment_in_miniature_on_jpeg_files(here, jpegs, capsys):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")
 def test_a_run_that_was_cut_short_ends_with_the_same_numbers(here, monkeypatch, capsys):
-    feed = ["rows=[apr_p]", f"data.train_images={TRAIN}"]  # in memory: its order can be taken up again
+    feed = ["rows=[standard]", f"data.train_images={TRAIN}"]  # in memory: its order can be taken up again
     assert call("tiny.yaml", *feed, "output=straight") == 0, capsys.readouterr().err
     assert call("tiny.yaml", *feed, "training.epochs=1", "output=short") == 0
     capsys.readouterr()
