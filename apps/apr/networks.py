@@ -19,7 +19,7 @@ from apps.runner import Run, RunError
 from apps.runner.config import as_dict, differences
 from apps.runner.files import read_records
 from apps.runner.images import Images
-from apps.runner.training import fit_resumably
+from apps.runner.training import epochs_done, fit_resumably
 
 LABELS = {
     "small_resnet": "small ResNet",
@@ -146,11 +146,24 @@ def compile_for(model: keras.Model, training: Training, *, steps: int) -> None:
     model.compile(optimizer, loss(from_logits=True), metrics=["accuracy"])
 
 
+# What a trained network follows from. Where images lie, and how many are tested on, is no part of it.
+_TRAINED_BY = (
+    "data",
+    "training",
+    "augmentations",
+    "epochs",
+    "rates",
+    "singles",
+    "train_epsilon",
+    "step_size",
+)
+_NOT_TRAINED_BY = ("data_dir", "download", "test_images")
+
+
 def _take(run: Run, config: Shared, training: Training, name: str, checkpoint: Path) -> bool:
     """Copies a finished checkpoint of the run that `weights` names, if its settings are these."""
     if config.weights is None:
         return False
-    import draccus
     import yaml
 
     folder = Path(config.weights)
@@ -160,26 +173,27 @@ def _take(run: Run, config: Shared, training: Training, name: str, checkpoint: P
     if not found.exists():
         return False
     other = yaml.safe_load((folder / "config.yaml").read_text())
-    own = as_dict(config)
-    groups = {group: own[group] for group in ("data", "augmentations")}
-    for group, mine in {**groups, "training": draccus.encode(training)}.items():
-        theirs = {key: value for key, value in other.get(group, {}).items() if key not in PLACE}
-        changed = differences(theirs, {key: value for key, value in mine.items() if key not in PLACE})
-        if changed:
-            key, old, new = changed[0]
-            raise RunError(
-                f"the networks of {folder} were trained with {group}.{key}={old}: train with the same, or "
-                f"without `weights`. Received: {group}.{key}={new}"
-            )
+    changed = differences(_trained_by(other), _trained_by(as_dict(config)))
+    if changed:
+        key, old, new = changed[0]
+        raise RunError(
+            f"the networks of {folder} were trained with {key}={old}: train with the same, or without "
+            f"`weights`. Received: {key}={new}"
+        )
     used = [r["value"] for r in read_records(folder / "results.jsonl") if r["stage"] == "data"]
     here = [r["value"] for r in run.records if r["stage"] == "data"]
     if used != here:
         raise RunError(f"the networks of {folder} were trained on {used}. Received: {here}")
+    if epochs_done(found) < training.epochs:
+        return False
     if not checkpoint.exists():
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(found, checkpoint)
     return True
 
 
-# Where images lie, and how many are tested on, does not change a training.
-PLACE = ("data_dir", "download", "test_images")
+def _trained_by(settings: dict) -> dict:
+    """The settings that a trained network follows from; those that an experiment lacks are None."""
+    found = {key: settings.get(key) for key in _TRAINED_BY}
+    data = {key: value for key, value in (found["data"] or {}).items() if key not in _NOT_TRAINED_BY}
+    return {**found, "data": data}

@@ -100,6 +100,12 @@ def _is_tf_data(feed: Any) -> bool:
     return tensorflow is not None and isinstance(feed, tensorflow.data.Dataset)
 
 
+def epochs_done(checkpoint: str | Path) -> int:
+    """How many epochs of a training a checkpoint holds."""
+    with np.load(checkpoint) as stored:
+        return int(json.loads(str(stored["note"]))["epochs_done"])
+
+
 class _KeepState(keras.callbacks.Callback):
     """Writes the checkpoint at the end of every epoch, and its line where there is no progress bar."""
 

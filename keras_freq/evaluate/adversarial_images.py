@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 
 from keras_freq.attacks.balls import distances, snap
@@ -41,7 +42,7 @@ def keep(parts: list[tuple], epsilon: float | None) -> AdversarialImages:
 
 def predict(logits: Callable, images: np.ndarray) -> np.ndarray:
     """Predicted classes; -1, which no label equals, where an output is NaN or infinite."""
-    outputs = np.asarray(logits(images))
+    outputs = keras.ops.convert_to_numpy(logits(images))
     return np.where(np.isfinite(outputs).all(axis=-1), outputs.argmax(axis=-1), -1)
 
 

@@ -225,6 +225,9 @@ def test_weights_of_another_run_are_taken_and_checked(here, capsys):
         assert call("heat_maps", "heat_maps.yaml", *words, word, "output=third") == 2
         assert message in capsys.readouterr().err
         shutil.rmtree(here / "third")
+    # Plainly trained networks are never taken for adversarially trained ones.
+    assert call("adversarial", "adversarial.yaml", "weights=first", "output=fourth") == 2
+    assert "were trained with epochs=None" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -311,6 +314,20 @@ def test_weight_decay_is_half_the_squared_weights_times_its_strength(images, lab
     norm = sum(np.sum(keras.ops.convert_to_numpy(v) ** 2) for v in plain.trainable_variables)
     losses = [model.evaluate(images, labels, verbose=0)[0] for model in (plain, decayed)]
     assert losses[1] - losses[0] == pytest.approx(0.125 * norm, rel=1e-4)
+
+
+@pytest.mark.slow
+def test_an_unfinished_training_of_another_run_is_not_taken(here, capsys):
+    assert call("table", "table.yaml", "output=first", "rows=[standard]", "severities=[1]") == 0
+    words = ["rows=[standard]", "severities=[1]", "weights=first", "training.epochs=2"]
+    config = here / "first" / "config.yaml"
+    config.write_text(
+        config.read_text().replace("epochs: 1", "epochs: 2")
+    )  # as a kill after the first leaves it
+    assert call("table", "table.yaml", *words, "output=second") == 0, capsys.readouterr().err
+    trained = [r for r in read_records(here / "second" / "results.jsonl") if "weights" in r]
+    assert [r["weights"] for r in trained] == ["trained here"]
+    assert trained[0]["seconds"] > 0
 
 
 def test_schedules():
