@@ -15,6 +15,7 @@ __all__ = [
     "APRModel",
     "attacks",
     "callbacks",
+    "cdes",
     "data",
     "evaluate",
     "layers",

@@ -28,8 +28,9 @@ class BandAccuracy(keras.callbacks.Callback):
         data: Arrays `(images, labels)`, a `tf.data.Dataset` or a `keras.utils.PyDataset`; read anew at every
             measurement, so a generator will not do.
         radii: Cut-off radii in index units.
-        rescale: What is done to the filtered images: `"none"`, `"clip"`, `"max"` or `"minmax"`, as in
-            `keras_freq.spectral.rescale`. The published curves of natural training were made with `"max"`.
+        rescale: What is done to the filtered images: `"none"`, `"clip"`, `"max"`, `"minmax"` or
+            `"uint8_wrap"`, as in `keras_freq.spectral.rescale`. The published curves of natural training were
+            made with `"max"`, those of Lin, Gao and Sang with `"uint8_wrap"`.
         every: Measure after every n-th epoch.
         prefix: Put in front of the keys: `"val_"` gives `val_low_4`.
         batch_size: Images a batch where `data` are arrays, default 128.

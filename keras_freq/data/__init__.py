@@ -1,4 +1,4 @@
-"""Image data for training and measuring: loading, batching, one reader for every kind of feed, corruptions.
+"""Image data for training and measuring: loading, storing, batching, one reader for every feed, corruptions.
 
 Images are float32 in [0, 1], `(batch, height, width, channels)`; labels are int32 class indices.
 """
@@ -8,6 +8,8 @@ from keras_freq.data.batches import iterate_batches
 from keras_freq.data.image_data import ImageData
 from keras_freq.data.labels import shuffle_labels
 from keras_freq.data.load import load
+from keras_freq.data.write_npz import write_npz
+from keras_freq.data.write_tfds import write_tfds
 
 __all__ = [
     "CORRUPTIONS",
@@ -20,6 +22,8 @@ __all__ = [
     "read_corrupted",
     "shuffle_labels",
     "write_corrupted",
+    "write_npz",
+    "write_tfds",
 ]
 
 

@@ -58,6 +58,17 @@ def _newest(root: Path, version: str) -> Path | None:
     return max(versions)[1] if versions else None
 
 
+def tensorflow_datasets(name: str) -> Any:
+    """The library, or one line on what to install for the set of that name."""
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise ImportError(
+            f"TFDS sets need tensorflow-datasets: install keras-freq[data]. Received: name={name!r}"
+        ) from error
+    return tfds
+
+
 def open_set(name: str, *, data_dir: str | os.PathLike | None, download: bool, feed: str) -> TFDSet:
     """Finds a prepared set, or prepares it where `download` allows; see `load`."""
     root = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
@@ -67,12 +78,7 @@ def open_set(name: str, *, data_dir: str | os.PathLike | None, download: bool, f
             f"No prepared data set {name!r} was found under {root}. Pass data_dir= if it lies elsewhere, or "
             f"download=True to let TFDS fetch and prepare it there. Received: name={name!r}, download=False"
         )
-    try:
-        import tensorflow_datasets as tfds
-    except ImportError as error:
-        raise ImportError(
-            f"TFDS sets need tensorflow-datasets: install keras-freq[data]. Received: name={name!r}"
-        ) from error
+    tfds = tensorflow_datasets(name)
     if folder is None:
         folder = _prepare(tfds, name, root, feed)
     builder = tfds.builder_from_directory(str(folder))

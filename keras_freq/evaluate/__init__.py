@@ -19,6 +19,7 @@ from keras_freq.evaluate.gradient_spectrum_result import (
     gradient_spectrum_map,
 )
 from keras_freq.evaluate.heat_map_result import FourierHeatMapResult, published_geometry
+from keras_freq.evaluate.image_spectral_density import SpectralDensityResult, image_spectral_density
 from keras_freq.evaluate.input_gradient_spectrum import input_gradient_spectrum
 from keras_freq.evaluate.mean_corruption_error import mean_corruption_error
 from keras_freq.evaluate.minimal_adversarials import MinimalAdversarialsResult, minimal_adversarials
@@ -43,6 +44,7 @@ __all__ = [
     "MinimalAdversarialsResult",
     "OODResult",
     "Result",
+    "SpectralDensityResult",
     "SwappedPairs",
     "WorstCaseResult",
     "accuracy",
@@ -54,6 +56,7 @@ __all__ = [
     "corruption_error",
     "fourier_heat_map",
     "gradient_spectrum_map",
+    "image_spectral_density",
     "input_gradient_spectrum",
     "mean_corruption_error",
     "minimal_adversarials",

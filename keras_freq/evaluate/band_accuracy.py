@@ -81,8 +81,10 @@ def band_accuracy(
         radii: Cut-off radii in index units (bins from DC), at least 0.
         kind: `"ideal"`, `"gaussian"`, `"butterworth"` (order 2) or `"square"`.
         rescale: What `keras_freq.spectral.rescale` does to the filtered images, never to the clean ones:
-            `"none"`, `"clip"`, `"max"` or `"minmax"`. The published curves of natural training were made with
-            `"max"`, a gain of about 2.5 (radius 4) to 20 (radius 16) on the high-frequency part of CIFAR-10.
+            `"none"`, `"clip"`, `"max"`, `"minmax"` or `"uint8_wrap"`. The published curves of natural
+            training (Wang et al.) were made with `"max"`, a gain of about 2.5 (radius 4) to 20 (radius 16) on
+            the high-frequency part of CIFAR-10; those of Lin, Gao and Sang, IJCAI 2022, with `"uint8_wrap"`,
+            a cast to 8 bits in which negative values wrap around.
         batch_size: Images a batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_freq.evaluate.result import Result
+from keras_freq.evaluate.ring_means import ring_means
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,20 +51,7 @@ class GradientSpectrumResult(Result):
         Raises:
             ValueError: If `edges` are not two ascending numbers.
         """
-        edges = tuple(edges)
-        if len(edges) != 2 or not 0 < edges[0] < edges[1]:
-            raise ValueError(
-                f"`edges` must be two ascending numbers above 0 (cycles per pixel). Received: edges={edges!r}"
-            )
-        radii, mean = np.array(self.radii) / min(self.size), np.array(self.mean)
-        rings = {
-            "low": radii < edges[0],
-            "mid": (radii >= edges[0]) & (radii < edges[1]),
-            "high": radii >= edges[1],
-        }
-        return {
-            name: float(mean[ring].mean()) if ring.any() else float("nan") for name, ring in rings.items()
-        }
+        return ring_means(self.radii, self.mean, self.size, edges)
 
     def rows(self) -> list[dict[str, Any]]:
         """One row a band."""

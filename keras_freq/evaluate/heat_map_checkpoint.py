@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq.evaluate.result import write_whole
+from keras_freq.data.whole_files import write_whole
 
 _FORMAT = "keras_freq Fourier heat map 1"
 

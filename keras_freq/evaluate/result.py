@@ -9,13 +9,13 @@ import json
 import math
 import os
 import sys
-import tempfile
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+
+from keras_freq.data.whole_files import write_whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,25 +95,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def write_whole(path: str | os.PathLike, text: str) -> None:
-    """Writes a whole file or none: a temporary file in the same folder takes the place of the old one."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    # Temporary files are private; a result has the mode of any other new file.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -12,6 +12,7 @@ from keras_freq.layers.high_pass import HighPass
 from keras_freq.layers.hybrid_pair import HybridPair
 from keras_freq.layers.low_pass import LowPass
 from keras_freq.layers.random_resized_crop import RandomResizedCrop
+from keras_freq.layers.spectral_density_enhancement import SpectralDensityEnhancement
 
 __all__ = [
     "APRPair",
@@ -26,4 +27,5 @@ __all__ = [
     "HybridPair",
     "LowPass",
     "RandomResizedCrop",
+    "SpectralDensityEnhancement",
 ]

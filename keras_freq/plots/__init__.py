@@ -13,6 +13,7 @@ from keras_freq.plots.curves import curves
 from keras_freq.plots.filtered_examples import filtered_examples
 from keras_freq.plots.gradient_spectrum import gradient_spectrum
 from keras_freq.plots.heat_map import heat_map
+from keras_freq.plots.image_rows import image_rows
 from keras_freq.plots.kernels import kernels
 from keras_freq.plots.reliability import reliability
 from keras_freq.plots.spectrum import spectrum
@@ -28,6 +29,7 @@ __all__ = [
     "filtered_examples",
     "gradient_spectrum",
     "heat_map",
+    "image_rows",
     "kernels",
     "reliability",
     "spectrum",

@@ -18,6 +18,7 @@ Conventions, for the whole package:
 
 from keras_freq.spectral.basis import fourier_basis
 from keras_freq.spectral.density import azimuthal_average, azimuthal_radii, spectral_density
+from keras_freq.spectral.enhance import enhance_density
 from keras_freq.spectral.filters import apply_mask, band_pass, high_pass, low_pass, split_bands
 from keras_freq.spectral.grid import mirror_index, radial_distance
 from keras_freq.spectral.masks import (
@@ -42,6 +43,7 @@ __all__ = [
     "blur_mask",
     "butterworth_mask",
     "disk_mask",
+    "enhance_density",
     "fourier_basis",
     "gaussian_mask",
     "high_pass",

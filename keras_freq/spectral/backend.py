@@ -54,6 +54,17 @@ class NumPyLibrary:
     def filter2(self, x, half_mask):
         return np.fft.irfft2(np.fft.rfft2(x) * half_mask, s=x.shape[-2:]).astype(x.dtype)
 
+    def conv2d(self, x, kernel):
+        height, width = kernel.shape[:2]
+        top, left = (height - 1) // 2, (width - 1) // 2
+        padded = np.pad(x, ((0, 0), (top, height - 1 - top), (left, width - 1 - left), (0, 0)))
+        rows, columns = x.shape[1:3]
+        return sum(
+            padded[:, i : i + rows, j : j + columns] @ kernel[i, j]
+            for i in range(height)
+            for j in range(width)
+        )
+
     def segment_sum(self, data, segment_ids, num_segments):
         return np.bincount(segment_ids, weights=data, minlength=num_segments).astype(data.dtype)
 
@@ -105,6 +116,10 @@ class KerasLibrary:
     def __getattr__(self, name: str):
         return getattr(keras.ops, name)
 
+    def conv2d(self, x, kernel):
+        """Convolution of channels-last images, `same` size, zeros around."""
+        return keras.ops.conv(x, kernel, padding="same", data_format="channels_last")
+
     def constant(self, values, like):
         return keras.ops.convert_to_tensor(values, dtype=keras.backend.standardize_dtype(like.dtype))
 
@@ -150,6 +165,9 @@ class TensorFlowLibrary:
         self.expand_dims, self.roll, self.zeros_like = tf.expand_dims, tf.roll, tf.zeros_like
         self.ones_like, self.squeeze, self.logical_and = tf.ones_like, tf.squeeze, tf.logical_and
         self.take = _tensorflow_take
+
+    def conv2d(self, x, kernel):
+        return self.tf.nn.conv2d(x, kernel, 1, "SAME")
 
     def constant(self, values, like):
         return self.tf.convert_to_tensor(np.asarray(values), dtype=like.dtype)

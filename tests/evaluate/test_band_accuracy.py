@@ -90,7 +90,7 @@ def test_one_compilation_for_all_radii_and_calls(data):
     assert len(runs) == 2  # one for the clean images, one for all masks
 
 
-@pytest.mark.parametrize("mode", ["none", "clip", "max", "minmax"])
+@pytest.mark.parametrize("mode", ["none", "clip", "max", "minmax", "uint8_wrap"])
 def test_rescales_the_filtered_images_alone(model, data, mode):
     images, labels = data
     result = band_accuracy(model, data, radii=(2, 5), rescale=mode, batch_size=8)
@@ -120,7 +120,7 @@ def test_rescalings_do_not_share_what_is_compiled(data):
     for _ in range(2):  # the second time from what was kept
         found = {
             mode: band_accuracy(model, (images, ones), radii=(3,), rescale=mode)
-            for mode in ("none", "max", "minmax", "clip")
+            for mode in ("none", "max", "minmax", "clip", "uint8_wrap")
         }
-        assert [found[mode].high[0] for mode in found] == [0, 1, 1, 0]
+        assert [found[mode].high[0] for mode in found] == [0, 1, 1, 0, 1]
         assert all(result.clean == 0 for result in found.values())

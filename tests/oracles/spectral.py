@@ -61,10 +61,13 @@ def density(images, center="dc", bins="all"):
     return (profiles - low) / (high - low)
 
 
-def rescaled(images, mode):
-    """Image by image."""
+def rescaled(images, mode, per="image"):
+    """Image by image, or channel by channel of NHWC images."""
     result = np.array(images, dtype="float64")
-    for image in result:
+    parts = result
+    if per == "channel":
+        parts = [image[..., c] for image in result for c in range(result.shape[-1])]
+    for image in parts:
         low, high = image.min(), image.max()
         if mode == "clip":
             image[image < 0] = 0
@@ -74,4 +77,6 @@ def rescaled(images, mode):
         elif mode == "minmax":
             image -= low
             image /= high - low if high - low > 1e-6 else 1
+        elif mode == "uint8_wrap":
+            image[:] = np.trunc(255 * image).astype("int64").astype("uint8") / 255
     return result

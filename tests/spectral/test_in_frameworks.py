@@ -24,6 +24,8 @@ FUNCTIONS = {
     "rescale_minmax": lambda x: spectral.rescale(x, "minmax"),
     "rescale_clip": lambda x: spectral.rescale(x - 0.5, "clip"),
     "rescale_none": lambda x: spectral.rescale(x, "none"),
+    "rescale_channel": lambda x: spectral.rescale(x, "minmax", per="channel"),
+    "rescale_wrap": lambda x: spectral.rescale(x - 0.5, "uint8_wrap"),
 }
 EDGE_CASES = {
     "noise": np.random.default_rng(0).random((2, 8, 9, 3)),
@@ -85,7 +87,16 @@ def test_gradients_are_finite(name, case):
 
 
 @pytest.mark.parametrize(
-    "name", ["low_pass", "amplitude", "recombine", "spectral_density", "rescale_max", "rescale_minmax"]
+    "name",
+    [
+        "low_pass",
+        "amplitude",
+        "recombine",
+        "spectral_density",
+        "rescale_max",
+        "rescale_minmax",
+        "rescale_channel",
+    ],
 )
 def test_gradients_agree_with_differences(name):
     x = EDGE_CASES["noise"].astype("float32")
@@ -98,6 +109,11 @@ def test_gradients_agree_with_differences(name):
     x64 = x.astype("float64")
     difference = (loss(x64 + step * direction) - loss(x64 - step * direction)) / (2 * step)
     assert np.sum(gradient(function, x) * direction) == pytest.approx(difference, rel=2e-3, abs=1e-4)
+
+
+def test_the_gradient_of_a_cast_is_0():
+    found = gradient(FUNCTIONS["rescale_wrap"], EDGE_CASES["noise"].astype("float32"))
+    np.testing.assert_array_equal(found, 0)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -178,6 +178,49 @@ def test_rescale(convert, mode):
     close(spectral.rescale(convert(x[0]), mode), expected[0])
 
 
+@pytest.mark.parametrize("mode", ["max", "minmax"])
+def test_rescale_by_channel(convert, mode):
+    x = np.random.default_rng(10).standard_normal((6, 7, 5, 3)).astype("float32")
+    x[1] = 0.4  # constant
+    x[2, :, :, 1] = 0  # one channel without anything, the others with
+    x[3] = -np.abs(x[3])
+    x[4, :, :, 2] *= 1e-8
+    expected = oracle.rescaled(x, mode, per="channel")
+    assert np.abs(expected - oracle.rescaled(x, mode)).max() > 0.1
+    close(spectral.rescale(convert(x), mode, per="channel"), expected)
+    close(spectral.rescale(convert(x), mode, per="channel", data_format="channels_last"), expected)
+    turned = spectral.rescale(
+        convert(x.transpose(0, 3, 1, 2)), mode, per="channel", data_format="channels_first"
+    )
+    close(turned, expected.transpose(0, 3, 1, 2))
+    close(spectral.rescale(convert(x[0]), mode, per="channel"), expected[0])
+
+
+def test_rescale_wraps_as_the_cast_to_eight_bits_does(convert):
+    halves = (np.arange(-900, 900) + 0.5) / 255
+    # Exact multiples are told from what lies a little below and above them.
+    whole = np.arange(-900, 900) / 255
+    x = np.concatenate([halves, whole * (1 - 1e-6), whole * (1 + 1e-6)]).astype("float32")
+    x = x.reshape(6, 30, 30, 1)
+    expected = oracle.rescaled(x, "uint8_wrap")
+    assert (expected.min(), expected.max()) == (0, 1)
+    for per in ("image", "channel"):
+        close(spectral.rescale(convert(x), "uint8_wrap", per=per), expected)
+    # Below 0 as in C: -1 / 255 becomes 255 / 255, and what is nearer to 0 becomes 0.
+    by_hand = {-1.5: 255, -0.99: 0, -256.5: 0, -257.2: 255, 255.9: 255, 256.5: 0, 300.7: 44}
+    some = np.array(list(by_hand), "float32").reshape(1, 7, 1) / 255
+    np.testing.assert_allclose(
+        255 * to_numpy(spectral.rescale(convert(some), "uint8_wrap")).ravel(),
+        list(by_hand.values()),
+        atol=1e-4,
+    )
+
+
+def test_rescale_leaves_images_of_eight_bits_as_they_are(convert):
+    x = (np.arange(256, dtype="float32") / 255).reshape(1, 16, 16, 1)
+    close(spectral.rescale(convert(x), "uint8_wrap"), x)
+
+
 def test_rescale_of_images_without_a_range():
     flat, dark = np.full((1, 4, 4, 3), 0.4), np.full((1, 4, 4, 3), -0.2)
     np.testing.assert_array_equal(spectral.rescale(flat, "minmax"), 0 * flat)
@@ -202,7 +245,12 @@ def test_rescale_of_other_types(dtype, mode):
 
 
 @pytest.mark.parametrize(
-    ("options", "received"), [({"mode": "mean"}, "mode='mean'"), ({"data_format": "nhwc"}, "'nhwc'")]
+    ("options", "received"),
+    [
+        ({"mode": "mean"}, "mode='mean'"),
+        ({"per": "batch"}, "per='batch'"),
+        ({"data_format": "nhwc"}, "'nhwc'"),
+    ],
 )
 def test_rescale_refuses(options, received):
     with pytest.raises(ValueError, match="must be one of") as error:

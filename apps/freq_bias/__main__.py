@@ -1,0 +1,15 @@
+"""``python -m apps.freq_bias EXPERIMENT configs/freq_bias/EXPERIMENT.cpu.yaml``."""
+
+from apps.freq_bias import config
+from apps.runner import Experiment, main
+
+EXPERIMENTS = {
+    "priority": Experiment(config.Priority, "apps.freq_bias.priority:priority"),
+    "generate": Experiment(config.Generate, "apps.freq_bias.generate:generate"),
+    "discrimination": Experiment(config.Discrimination, "apps.freq_bias.discrimination:discrimination"),
+    "consistency": Experiment(config.Consistency, "apps.freq_bias.consistency:consistency"),
+    "densities": Experiment(config.Densities, "apps.freq_bias.densities:densities"),
+}
+
+if __name__ == "__main__":
+    main("freq_bias", EXPERIMENTS)

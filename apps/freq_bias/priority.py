@@ -1,0 +1,163 @@
+"""Experiment 1, learning priority: the spectrum of the input gradients after every epoch."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+
+import keras_freq as kf
+from apps.freq_bias.config import Priority
+from apps.freq_bias.networks import trained
+from apps.freq_bias.ranks import rank_correlation
+from apps.freq_bias.spectra import KeptSpectra, kept_spectra
+from apps.runner import Claim, Run, RunError
+from apps.runner.images import load_images
+from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+
+RINGS = ("low", "mid", "high")
+PUBLISHED = "heat maps only, no numbers"
+
+
+def priority(run: Run, config: Priority) -> None:
+    """Runs the experiment of `config` in the folder of `run`."""
+    images = load_images(run, config.data)
+    count = len(images.test[1])
+    n = config.measured_images or count
+    if n > count:
+        raise RunError(
+            f"`measured_images` must be at most the number of test images, {count}. "
+            f"Received: measured_images={n}"
+        )
+    if config.every > config.training.epochs:
+        raise RunError(
+            f"`every` must be at most `training.epochs`, {config.training.epochs}, for something to be "
+            f"measured. Received: every={config.every}"
+        )
+    spectra: dict[int, KeptSpectra] = {}
+    for seed in config.all_seeds:
+        stage = f"original/seed{seed}"
+        spectra[seed] = kept_spectra(
+            run, stage, images.test, center=config.center, bins=config.bins, every=config.every, n=n
+        )
+        trained(
+            run,
+            stage,
+            images.train,
+            len(images.classes),
+            training=config.training,
+            seed=seed,
+            record={"network": "original"},
+            callbacks=[spectra[seed]],
+        )
+        run.measure(f"{stage}/gradients", lambda seed=seed: _first_and_last(spectra[seed], seed))
+        spectra[seed].result().to_csv(run.folder / "spectra" / f"seed{seed}.csv")
+    _draw(run, config, spectra)
+    _report(run, config, n)
+
+
+def _first_and_last(spectra: KeptSpectra, seed: int) -> list[dict]:
+    """Ring means of the first and the last measurement, and how each ring goes with the epochs."""
+    rings = [result.ring_means() for _, result in spectra.history]
+    n = spectra.history[0][1].n
+    rows = [
+        {"measure": f"gradient {ring}", "moment": moment, "epoch": spectra.epochs[place]}
+        | {"value": rings[place][ring], "seed": seed, "n": n}
+        for moment, place in (("first", 0), ("last", -1))
+        for ring in RINGS
+    ]
+    if len(rings) > 1:
+        for ring in RINGS:
+            means = [mean[ring] for mean in rings]
+            trend = rank_correlation(spectra.epochs, means) if np.isfinite(means).all() else float("nan")
+            rows.append(
+                {"measure": f"trend {ring}", "moment": "all", "epoch": spectra.epochs[-1]}
+                | {"value": trend, "seed": seed, "n": n}
+            )
+    return rows
+
+
+def _draw(run: Run, config: Priority, spectra: dict[int, KeptSpectra]) -> None:
+    maps = {f"seed {seed}": kept.result() for seed, kept in spectra.items()}
+    first = next(iter(maps.values()))
+    if len(maps) > 1:
+        mean = np.mean([one.spectra for one in maps.values()], axis=0)
+        over = SimpleNamespace(spectra=mean, epochs=first.epochs, radii=first.radii, n=first.n)
+        maps = {f"mean over {len(maps)} seeds": over, **maps}
+    title = f"Spectrum of the input gradients of test images while a network learns\nn = {first.n}"
+    run.figure("priority", kf.plots.gradient_spectrum(maps, title=title))
+    lines = {
+        f"{ring} ({where})": [
+            [result.ring_means()[ring] for _, result in kept.history] for kept in spectra.values()
+        ]
+        for ring, where in zip(RINGS, _where(first.radii, spectra), strict=True)
+    }
+    drawn = {label: line for label, line in lines.items() if np.isfinite(line).all()}
+    if drawn:
+        figure = kf.plots.curves(
+            {"": drawn},
+            x=first.epochs,
+            ylabel="mean of the bands, 0 to 1 by image",
+            title="Input gradients of test images by frequency",
+        )
+        run.figure("rings", figure)
+
+
+def _where(radii: tuple[int, ...], spectra: dict[int, KeptSpectra]) -> list[str]:
+    side = min(next(iter(spectra.values())).history[0][1].size)
+    return [f"r < {side / 8:g}", f"{side / 8:g} to {side / 4:g}", f"r ≥ {side / 4:g}"]
+
+
+def _report(run: Run, config: Priority, n: int) -> None:
+    first, last = (
+        {ring: values(run, measure=f"gradient {ring}", moment=moment) for ring in RINGS}
+        for moment in ("first", "last")
+    )
+    epochs = [next(r["epoch"] for r in run.records if r.get("moment") == m) for m in ("first", "last")]
+    head = ["epoch", *(f"{ring} bands" for ring in RINGS), "high over low"]
+    rows = [
+        [str(epoch), *(mean_and_range(rings[ring]) for ring in RINGS), mean_and_range(_ratio(rings))]
+        for epoch, rings in zip(epochs, (first, last), strict=True)
+    ]
+    several = epochs[0] < epochs[1]
+    if several:
+        trends = [values(run, measure=f"trend {ring}") for ring in RINGS]
+        rows.append(["rank correlation with the epoch", *map(mean_and_range, trends), ""])
+    print_table(f"Input gradients of {n} test images, mean of the bands, over the seeds", head, rows)
+
+    def claim(text: str, ours: str) -> Claim:
+        return Claim(text, PUBLISHED, ours, n, ("original/",), config.all_seeds)
+
+    verdict = order(first["low"], first["high"], higher="low is higher", lower="high is higher")
+    claims = [
+        claim(
+            f"The network learns low frequencies first: in epoch {epochs[0]} the input gradients are larger "
+            "in the low bands than in the high ones",
+            f"low {mean_and_range(first['low'])}, high {mean_and_range(first['high'])}: {verdict}",
+        )
+    ]
+    if several:
+        grown = order(last["high"], first["high"], higher="grows", lower="falls")
+        share = order(_ratio(last), _ratio(first), higher="grows", lower="falls")
+        claims += [
+            claim(
+                f"High frequencies follow: the high bands are larger in epoch {epochs[1]} than in epoch "
+                f"{epochs[0]}",
+                f"high {mean_and_range(first['high'])}, then {mean_and_range(last['high'])}: {grown}",
+            ),
+            claim(
+                f"High frequencies follow: high bands over low ones, epoch {epochs[1]} against {epochs[0]}",
+                f"{mean_and_range(_ratio(first))}, then {mean_and_range(_ratio(last))}: {share}",
+            ),
+        ]
+    notes = (
+        f"{markdown(head, rows)}\n\nEach image's profile is scaled to [0, 1] before the mean over images; "
+        "low, middle and high bands are divided at 1/8 and 1/4 cycles per pixel, and every band counts once. "
+        "The spectra of all epochs: [spectra](spectra)."
+    )
+    run.say(str(run.summary("Frequency bias: learning priority", claims, notes=notes)))
+
+
+def _ratio(rings: dict[str, np.ndarray]) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return rings["high"] / rings["low"]

@@ -1,0 +1,82 @@
+"""The training sets of the experiments, made once and kept in the run folder."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+import keras_freq as kf
+from apps.freq_bias.config import Kernels
+from apps.runner import Run
+from apps.runner.images import Images
+
+LABELS = {"original": "original", "scr": "SCR", "wcr": "WCR", "hars": "HARS"}
+
+
+def cdes_of(kernels: Kernels) -> kf.cdes.CDES:
+    """Untrained kernels with the options of the settings."""
+    names = ("filters", "kernel_size", "rho", "radius", "center", "bins", "masks", "noise", "similarity")
+    return kf.cdes.CDES(**{name: getattr(kernels, name) for name in (*names, "reduction", "seed")})
+
+
+def set_options(kernels: Kernels) -> dict[str, Any]:
+    """What `make_scr` and `make_wcr` both take beyond the images."""
+    names = ("epochs", "batch_size", "learning_rate", "momentum", "weight_decay", "decay_every", "shuffle")
+    options = {name: getattr(kernels, name) for name in (*names, "include_test", "epoch")}
+    return {**options, "noise": kernels.transform_noise, "cdes": cdes_of(kernels)}
+
+
+def training_set(run: Run, kernels: Kernels, images: Images, name: str) -> Images:
+    """Images of one kind, training and test: `original`, `scr`, `wcr`, or `hars` (of radius 12, high part).
+
+    Args:
+        run: The run, which keeps kernels and images.
+        kernels: Settings of the kernels.
+        images: The originals.
+        name: Which kind.
+
+    Returns:
+        The images, in the order of the originals and with their labels.
+    """
+    if name == "original":
+        return images
+    make = _hars if name == "hars" else _enhanced
+    arrays = run.arrays(f"sets/{name}", lambda: make(run, kernels, images, name))
+    return dataclasses.replace(
+        images,
+        name=f"{images.name}_{name}",
+        train=(arrays["train"] / np.float32(255), images.train[1]),
+        test=(arrays["test"] / np.float32(255), images.test[1]),
+    )
+
+
+def enhanced(run: Run, kernels: Kernels, images: Images, name: str) -> kf.cdes.EnhancedImages:
+    """The SCR or WCR copy; the kernels of each class are kept in the run folder as soon as they are trained.
+
+    Where the settings bound the images that kernels train on, those are the first of each class.
+    """
+    make = kf.cdes.make_scr if name == "scr" else kf.cdes.make_wcr
+    options = set_options(kernels) | {"folder": run.folder / "kernels" / name}
+    if name == "scr":
+        options["carry_over"] = kernels.carry_over
+    return make(*images.train, test=images.test, train_limit=kernels.images_per_class, **options)
+
+
+def _enhanced(run: Run, kernels: Kernels, images: Images, name: str) -> dict[str, np.ndarray]:
+    found = enhanced(run, kernels, images, name)
+    return {"train": _bytes(found.images), "test": _bytes(found.test_images)}
+
+
+def _hars(run: Run, kernels: Kernels, images: Images, name: str) -> dict[str, np.ndarray]:
+    train, test = (
+        kf.cdes.make_hars(*part, radius=12, keep="high", seed=run.seed + number).images
+        for number, part in enumerate((images.train, images.test))
+    )
+    return {"train": _bytes(train), "test": _bytes(test)}
+
+
+def _bytes(images: np.ndarray) -> np.ndarray:
+    """As image files hold them."""
+    return np.rint(images * np.float32(255)).astype("uint8")

@@ -1,0 +1,16 @@
+"""Spectral-density kernels (CDES) and the data sets that are made with them: SCR, WCR and HARS."""
+
+from keras_freq.cdes.class_related import EnhancedImages, make_scr, make_wcr
+from keras_freq.cdes.hars import HARS, make_hars
+from keras_freq.cdes.kernels import CDES
+from keras_freq.cdes.target import target_density
+
+__all__ = [
+    "CDES",
+    "HARS",
+    "EnhancedImages",
+    "make_hars",
+    "make_scr",
+    "make_wcr",
+    "target_density",
+]

@@ -1,0 +1,45 @@
+"""The spectral density that the kernels are trained towards."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def target_density(bands: int, *, size: int, rho: float = 1.0) -> np.ndarray:
+    """Two bell curves over the bands, one at the lowest frequencies and one at half the image size.
+
+    `g(k) = exp(-k^2 / 2 s^2) + rho * exp(-(k - size / 2)^2 / 2 s^2)`, `s = size / 10`, for `k = 0, 1, ...`,
+    then `(g - min g) / (max g - min g)`.
+
+    Args:
+        bands: Number of bands, at least 2; `k` counts them from 0.
+        size: Smaller side of the images in pixels, at least 2.
+        rho: Weight of the second curve, at least 0. The published code has 1, where both peaks are 1.
+
+    Returns:
+        `(bands,)`, float64 in [0, 1].
+
+    Raises:
+        ValueError: If an argument is outside its range.
+
+    Source: Lin, Gao and Sang, IJCAI 2022 (CDES). The paper's figure shows a second peak of about .37, which
+    is `rho` of about .4.
+
+    Example:
+
+    >>> target_density(20, size=32).round(2)[[0, 8, 16]]
+    array([1., 0., 1.])
+    """
+    for name, value in (("bands", bands), ("size", size)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 2:
+            raise ValueError(f"`{name}` must be a whole number of at least 2. Received: {name}={value!r}")
+    check_rho(rho)
+    k, width = np.arange(bands), size / 10
+    density = np.exp(-0.5 * (k / width) ** 2) + rho * np.exp(-0.5 * ((k - size / 2) / width) ** 2)
+    return (density - density.min()) / (density.max() - density.min())
+
+
+def check_rho(rho: float) -> float:
+    if isinstance(rho, bool) or not isinstance(rho, (int, float, np.number)) or not 0 <= rho < float("inf"):
+        raise ValueError(f"`rho` must be a finite number of at least 0. Received: rho={rho!r}")
+    return float(rho)

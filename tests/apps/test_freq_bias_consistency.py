@@ -1,0 +1,154 @@
+"""Class consistency: settings, errors, the experiment in miniature, and a run that was cut short."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+import keras_freq as kf
+from apps.freq_bias import config, consistency
+from apps.freq_bias.__main__ import EXPERIMENTS
+from apps.runner import RunError, cli, load_config
+from apps.runner.config import as_dict, differences
+from apps.runner.files import read_records
+from apps.runner.images import Images
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / "configs" / "freq_bias"
+TINY = """
+seed: 0
+seeds: 1
+data: {name: cifar10_mini, train_images: 32, test_images: 20}
+training: {model: small_resnet, width: 2, epochs: 1, batch_size: 16, milestones: []}
+radii: [4, 14]
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    return tmp_path
+
+
+def call(*words):
+    return cli.command("freq_bias", EXPERIMENTS, ["consistency", *map(str, words)])
+
+
+def numbers(folder):
+    return [{k: v for k, v in r.items() if k != "seconds"} for r in read_records(folder / "results.jsonl")]
+
+
+def test_the_configurations_load_and_say_what_they_are():
+    paper = load_config(config.Consistency, CONFIGS / "consistency.yaml")
+    small = load_config(config.Consistency, CONFIGS / "consistency.cpu.yaml")
+    assert (paper.training.model, paper.training.epochs, paper.training.milestones) == (
+        "resnet18",
+        200,
+        (50, 100, 150),
+    )
+    assert paper.data.train_images is None
+    assert (small.training.model, small.data.fallback) == ("small_resnet", "cifar10_mini")
+    assert paper.seeds == small.seeds == 3
+    assert paper.radius == small.radius == 12
+    for kind in ("yaml", "cpu.yaml"):
+        header = (CONFIGS / f"consistency.{kind}").read_text().split("seed:")[0]
+        assert f"python -m apps.freq_bias consistency configs/freq_bias/consistency.{kind}" in header
+        for words in ("IJCAI 2022", "inutes", "No verified number"):
+            assert words in header
+        assert "[mem]" not in header
+    written = yaml.safe_load((CONFIGS / "consistency.yaml").read_text())
+    assert differences(written, as_dict(paper)) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("radius=-1", "`radius` must be at least 0. Received: radius=-1"),
+        ("radii=[]", "`radii` must hold at least one number"),
+        (
+            "transforms=[fft]",
+            "`transforms` must hold some of dft, dct, each once. Received: transforms=['fft']",
+        ),
+        ("keep=[high,high]", "`keep` must hold some of high, low, each once"),
+        ("eval_cast=[wrap]", "`eval_cast` must hold some of none, clip, minmax, uint8_wrap"),
+        ("seeds=0", "`seeds` must be at least 1"),
+        ("training.momentum=1", "`training.momentum` must be above"),
+        ("rescale=max", "there is no setting `rescale`"),
+    ],
+)
+def test_wrong_settings_are_one_line(word, message):
+    with pytest.raises(RunError) as caught:
+        load_config(config.Consistency, CONFIGS / "consistency.yaml", [word])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_the_data_do_not_allow_is_one_line(here, capsys):
+    assert call("tiny.yaml", "radius=33", "output=out") == 2
+    error = capsys.readouterr().err
+    assert "radii must be at most the side of the images, 32. Received: radius=33" in error
+    assert error.count("\n") == 1
+
+
+def test_a_class_without_donors_stops_before_training(here, capsys, monkeypatch):
+    x, y = np.zeros((6, 32, 32, 3), "float32"), np.array([1, 1, 0, 1, 1, 2], "int32")
+    lopsided = Images("lopsided", ("a", "b", "c"), (x, y), (x, y))
+    monkeypatch.setattr(consistency, "load_images", lambda *args, **options: lopsided)
+    assert call("tiny.yaml", "output=out") == 2
+    assert "for want of donors. Received: 4 of 6 images" in capsys.readouterr().err
+    assert not list((here / "out" / "checkpoints").glob("*"))
+
+
+def test_names_of_the_training_sets():
+    names = consistency.training_sets(config.Consistency())
+    assert list(names) == ["original", "dft_high", "dft_low", "dct_high", "dct_low"]
+    assert names["original"] is None
+    assert names["dct_low"] == {"transform": "dct", "keep": "low"}
+    few = consistency.training_sets(config.Consistency(transforms=("dft",), keep=("high",)))
+    assert list(few) == ["original", "dft_high"]
+
+
+@pytest.mark.slow
+def test_in_miniature_and_again_after_a_kill(here, monkeypatch, capsys):
+    assert call("tiny.yaml", "keep=[high]", "output=out") == 0, capsys.readouterr().err
+    out = here / "out"
+    records = read_records(out / "results.jsonl")
+    names = {"original", "dft_high", "dct_high"}
+    assert {r["network"] for r in records if "network" in r} == names
+    for name in names:
+        for cast in ("none", "uint8_wrap"):
+            found = {r["measure"]: r["value"] for r in records if r["stage"] == f"{name}/seed0/{cast}"}
+            clean = {"clean"} if cast == "none" else set()
+            assert set(found) == {"low_4", "low_14", "high_4", "high_14"} | clean
+            assert all(0 <= value <= 1 for value in found.values())
+    assert {path.stem for path in (out / "figures").glob("*.png")} == {"consistency", "hars"}
+    summary = (out / "summary.md").read_text()
+    # The split of the DCT, 12 half cycles, is nearest to radius 4.
+    for words in (
+        "r = 14, cast to 8 bits",
+        "(r = 4, values as they are) is higher",
+        "no verified number",
+        "`dft_high`",
+        "| original |",
+    ):
+        assert words in summary
+    assert "[mem]" not in summary
+
+    accuracy, calls = kf.evaluate.band_accuracy, []
+
+    def interrupted(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return accuracy(*args, **kwargs)
+
+    monkeypatch.setattr(kf.evaluate, "band_accuracy", interrupted)
+    assert call("tiny.yaml", "keep=[high]", "output=cut") == 130
+    assert "python -m apps.freq_bias consistency --resume cut" in capsys.readouterr().err
+    assert len(numbers(here / "cut")) < len(records)
+    assert call("--resume", "cut") == 0
+    assert numbers(here / "cut") == numbers(out)

@@ -1,0 +1,242 @@
+"""Writing SCR and WCR copies: settings, errors, the experiment in miniature, and a run that was cut short."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+import keras_freq as kf
+from apps.freq_bias import config, copies
+from apps.freq_bias.__main__ import EXPERIMENTS
+from apps.runner import RunError, cli, load_config
+from apps.runner.config import as_dict, differences
+from apps.runner.files import read_records
+from apps.runner.images import Images
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / "configs" / "freq_bias"
+TINY = """
+seed: 0
+data: {name: cifar10_mini, train_images: 60, test_images: 30}
+kernels: {filters: 2, kernel_size: 3, epochs: 1, batch_size: 20}
+folder: copies
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    return tmp_path
+
+
+def call(*words):
+    return cli.command("freq_bias", EXPERIMENTS, ["generate", *map(str, words)])
+
+
+def numbers(folder):
+    return [{k: v for k, v in r.items() if k != "seconds"} for r in read_records(folder / "results.jsonl")]
+
+
+def originals(**limits):
+    data = kf.data.load("cifar10_mini")
+    return {split: data.arrays(split, limit=limits.get(split)) for split in ("train", "test")}
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Copies without training: high frequencies doubled, clipped. Counts how often they are made."""
+    calls = []
+
+    def made(run, kernels, images, name):
+        calls.append(name)
+
+        def changed(x):
+            return np.clip(x + kf.spectral.high_pass(x, kernels.radius), 0, 1)
+
+        class Kernels:
+            history = {"loss": [0.5, 0.4]}  # noqa: RUF012
+
+        classes = (None,) if name == "wcr" else tuple(np.unique(images.train[1]).tolist())
+        return kf.cdes.EnhancedImages(
+            changed(images.train[0]),
+            images.train[1],
+            changed(images.test[0]),
+            images.test[1],
+            (Kernels,) * len(classes),
+            classes,
+        )
+
+    monkeypatch.setattr(copies, "enhanced", made)
+    return calls
+
+
+def test_the_configurations_load_and_say_what_they_are():
+    paper = load_config(config.Generate, CONFIGS / "generate.yaml")
+    small = load_config(config.Generate, CONFIGS / "generate.cpu.yaml")
+    assert paper.kernels == config.Kernels()
+    assert (paper.data.train_images, paper.kernels.images_per_class) == (None, None)
+    assert (paper.kernels.epochs, paper.kernels.batch_size, paper.kernels.learning_rate) == (20, 100, 0.01)
+    assert (small.data.train_images, small.data.fallback) == (3000, "cifar10_mini")
+    for kind in ("yaml", "cpu.yaml"):
+        header = (CONFIGS / f"generate.{kind}").read_text().split("seed: 0")[0]
+        assert f"python -m apps.freq_bias generate configs/freq_bias/generate.{kind}" in header
+        assert "IJCAI 2022" in header
+        assert "inutes" in header
+        assert "[mem]" not in header
+        assert max(map(len, header.splitlines())) <= 165
+    written = yaml.safe_load((CONFIGS / "generate.yaml").read_text())
+    assert differences(written, as_dict(paper)) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("sets=[hars]", "`sets` must hold some of scr, wcr, each once. Received: sets=['hars']"),
+        ("sets=[]", "`sets` must hold some of scr, wcr"),
+        ("examples=0", "`examples` must lie in [1, 5]"),
+        ("kernels.epochs=0", "`kernels.epochs` must be at least 1"),
+        ("kernels.masks=hard", "masks"),
+        ("directory=x", "there is no setting `directory`"),
+    ],
+)
+def test_wrong_settings_are_one_line(word, message):
+    with pytest.raises(RunError) as caught:
+        load_config(config.Generate, CONFIGS / "generate.yaml", [word])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_names_are_those_that_tfds_takes():
+    arrays = (np.zeros((1, 8, 8, 3), "float32"), np.zeros(1, "int32"))
+    for name, expected in (
+        ("cifar10", "cifar10_scr"),
+        ("My-Set/fog_1:2.0", "my_set_fog_1_2_0_scr"),
+        ("10 birds", "images_10_birds_scr"),
+    ):
+        assert copies.copy_name(Images(name, ("a",), arrays, arrays), "scr") == expected
+
+
+def test_copies_in_another_order_are_noticed():
+    x = originals(test=40)["test"][0]
+    louder = np.clip(0.1 + 0.8 * x + kf.spectral.high_pass(x, 10), 0, 1)
+    assert copies.places_kept(x, louder, 10) == 1
+    assert copies.places_kept(x, np.roll(louder, 1, axis=0), 10) == 0
+    swapped = louder.copy()
+    swapped[[3, 4]] = swapped[[4, 3]]
+    assert copies.places_kept(x, swapped, 10) == pytest.approx(38 / 40)
+    assert copies.places_kept(np.full((2, 8, 8, 3), 0.5, "float32"), np.zeros((2, 8, 8, 3)), 10) == 1
+
+
+def test_files_of_others_are_left_alone_and_said_before_anything_is_made(here, capsys, quick):
+    (here / "copies").mkdir()
+    (here / "copies" / "cifar10_mini_wcr.npz").write_text("mine")
+    assert call("tiny.yaml", "output=out") == 2
+    error = capsys.readouterr().err
+    assert "cifar10_mini_wcr.npz is there already: choose another folder with folder=NAME" in error
+    assert error.count("\n") == 1
+    assert call("tiny.yaml", "output=out2", "folder=tiny.yaml/copies") == 2
+    assert "`folder` must be one that can be made" in capsys.readouterr().err
+    assert quick == []
+    assert (here / "copies" / "cifar10_mini_wcr.npz").read_text() == "mine"
+
+
+@pytest.mark.slow
+def test_what_is_written_is_read_back_and_reported(here, capsys, quick):
+    pytest.importorskip("tensorflow_datasets")
+    assert call("tiny.yaml", "output=out", "examples=2") == 0, capsys.readouterr().err
+    assert quick == ["scr", "wcr"]
+    arrays = originals(train=60, test=30)
+    for name, split in itertools.product(("scr", "wcr"), arrays):
+        x, y = arrays[split]
+        expected = np.clip(x + kf.spectral.high_pass(x, 10), 0, 1)
+        for data in (
+            kf.data.load(here / "copies" / f"cifar10_mini_{name}.npz"),
+            kf.data.load(f"cifar10_mini_{name}", data_dir=here / "copies"),
+        ):
+            images, labels = data.arrays(split)
+            assert data.classes == kf.data.load("cifar10_mini").classes
+            np.testing.assert_array_equal(labels, y)
+            np.testing.assert_allclose(images, expected, atol=0.5001 / 255)
+    records = read_records(here / "out" / "results.jsonl")
+    kept = [r["value"] for r in records if r["stage"].endswith("/read")]
+    assert kept == [1.0] * 12
+    # By hand: the distance of one class.
+    x, y = arrays["test"]
+    label = int(y[0])
+    radii, _ = kf.spectral.azimuthal_radii(32, 32, bins="inner")
+    target = kf.cdes.target_density(len(radii), size=32)
+    squares = (kf.spectral.spectral_density(x[y == label], bins="inner") - target) ** 2
+    (found,) = [
+        r
+        for r in records
+        if (r["stage"], r.get("split"), r.get("class"))
+        == ("original/density", "test", kf.data.load("cifar10_mini").classes[label])
+    ]
+    assert found["value"] == pytest.approx(np.sqrt(squares.mean(axis=1)).mean(), rel=1e-5)
+    above = np.sqrt(squares[:, radii > 10].mean(axis=1)).mean()
+    assert found["above the radius"] == pytest.approx(above, rel=1e-5)
+    assert {"images", "images-2", "densities"} == {p.stem for p in (here / "out" / "figures").glob("*.png")}
+    summary = (here / "out" / "summary.md").read_text()
+    assert "labels kept 1, places kept 1, TFDS equals the file 1" in summary
+    # Doubled high frequencies come nearer to the target's second peak.
+    assert summary.count("above the radius") >= 2
+    means = {r["set"]: r["above the radius"] for r in records if r.get("class") == "all" and "split" in r}
+    assert means["scr"] < means["original"]
+
+
+def test_a_run_that_was_cut_short_ends_with_the_same_numbers(here, monkeypatch, capsys, quick):
+    words = ("tiny.yaml", "tfds=false", "data.train_images=20", "data.test_images=10")
+    assert call(*words, "output=straight", "folder=a") == 0
+    write, calls = kf.data.write_npz, []
+
+    def interrupted(path, **options):
+        calls.append(path)
+        found = write(path, **options)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return found
+
+    monkeypatch.setattr(kf.data, "write_npz", interrupted)
+    assert call(*words, "output=out", "folder=b") == 130
+    assert "python -m apps.freq_bias generate --resume out" in capsys.readouterr().err
+    assert call("--resume", "out") == 0
+    assert [Path(path).stem for path in calls] == ["cifar10_mini_scr", *["cifar10_mini_wcr"] * 2]
+
+    def of(folder):
+        return [r for r in numbers(here / folder) if r["stage"] != "folder"]
+
+    assert of("out") == of("straight")
+    for name in ("scr", "wcr"):
+        one, two = (kf.data.load(here / k / f"cifar10_mini_{name}.npz").arrays("train") for k in "ab")
+        np.testing.assert_array_equal(one[0], two[0])
+        np.testing.assert_array_equal(one[1], two[1])
+    assert not (here / "b" / "cifar10_mini_scr").exists()
+
+
+@pytest.mark.slow
+def test_the_experiment_in_miniature(here, capsys):
+    pytest.importorskip("tensorflow_datasets")
+    parts = {split: (x[y < 2], y[y < 2]) for split, (x, y) in originals(train=100, test=60).items()}
+    kf.data.write_npz("Two.npz", **parts, classes=["airplane", "automobile"])
+    words = ("data.name=Two.npz", "data.train_images=null", "data.test_images=null", "output=out")
+    assert call("tiny.yaml", *words) == 0, capsys.readouterr().err
+    records = read_records(here / "out" / "results.jsonl")
+    losses = [r for r in records if r["measure"] == "loss of the kernels"]
+    assert [r["class"] for r in losses] == ["airplane", "automobile", "all"]
+    assert all(np.isfinite(r["value"]) for r in losses)
+    assert [r["value"] for r in records if r["measure"] == "labels kept"] == [1.0] * 4
+    assert [r["value"] for r in records if r["measure"] == "TFDS equals the file"] == [1.0] * 4
+    assert min(r["value"] for r in records if r["measure"] == "places kept") > 0.9
+    kernels = {path.stem for path in (here / "out" / "kernels" / "scr").glob("*.npz")}
+    assert kernels == {"class_0", "class_1"}
+    for name in ("scr", "wcr"):
+        assert (here / "copies" / f"two_{name}" / "1.0.0" / "dataset_info.json").is_file()
+    assert {"images", "densities"} == {p.stem for p in (here / "out" / "figures").glob("*.png")}
+    summary = (here / "out" / "summary.md").read_text()
+    assert "| claim | paper's number | ours | n | seeds | minutes |" in summary
+    assert "summary.md" in capsys.readouterr().out

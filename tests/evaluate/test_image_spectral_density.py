@@ -1,0 +1,132 @@
+"""Spectral density of images against float64 NumPy, over feeds of every kind and over classes."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from keras_freq.data import ArrayBatches
+from keras_freq.evaluate import image_spectral_density
+from tests.oracles import spectral as oracle
+
+
+@pytest.fixture
+def images():
+    # Smooth and rough images: profiles that differ.
+    noise = np.random.default_rng(3).random((13, 20, 17, 3))
+    smooth = (noise + np.roll(noise, 1, axis=1) + np.roll(noise, 1, axis=2)) / 3
+    return np.where(np.arange(13)[:, None, None, None] % 2, noise, smooth).astype("float32")
+
+
+LABELS = np.array([0, 1, 3, 3, 1, 0, 0, 0, 3, 1, 1, 0, 3])
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"center": "pixel", "bins": "inner"}, {"normalize": False}, {"n": 7}, {"n": 10}]
+)
+def test_mean_and_deviation(images, options):
+    result = image_spectral_density((images, LABELS), batch_size=5, **options)
+    n = options.get("n", 13)
+    shape = {name: value for name, value in options.items() if name in ("center", "bins")}
+    if options.get("normalize", True):
+        expected = oracle.density(images[:n], **shape)
+        limit = 2e-6
+    else:
+        grey = images[:n].astype("float64") @ np.array([0.2989, 0.5870, 0.1140])
+        maps = 20 * np.log(1 + np.abs(oracle.spectrum(grey[..., None])[..., 0]))
+        expected, limit = np.stack([oracle.azimuthal(one) for one in maps]), 1e-4
+    np.testing.assert_allclose(result.mean, expected.mean(axis=0), atol=limit)
+    np.testing.assert_allclose(result.deviation, expected.std(axis=0), atol=limit)
+    assert (result.n, result.size, len(result.radii)) == (n, (20, 17), expected.shape[1])
+    assert result.count_per_class == (*np.bincount(LABELS[:n], minlength=4).tolist(),)
+    for label in (0, 1, 3):
+        one = result.of_class(label)
+        own = expected[LABELS[:n] == label]
+        np.testing.assert_allclose(one.mean, own.mean(axis=0), atol=limit)
+        np.testing.assert_allclose(one.deviation, own.std(axis=0), atol=limit)
+        assert one.n == len(own)
+        assert one.count_per_class == ()
+    assert np.isnan(result.mean_per_class[2]).all()
+    if options.get("normalize", True):
+        assert result.ring_means()["low"] > result.ring_means()["high"]
+
+
+def test_every_feed_gives_the_same(images):
+    wanted = image_spectral_density((images, LABELS), batch_size=4)
+    feeds = {
+        "pydataset": ArrayBatches(images, LABELS, batch_size=4),
+        "list": [(images[:4], LABELS[:4]), (images[4:8], LABELS[4:8]), (images[8:12], LABELS[8:12])]
+        + [(images[12:], LABELS[12:])],
+    }
+    for name, feed in feeds.items():
+        found = image_spectral_density(feed)
+        np.testing.assert_allclose(found.mean_per_class, wanted.mean_per_class, err_msg=name)
+        assert found.n == 13
+    alone = image_spectral_density(images, batch_size=4)
+    np.testing.assert_array_equal(alone.mean, wanted.mean)
+    assert alone.count_per_class == alone.mean_per_class == ()
+    first = image_spectral_density(images.transpose(0, 3, 1, 2), data_format="channels_first", batch_size=4)
+    np.testing.assert_allclose(first.mean, wanted.mean, atol=1e-6)
+    assert first.size == (20, 17)
+    backend = image_spectral_density((keras.ops.convert_to_tensor(images), LABELS), batch_size=4)
+    np.testing.assert_array_equal(backend.mean, wanted.mean)
+    grey = images.mean(axis=-1, keepdims=True)
+    np.testing.assert_allclose(
+        image_spectral_density(grey).mean, oracle.density(grey).mean(axis=0), atol=2e-6
+    )
+
+
+def test_flat_images_are_0_and_mixed_precision_does_not_reach_them(images):
+    np.testing.assert_array_equal(image_spectral_density(np.zeros((3, 8, 8, 3), "float32")).mean, 0)
+    wanted = image_spectral_density(images)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        assert image_spectral_density(images).mean == wanted.mean
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def test_files_and_rows(images, tmp_path):
+    result = image_spectral_density((images, LABELS))
+    result.to_json(tmp_path / "density.json")
+    stored = json.loads((tmp_path / "density.json").read_text())
+    assert stored["mean"] == list(result.mean)
+    assert stored["mean_per_class"][2][0] is None
+    result.to_csv(tmp_path / "density.csv")
+    with open(tmp_path / "density.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 5 * len(result.radii)
+    assert [row["class"] for row in rows[:: len(result.radii)]] == ["all", "0", "1", "2", "3"]
+    assert float(rows[len(result.radii)]["mean"]) == result.mean_per_class[0][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"center": "corner"}, "center='corner'"),
+        ({"bins": "outer"}, "bins='outer'"),
+        ({"normalize": None}, "normalize=None"),
+        ({"data_format": "nhwc"}, "data_format='nhwc'"),
+        ({"n": 0}, "n=0"),
+        ({"n": 14}, "at most the number of images, here 13. Received: n=14"),
+        ({"data": []}, "0 batches"),
+        ({"data": np.zeros((0, 8, 8, 3), "float32")}, "(0, 8, 8, 3)"),
+        ({"data": np.full((2, 8, 8, 3), np.nan, "float32")}, "NaN"),
+    ],
+)
+def test_bad_input(images, change, says):
+    change = {"data": (images, LABELS), **change}
+    with pytest.raises(ValueError, match="Received: ") as error:
+        image_spectral_density(change.pop("data"), **change)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("label", [2, 4, -1, "cat"])
+def test_a_class_without_images_has_no_density(images, label):
+    with pytest.raises(ValueError, match=r"one of \[0, 1, 3\]\. Received: label="):
+        image_spectral_density((images, LABELS)).of_class(label)
