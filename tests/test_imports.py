@@ -21,6 +21,7 @@ ALLOWED = {
     "attacks": set(),
     "training": {"layers", "attacks", "spectral", "data"},
     "evaluate": {"spectral", "data", "attacks"},
+    "cdes": {"spectral", "layers", "data", "evaluate"},
     "callbacks": {"evaluate"},
     "plots": set(),
 }

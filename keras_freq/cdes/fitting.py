@@ -61,7 +61,8 @@ class Fitting(keras.Model):
         similarity: Similarity,
         reduction: Reduction,
     ):
-        super().__init__(name="cdes")
+        # float32 whatever the policy: a density takes logarithms of sums over all pixels.
+        super().__init__(name="cdes", dtype="float32")
         side, channels, filters = sizes
         shapes = ((side, side, channels, filters), (filters,), (side, side, filters, channels), (channels,))
         self.kernels = [

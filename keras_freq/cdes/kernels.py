@@ -185,6 +185,10 @@ class CDES:
         options = _fit_options(epochs, batch_size, learning_rate, momentum, weight_decay, decay_every, decay)
         height, width, channels = images.shape[1:]
         radii, _ = azimuthal_radii(height, width, center=self.center, bins=self.bins)
+        if len(radii) < 2:
+            raise ValueError(
+                f"Images must be large enough for two bands. Received: images of shape {images.shape}"
+            )
         target = target_density(len(radii), size=min(height, width), rho=self.rho)
         model = self._model(target, images.shape[1:], options)
         model.begin(self._first_kernels(channels, start), seed=self.seed)

@@ -55,7 +55,9 @@ class SpectralDensityResult(Result):
         whole = isinstance(label, (int, np.integer)) and not isinstance(label, bool)
         if not whole or not 0 <= label < len(self.count_per_class) or not self.count_per_class[label]:
             known = [k for k, count in enumerate(self.count_per_class) if count]
-            raise ValueError(f"`label` must be a class with images, one of {known}. Received: label={label!r}")
+            raise ValueError(
+                f"`label` must be a class with images, one of {known}. Received: label={label!r}"
+            )
         return replace(
             self,
             n=self.count_per_class[label],
@@ -136,11 +138,11 @@ def image_spectral_density(
     labelled = not (hasattr(data, "shape") and len(data.shape) == 4)
     if not labelled:
         data = data, np.zeros(len(data), "int64")
-    profiles = _compiled(**options)
     every, classes = _Moments(), {}
     with progress_bar(progress, "spectral densities") as advance:
         for images, labels in _first(iterate_batches(data, batch_size), n):
             size = images.shape[1:3] if data_format == "channels_last" else images.shape[2:4]
+            profiles = _compiled(images.shape[1:], **options)
             found = ops.convert_to_numpy(profiles(images)).astype("float64")[: len(labels)]
             every.add(found)
             for label in np.unique(labels) if labelled else ():
@@ -179,8 +181,11 @@ def _first(batches: Iterator, n: int | None) -> Iterator[tuple[np.ndarray, np.nd
 
 
 @functools.lru_cache(maxsize=16)
-def _compiled(center: str, bins: str, normalize: bool, data_format: str) -> Callable:
-    """Profiles `(batch, bands)` of a batch as one compiled function, which a layer that does nothing holds."""
+def _compiled(shape: tuple[int, ...], center: str, bins: str, normalize: bool, data_format: str) -> Callable:
+    """Profiles `(batch, bands)` of a batch as one compiled function, which a layer that does nothing holds.
+
+    One for each `shape` of an image: the spectrum is written for a size that is known.
+    """
 
     def build(forward, images):
         return spectral_density(

@@ -16,6 +16,7 @@ from keras_freq.plots.heat_map import heat_map
 from keras_freq.plots.image_rows import image_rows
 from keras_freq.plots.kernels import kernels
 from keras_freq.plots.reliability import reliability
+from keras_freq.plots.spectral_density import spectral_density
 from keras_freq.plots.spectrum import spectrum
 from keras_freq.plots.training_curves import training_curves
 
@@ -32,6 +33,7 @@ __all__ = [
     "image_rows",
     "kernels",
     "reliability",
+    "spectral_density",
     "spectrum",
     "training_curves",
 ]

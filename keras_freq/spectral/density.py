@@ -11,12 +11,14 @@ from keras_freq.spectral.backend import Array, as_array, dtype_of, is_floating, 
 from keras_freq.spectral.dft import Method, full_spectrum, rfft2
 from keras_freq.spectral.grid import check_choice, check_size
 from keras_freq.spectral.images import to_planes
-from keras_freq.spectral.recombine import EPSILON, magnitude
+from keras_freq.spectral.recombine import magnitude
 
 Center = Literal["dc", "pixel"]
 Bins = Literal["all", "inner"]
 # ITU-R BT.601, as in the published code.
 LUMA = (0.2989, 0.5870, 0.1140)
+# A profile whose range is below this share of 1 + its maximum is rounding noise of float32.
+_FLAT = 1e-5
 
 
 @functools.lru_cache(maxsize=64)
@@ -164,7 +166,10 @@ def spectral_density(
     profile = azimuthal_average(20 * xp.log(1 + magnitude(re, im)), center=center, bins=bins)
     if normalize:
         low, high = xp.min(profile, axis=-1, keepdims=True), xp.max(profile, axis=-1, keepdims=True)
-        profile = (profile - low) / (high - low + EPSILON)
+        # Rounding must not be blown up to [0, 1], so that a black image has no structure.
+        flat = high - low <= _FLAT * (1 + high)
+        span = xp.where(flat, high * 0 + 1, high - low)
+        profile = xp.where(flat, (profile - low) * 0, (profile - low) / span)
     if len(images.shape) == 3:
         profile = xp.squeeze(profile, 0)
     dtype = dtype_of(images)

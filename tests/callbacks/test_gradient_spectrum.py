@@ -101,3 +101,22 @@ def test_bad_input(options, says, data):
         GradientSpectrum(options.pop("data"), **options)
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_in_mixed_precision(policy, data):
+    keras.config.set_dtype_policy(policy)
+    try:
+        gradients = GradientSpectrum(data)
+        model, history = train(data, [gradients], epochs=2)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert model.compute_dtype == policy.removeprefix("mixed_")
+    assert np.isfinite(gradients.spectra).all()
+    assert np.isfinite([history[key] for key in KEYS]).all()
+    assert gradients.result().undefined == (0, 0)
+    # The same weights in float32.
+    plain, _ = train(data, [], epochs=1)
+    plain.set_weights(model.get_weights())
+    wanted = input_gradient_spectrum(plain, data)
+    np.testing.assert_allclose(gradients.spectra[-1], wanted.mean, atol=0.05)

@@ -239,6 +239,8 @@ def test_bad_images(real, trained):
     for images in (real[0], real[:0], real * 255, real - 0.5, np.where(real > 0.5, np.nan, real), "images"):
         with pytest.raises(ValueError, match="Received"):
             CDES().fit(images, verbose=0)
+    with pytest.raises(ValueError, match="must be large enough for two bands"):
+        CDES().fit(real[:, :1, :1], verbose=0)
     with pytest.raises(ValueError, match="must be trained first"):
         CDES().transform(real)
     with pytest.raises(ValueError, match=re.escape("`epoch` must lie in [0, 2]")):

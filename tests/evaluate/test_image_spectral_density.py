@@ -59,8 +59,7 @@ def test_every_feed_gives_the_same(images):
     wanted = image_spectral_density((images, LABELS), batch_size=4)
     feeds = {
         "pydataset": ArrayBatches(images, LABELS, batch_size=4),
-        "list": [(images[:4], LABELS[:4]), (images[4:8], LABELS[4:8]), (images[8:12], LABELS[8:12])]
-        + [(images[12:], LABELS[12:])],
+        "list": [(images[i : i + 4], LABELS[i : i + 4]) for i in range(0, 13, 4)],
     }
     for name, feed in feeds.items():
         found = image_spectral_density(feed)

@@ -266,3 +266,33 @@ def test_bad_input(options, says):
 def test_no_model():
     with pytest.raises(TypeError, match="Received: model='net'"):
         input_gradient_spectrum("net", (np.zeros((1, 4, 4, 1), "float32"), np.zeros(1, int)))
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_stays_near_float32(policy, rng):
+    images, labels = rng.random((24, 16, 16, 3), dtype="float32"), np.arange(24) % 4
+
+    def network(dtype):
+        layers = [
+            keras.Input((16, 16, 3)),
+            keras.layers.Conv2D(6, 3, activation="relu", dtype=dtype),
+            keras.layers.GlobalAveragePooling2D(dtype=dtype),
+            keras.layers.Dense(4, dtype=dtype),
+        ]
+        return keras.Sequential(layers)
+
+    plain, mixed = network("float32"), network(policy)
+    # Weights that make the network sure of half its answers: gradients of the cross-entropy that half
+    # precision cannot hold.
+    weights = [np.random.default_rng(8).normal(0, 0.6, part.shape) for part in plain.get_weights()]
+    weights[-1] = np.array([60.0, 0, 60.0, 0])
+    plain.set_weights(weights)
+    mixed.set_weights(weights)
+    wanted, found = (input_gradient_spectrum(model, (images, labels)) for model in (plain, mixed))
+    assert found.undefined == wanted.undefined == 0
+    assert np.isfinite(found.mean).all()
+    assert np.isfinite(found.deviation).all()
+    limit = 0.05 if policy == "mixed_bfloat16" else 0.02
+    np.testing.assert_allclose(found.mean, wanted.mean, atol=limit)
+    np.testing.assert_allclose(found.deviation, wanted.deviation, atol=limit)
+    assert np.ptp(found.mean) > 0.1

@@ -164,3 +164,12 @@ def test_radial_functions_have_their_profile():
     distance = spectral.radial_distance(32, 32)
     radii, _ = spectral.azimuthal_radii(32, 32)
     np.testing.assert_allclose(spectral.azimuthal_average(np.floor(distance)), radii, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_flat_density_is_0(dtype):
+    for grid in (np.zeros((1, 12, 9, 3)), np.eye(1, 12 * 9).reshape(1, 12, 9, 1) / 0.7):
+        density = spectral.spectral_density(grid.astype(dtype))
+        np.testing.assert_array_equal(density, 0)  # neither rounding nor NaN
+    faint = spectral.spectral_density(1e-6 * np.random.default_rng(2).random((1, 12, 9, 3)).astype(dtype))
+    assert (faint.min(), faint.max()) == (0, 1)

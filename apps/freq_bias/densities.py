@@ -1,0 +1,236 @@
+"""Experiment 5, densities: spectral density of images against the spectrum of the input gradients on them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+
+import keras_freq as kf
+from apps.freq_bias.config import Densities
+from apps.freq_bias.networks import trained
+from apps.freq_bias.ranks import rank_correlation
+from apps.freq_bias.sets import LABELS, training_set
+from apps.runner import Claim, Run
+from apps.runner.images import Images, load_images
+from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+
+PUBLISHED = "figure only [author]"
+
+
+def densities(run: Run, config: Densities) -> None:
+    """Runs the experiment of `config` in the folder of `run`."""
+    images = load_images(run, config.data)
+    chosen = _first_of_each_class(images.test[1], config.images_per_class)
+    classes = [label for label in range(len(images.classes)) if (images.test[1][chosen] == label).any()]
+    bands = {"center": config.center, "bins": config.bins}
+    density, gradients = {}, {}
+    for name in config.sets:
+        own: Images = training_set(run, config.kernels, images, name)
+        test = own.test[0][chosen], own.test[1][chosen]
+        density[name] = kf.evaluate.image_spectral_density(test, **bands)
+        density[name].to_csv(run.folder / "spectra" / f"{name}-images.csv")
+        for seed in config.all_seeds:
+            stage = f"{name}/seed{seed}"
+            model, _ = trained(
+                run,
+                stage,
+                own.train,
+                len(images.classes),
+                training=config.training,
+                seed=seed,
+                record={"network": name},
+            )
+            gradients[name, seed] = run.arrays(
+                f"gradients/{stage}", lambda m=model, t=test: _gradients(m, t, classes, bands)
+            )
+            run.measure(
+                f"{stage}/densities",
+                lambda name=name, seed=seed: _compared(
+                    density[name], gradients[name, seed], images.classes, classes, name, seed
+                ),
+            )
+    _draw(run, config, images, classes, density, gradients)
+    shares = {
+        name: np.array([_high_share(gradients[name, seed], images.shape) for seed in config.all_seeds])
+        for name in config.sets
+    }
+    _report(run, config, images, classes, shares, len(chosen))
+
+
+def _first_of_each_class(labels: np.ndarray, count: int | None) -> np.ndarray:
+    """Places of the first images of each class, in the order of the images."""
+    return np.sort(np.concatenate([np.flatnonzero(labels == label)[:count] for label in np.unique(labels)]))
+
+
+def _gradients(model: keras.Model, test: tuple, classes: list[int], bands: dict) -> dict[str, np.ndarray]:
+    """Input-gradient spectra over all images (row 0) and over each class."""
+    images, labels = test
+    parts = [labels == label for label in classes]
+    # One size of batch, so that one compiled step serves all classes.
+    size = min(128, *(int(part.sum()) for part in parts))
+    found = [
+        kf.evaluate.input_gradient_spectrum(model, (images[part], labels[part]), batch_size=size, **bands)
+        for part in (np.ones(len(labels), bool), *parts)
+    ]
+    return {
+        "radii": np.array(found[0].radii),
+        "mean": np.array([one.mean for one in found]),
+        "deviation": np.array([one.deviation for one in found]),
+        "high": np.array([one.ring_means()["high"] for one in found]),
+        "n": np.array([one.n for one in found]),
+    }
+
+
+def _compared(
+    density: kf.evaluate.SpectralDensityResult,
+    gradients: dict[str, np.ndarray],
+    names: tuple[str, ...],
+    classes: list[int],
+    network: str,
+    seed: int,
+) -> list[dict]:
+    rows = []
+    parts = [("all", density), *((names[label], density.of_class(label)) for label in classes)]
+    for place, (label, images) in enumerate(parts):
+        spectrum = gradients["mean"][place]
+        agreement = rank_correlation(images.mean, spectrum) if np.isfinite(spectrum).all() else float("nan")
+        numbers = {
+            "rank correlation": agreement,
+            "high bands of images": images.ring_means()["high"],
+            "high bands of gradients": gradients["high"][place],
+        }
+        record = {"network": network, "class": label, "seed": seed, "n": images.n}
+        rows += [{**record, "measure": measure, "value": float(value)} for measure, value in numbers.items()]
+    return rows
+
+
+def _draw(
+    run: Run, config: Densities, images: Images, classes: list[int], density: dict, gradients: dict
+) -> None:
+    over = {
+        name: _over_seeds([gradients[name, seed] for seed in config.all_seeds], place=0)
+        for name in config.sets
+    }
+    n = density[config.sets[0]].n
+    count = len(config.all_seeds)
+    seeds = f"{count} seeds" if count > 1 else "1 seed"
+    run.figure(
+        "densities",
+        kf.plots.spectral_density(
+            {LABELS[name]: {"images": density[name], "input gradients": over[name]} for name in config.sets},
+            columns=min(4, len(config.sets)),
+            ylabel="mean, 0 to 1 by image",
+            title=f"Spectral density of test images, and spectrum of the input gradients on them\n"
+            f"n = {n}, gradients over {seeds}; shaded: one standard deviation over images",
+        ),
+    )
+    by_class = {
+        f"{LABELS[name]}, images": {images.classes[label]: density[name].of_class(label) for label in classes}
+        for name in config.sets
+    } | {
+        f"{LABELS[name]}, gradients": {
+            images.classes[label]: _over_seeds([gradients[name, seed] for seed in config.all_seeds], place)
+            for place, label in enumerate(classes, start=1)
+        }
+        for name in config.sets
+    }
+    run.figure(
+        "classes",
+        kf.plots.spectral_density(
+            by_class,
+            band=False,
+            columns=len(config.sets),
+            ylabel="mean over images",
+            title=f"Spectral density of images (above) and spectrum of input gradients (below) by class\n"
+            f"gradients over {seeds}",
+        ),
+    )
+
+
+def _over_seeds(spectra: list[dict[str, np.ndarray]], place: int) -> SimpleNamespace:
+    """Mean over the seeds; the deviation over the images is the root of the mean variance."""
+    return SimpleNamespace(
+        radii=spectra[0]["radii"],
+        mean=np.mean([one["mean"][place] for one in spectra], axis=0),
+        deviation=np.sqrt(np.mean([one["deviation"][place] ** 2 for one in spectra], axis=0)),
+        n=int(spectra[0]["n"][place]),
+    )
+
+
+def _high_share(gradients: dict[str, np.ndarray], shape: tuple[int, int, int]) -> float:
+    """Share of the high bands, from 1/4 cycles per pixel, in the gradient spectrum summed over the bands."""
+    spectrum = gradients["mean"][0]
+    return float(spectrum[gradients["radii"] >= min(shape[:2]) / 4].sum() / spectrum.sum())
+
+
+def _report(
+    run: Run, config: Densities, images: Images, classes: list[int], shares: dict[str, np.ndarray], n: int
+) -> None:
+    def found(name: str, measure: str, label: str = "all") -> np.ndarray:
+        return values(run, network=name, measure=measure, **{"class": label})
+
+    names = [images.classes[label] for label in classes]
+    head = ["set", "rank correlation", "the same within classes", "high bands of images", "of gradients"]
+    head.append("their share of the gradients")
+    rows = []
+    for name in config.sets:
+        within = np.mean([found(name, "rank correlation", label) for label in names], axis=0)
+        cells = (
+            found(name, "rank correlation"),
+            within,
+            # The images are the same for all seeds.
+            found(name, "high bands of images")[:1],
+            found(name, "high bands of gradients"),
+            shares[name],
+        )
+        rows.append([LABELS[name], *map(mean_and_range, cells)])
+    print_table(f"Densities of images and gradients, n = {n}, over the seeds", head, rows)
+    titles = {
+        "rank correlation": "Rank correlation between image density and gradient spectrum over the bands",
+        "high bands of gradients": "Mean of the high bands of the gradient spectrum",
+    }
+    tables = []
+    for measure, title in titles.items():
+        lines = [
+            [label, *(mean_and_range(found(name, measure, label)) for name in config.sets)] for label in names
+        ]
+        tables.append(f"{title}:\n\n" + markdown(["class", *map(LABELS.get, config.sets)], lines))
+    claims = []
+    if "original" in config.sets:
+        for name, words in (("scr", "raise"), ("wcr", "do not raise")):
+            if name in config.sets:
+                means = {kind: found(kind, "high bands of gradients") for kind in (name, "original")}
+                of_images = [
+                    mean_and_range(found(kind, "high bands of images")[:1]) for kind in (name, "original")
+                ]
+                for measure, numbers in (
+                    ("their share of the spectrum summed over the bands", shares),
+                    ("their mean, each image scaled to [0, 1]", means),
+                ):
+                    own, base = numbers[name], numbers["original"]
+                    verdict = order(own, base, higher=f"{LABELS[name]} is higher", lower="original is higher")
+                    claims.append(
+                        Claim(
+                            f"Hypothesis I: {LABELS[name]} images {words} the use of high bands of the "
+                            f"gradient spectrum, {measure}",
+                            PUBLISHED,
+                            f"{LABELS[name]} {mean_and_range(own)}, original {mean_and_range(base)}: "
+                            f"{verdict}; high bands of the images themselves {of_images[0]} against "
+                            f"{of_images[1]}",
+                            n,
+                            (f"{name}/", "original/"),
+                            config.all_seeds,
+                        )
+                    )
+    notes = "\n\n".join(
+        [
+            markdown(head, rows),
+            "Each network is measured on the test images of its own set. Every profile is scaled to [0, 1] "
+            "image by image; high bands are those from 1/4 cycles per pixel, and every band counts once. "
+            "The spectra of the images: [spectra](spectra).",
+            *tables,
+        ]
+    )
+    run.say(str(run.summary("Frequency bias: densities of images and gradients", claims, notes=notes)))
