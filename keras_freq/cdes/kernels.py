@@ -226,8 +226,8 @@ class CDES:
                 for variable in model.kernels:
                     variable.regularizer = keras.regularizers.L2(options["weight_decay"] / 2)
             model.compile(keras.optimizers.SGD(options["learning_rate"], momentum=options["momentum"]))
-            # Called here once: where `fit` does it, to build the model, a first training draws more noise than
-            # a later one.
+            # Called here once: where `fit` does it, to build the model, a first training draws more noise
+            # than a later one.
             model(np.zeros((1, *shape), "float32"))
             self._compiled[key] = model
         return self._compiled[key]
