@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_freq.cdes.fit_options import FIT_OPTIONS
 from keras_freq.cdes.kernels import CDES
 from keras_freq.data.array_batches import check_images
 from keras_freq.data.epoch_order import whole_number
@@ -19,16 +20,6 @@ from keras_freq.data.labels import class_indices
 from keras_freq.data.whole_files import write_whole
 from keras_freq.evaluate.progress import progress_bar
 
-FIT_OPTIONS = (
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "momentum",
-    "weight_decay",
-    "decay_every",
-    "decay",
-    "shuffle",
-)
 Arrays = tuple[np.ndarray, np.ndarray]
 
 

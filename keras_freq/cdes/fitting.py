@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Literal
 
 import keras
@@ -11,6 +13,7 @@ from keras import ops
 from keras_freq.spectral.density import spectral_density
 from keras_freq.spectral.enhance import convolve_twice
 
+HISTORY = ("loss", "density", "similarity")
 Similarity = Literal["noisy", "clean"]
 Reduction = Literal["mean", "sum"]
 
@@ -105,3 +108,31 @@ class Fitting(keras.Model):
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         return self.get_metrics_result()
+
+
+class KeepKernels(keras.callbacks.Callback):
+    """Keeps kernels and losses of every epoch, and stops where a loss is not finite."""
+
+    def __init__(self, on_epoch: Callable[[int, dict[str, float]], None] | None):
+        super().__init__()
+        self.on_epoch = on_epoch
+        self.kernels: list[list[np.ndarray]] = []
+        self.history: dict[str, list[float]] = {name: [] for name in HISTORY}
+
+    def on_epoch_end(self, epoch, logs=None):
+        # `self.model` on JAX first brings the weights back from the training loop.
+        self.kernels.append([np.array(keras.ops.convert_to_numpy(part)) for part in self.model.kernels])
+        losses = {
+            "loss": float(logs["loss"]),
+            "density": float(logs["density"]),
+            "similarity": float(logs["similarity_loss"]),
+        }
+        if not all(map(math.isfinite, losses.values())):
+            raise ValueError(
+                f"The kernels diverged in epoch {epoch + 1}: take a lower `learning_rate`. "
+                f"Received: loss={losses['loss']}"
+            )
+        for name, value in losses.items():
+            self.history[name].append(value)
+        if self.on_epoch is not None:
+            self.on_epoch(epoch + 1, losses)

@@ -13,7 +13,8 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from keras_freq.cdes.fitting import Fitting, initial_kernels
+from keras_freq.cdes.fit_options import fit_options
+from keras_freq.cdes.fitting import Fitting, KeepKernels, initial_kernels
 from keras_freq.cdes.target import check_rho, target_density
 from keras_freq.data.array_batches import ArrayBatches, check_images, unit_float32
 from keras_freq.data.epoch_order import whole_number
@@ -22,8 +23,6 @@ from keras_freq.layers.spectral_density_enhancement import SpectralDensityEnhanc
 from keras_freq.spectral.density import azimuthal_radii
 from keras_freq.spectral.enhance import MASKS, RESCALES, enhance_density
 from keras_freq.spectral.grid import check_choice, check_radius
-
-HISTORY = ("loss", "density", "similarity")
 
 
 class CDES:
@@ -182,7 +181,15 @@ class CDES:
         images = np.asarray(images)
         check_images(images)
         _check_range(images)
-        options = _fit_options(epochs, batch_size, learning_rate, momentum, weight_decay, decay_every, decay)
+        options = fit_options(
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            decay_every=decay_every,
+            decay=decay,
+        )
         height, width, channels = images.shape[1:]
         radii, _ = azimuthal_radii(height, width, center=self.center, bins=self.bins)
         if len(radii) < 2:
@@ -192,7 +199,7 @@ class CDES:
         target = target_density(len(radii), size=min(height, width), rho=self.rho)
         model = self._model(target, images.shape[1:], options)
         model.begin(self._first_kernels(channels, start), seed=self.seed)
-        keep = _KeepKernels(on_epoch)
+        keep = KeepKernels(on_epoch)
         rate, every, decay = (options[name] for name in ("learning_rate", "decay_every", "decay"))
         schedule = keras.callbacks.LearningRateScheduler(lambda epoch: rate * decay ** (epoch // every))
         feed = ArrayBatches(
@@ -342,53 +349,6 @@ class CDES:
         found._kernels = [list(kernels) for kernels in zip(*parts, strict=True)]
         found.history, found.target, found.radii = note["history"], target, tuple(note["radii"])
         return found
-
-
-class _KeepKernels(keras.callbacks.Callback):
-    """Keeps kernels and losses of every epoch, and stops where a loss is not finite."""
-
-    def __init__(self, on_epoch: Callable[[int, dict[str, float]], None] | None):
-        super().__init__()
-        self.on_epoch = on_epoch
-        self.kernels: list[list[np.ndarray]] = []
-        self.history: dict[str, list[float]] = {name: [] for name in HISTORY}
-
-    def on_epoch_end(self, epoch, logs=None):
-        # `self.model` on JAX first brings the weights back from the training loop.
-        self.kernels.append([np.array(keras.ops.convert_to_numpy(part)) for part in self.model.kernels])
-        losses = {
-            "loss": float(logs["loss"]),
-            "density": float(logs["density"]),
-            "similarity": float(logs["similarity_loss"]),
-        }
-        if not all(map(math.isfinite, losses.values())):
-            raise ValueError(
-                f"The kernels diverged in epoch {epoch + 1}: take a lower `learning_rate`. "
-                f"Received: loss={losses['loss']}"
-            )
-        for name, value in losses.items():
-            self.history[name].append(value)
-        if self.on_epoch is not None:
-            self.on_epoch(epoch + 1, losses)
-
-
-def _fit_options(epochs, batch_size, learning_rate, momentum, weight_decay, decay_every, decay) -> dict:
-    def within(name, value, low, high, text):
-        number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-        if not number or not low <= value <= high:
-            raise ValueError(f"`{name}` must be {text}. Received: {name}={value!r}")
-        return float(value)
-
-    tiny, largest = np.finfo("float32").tiny, 1e6
-    return {
-        "epochs": whole_number("epochs", epochs, 1),
-        "batch_size": whole_number("batch_size", batch_size, 1),
-        "decay_every": whole_number("decay_every", decay_every, 1),
-        "learning_rate": within("learning_rate", learning_rate, tiny, largest, "a number above 0"),
-        "momentum": within("momentum", momentum, 0, 1 - 1e-9, "in [0, 1)"),
-        "weight_decay": within("weight_decay", weight_decay, 0, largest, "a number of at least 0"),
-        "decay": within("decay", decay, tiny, 1, "in (0, 1]"),
-    }
 
 
 def _check_range(images: np.ndarray) -> None:

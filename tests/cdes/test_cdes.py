@@ -124,6 +124,17 @@ def test_same_seed_same_kernels_and_another_seed_others(real, trained):
         assert not np.allclose(different, one, atol=1e-4)
 
 
+def test_a_global_policy_makes_no_difference(real, trained):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        half = CDES(4, 3, seed=1)
+        half.fit(real, epochs=3, batch_size=20, verbose=0)
+        assert half.transform(real[:2]).dtype == "float32"
+    finally:
+        keras.config.set_dtype_policy("float32")
+    np.testing.assert_allclose(half.history["loss"], trained.history["loss"], rtol=1e-4)
+
+
 def test_training_goes_on_from_other_kernels(real, trained):
     further = trained.with_seed(5)
     history = further.fit(real, epochs=1, batch_size=20, learning_rate=1e-6, start=trained, verbose=0)
