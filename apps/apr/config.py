@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Literal
 
-from apps.runner.settings import Data, check_all, check_between, check_least, check_within
+from apps.runner.settings import (
+    Data,
+    Repeated,
+    check_all,
+    check_between,
+    check_least,
+    check_names,
+    check_within,
+)
 
 NETWORKS = ("small_resnet", "resnet18", "wrn_40_2", "all_conv", "densenet", "resnext")
 ROWS = (
@@ -24,13 +31,6 @@ ROWS = (
     "hybrid_augment_pp",
     "fda",
 )
-
-
-def check_names(name: str, values: Sequence[str], allowed: Sequence[str]) -> None:
-    if not values or len(set(values)) < len(values) or not set(values) <= set(allowed):
-        raise ValueError(
-            f"`{name}` must hold some of {', '.join(allowed)}, each once. Received: {name}={list(values)}"
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,28 +104,17 @@ class Augmentations:
 
 
 @dataclasses.dataclass(frozen=True)
-class Shared:
+class Shared(Repeated):
     """What every experiment with networks has. `seeds` repetitions use the seeds `seed`, `seed + 1`, ...
 
     `weights`: the folder of another run, whose trained networks are taken where it has them with equal
     settings; the rest is trained.
     """
 
-    seed: int = 0
-    seeds: int = 3
-    output: str | None = None
     weights: str | None = None
     data: Data = dataclasses.field(default_factory=Data)
     training: Training = dataclasses.field(default_factory=Training)
     augmentations: Augmentations = dataclasses.field(default_factory=Augmentations)
-
-    def __post_init__(self):
-        check_least("seed", self.seed, 0)
-        check_least("seeds", self.seeds, 1)
-
-    @property
-    def all_seeds(self) -> tuple[int, ...]:
-        return tuple(range(self.seed, self.seed + self.seeds))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from apps.apr.config import Training, check_names
-from apps.runner.settings import Data, check_all, check_least
+from apps.apr.config import Training
+from apps.runner.settings import Data, check_all, check_least, check_names
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from apps.runner.settings import Data, check_all, check_least, check_within
+from apps.runner.settings import Data, Repeated, check_all, check_least, check_within
 
 Rescale = Literal["none", "max"]
 
@@ -69,23 +69,12 @@ class Adversary:
 
 
 @dataclasses.dataclass(frozen=True)
-class Shared:
+class Shared(Repeated):
     """What every experiment has. `seeds` repetitions use the seeds `seed`, `seed + 1`, ..."""
 
-    seed: int = 0
-    seeds: int = 3
-    output: str | None = None
     data: Data = dataclasses.field(default_factory=Data)
     network: Network = dataclasses.field(default_factory=Network)
     training: Training = dataclasses.field(default_factory=Training)
-
-    def __post_init__(self):
-        check_least("seed", self.seed, 0)
-        check_least("seeds", self.seeds, 1)
-
-    @property
-    def all_seeds(self) -> tuple[int, ...]:
-        return tuple(range(self.seed, self.seed + self.seeds))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def check_least(name: str, value: float, least: float) -> None:
@@ -28,6 +28,30 @@ def check_all(name: str, values: Iterable[float], least: float, most: float = fl
         raise ValueError(f"`{name}` must hold at least one number, each {allowed}. Received: {name}={values}")
     if len(set(values)) < len(values):
         raise ValueError(f"`{name}` must hold each number once. Received: {name}={values}")
+
+
+def check_names(name: str, values: Sequence[str], allowed: Sequence[str]) -> None:
+    if not values or len(set(values)) < len(values) or not set(values) <= set(allowed):
+        raise ValueError(
+            f"`{name}` must hold some of {', '.join(allowed)}, each once. Received: {name}={list(values)}"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Repeated:
+    """What every experiment with networks has. `seeds` repetitions use the seeds `seed`, `seed + 1`, ..."""
+
+    seed: int = 0
+    seeds: int = 3
+    output: str | None = None
+
+    def __post_init__(self):
+        check_least("seed", self.seed, 0)
+        check_least("seeds", self.seeds, 1)
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        return tuple(range(self.seed, self.seed + self.seeds))
 
 
 @dataclasses.dataclass(frozen=True)
