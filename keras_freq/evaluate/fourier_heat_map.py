@@ -23,7 +23,6 @@ from keras_freq.attacks.arguments import (
 )
 from keras_freq.attacks.compiled import compile_logits, to_tensor
 from keras_freq.evaluate.counting import first_images, labelled_batches
-from keras_freq.evaluate.heat_map_checkpoint import HeatMapCheckpoint, weights_digest
 from keras_freq.evaluate.heat_map_frequencies import COVERAGES, check_window, measured_frequencies
 from keras_freq.evaluate.heat_map_result import FourierHeatMapResult
 from keras_freq.evaluate.heat_map_step import (
@@ -35,6 +34,7 @@ from keras_freq.evaluate.heat_map_step import (
 )
 from keras_freq.evaluate.progress import progress_bar
 from keras_freq.evaluate.result import versions
+from keras_freq.evaluate.sweep_journal import SweepJournal, weights_digest
 from keras_freq.spectral.images import DATA_FORMATS
 
 # Images a compiled step by default: a larger step is slower on CPUs.
@@ -101,7 +101,7 @@ def fourier_heat_map(
         bases_per_pass: Frequencies a pass over the data, and between two writes of `checkpoint`.
         batch_size: Images a batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
-        checkpoint: Path of a file that keeps what is measured, written whole after every pass. A later call
+        checkpoint: Path of a file that keeps what is measured, a line appended after every pass. A later call
             with the same settings, weights and data goes on from it; others are refused. It stays when all
             is done.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
@@ -165,8 +165,8 @@ def fourier_heat_map(
     if checkpoint is not None:
         run = {**settings, "n": n, "image shape": images.shape[1:], "backend": keras.backend.backend()}
         run |= {"weights": weights_digest(model), "first image": _digest(images[0], labels[:1])}
-    measured = HeatMapCheckpoint(checkpoint, run or {})
-    todo = [place for place in [None, *frequencies] if place not in measured.rows]
+    measured = SweepJournal(checkpoint, run or {}, what="fourier_heat_map")
+    todo = [place for place in [None, *frequencies] if _key(place) not in measured.rows]
     per_step = min(bases_per_step or max(1, _IMAGES_PER_STEP // len(images)), max(1, len(todo)))
 
     step = compile_logits(target, add_bases, reduce)
@@ -192,10 +192,11 @@ def fourier_heat_map(
             classes = rows.shape[-1] - (layer is not None)
             check_labels(seen, len(seen), classes)
             counts = np.bincount(seen, minlength=classes).tolist()
-            measured.check_data({"count_per_class": counts, "digest": digest})
+            read = {"count_per_class": counts, "digest": digest}
+            _check_same(read, measured.rows.get("data", read))
             # Groups before the last one are full, so the filling is at the end.
-            measured.rows |= dict(zip(part, rows[: len(part)].tolist(), strict=True))
-            measured.save()
+            found = zip(map(_key, part), rows[: len(part)].tolist(), strict=True)
+            measured.add({"data": read, **dict(found)})
     return _result(model, layer, size, frequencies, measured, settings, batch_size)
 
 
@@ -228,9 +229,23 @@ def _one_pass(
     return rows, seen, digest.hexdigest() if hashed else None
 
 
+def _key(place: tuple[int, int] | None) -> str:
+    return "clean" if place is None else "{},{}".format(*place)
+
+
+def _check_same(read: dict[str, Any], before: dict[str, Any]) -> None:
+    """Refuses other data than those of the passes before."""
+    if read != before:
+        raise ValueError(
+            "The data must be the same, in the same order, at every pass over them. Received: "
+            f"{sum(read['count_per_class'])} images, unlike the {sum(before['count_per_class'])} of "
+            "an earlier pass"
+        )
+
+
 def _result(model, layer, size, frequencies, measured, settings, batch_size) -> FourierHeatMapResult:
-    rows = np.array([measured.rows[place] for place in frequencies])
-    clean, per_class = np.array(measured.rows[None]), tuple(measured.data["count_per_class"])
+    rows = np.array([measured.rows[_key(place)] for place in frequencies])
+    clean, per_class = np.array(measured.rows["clean"]), tuple(measured.rows["data"]["count_per_class"])
     total, outputs = sum(per_class), len(per_class)
     return FourierHeatMapResult(
         model=model.name,

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def progress_bar(show: bool | None, description: str, unit: str = "image") -> Iterator[Callable[[int], None]]:
+def progress_bar(
+    show: bool | None, description: str, unit: str = "image", *, total: int | None = None, done: int = 0
+) -> Iterator[Callable[[int], None]]:
     """A bar that counts up.
 
     Args:
@@ -16,6 +18,8 @@ def progress_bar(show: bool | None, description: str, unit: str = "image") -> It
             installed.
         description: What is being done.
         unit: What is counted.
+        total: How many there are, for an estimate of the time left.
+        done: How many of them were done before, which the estimate leaves out.
 
     Yields:
         A function that takes how many more are done.
@@ -31,7 +35,7 @@ def progress_bar(show: bool | None, description: str, unit: str = "image") -> It
     tqdm = _tqdm()
     if tqdm is None:
         raise ImportError("A progress bar needs tqdm: pip install tqdm. Received: progress=True")
-    with tqdm(desc=description, unit=unit, leave=False) as bar:
+    with tqdm(desc=description, unit=unit, total=total, initial=done, leave=False) as bar:
         yield bar.update
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from keras_freq.data import ArrayBatches
 from keras_freq.evaluate import accuracy, fourier_heat_map, predict_logits, published_geometry
+from keras_freq.evaluate.sweep_journal import SweepJournal
 from keras_freq.spectral import fourier_basis
 from tests.oracles import heat_map as oracle
 
@@ -186,7 +187,7 @@ def test_resumes_with_the_same_numbers(layer, tmp_path):
     feed.stop = 9  # one read to see the sizes, two passes of three batches, the second batch of the third
     with pytest.raises(KeyboardInterrupt):
         fourier_heat_map(model, feed, checkpoint=path, **options)
-    assert len(json.loads(path.read_text())["rows"]) == 20
+    assert len(SweepJournal(path, {}, what="fourier_heat_map").rows) == 1 + 20
     feed.reads, feed.stop = 0, None
     resumed = fourier_heat_map(model, feed, checkpoint=path, **options)
     assert feed.reads == 1 + 2 * 3
