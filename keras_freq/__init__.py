@@ -21,6 +21,7 @@ __all__ = [
     "layers",
     "models",
     "plots",
+    "shortcuts",
     "spectral",
     "training",
 ]

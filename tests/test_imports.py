@@ -22,7 +22,8 @@ ALLOWED = {
     "training": {"layers", "attacks", "spectral", "data"},
     "evaluate": {"spectral", "data", "attacks"},
     "cdes": {"spectral", "layers", "data", "evaluate"},
-    "callbacks": {"evaluate"},
+    "shortcuts": {"spectral", "layers", "data", "evaluate", "attacks"},
+    "callbacks": {"evaluate", "shortcuts"},
     "plots": set(),
 }
 AT_THE_TOP = {"keras", "numpy", "keras_freq"} | set(sys.stdlib_module_names)

@@ -11,6 +11,7 @@ from keras_freq.plots.component_predictions import component_predictions
 from keras_freq.plots.corruption_table import corruption_table
 from keras_freq.plots.curves import curves
 from keras_freq.plots.filtered_examples import filtered_examples
+from keras_freq.plots.frequency_maps import frequency_maps
 from keras_freq.plots.gradient_spectrum import gradient_spectrum
 from keras_freq.plots.heat_map import heat_map
 from keras_freq.plots.image_rows import image_rows
@@ -28,6 +29,7 @@ __all__ = [
     "corruption_table",
     "curves",
     "filtered_examples",
+    "frequency_maps",
     "gradient_spectrum",
     "heat_map",
     "image_rows",

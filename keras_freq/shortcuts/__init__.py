@@ -1,0 +1,26 @@
+"""Frequency shortcuts: which frequencies a class is recognised by, and whether a few of them are enough.
+
+Masks are `(classes, height, width)`, one for each class, centred: DC at `(height // 2, width // 2)`.
+"""
+
+from keras_freq.shortcuts.frequency_importance import frequency_importance
+from keras_freq.shortcuts.frequency_maps import FrequencyMaps, dominant_frequency_map
+from keras_freq.shortcuts.hfss import hfss
+from keras_freq.shortcuts.hfss_result import HFSSResult
+from keras_freq.shortcuts.importance_result import FrequencyImportance
+from keras_freq.shortcuts.report_result import ShortcutReport
+from keras_freq.shortcuts.shortcut_curve import ShortcutCurve, shortcut_curve
+from keras_freq.shortcuts.shortcut_report import shortcut_report
+
+__all__ = [
+    "FrequencyImportance",
+    "FrequencyMaps",
+    "HFSSResult",
+    "ShortcutCurve",
+    "ShortcutReport",
+    "dominant_frequency_map",
+    "frequency_importance",
+    "hfss",
+    "shortcut_curve",
+    "shortcut_report",
+]
