@@ -10,7 +10,9 @@ class Benchmarks:
     """Each figure is the median over `repeats` pairs of runs, ours and the other way in turn.
 
     `batch_size` images a batch, of the bundled sample. `eval_images` for band accuracy, `attack_images` for
-    PGD. `output` is the run folder; null makes runs/benchmarks/<time>-<backend>.
+    PGD, `search_images` (as many of each class) for the ranking of frequencies in blocks of side
+    `search_patch`, of which the published way removes `search_blocks`, scaled to all. `output` is the run
+    folder; null makes runs/benchmarks/<time>-<backend>.
     """
 
     seed: int = 0
@@ -20,6 +22,9 @@ class Benchmarks:
     eval_images: int = 512
     attack_images: int = 64
     attack_steps: int = 20
+    search_images: int = 500
+    search_patch: int = 4
+    search_blocks: int = 1
 
     def __post_init__(self):
         limits = {
@@ -28,6 +33,9 @@ class Benchmarks:
             "eval_images": 1000,
             "attack_images": 1000,
             "attack_steps": 1000,
+            "search_images": 1000,
+            "search_patch": 16,
+            "search_blocks": 100,
         }
         for name, high in limits.items():
             if not 1 <= getattr(self, name) <= high:

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Callable
 
 import keras_freq as kf
-from apps.benchmarks import evaluations, images, imports, training
+from apps.benchmarks import evaluations, images, imports, shortcuts, training
 from apps.benchmarks.config import Benchmarks
 from apps.runner import Run
 from apps.runner.files import write_whole
@@ -18,6 +18,7 @@ COMPARISONS: dict[str, Callable[[Benchmarks, tuple], list[dict]]] = {
     "apr_sp_step": training.apr_sp_step,
     "band_accuracy": evaluations.band_accuracy,
     "pgd": evaluations.pgd,
+    "frequency_importance": shortcuts.frequency_importance,
     "import": imports.import_time,
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -33,6 +35,38 @@ def apr_single(levels: np.ndarray, seed: int) -> np.ndarray:
 def apr_single_batch(images: np.ndarray) -> int:
     """What one worker process does with its share; returns how many, so that nothing large travels back."""
     return len([apr_single(image, seed) for seed, image in enumerate(images)])
+
+
+def without_block(size: int, row: int, column: int, patch: int) -> np.ndarray:
+    """Centred mask without the block of bins in a row and column of blocks, and without its mirror image."""
+    mask = np.ones((size, size))
+    for i, j in ((row * patch, column * patch), (size - row * patch, size - column * patch)):
+        mask[i : i + patch, j : j + patch] = 0
+    return mask
+
+
+def class_loss(batches: list[tuple], label: int, mask: np.ndarray, logits_of: Callable) -> float:
+    """Loss of a class under a mask, as the published ranking of frequencies has it.
+
+    Restated from what the published code does: every batch that holds the class is taken whole; image by
+    image it is transformed (complex), shifted, multiplied by the mask, shifted back and transformed back, of
+    which the real part is kept; then the batch goes through the network. Logits and labels are multiplied by
+    the indicator of the class before the cross-entropy, whose means over the batches are averaged.
+    """
+    losses = []
+    for images, labels in batches:
+        own = labels == label
+        if not own.any():
+            continue
+        filtered = np.empty_like(images)
+        for n, image in enumerate(images):
+            spectrum = np.fft.fftshift(np.fft.fft2(image, axes=(0, 1)), axes=(0, 1))
+            back = np.fft.ifftshift(spectrum * mask[..., None], axes=(0, 1))
+            filtered[n] = np.real(np.fft.ifft2(back, axes=(0, 1)))
+        logits = logits_of(filtered) * own[:, None]
+        target = logits[np.arange(len(labels)), labels * own]
+        losses.append(np.mean(np.log(np.exp(logits).sum(axis=1)) - target))
+    return float(np.mean(losses))
 
 
 def _operate(image: Image.Image, rng: np.random.Generator) -> Image.Image:

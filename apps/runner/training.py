@@ -102,8 +102,17 @@ def _is_tf_data(feed: Any) -> bool:
 
 def epochs_done(checkpoint: str | Path) -> int:
     """How many epochs of a training a checkpoint holds."""
+    return int(_note(checkpoint)["epochs_done"])
+
+
+def kept_history(checkpoint: str | Path) -> dict[str, list[float]]:
+    """The history that a checkpoint holds: metric name to one number for each of the epochs done."""
+    return _note(checkpoint)["history"]
+
+
+def _note(checkpoint: str | Path) -> dict[str, Any]:
     with np.load(checkpoint) as stored:
-        return int(json.loads(str(stored["note"]))["epochs_done"])
+        return json.loads(str(stored["note"]))
 
 
 class _KeepState(keras.callbacks.Callback):

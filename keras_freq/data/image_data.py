@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from keras_freq.data.array_batches import unit_float32
 from keras_freq.data.epoch_order import whole_number
+from keras_freq.data.labelled_splits import as_bytes
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,26 @@ class ImageData:
     test: Any = field(repr=False)
     _read: Callable[[str, int | None], tuple[np.ndarray, np.ndarray]] = field(repr=False, compare=False)
 
-    def arrays(self, split: str = "test", limit: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def arrays(
+        self,
+        split: str = "test",
+        limit: int | None = None,
+        *,
+        dtype: Literal["float32", "uint8"] = "float32",
+    ) -> tuple[np.ndarray, np.ndarray]:
         """One split as NumPy arrays, in the stored order.
 
         Args:
             split: "train" or "test".
             limit: How many images to read from the start of the split; None reads all of them into memory.
+            dtype: "float32", or "uint8" for a quarter of the memory: every function of this package that
+                takes images scales bytes itself.
 
         Returns:
-            float32 images `(n, height, width, channels)` in [0, 1] and int32 labels `(n,)`.
+            Images `(n, height, width, channels)`, float32 in [0, 1] or uint8, and int32 labels `(n,)`.
 
         Raises:
-            ValueError: If the set has no such split, or `limit` is not a whole number of at least 1.
+            ValueError: If the set has no such split, or another argument is not one of those above.
 
         Example:
 
@@ -57,5 +66,7 @@ class ImageData:
             raise ValueError(f"`split` must be one of {splits}. Received: split={split!r}")
         if limit is not None:
             whole_number("limit", limit, 1)
+        if dtype not in ("float32", "uint8"):
+            raise ValueError(f"`dtype` must be 'float32' or 'uint8'. Received: dtype={dtype!r}")
         images, labels = self._read(split, limit)
-        return unit_float32(images), labels.astype("int32")
+        return (unit_float32 if dtype == "float32" else as_bytes)(images), labels.astype("int32")

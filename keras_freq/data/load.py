@@ -1,9 +1,10 @@
-"""`load`: the bundled sample, `.npz` files and TFDS sets, as feeds for the active backend."""
+"""`load`: the bundled sample, `.npz` files, folders and TFDS sets, as feeds for the active backend."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,9 @@ import numpy as np
 
 from keras_freq.data import tf_feed
 from keras_freq.data.array_batches import ArrayBatches
+from keras_freq.data.class_subset import checked_names, class_subset
 from keras_freq.data.epoch_order import whole_number
+from keras_freq.data.folder_sets import is_folder, open_folder
 from keras_freq.data.image_data import ImageData
 from keras_freq.data.npz import Splits, read_npz, read_sample
 from keras_freq.data.tfds_sets import SourceBatches, TFDSet, open_set
@@ -30,6 +33,7 @@ def load(
     feed: Literal["auto", "tf.data", "pydataset"] = "auto",
     download: bool = False,
     image_size: int | tuple[int, int] | None = None,
+    classes: Sequence[str] | None = None,
 ) -> ImageData:
     """Loads an image-classification set as batches of float32 images in [0, 1] and int32 labels.
 
@@ -37,8 +41,13 @@ def load(
     - A path that ends in `.npz`: arrays `x_train`, `y_train`, `x_test`, `y_test` (uint8, or floats in
       [0, 1]), the residual-coded `r_train`, `r_test` of `samples/cifar10_mini.md` in place of `x_train`,
       `x_test`, or a single split `x`, `y`, which becomes `test`. An array `classes` may name the classes.
+    - A folder, as a path object or as text with a separator in it (`"./photos"`): image files in
+      `train/<class>/` and `test/<class>/` (or `validation`, `val`), or in `<class>/`, a single split which
+      becomes `test`. They are read as RGB, batch by batch, with a file of each class in turn. The classes are
+      `classes`, or else all folders in alphabetical order.
     - Any other name is a set of TensorFlow Datasets: `"cifar10"`, `"name/config"`, `"name:version"`. Its test
-      split is `test`, or else `validation`. Nothing is fetched unless `download=True`.
+      split is `test`, or else `validation` (and that of `imagenet2012`, whose test images have no labels).
+      Nothing is fetched unless `download=True`.
 
     Args:
         name: What to load.
@@ -50,16 +59,22 @@ def load(
             can be resumed, see `ArrayBatches`), or "auto": tf.data on the TensorFlow backend and a PyDataset
             on the others, unless the files of a TFDS set allow only the other one.
         download: Whether TFDS may fetch and prepare a set that it does not find. That step needs TensorFlow.
-        image_size: `side` or `(height, width)` of a TFDS set's images: the shorter side is resized (bilinear,
-            antialiased), the middle cut out. Needed where a set's images vary in size.
+        image_size: `side` or `(height, width)` of the images of a TFDS set or a folder: the shorter side is
+            resized (bilinear, antialiased), the middle cut out. Needed where the images vary in size.
+        classes: Names of the classes to keep, in the order of their labels, which are numbered anew; by
+            default all. Images of other classes are never decoded. A TFDS set has no index of its classes:
+            tf.data reads all of its files in the first epoch (in every one where the files of the chosen
+            classes exceed 2 GiB) and cannot say how many batches there will be, of which `fit` warns at the
+            end of an epoch; a PyDataset reads all files once when it is made.
 
     Returns:
         An `ImageData` with `train` and `test` feeds, `classes`, `input_shape` and `arrays(split)`.
 
     Raises:
-        FileNotFoundError: If the file, or a prepared TFDS set, is not there and may not be fetched.
-        ImportError: If TensorFlow or tensorflow-datasets is needed and not installed.
-        ValueError: If an option is not one of those above, or the data are no labelled images.
+        FileNotFoundError: If the file, the folder or a prepared TFDS set is not there and may not be fetched.
+        ImportError: If TensorFlow, tensorflow-datasets or Pillow is needed and not installed.
+        ValueError: If an option is not one of those above, a class is missing, or the data are no labelled
+            images.
 
     Example:
 
@@ -67,10 +82,10 @@ def load(
     >>> data.input_shape, len(data.classes)
     ((32, 32, 3), 10)
     """
-    name = os.fspath(name) if isinstance(name, os.PathLike) else name
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, (str, os.PathLike)) or not os.fspath(name):
         raise ValueError(
-            f"`name` must be {SAMPLE!r}, a path that ends in .npz, or a TFDS name. Received: name={name!r}"
+            f"`name` must be {SAMPLE!r}, a path that ends in .npz, a folder, or a TFDS name. "
+            f"Received: name={name!r}"
         )
     if feed not in ("auto", "tf.data", "pydataset"):
         raise ValueError(f"`feed` must be 'auto', 'tf.data' or 'pydataset'. Received: feed={feed!r}")
@@ -78,13 +93,25 @@ def load(
         "batch_size": whole_number("batch_size", batch_size, 1),
         "seed": whole_number("seed", seed, 0),
     }
-    size = _size(image_size)
+    size, kept = _size(image_size), checked_names(classes)
+    folder = is_folder(name)
+    if folder and feed == "tf.data":
+        raise ValueError(
+            f"A folder is read without tf.data: use feed='pydataset' or 'auto' for {name}. "
+            "Received: feed='tf.data'"
+        )
     if feed == "tf.data":
         tf_feed.tensorflow()  # says at once where it is missing
+    if folder:
+        return open_folder(name, kept, size, **options)
+    name = os.fspath(name)
     if name == SAMPLE or name.endswith(".npz"):
-        splits, classes = read_sample() if name == SAMPLE else read_npz(name)
-        return _from_arrays(name, splits, classes, size, feed, options)
-    found = open_set(name, data_dir=data_dir, download=download, feed=_native(feed))
+        splits, names = read_sample() if name == SAMPLE else read_npz(name)
+        subset = class_subset(kept, names, name)
+        if subset is not None:
+            splits, names = {split: subset.keep(*pair) for split, pair in splits.items()}, subset.names
+        return _from_arrays(name, splits, names, size, feed, options)
+    found = open_set(name, data_dir=data_dir, download=download, feed=_native(feed)).of_classes(kept, name)
     return _from_tfds(name, found, size, feed, options)
 
 
@@ -115,8 +142,8 @@ def _from_arrays(
     shape = shapes.pop()
     if size not in (None, shape[:2]):
         raise ValueError(
-            f"`image_size` applies to TFDS sets; the images of {name} are {shape[0]} x {shape[1]}. "
-            f"Received: image_size={size}"
+            f"`image_size` applies to TFDS sets and folders; the images of {name} are "
+            f"{shape[0]} x {shape[1]}. Received: image_size={size}"
         )
     make = tf_feed.feed_from_arrays if _native(feed) == "tf.data" else ArrayBatches
     feeds = {

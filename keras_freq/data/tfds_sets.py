@@ -5,6 +5,7 @@ A prepared set is found by its folder alone, so that nothing is ever fetched unl
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,16 @@ import numpy as np
 
 from keras_freq.data import tf_feed
 from keras_freq.data.array_batches import unit_float32
+from keras_freq.data.class_subset import ClassSubset, SubsetSource, class_subset
 from keras_freq.data.epoch_order import EpochOrder
 from keras_freq.data.resize import resize_and_crop, tf_resize_and_crop
 
 # Decoded images up to this size stay in memory after their first use.
 CACHE_BYTES = 1 << 30
+# The encoded images of some classes stay in memory up to this size: finding them reads the whole set.
+ENCODED_BYTES = 2 << 30
+# Sets whose test split has no labels.
+UNLABELLED = ("imagenet2012",)
 
 
 def default_data_dir() -> Path:
@@ -132,11 +138,18 @@ class TFDSet:
     builder: Any
     image_key: str
     label_key: str
+    subset: ClassSubset | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
+        if self.subset is not None:
+            return self.subset.names
         feature = self.builder.info.features[self.label_key]
         return tuple(feature.names or map(str, range(feature.num_classes)))
+
+    def of_classes(self, classes: tuple[str, ...] | None, name: str) -> TFDSet:
+        """The set with these classes only, in this order."""
+        return dataclasses.replace(self, subset=class_subset(classes, self.classes, name))
 
     @property
     def stored_shape(self) -> tuple[int | None, int | None, int | None]:
@@ -150,18 +163,42 @@ class TFDSet:
         return self.builder.info.splits[split].num_examples
 
     def split_name(self, split: str) -> str | None:
-        """The set's own name for "train" or "test" ("validation" where the set has no test split)."""
+        """The set's own name for "train" or "test" ("validation" where it has no test split with labels)."""
         wanted = ("train",) if split == "train" else ("test", "validation")
+        if split == "test" and self.builder.name in UNLABELLED:
+            wanted = ("validation",)
         return next((own for own in wanted if own in self.builder.info.splits), None)
 
     def source(self, split: str) -> Any:
         """Random access to the examples of a split, without TensorFlow."""
-        return self.builder.as_data_source(split=split)
-
-    def dataset(self, split: str, *, size: tuple[int, int] | None, shuffle: bool, seed: int) -> Any:
-        """`tf.data` of single (uint8 image, label) in the stored order; `shuffle` mixes the files."""
+        source = self.builder.as_data_source(split=split)
+        if self.subset is None:
+            return source
         import tensorflow_datasets as tfds
 
+        # One pass over the files, in which no image is decoded.
+        encoded = self.builder.as_data_source(
+            split=split, decoders={self.image_key: tfds.decode.SkipDecoding()}
+        )
+        labels = np.empty(len(encoded), "int32")
+        for start in range(0, len(encoded), 1000):
+            rows = range(start, min(start + 1000, len(encoded)))
+            labels[rows.start : rows.stop] = [
+                example[self.label_key] for example in encoded.__getitems__(list(rows))
+            ]
+        return SubsetSource(source, labels, self.subset, self.label_key)
+
+    def dataset(
+        self, split: str, *, size: tuple[int, int] | None, shuffle: bool, seed: int, once: bool = False
+    ) -> Any:
+        """`tf.data` of single (uint8 image, label) in the stored order.
+
+        `shuffle` mixes the files; with `once` nothing is kept in memory for a second pass.
+        """
+        import tensorflow_datasets as tfds
+
+        decoded = {self.image_key: True, self.label_key: True}
+        later = {} if self.subset is None else {self.image_key: tfds.decode.SkipDecoding()}
         # One file after the other keeps the stored order; a set of files is mixed by the seed.
         config = tfds.ReadConfig(
             shuffle_seed=seed,
@@ -173,14 +210,34 @@ class TFDSet:
             split=split,
             shuffle_files=shuffle,
             read_config=config,
-            decoders=tfds.decode.PartialDecoding({self.image_key: True, self.label_key: True}),
+            decoders=tfds.decode.PartialDecoding(decoded, decoders=later),
         )
+        if self.subset is not None:
+            dataset = self._of_subset(dataset, split, keep=not once)
 
         def pair(example: Any) -> tuple[Any, Any]:
             image = example[self.image_key]
             return (image if size is None else tf_resize_and_crop(image, size)), example[self.label_key]
 
         return dataset.map(pair, num_parallel_calls=tf_feed.tensorflow().data.AUTOTUNE)
+
+    def _of_subset(self, dataset: Any, split: str, *, keep: bool) -> Any:
+        """The examples of the subset, decoded only now, with their new labels."""
+        tf = tf_feed.tensorflow()
+        table = self.subset.table
+        dataset = dataset.filter(lambda example: tf.constant(table)[example[self.label_key]] >= 0)
+        share = len(self.subset.names) / (len(table) - 1)
+        if keep and self.builder.info.splits[split].num_bytes * share <= ENCODED_BYTES:
+            dataset = dataset.cache()
+        image = self.builder.info.features[self.image_key]
+
+        def decode(example: Any) -> dict[str, Any]:
+            return {
+                self.image_key: image.decode_example(example[self.image_key]),
+                self.label_key: tf.constant(table)[example[self.label_key]],
+            }
+
+        return dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
 
     def arrays(
         self, split: str, shape: tuple[int, int, int], size: tuple[int, int] | None, limit: int | None
@@ -190,8 +247,13 @@ class TFDSet:
             source = self.source(split)
             rows = np.arange(min(len(source), limit or len(source)))
             return read_rows(source, rows, self.image_key, self.label_key, shape, size)
-        dataset = self.dataset(split, size=size, shuffle=False, seed=0)
+        dataset = self.dataset(split, size=size, shuffle=False, seed=0, once=True)
         pairs = list(dataset.take(-1 if limit is None else limit).as_numpy_iterator())
+        if not pairs:
+            raise ValueError(
+                "`classes` must name classes with images in every split. "
+                f"Received: the split {split!r} without any of {', '.join(self.classes[:10])}"
+            )
         return np.stack([image for image, _ in pairs]), np.array([label for _, label in pairs], "int32")
 
 

@@ -11,6 +11,7 @@ from keras_freq.models.blocks import (
     CIFAR10_STD,
     check_arguments,
     check_dropout,
+    check_whole,
     conv,
     inputs_and_normalized,
     logits,
@@ -33,6 +34,7 @@ def resnet_cifar(
     input_shape: tuple[int | None, int | None, int] = (32, 32, 3),
     classes: int = 10,
     *,
+    width: int | None = None,
     normalization: str | None = "batch",
     dropout: float = 0.0,
     seed: int | None = None,
@@ -57,6 +59,8 @@ def resnet_cifar(
         depth: 18, 20, 32 or 50.
         input_shape: `(height, width, channels)`; height and width may be None, odd or different.
         classes: Number of classes, at least 2.
+        width: Filters of the first stage; every further stage has twice as many. None takes the published
+            width of the table.
         normalization: "batch"; "batch_statistics" for batch normalisation with the statistics of the batch in
             inference too, so that predictions depend on the other images of the batch
             (`keras_freq.models.BatchStatisticsNormalization`); or None for a network without: its
@@ -90,7 +94,10 @@ def resnet_cifar(
         raise ValueError(f"`depth` must be one of {', '.join(map(str, _DESIGNS))}. Received: depth={depth!r}")
     shape, mean, std = check_arguments(input_shape, classes, normalization, mean, std)
     check_dropout(dropout, seed)
-    bottleneck, width, blocks = _DESIGNS[depth]
+    bottleneck, published, blocks = _DESIGNS[depth]
+    if width is None:
+        width = published
+    check_whole("width", width)
     block = _bottleneck_block if bottleneck else _basic_block
     padded = len(blocks) == 3
     inputs, x = inputs_and_normalized(shape, mean, std)

@@ -40,7 +40,7 @@ def removal_estimate(
             advance(min(images.batch_size, images.n - count * images.batch_size))
     with np.errstate(invalid="ignore"):
         means = sums / images.count_per_class[:, None, None]
-    estimate, power = _whole_plane(means, images.size)
+    estimate, power = whole_plane(means, images.size)
     return -estimate / np.prod(images.size), power
 
 
@@ -61,7 +61,7 @@ def _build(loss: str, data_format: str) -> Callable:
     return step
 
 
-def _whole_plane(half: np.ndarray, size: tuple[int, int]) -> Any:
+def whole_plane(half: np.ndarray, size: tuple[int, int]) -> Any:
     """Centred symmetric maps from their half `(..., height, columns)`."""
     height, width = size
     mirrored = half[..., (-np.arange(height)) % height, :][..., np.arange((width - 1) // 2, 0, -1)]

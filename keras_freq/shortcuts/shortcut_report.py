@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any, Literal
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_freq.attacks.arguments import check_choice, check_count, check_labels
-from keras_freq.attacks.compiled import compile_function, compile_logits, to_tensor
+from keras_freq.attacks.compiled import compile_logits
 from keras_freq.evaluate.counting import labelled_batches
 from keras_freq.evaluate.progress import progress_bar
 from keras_freq.evaluate.result import versions
 from keras_freq.shortcuts.frequency_maps import FrequencyMaps
-from keras_freq.shortcuts.masked_images import half_planes, masked_copies, spectra_of
+from keras_freq.shortcuts.masked_confusion import MaskedConfusion
 from keras_freq.shortcuts.report_result import ShortcutReport
 from keras_freq.shortcuts.search_images import image_digests
 from keras_freq.spectral import is_hermitian
@@ -24,8 +21,6 @@ from keras_freq.spectral.images import DATA_FORMATS
 
 # Images of one forward pass by default.
 _PER_STEP = 128
-# The host runs ahead of an accelerator by at most this many steps.
-_AHEAD = 16
 
 
 def shortcut_report(
@@ -91,23 +86,23 @@ def shortcut_report(
     logits = compile_logits(model)  # refuses what is no model
     masks = check_masks(maps)
     found_on = maps.found_on if isinstance(maps, FrequencyMaps) and split == "separate" else frozenset()
-    step, waiting, confusion, counted = None, [], None, None
+    found, counted = None, None
     with progress_bar(progress, "shortcut report") as advance:
         for images, labels, valid in labelled_batches(model, data, batch_size or min(128, per_step)):
-            if step is None:
+            if found is None:
                 classes = logits(images[:1]).shape[-1]
-                step = _PredictedUnderMasks(model, masks, images, classes, per_step, data_format)
-                confusion = np.zeros((1 + classes, classes, classes + 1), "int64")
+                check_mask_size(masks, images, data_format, classes)
+                found = MaskedConfusion(
+                    model, masks, images, classes=classes, per_step=per_step, data_format=data_format
+                )
                 counted = np.zeros(classes, "int64")
             if found_on:
                 _refuse_known(images[:valid], found_on)
             labels = check_labels(labels, len(labels), classes)
             counted += np.bincount(labels[:valid], minlength=classes)
-            waiting += step(images, labels, valid, others)
-            if len(waiting) >= _AHEAD:
-                _count(waiting, confusion)
+            (found.add if others else found.add_own)(images, labels, valid)
             advance(valid)
-    _count(waiting, confusion)
+    confusion = found.counts()
     plain = tuple(tuple(map(tuple, part)) for part in confusion[1:, :, :-1].tolist())
     return ShortcutReport(
         model=model.name,
@@ -125,7 +120,7 @@ def shortcut_report(
 
 
 def check_masks(maps: Any) -> np.ndarray:
-    """Masks as float32 `(classes, height, width)`, finite and Hermitian."""
+    """Masks as float32 `(masks, height, width)`, finite and Hermitian."""
     masks = np.asarray(maps, "float32")
     if masks.ndim != 3 or 0 in masks.shape or not np.isfinite(masks).all():
         raise ValueError(
@@ -141,73 +136,15 @@ def check_masks(maps: Any) -> np.ndarray:
     return masks
 
 
-class _PredictedUnderMasks:
-    """Predictions of a batch as it is and under each mask, a few masks a compiled step."""
-
-    def __init__(self, model, masks, images, classes, per_step, data_format):
-        last = data_format == "channels_last"
-        height, width = images.shape[1:3] if last else images.shape[2:]
-        if masks.shape != (classes, height, width):
-            raise ValueError(
-                f"`maps` must have the shape ({classes}, {height}, {width}): a mask of the images' size "
-                f"for each output of the model. Received: shape {masks.shape}"
-            )
-        shape = (images.shape[-1] if last else images.shape[1], int(height), int(width))
-        self._masks, self._format = masks, data_format
-        self._step = compile_function(
-            model, ("predicted under masks", shape, data_format), _build(shape, data_format)
-        )
-        self._halves = half_planes(np.concatenate([np.ones_like(masks[:1]), masks]))
-        self._per = min(max(1, per_step // len(images)), len(self._halves))
-        self._groups = None
-
-    def __call__(self, images, labels, valid, others) -> list[tuple]:
-        """Pairs of the places of the masks and the predictions on the device, `(masks, batch)`."""
-        spectra = spectra_of(to_tensor(images), self._format)
-        if not others:
-            # The images as they are, then each under the mask of its class.
-            own = self._halves[1 + labels, 0, 0][:, None]
-            halves = np.stack([np.ones_like(own), own])
-            return [(None, labels[:valid], self._step(spectra, halves))]
-        if self._groups is None:
-            self._groups = [(rows, to_tensor(self._filled(rows))) for rows in self._rows()]
-        return [(rows, labels[:valid], self._step(spectra, halves)) for rows, halves in self._groups]
-
-    def _rows(self) -> list[np.ndarray]:
-        return [
-            np.arange(start, min(start + self._per, len(self._halves)))
-            for start in range(0, len(self._halves), self._per)
-        ]
-
-    def _filled(self, rows: np.ndarray) -> np.ndarray:
-        """The half planes of these masks, filled up to one shape."""
-        return self._halves[np.append(rows, np.repeat(rows[-1:], self._per - len(rows)))]
-
-
-@functools.lru_cache(maxsize=16)
-def _build(shape: tuple[int, int, int], data_format: str) -> Callable:
-    def step(forward, spectra, halves):
-        re = spectra[0]
-        logits = forward(masked_copies(spectra, halves, shape=shape, data_format=data_format))
-        finite = ops.all(ops.isfinite(logits), axis=-1)
-        # One class more, for what has none.
-        predicted = ops.where(finite, ops.cast(ops.argmax(logits, axis=-1), "int32"), logits.shape[-1])
-        return ops.reshape(predicted, (-1, ops.shape(re)[0]))
-
-    return step
-
-
-def _count(waiting: list, confusion: np.ndarray) -> None:
-    """Adds predictions to the counts `(1 + masks, classes, classes + 1)`, the images as they are first."""
-    for rows, labels, predicted in waiting:
-        predicted = ops.convert_to_numpy(predicted)[:, : len(labels)]
-        if rows is None:
-            np.add.at(confusion, (0, labels, predicted[0]), 1)
-            np.add.at(confusion, (1 + labels, labels, predicted[1]), 1)
-            continue
-        for row, found in zip(rows, predicted, strict=False):  # what fills up comes last
-            np.add.at(confusion[row], (labels, found), 1)
-    waiting.clear()
+def check_mask_size(
+    masks: np.ndarray, images: np.ndarray, data_format: str, classes: int | None = None
+) -> None:
+    """Refuses masks of another size than the images, or with `classes` not one for each of them."""
+    size = images.shape[1:3] if data_format == "channels_last" else images.shape[2:]
+    wanted = (len(masks) if classes is None else classes, *size)
+    if masks.shape != wanted:
+        what = "masks of the images' size" + ("" if classes is None else ", one for each output of the model")
+        raise ValueError(f"`maps` must have the shape {wanted}: {what}. Received: shape {masks.shape}")
 
 
 def _refuse_known(images: np.ndarray, found_on: frozenset[bytes]) -> None:

@@ -11,6 +11,7 @@ from apps.benchmarks.config import Benchmarks
 from apps.benchmarks.experiment import COMPARISONS, benchmarks
 from apps.benchmarks.timing import time_pair
 from apps.runner import Run, load_config
+from tests.oracles import hfss as search_oracle
 from tests.oracles import spectral as oracle
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "benchmarks" / "cpu.yaml"
@@ -35,10 +36,41 @@ def test_the_plain_ways_do_what_ours_do(images):
     assert plain.apr_single_batch(levels) == 8
 
 
+def test_the_plain_ranking_does_what_is_published(rng):
+    images, labels = rng.random((6, 8, 8, 3)), np.array([0, 0, 1, 1, 1, 1])
+    weights = rng.standard_normal((192, 3))
+    seen = []
+
+    def logits_of(x):
+        seen.append(len(x))
+        return x.reshape(len(x), -1) @ weights
+
+    mask = plain.without_block(8, 2, 3, 1)
+    assert np.argwhere(mask == 0).tolist() == [[2, 3], [6, 5]]
+    batches = [(images[:2], labels[:2]), (images[2:4], labels[2:4]), (images[4:], labels[4:])]
+    expected = search_oracle.class_losses(logits_of, images, labels, mask)
+    seen.clear()
+    losses = [plain.class_loss(batches, label, mask, logits_of) for label in (0, 1)]
+    np.testing.assert_allclose(losses, expected[:2])
+    # Batches that hold the class, whole.
+    assert seen == [2, 2, 2]
+    mixed = plain.class_loss([(images[:4], labels[:4])], 0, mask, logits_of)
+    assert seen[-1] == 4
+    assert mixed == pytest.approx((expected[0] + np.log(3)) / 2)
+
+
 @pytest.mark.slow
 def test_every_comparison_ends_up_in_the_table(tmp_path, capsys):
     config = Benchmarks(
-        output=str(tmp_path / "run"), repeats=1, batch_size=8, eval_images=16, attack_images=4, attack_steps=2
+        output=str(tmp_path / "run"),
+        repeats=1,
+        batch_size=8,
+        eval_images=16,
+        attack_images=4,
+        attack_steps=2,
+        search_images=20,
+        search_patch=16,
+        search_blocks=1,
     )
     run = Run.start("benchmarks", config)
     benchmarks(run, config)
@@ -50,6 +82,7 @@ def test_every_comparison_ends_up_in_the_table(tmp_path, capsys):
         "ResNet-18",
         "band accuracy",
         "PGD",
+        "ranking of frequencies",
         "import keras_freq",
         "CPU cores",
     ):

@@ -1,0 +1,1 @@
+"""Frequency bias: the experiments of Lin, Gao and Sang, IJCAI 2022."""

@@ -1,0 +1,305 @@
+"""Settings of the six experiments, and the groups that they share."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from apps.runner.settings import (
+    Data,
+    Repeated,
+    check_all,
+    check_between,
+    check_least,
+    check_names,
+    check_within,
+)
+
+NETWORKS = ("small_resnet", "resnet18", "resnet50", "vgg16_bn", "alexnet_small", "vit")
+AUGMENTATIONS = ("standard", "augmix", "randaugment", "apr")
+METHODS = ("hfss", "exact", "hybrid", "gradient")
+Network = Literal["small_resnet", "resnet18", "resnet50", "vgg16_bn", "alexnet_small", "vit"]
+Augmentation = Literal["standard", "augmix", "randaugment", "apr"]
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledImages(Data):
+    """What to train on and measure with.
+
+    `name`, `data_dir`, `download`, `image_size` and `classes` are what `keras_freq.data.load` takes: a set of
+    TFDS, an `.npz` file or a folder of images; `classes` names those to keep, in order (null: all).
+    `fallback` is the set to take where `name` is not there (null: stop). `train_images` and `test_images`
+    keep the first images only (null: all).
+    """
+
+    image_size: int | None = None
+    classes: tuple[str, ...] | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.image_size is not None:
+            check_least("data.image_size", self.image_size, 8)
+        if self.classes is not None and len(self.classes) < 2:
+            raise ValueError(
+                f"`data.classes` must name at least two classes. Received: data.classes={list(self.classes)}"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """A classifier and how it is trained: SGD with momentum, weight decay in the loss.
+
+    `width` scales the network: filters of its first stage, of a ViT the width of its tokens (null: as
+    published). `schedule`: `plateau` multiplies the rate by `factor` where the loss of the validation images
+    has not fallen for `patience` epochs, `steps` after each of the `milestones` (epochs), `constant` never.
+    `validation` is the share of the training images that is held out for it. `padding`: pixels of zeros
+    around the image before the random crop, which comes with a random flip (null: neither); `crop_area`: then
+    a random share of the area of at least so much is resized to the whole (null: not).
+    """
+
+    network: Network = "resnet18"
+    width: int | None = None
+    epochs: int = 200
+    batch_size: int = 64
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 1e-4
+    schedule: Literal["plateau", "steps", "constant"] = "plateau"
+    patience: int = 10
+    milestones: tuple[int, ...] = ()
+    factor: float = 0.1
+    validation: float = 0.1
+    padding: int | None = 4
+    crop_area: float | None = None
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size", "patience"):
+            check_least(f"training.{name}", getattr(self, name), 1)
+        if self.width is not None:
+            check_least("training.width", self.width, 1)
+        check_within("training.learning_rate", self.learning_rate, 0, 10)
+        check_within("training.momentum", self.momentum, -1e-9, 1)
+        check_within("training.weight_decay", self.weight_decay, -1e-9, 1)
+        check_within("training.factor", self.factor, 0, 1)
+        check_within("training.validation", self.validation, -1e-9, 1)
+        if self.milestones:
+            check_all("training.milestones", self.milestones, 1)
+        if self.padding is not None:
+            check_least("training.padding", self.padding, 0)
+        if self.crop_area is not None:
+            check_within("training.crop_area", self.crop_area, 0, 1 + 1e-9)
+        if self.schedule == "plateau" and self.validation == 0:
+            raise ValueError(
+                "`training.schedule` plateau needs validation images. Received: training.validation=0"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """How dominant frequencies are found.
+
+    `images_per_class`: search images, from the training set (null: as many as the test set has); with
+    `split: test` the test images themselves, as published. `patch`: side of the blocks of bins that are
+    removed together. `method` of `keras_freq.shortcuts.frequency_importance`; `mirror: reference` removes the
+    blocks of the published code. `fraction`: share of the bins that a map keeps.
+    """
+
+    images_per_class: int | None = None
+    split: Literal["separate", "test"] = "separate"
+    patch: int = 1
+    method: Literal["exact", "hybrid", "gradient"] = "exact"
+    mirror: Literal["conjugate", "reference"] = "conjugate"
+    fraction: float = 0.05
+
+    def __post_init__(self):
+        if self.images_per_class is not None:
+            check_least("search.images_per_class", self.images_per_class, 1)
+        check_least("search.patch", self.patch, 1)
+        check_within("search.fraction", self.fraction, 0, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Stages:
+    """How `keras_freq.shortcuts.hfss` searches.
+
+    `patches`: side of the patches of each stage (null: halved from a quarter of the image to 1 or 2).
+    `budgets`: masks a stage. `share`: part of the patches that a mask keeps. `top`: masks of a class that the
+    next stage goes on from. `grid` and `mirror` as there.
+    """
+
+    patches: tuple[int, ...] | None = None
+    budgets: tuple[int, ...] = (1000, 2000, 4000, 8000)
+    share: float = 0.6
+    top: int = 10
+    grid: Literal["all", "aligned", "shifted", "union"] = "all"
+    mirror: Literal["conjugate", "n-1-i"] = "conjugate"
+
+    def __post_init__(self):
+        if self.patches is not None and not all(side >= 1 for side in self.patches):
+            raise ValueError(f"`stages.patches` must be at least 1. Received: {list(self.patches)}")
+        if not self.budgets or min(self.budgets) < 1:
+            raise ValueError(
+                "`stages.budgets` must hold a number of masks for each stage, each at least 1. "
+                f"Received: stages.budgets={list(self.budgets)}"
+            )
+        check_within("stages.share", self.share, 0, 1)
+        check_least("stages.top", self.top, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Shared(Repeated):
+    """What every experiment with networks has. `seeds` repetitions use the seeds `seed`, `seed + 1`, ..."""
+
+    data: LabelledImages = dataclasses.field(default_factory=LabelledImages)
+    training: Training = dataclasses.field(default_factory=Training)
+
+
+@dataclasses.dataclass(frozen=True)
+class Synthetic(Repeated):
+    """Synthetic band sets: which class is learnt first, and which survives when bands are removed.
+
+    `bands`: the sets, one each, `train_per_class` and `test_per_class` images a class, drawn from the seed.
+    `networks` train for `iterations` steps of `training.batch_size` images; F1 of each class on the test
+    images is recorded at every `every`-th. Then every pair of the four bands is removed from the test images.
+    """
+
+    bands: tuple[int, ...] = (1, 2, 3, 4)
+    train_per_class: int = 1000
+    test_per_class: int = 250
+    networks: tuple[str, ...] = ("resnet18", "alexnet_small", "vgg16_bn")
+    iterations: int = 500
+    every: int = 10
+    training: Training = dataclasses.field(default_factory=Training)
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_all("bands", self.bands, 1, 4)
+        check_names("networks", self.networks, NETWORKS)
+        for name in ("train_per_class", "test_per_class", "iterations"):
+            check_least(name, getattr(self, name), 1)
+        check_between("every", self.every, 1, self.iterations)
+
+
+@dataclasses.dataclass(frozen=True)
+class Learning(Shared):
+    """Early learning on natural images: F1 of each class over the first iterations.
+
+    Networks train for `iterations` steps on the images as they are, low-passed and high-passed (`d < radius`,
+    `d >= radius`), each measured on test images of its own kind at every `every`-th step.
+    """
+
+    kinds: tuple[str, ...] = ("original", "low", "high")
+    radius: float = 14
+    iterations: int = 1200
+    every: int = 20
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_names("kinds", self.kinds, ("original", "low", "high"))
+        check_least("radius", self.radius, 0)
+        check_least("iterations", self.iterations, 1)
+        check_between("every", self.every, 1, self.iterations)
+
+
+@dataclasses.dataclass(frozen=True)
+class Adcs:
+    """ADCS maps of a data set: at which frequencies a class has more amplitude than the others.
+
+    `channel`: how the channels become one map; with `published` the maps of the published code stand beside
+    (sums, the class compared with itself, ties counted as -1, luma).
+    """
+
+    seed: int = 0
+    output: str | None = None
+    data: LabelledImages = dataclasses.field(default_factory=LabelledImages)
+    channel: Literal["mean", "luma", "sign_then_mean"] = "mean"
+    published: bool = True
+
+    def __post_init__(self):
+        check_least("seed", self.seed, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Study(Shared):
+    """Dominant frequency maps of networks, and what each map leaves of them: TPR and FPR.
+
+    Each of the `networks` trains with `training` (its own `network` and `width` apart) and the plain
+    augmentation; the first one also with each of the `augmentations`. `widths`: one for each network (null:
+    as published). `every`: the test under the final maps after every n-th epoch of the first network (null:
+    not), which is trained a second time for it.
+    """
+
+    networks: tuple[str, ...] = ("resnet18", "resnet50", "vgg16_bn", "vit", "alexnet_small")
+    widths: tuple[int, ...] | None = None
+    augmentations: tuple[str, ...] = AUGMENTATIONS
+    search: Search = dataclasses.field(default_factory=Search)
+    every: int | None = 1
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_names("networks", self.networks, NETWORKS)
+        check_names("augmentations", self.augmentations, AUGMENTATIONS)
+        if self.widths is not None:
+            if len(self.widths) != len(self.networks):
+                raise ValueError(
+                    f"`widths` must hold one number for each of the {len(self.networks)} networks. "
+                    f"Received: widths={list(self.widths)}"
+                )
+            for width in self.widths:
+                check_least("widths", width, 1)
+        if self.every is not None:
+            check_least("every", self.every, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Transfer(Shared):
+    """Maps found on one set, tested on others: TPR and FPR before and after.
+
+    `corruptions` at `severity`: copies of the test images, made here. `other`: names of sets with a test
+    split and the same classes, as `data.name` (`cifar10_1` is CIFAR-10.1 of TFDS). `renditions`: a folder of
+    images, one folder a class (null: none); `rendition_classes`: its class folders in the order of the
+    classes (null: the names of the classes).
+    """
+
+    augmentations: tuple[str, ...] = ("standard", "apr")
+    search: Search = dataclasses.field(default_factory=Search)
+    corruptions: tuple[str, ...] = ("gaussian_noise", "defocus_blur", "contrast", "jpeg_compression")
+    severity: int = 3
+    other: tuple[str, ...] = ()
+    renditions: str | None = None
+    rendition_classes: tuple[str, ...] | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_names("augmentations", self.augmentations, AUGMENTATIONS)
+        check_between("severity", self.severity, 1, 5)
+
+
+@dataclasses.dataclass(frozen=True)
+class Compare(Shared):
+    """HFSS, the exact ranking and its approximations on one network; the degree of shortcut learning.
+
+    Each of the `methods` finds maps on the same search images; `fractions`: shares of the bins that the maps
+    of the rankings keep (HFSS keeps what its stages leave; the rankings are also cut to the same share).
+    `thresholds`: of the degree of shortcut learning. `corruptions` at `severity` and `fgsm` (epsilon; null:
+    none): further test images for it.
+    """
+
+    methods: tuple[str, ...] = METHODS
+    search: Search = dataclasses.field(default_factory=Search)
+    stages: Stages = dataclasses.field(default_factory=Stages)
+    fractions: tuple[float, ...] = (0.05,)
+    thresholds: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    corruptions: tuple[str, ...] = ("gaussian_noise", "contrast")
+    severity: int = 3
+    fgsm: float | None = 4 / 255
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_names("methods", self.methods, METHODS)
+        check_all("fractions", self.fractions, 1e-6, 1)
+        check_all("thresholds", self.thresholds, 0, 1)
+        check_between("severity", self.severity, 1, 5)
+        if self.fgsm is not None:
+            check_within("fgsm", self.fgsm, -1e-9, 1)

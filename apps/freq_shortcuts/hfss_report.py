@@ -1,0 +1,294 @@
+"""Figures, tables and claims of the comparison."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import keras_freq as kf
+from apps.freq_shortcuts.config import Compare
+from apps.freq_shortcuts.hfss_maps import LABELS, SAME, kept, kept_by
+from apps.freq_shortcuts.networks import LABELS as NETWORKS
+from apps.runner import Claim, Run
+from apps.runner.images import Images
+from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+
+# TPR by class on images of ImageNet-10 that keep a class' map of about 5 % of the bins, ResNet-18 [paper].
+PUBLISHED = {
+    "hfss": (0.88, 0, 0.52, 0.98, 0.90, 0.26, 0.78, 0.70, 0.76, 0.50),
+    "exact": (0.08, 0, 0.40, 0.80, 0.02, 0.02, 0.14, 0.80, 0.54, 0.06),
+}
+STRONG = 0.6  # TPR from which the paper calls a shortcut strong
+
+
+def _by_class(run: Run, config: Compare, measure: str, **wanted) -> np.ndarray:
+    """A rate of every seed and class, `(seeds, classes)`."""
+    return np.stack(
+        [
+            [r["value"] for r in run.records if _is(r, seed=seed, measure=measure, **wanted)]
+            for seed in config.all_seeds
+        ]
+    )
+
+
+def _is(record: dict, **wanted) -> bool:
+    return all(record.get(key) == value for key, value in wanted.items())
+
+
+def _mean(run: Run, config: Compare, measure: str, **wanted) -> np.ndarray:
+    """The mean over the classes for every seed."""
+    return np.nanmean(_by_class(run, config, measure, **wanted), axis=1)
+
+
+def _curves(run: Run, config: Compare, method: str, name: str) -> list[kf.shortcuts.ShortcutCurve]:
+    """The degree of shortcut learning under the method's maps, one curve a seed."""
+    wanted = {"method": method, "kept": kept_by(config, method), "set": name}
+    rates = [_by_class(run, config, measure, **wanted) for measure in ("clean_tpr", "tpr")]
+    return [kf.shortcuts.shortcut_curve(*pair, config.thresholds) for pair in zip(*rates, strict=True)]
+
+
+def draw(run: Run, config: Compare, images: Images, maps: dict[str, kf.shortcuts.FrequencyMaps]) -> None:
+    """The maps of the first seed, and the degree of shortcut learning."""
+    run.figure(
+        "maps",
+        kf.plots.frequency_maps(
+            {f"{LABELS[method]} ({masks.share.mean():.1%})": masks for method, masks in maps.items()},
+            classes=images.classes,
+            title=f"Dominant frequencies (share of the bins), {NETWORKS[config.training.network]}, "
+            f"seed {config.seed}",
+        ),
+    )
+    names = _set_names(config)
+    run.figure(
+        "degree",
+        kf.plots.curves(
+            {
+                _short(name): {
+                    LABELS[method]: [curve.shortcut_classes for curve in _curves(run, config, method, name)]
+                    for method in config.methods
+                }
+                for name in names
+            },
+            x=config.thresholds,
+            xlabel="threshold",
+            ylabel="shortcut classes",
+            limits=(0, len(images.classes)),
+            title="Classes with a TPR above the threshold on filtered images, as many bins kept by all"
+            if "hfss" in config.methods
+            else "Classes with a TPR above the threshold on filtered images",
+        ),
+    )
+    method = config.methods[0]
+    panels = {_short(name): _groups(_curves(run, config, method, name)) for name in names}
+    if all(panels.values()):
+        run.figure(
+            "curve",
+            kf.plots.curves(
+                panels,
+                x=config.thresholds,
+                xlabel="threshold",
+                ylabel="mean TPR",
+                title=f"Shortcut classes (TPR above the threshold on filtered images) and the others, "
+                f"maps of {LABELS[method]}",
+            ),
+        )
+
+
+def _groups(curves: list[kf.shortcuts.ShortcutCurve]) -> dict[str, np.ndarray]:
+    """Lines that have a point in every seed."""
+    lines = {
+        "shortcut classes": "shortcut_tpr",
+        "shortcut classes, filtered": "shortcut_filtered_tpr",
+        "other classes": "other_tpr",
+        "other classes, filtered": "other_filtered_tpr",
+    }
+    found = {label: np.array([getattr(curve, name) for curve in curves]) for label, name in lines.items()}
+    return {label: line for label, line in found.items() if np.isfinite(line).all(axis=0).any()}
+
+
+def _set_names(config: Compare) -> list[str]:
+    return ["clean", *config.corruptions, *(["fgsm"] if config.fgsm is not None else [])]
+
+
+def report(run: Run, config: Compare, images: Images, searched: int) -> None:
+    n = len(images.test[1])
+    head = ["maps", "kept", "bins", "TPR", "FPR", "strong shortcuts", "forward passes", "minutes"]
+    rows = [_row(run, config, method, cut) for method, cut in kept(config)]
+    print_table(f"Filtered test images, n = {n}, means over the classes and the seeds", head, rows)
+    clean = {"method": config.methods[0], "set": "clean", "kept": kept_by(config, config.methods[0])}
+    unfiltered = (
+        f"The same images as they are: TPR {mean_and_range(_mean(run, config, 'clean_tpr', **clean))}, "
+        f"FPR {mean_and_range(_mean(run, config, 'clean_fpr', **clean))}. A strong shortcut is a class with "
+        f"a TPR of at least {STRONG:g} on filtered images. Searched on {searched} images "
+        f"({'the test images' if config.search.split == 'test' else 'training images'}); a forward pass is "
+        "one image through the network; minutes are left out where a search went on after a kill."
+    )
+    for method in config.methods:
+        correlation = values(run, method=method, measure="rank correlation")
+        if len(correlation):
+            unfiltered += (
+                f" Rank correlation of {LABELS[method]} with exact values at random frequencies, mean over "
+                f"the classes: {mean_and_range(correlation, 2)}."
+            )
+    classes = ["class", *(LABELS[method] for method in config.methods), "as they are"]
+    by_class = markdown(classes, _class_rows(run, config, images))
+    path = run.summary(
+        "Frequency shortcuts: HFSS and rankings",
+        [*_search_claims(run, config, n), *_degree_claims(run, config, n)],
+        notes="\n\n".join([markdown(head, rows), unfiltered, "TPR by class, as many bins:", by_class]),
+    )
+    run.say(str(path))
+
+
+def _row(run: Run, config: Compare, method: str, cut: str) -> list[str]:
+    wanted = {"method": method, "kept": cut, "set": "clean"}
+    cost = [values(run, method=method, measure=measure) for measure in ("forwards", "minutes")]
+    return [
+        LABELS[method],
+        ("stages" if method == "hfss" else "as HFSS") if cut == SAME else f"{float(cut):.1%}",
+        mean_and_range(_mean(run, config, "share", **wanted)),
+        mean_and_range(_mean(run, config, "tpr", **wanted)),
+        mean_and_range(_mean(run, config, "fpr", **wanted)),
+        mean_and_range(_strong(run, config, **wanted), 1),
+        f"{cost[0].mean():,.0f}",
+        mean_and_range(cost[1], 1) if len(cost[1]) == config.seeds else "-",
+    ]
+
+
+def _strong(run: Run, config: Compare, **wanted) -> np.ndarray:
+    """Classes with a TPR of at least `STRONG`, for every seed."""
+    return (_by_class(run, config, "tpr", **wanted) >= STRONG).sum(axis=1)
+
+
+def _class_rows(run: Run, config: Compare, images: Images) -> list[list[str]]:
+    rates = [
+        _by_class(run, config, "tpr", method=method, kept=kept_by(config, method), set="clean")
+        for method in config.methods
+    ]
+    first = config.methods[0]
+    rates.append(_by_class(run, config, "clean_tpr", method=first, kept=kept_by(config, first), set="clean"))
+    return [
+        [label, *(mean_and_range(rate[:, c], 2) for rate in rates)] for c, label in enumerate(images.classes)
+    ]
+
+
+def _search_claims(run: Run, config: Compare, n: int) -> list[Claim]:
+    """HFSS against each ranking with as many bins."""
+    claims = []
+    if "hfss" not in config.methods:
+        return claims
+    means = {method: np.mean(rates) for method, rates in PUBLISHED.items()}
+    strong = {method: sum(rate >= STRONG for rate in rates) for method, rates in PUBLISHED.items()}
+    for method in config.methods:
+        if method == "hfss":
+            continue
+        wanted = [{"method": name, "kept": SAME, "set": "clean"} for name in ("hfss", method)]
+        tprs = [_mean(run, config, "tpr", **w) for w in wanted]
+        counts = [_strong(run, config, **w) for w in wanted]
+        published = "-"
+        if method == "exact":
+            published = (
+                f"mean TPR {means['hfss']:.3f} against {means['exact']:.3f}, strong shortcuts "
+                f"{strong['hfss']} against {strong['exact']} (ImageNet-10, about 5 % of the bins) [paper]"
+            )
+        claims.append(
+            Claim(
+                f"HFSS keeps a higher TPR than the {_ranking(method)} with as many bins",
+                published,
+                f"mean TPR {mean_and_range(tprs[0])} against {mean_and_range(tprs[1])}, strong shortcuts "
+                f"{mean_and_range(counts[0], 1)} against {mean_and_range(counts[1], 1)}, bins "
+                f"{mean_and_range(_mean(run, config, 'share', **wanted[0]))}: "
+                + order(*tprs, higher="HFSS higher", lower="HFSS lower"),
+                n,
+                ("hfss/", f"{method}/"),
+                config.all_seeds,
+            )
+        )
+    if "exact" in config.methods:
+        costs = [values(run, method=name, measure="forwards") for name in ("hfss", "exact")]
+        claims.append(
+            Claim(
+                "HFSS needs fewer forward passes than the ranking of single frequencies",
+                "9.2 against about 354 days (ImageNet, 1000 classes) [2nd]",
+                f"{costs[0].mean():,.0f} against {costs[1].mean():,.0f} images: "
+                + order(*(-cost for cost in costs), higher="HFSS fewer", lower="HFSS more"),
+                n,
+                ("hfss/search", "exact/search"),
+                config.all_seeds,
+            )
+        )
+    return claims
+
+
+def _ranking(method: str) -> str:
+    return {
+        "exact": "exact ranking of single frequencies",
+        "hybrid": "hybrid ranking (an approximation)",
+        "gradient": "first-order ranking (an approximation)",
+    }[method]
+
+
+def _degree_claims(run: Run, config: Compare, n: int) -> list[Claim]:
+    """Whether shortcut classes are recognised better than the others, at the middle threshold."""
+    method = config.methods[0]
+    at = len(config.thresholds) // 2
+    clean = _curves_by_clean(run, config, method)
+    claims = []
+    for name in _set_names(config):
+        own = _curves(run, config, method, name)
+        parts = []
+        for words, curves in (("there", own), ("on the clean images", clean[name])):
+            shortcut = np.array([curve.shortcut_tpr[at] for curve in curves])
+            other = np.array([curve.other_tpr[at] for curve in curves])
+            if np.isfinite([shortcut, other]).all():
+                verdict = order(
+                    shortcut, other, higher="shortcut classes higher", lower="shortcut classes lower"
+                )
+            else:
+                verdict = "a group is empty in some seed"
+            parts.append(
+                f"classes told by their TPR {words}: {mean_and_range(shortcut)} against "
+                f"{mean_and_range(other)}, {verdict}"
+            )
+            if name == "clean":
+                break
+        claims.append(
+            Claim(
+                f"Shortcut classes (TPR above {config.thresholds[at]:g} on filtered images, maps of "
+                f"{LABELS[method]}) do better than the others: {_words(config, name)}",
+                "so on ImageNet-v2, ImageNet-C and under FGSM, no numbers [paper]"
+                if name != "clean"
+                else "-",
+                "; ".join(parts),
+                n,
+                (f"{method}/",),
+                config.all_seeds,
+            )
+        )
+    return claims
+
+
+def _curves_by_clean(run: Run, config: Compare, method: str) -> dict[str, list]:
+    """Rates of each test set, the classes told apart by the clean images."""
+    wanted = {"method": method, "kept": kept_by(config, method)}
+    filtered = _by_class(run, config, "tpr", set="clean", **wanted)
+    return {
+        name: [
+            kf.shortcuts.shortcut_curve(tpr, own, config.thresholds)
+            for tpr, own in zip(
+                _by_class(run, config, "clean_tpr", set=name, **wanted), filtered, strict=True
+            )
+        ]
+        for name in _set_names(config)
+    }
+
+
+def _short(name: str) -> str:
+    return {"clean": "test images", "fgsm": "FGSM"}.get(name, name.replace("_", " "))
+
+
+def _words(config: Compare, name: str) -> str:
+    if name == "clean":
+        return "clean test images"
+    if name == "fgsm":
+        return f"FGSM of {config.fgsm * 255:g}/255, attacked before the filter"
+    return f"{name.replace('_', ' ')}, severity {config.severity}"

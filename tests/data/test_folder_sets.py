@@ -1,0 +1,165 @@
+"""Folders of image files: layouts, the order of classes and files, sizes, broken files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from keras_freq.data import iterate_batches, load
+
+Image = pytest.importorskip("PIL.Image")
+CLASSES = ("ant", "bee", "cat")
+
+
+def picture(label, number, size=(6, 5)):
+    image = np.full((*size, 3), 40 * label + number, "uint8")
+    image[0, :, 0] = 255
+    return image
+
+
+def write(folder, count=4, size=(6, 5), ending="png", classes=CLASSES):
+    for label, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            Image.fromarray(picture(label, number, size)).save(folder / name / f"{number}.{ending}")
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write(tmp_path / "set" / "train", 4)
+    write(tmp_path / "set" / "val", 2)
+    (tmp_path / "set" / "val" / "ant" / "notes.txt").write_text("no image")
+    (tmp_path / "set" / "val" / "ant" / ".hidden.png").write_text("no image")
+    (tmp_path / "set" / "val" / ".cache").mkdir()
+    return tmp_path / "set"
+
+
+def whole(images):
+    return np.rint(images * 255).astype("uint8")
+
+
+def test_train_and_validation_of_a_folder(folder):
+    data = load(folder, batch_size=5)
+    assert (data.name, data.classes, data.input_shape) == ("set", CLASSES, (6, 5, 3))
+    images, labels = data.arrays("test")
+    # One of each class in turn, so that the first few hold them all.
+    assert labels.tolist() == [0, 1, 2, 0, 1, 2]
+    for image, label, number in zip(whole(images), labels, [0, 0, 0, 1, 1, 1], strict=True):
+        np.testing.assert_array_equal(image, picture(label, number))
+    assert data.arrays("train", limit=3)[1].tolist() == [0, 1, 2]
+    batches = list(iterate_batches(data.test))
+    assert [valid for *_, valid in batches] == [5, 1]
+    np.testing.assert_array_equal(batches[0][0], images[:5])
+    order = np.random.default_rng([0, 0]).permutation(12)
+    assert isinstance(data.train, keras.utils.PyDataset)
+    np.testing.assert_array_equal(data.train[0][1], order[:5] % 3)
+
+
+def test_a_single_split_is_there_to_measure_on(tmp_path):
+    data = load(write(tmp_path / "renditions", ending="jpg"), image_size=(4, 4))
+    assert data.train is None
+    assert data.input_shape == (4, 4, 3)
+    assert len(data.arrays("test")[1]) == 12
+
+
+def test_the_classes_are_those_named_in_that_order(folder):
+    data = load(folder, classes=("cat", "ant"))
+    assert data.classes == ("cat", "ant")
+    images, labels = data.arrays("test")
+    assert labels.tolist() == [0, 1, 0, 1]
+    np.testing.assert_array_equal(whole(images)[0], picture(2, 0))
+    # A broken file of another class is never opened.
+    (folder / "train" / "bee" / "0.png").write_text("no image")
+    assert load(folder, classes=["cat", "ant"]).arrays("train")[0].shape == (8, 6, 5, 3)
+
+
+def test_bytes_take_a_quarter_of_the_memory(folder):
+    data = load(folder)
+    images, labels = data.arrays("test", dtype="uint8")
+    assert images.dtype == np.uint8
+    np.testing.assert_array_equal(images, whole(data.arrays("test")[0]))
+    assert labels.dtype == np.int32
+    with pytest.raises(ValueError, match=r"`dtype` must be 'float32' or 'uint8'.*dtype='int8'"):
+        data.arrays("test", dtype="int8")
+
+
+def test_fit_takes_it(folder):
+    data = load(folder, batch_size=4)
+    model = keras.Sequential([keras.Input((6, 5, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    history = model.fit(data.train, validation_data=data.test, verbose=0, shuffle=False).history
+    assert np.isfinite(history["loss"] + history["val_loss"]).all()
+    assert data.train.epoch == 1
+
+
+def test_grey_and_transparent_files_are_read_in_colour(tmp_path):
+    folder = write(tmp_path / "set", 1)
+    Image.fromarray(picture(0, 0)[..., 1]).save(folder / "ant" / "0.png")
+    Image.fromarray(np.dstack([picture(1, 0), picture(1, 0)[..., :1]])).save(folder / "bee" / "0.png")
+    images, _ = load(folder).arrays("test", dtype="uint8")
+    np.testing.assert_array_equal(images[0], np.repeat(picture(0, 0)[..., 1:2], 3, axis=-1))
+    np.testing.assert_array_equal(images[1], picture(1, 0))
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", "cut"])
+def test_a_broken_file_is_named_in_one_line(folder, content):
+    path = folder / "val" / "bee" / "1.png"
+    if content == "cut":
+        noise = np.random.default_rng(0).integers(0, 256, (50, 50, 3), dtype="uint8")
+        Image.fromarray(noise).save(path)
+        content = path.read_bytes()[:3000]
+    path.write_bytes(content)
+    data = load(folder)
+    with pytest.raises(ValueError, match=r"must be a whole image. Received: .*1\.png \(") as error:
+        data.arrays("test")
+    assert "\n" not in str(error.value)
+
+
+def test_sizes_that_differ_need_a_size(folder):
+    Image.fromarray(picture(1, 3, (9, 12))).save(folder / "train" / "bee" / "3.png")
+    with pytest.raises(ValueError, match=r"pass image_size=.*9 x 12 in .*3\.png, 6 x 5 in the first"):
+        load(folder).arrays("train")
+    assert load(folder, image_size=4).arrays("train")[0].shape == (12, 4, 4, 3)
+
+
+def test_text_is_a_folder_where_it_is_a_path(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    for name in ("./set", str(folder), "set/val", Path("set")):
+        assert load(name).classes == CLASSES
+    (folder.parent / "cifar10_mini").mkdir()
+    assert len(load("cifar10_mini").classes) == 10
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        (lambda f: None, {"classes": ("ant", "dog")}, r"Received: none for 'dog' in .*train$"),
+        (lambda f: os.remove(f / "val" / "cat" / "0.png"), {}, None),
+        (lambda f: [p.unlink() for p in (f / "val" / "cat").iterdir()], {}, r"none for 'cat' in .*val$"),
+        (lambda f: (f / "train" / "dog").mkdir(), {}, r"none for 'dog' in .*train$"),
+        (lambda f: None, {"feed": "tf.data"}, r"read without tf\.data.*Received: feed='tf\.data'$"),
+        (lambda f: None, {"classes": "ant"}, "`classes` must be None or .*classes='ant'$"),
+        (lambda f: None, {"classes": ("ant", "ant")}, r"each once. Received: classes=\('ant', 'ant'\)$"),
+        (lambda f: None, {"classes": ()}, r"Received: classes=\(\)$"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(folder, change, options, message):
+    change(folder)
+    if message is None:
+        assert len(load(folder, **options).arrays("test")[1]) == 5
+        return
+    with pytest.raises(ValueError, match=message) as error:
+        load(folder, **options)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_or_empty_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no such folder. Received: name='.*nowhere'"):
+        load(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=r"must hold train/<class>/ and test/<class>/.*without folders"):
+        load(tmp_path)
