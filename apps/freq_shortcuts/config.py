@@ -257,8 +257,8 @@ class Transfer(Shared):
     """Maps found on one set, tested on others: TPR and FPR before and after.
 
     `corruptions` at `severity`: copies of the test images, made here. `other`: names of sets with a test
-    split and the same classes, as `data.name` (`cifar10_1` is CIFAR-10.1 of TFDS). `renditions`: a folder of
-    images, one folder a class (null: none); `rendition_classes`: its class folders in the order of the
+    split and the same classes, as `data.name` (`cifar10_1/v6` is CIFAR-10.1 of TFDS). `renditions`: a folder
+    of images, one folder a class (null: none); `rendition_classes`: its class folders in the order of the
     classes (null: the names of the classes).
     """
 

@@ -91,16 +91,21 @@ def corrupted(
 def _other(
     config: Transfer, images: Images, name: str, classes: tuple[str, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Test images of another set, its classes in the order of ours."""
+    """Test images of another set, its classes in the order of ours.
+
+    A TFDS set that only numbers its classes, as `cifar10_1` does, must have as many, in the same order.
+    """
     folder = name == config.renditions
+    options = {
+        "data_dir": None if folder else config.data.data_dir,
+        "download": config.data.download and not folder,
+        "image_size": images.shape[0] if folder or config.data.image_size else None,
+    }
+    path = Path(name) if folder else name
     try:
-        found = kf.data.load(
-            Path(name) if folder else name,
-            data_dir=None if folder else config.data.data_dir,
-            download=config.data.download and not folder,
-            image_size=images.shape[0] if folder or config.data.image_size else None,
-            classes=classes,
-        )
+        found = None if folder else kf.data.load(path, **options)
+        if found is None or found.classes != tuple(map(str, range(len(classes)))):
+            found = kf.data.load(path, classes=classes, **options)
         if found.test is None:
             raise ValueError(f"{name} must have a test split. Received: a training split alone")
         if found.input_shape != images.shape:

@@ -8,6 +8,7 @@ from keras_freq.data.batches import iterate_batches
 from keras_freq.data.image_data import ImageData
 from keras_freq.data.labels import shuffle_labels
 from keras_freq.data.load import load
+from keras_freq.data.synthetic_bands import synthetic_bands
 from keras_freq.data.write_npz import write_npz
 from keras_freq.data.write_tfds import write_tfds
 
@@ -21,6 +22,7 @@ __all__ = [
     "load",
     "read_corrupted",
     "shuffle_labels",
+    "synthetic_bands",
     "write_corrupted",
     "write_npz",
     "write_tfds",

@@ -110,7 +110,7 @@ def load(
         subset = class_subset(kept, names, name)
         if subset is not None:
             splits, names = {split: subset.keep(*pair) for split, pair in splits.items()}, subset.names
-        return _from_arrays(name, splits, names, size, feed, options)
+        return from_arrays(name, splits, names, size, feed, options)
     found = open_set(name, data_dir=data_dir, download=download, feed=_native(feed)).of_classes(kept, name)
     return _from_tfds(name, found, size, feed, options)
 
@@ -133,9 +133,10 @@ def _native(feed: str) -> str:
     return "tf.data" if keras.backend.backend() == "tensorflow" else "pydataset"
 
 
-def _from_arrays(
+def from_arrays(
     name: str, splits: Splits, classes: tuple[str, ...], size: Any, feed: str, options: dict[str, int]
 ) -> ImageData:
+    """Arrays in memory as `load` gives them."""
     shapes = {images.shape[1:] for images, _ in splits.values()}
     if len(shapes) > 1:
         raise ValueError(f"All splits must hold images of one shape. Received: {sorted(shapes)} in {name}")

@@ -11,6 +11,7 @@ from keras_freq.evaluate.amplitude_swap import AmplitudeSwapResult, SwappedPairs
 from keras_freq.evaluate.auto_attack_accuracy import auto_attack_accuracy
 from keras_freq.evaluate.band_accuracy import BandAccuracyResult, band_accuracy
 from keras_freq.evaluate.calibration_error import CalibrationResult, calibration_error
+from keras_freq.evaluate.class_scores import ClassScoresResult, class_scores
 from keras_freq.evaluate.corruption_error import CorruptionResult, corruption_error
 from keras_freq.evaluate.fourier_heat_map import fourier_heat_map
 from keras_freq.evaluate.gradient_spectrum_result import (
@@ -37,6 +38,7 @@ __all__ = [
     "AmplitudeSwapResult",
     "BandAccuracyResult",
     "CalibrationResult",
+    "ClassScoresResult",
     "CorruptionResult",
     "FourierHeatMapResult",
     "GradientSpectrumMap",
@@ -53,6 +55,7 @@ __all__ = [
     "auto_attack_accuracy",
     "band_accuracy",
     "calibration_error",
+    "class_scores",
     "corruption_error",
     "fourier_heat_map",
     "gradient_spectrum_map",

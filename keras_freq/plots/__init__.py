@@ -4,10 +4,12 @@ Figures are made without pyplot, so they need no display and leave no global sta
 ``keras_freq.plots.band_accuracy(results).savefig("bands.png")``. Matplotlib is imported at the first call.
 """
 
+from keras_freq.plots.adcs import adcs
 from keras_freq.plots.adversarial_examples import adversarial_examples
 from keras_freq.plots.amplitude_swap import amplitude_swap
 from keras_freq.plots.band_accuracy import band_accuracy
 from keras_freq.plots.component_predictions import component_predictions
+from keras_freq.plots.confusion_change import confusion_change
 from keras_freq.plots.corruption_table import corruption_table
 from keras_freq.plots.curves import curves
 from keras_freq.plots.filtered_examples import filtered_examples
@@ -22,10 +24,12 @@ from keras_freq.plots.spectrum import spectrum
 from keras_freq.plots.training_curves import training_curves
 
 __all__ = [
+    "adcs",
     "adversarial_examples",
     "amplitude_swap",
     "band_accuracy",
     "component_predictions",
+    "confusion_change",
     "corruption_table",
     "curves",
     "filtered_examples",

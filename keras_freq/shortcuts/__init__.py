@@ -3,6 +3,8 @@
 Masks are `(classes, height, width)`, one for each class, centred: DC at `(height // 2, width // 2)`.
 """
 
+from keras_freq.shortcuts.adcs import ADCSResult, adcs
+from keras_freq.shortcuts.band_stop import BandStopResult, band_stop
 from keras_freq.shortcuts.frequency_importance import frequency_importance
 from keras_freq.shortcuts.frequency_maps import FrequencyMaps, dominant_frequency_map
 from keras_freq.shortcuts.hfss import hfss
@@ -13,11 +15,15 @@ from keras_freq.shortcuts.shortcut_curve import ShortcutCurve, shortcut_curve
 from keras_freq.shortcuts.shortcut_report import shortcut_report
 
 __all__ = [
+    "ADCSResult",
+    "BandStopResult",
     "FrequencyImportance",
     "FrequencyMaps",
     "HFSSResult",
     "ShortcutCurve",
     "ShortcutReport",
+    "adcs",
+    "band_stop",
     "dominant_frequency_map",
     "frequency_importance",
     "hfss",

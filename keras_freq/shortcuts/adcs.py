@@ -176,7 +176,15 @@ def _sums(
                 sums[label] += amplitudes[labels == label].sum(axis=0)
             counts += np.bincount(labels, minlength=len(counts))
             advance(valid)
-    return sums, counts, size
+    return _symmetric(sums, size[1]), counts, size
+
+
+def _symmetric(half: np.ndarray, width: int) -> np.ndarray:
+    """Half maps whose columns that hold both of each pair agree to the last bit, so that signs do too."""
+    rows = (-np.arange(half.shape[-2])) % half.shape[-2]
+    for column in {0, width // 2} if width % 2 == 0 else {0}:
+        half[..., column] = (half[..., column] + half[..., rows, column]) / 2
+    return half
 
 
 def _amplitude(re: Any, im: Any) -> Any:

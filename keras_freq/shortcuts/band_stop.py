@@ -82,6 +82,7 @@ def band_stop(
     stopped: Sequence[Sequence[int]] | None = None,
     *,
     edges: Sequence[float] | None = None,
+    keep_dc: bool = True,
     per_step: int | None = None,
     batch_size: int | None = None,
     data_format: str = "channels_last",
@@ -90,7 +91,7 @@ def band_stop(
 
     `Delta[i, j] = (P_stopped[i, j] - P[i, j]) / N_i * 100`, where `P[i, j]` counts images of class `i` that
     are taken for `j`. Band `b` holds the distances `edges[b - 1] <= d < edges[b]` from DC, the last one all
-    beyond; DC belongs to the first.
+    beyond.
 
     Args:
         model: Keras classifier, logits or probabilities. It runs in inference mode.
@@ -99,6 +100,8 @@ def band_stop(
         stopped: Bands to remove together, numbered from 1, one tuple a matrix; default every pair.
         edges: Where the bands begin, ascending from 0 (index units). Default four of equal width: 0 and the
             quarters of half the shorter side.
+        keep_dc: Whether the mean of an image stays when the first band goes. Without it the pixels lie about
+            0, far from all that a network has seen.
         per_step: Images times matrices in one forward pass, default 128: the bound of the memory.
         batch_size: Images a batch where `data` are arrays, default 128 or `per_step`.
         data_format: `"channels_last"` or `"channels_first"`.
@@ -110,7 +113,8 @@ def band_stop(
         ValueError: If bands are not numbers of bands, edges do not ascend from 0, or labels do not fit.
         TypeError: If `model` is not a Keras model.
 
-    Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023, the band-stop test on synthetic sets.
+    Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023, the band-stop test on synthetic sets
+        (whether their first band holds DC is not stated).
 
     Example:
 
@@ -132,7 +136,7 @@ def band_stop(
             classes = logits(images[:1]).shape[-1]
             found = MaskedConfusion(
                 model,
-                _masks(size, edges, stopped),
+                _masks(size, edges, stopped, keep_dc),
                 images,
                 classes=classes,
                 per_step=per_step,
@@ -146,7 +150,7 @@ def band_stop(
     return BandStopResult(
         model=model.name,
         n=int(counted.sum()),
-        settings={"data_format": data_format},
+        settings={"keep_dc": bool(keep_dc), "data_format": data_format},
         versions=versions(),
         edges=edges,
         stopped=stopped,
@@ -156,9 +160,11 @@ def band_stop(
     )
 
 
-def _masks(size: tuple[int, int], edges: tuple[float, ...], stopped: tuple) -> np.ndarray:
-    band = np.searchsorted(edges, radial_distance(*size), side="right")
-    return np.stack([~np.isin(band, bands) for bands in stopped]).astype("float32")
+def _masks(size: tuple[int, int], edges: tuple[float, ...], stopped: tuple, keep_dc: bool) -> np.ndarray:
+    distance = radial_distance(*size)
+    band = np.searchsorted(edges, distance, side="right")
+    kept = keep_dc & (distance == 0)
+    return np.stack([~np.isin(band, bands) | kept for bands in stopped]).astype("float32")
 
 
 def _check_edges(edges: Any) -> tuple[float, ...]:

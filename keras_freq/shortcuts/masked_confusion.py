@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_freq.attacks.compiled import compile_function, to_tensor
+from keras_freq.evaluate.class_scores import predicted_classes
 from keras_freq.shortcuts.masked_images import half_planes, masked_copies, spectra_of
 
 # The host runs ahead of an accelerator by at most this many steps.
@@ -97,8 +98,6 @@ class MaskedConfusion:
 def _build(shape: tuple[int, int, int], data_format: str) -> Callable:
     def step(forward, spectra, halves):
         logits = forward(masked_copies(spectra, halves, shape=shape, data_format=data_format))
-        finite = ops.all(ops.isfinite(logits), axis=-1)
-        predicted = ops.where(finite, ops.cast(ops.argmax(logits, axis=-1), "int32"), logits.shape[-1])
-        return ops.reshape(predicted, (-1, ops.shape(spectra[0])[0]))
+        return ops.reshape(predicted_classes(logits), (-1, ops.shape(spectra[0])[0]))
 
     return step

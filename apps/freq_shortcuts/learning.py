@@ -1,0 +1,114 @@
+"""Early learning on natural images, as they are, low-passed and high-passed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import keras_freq as kf
+from apps.freq_shortcuts.config import Learning
+from apps.freq_shortcuts.early import LEARNED, early, first
+from apps.freq_shortcuts.images import floats, load_images
+from apps.freq_shortcuts.networks import LABELS as NETWORKS
+from apps.runner import Claim, Run
+from apps.runner.images import Images
+from apps.runner.repetitions import markdown, mean_and_range, print_table
+
+LABELS = {"original": "images as they are", "low": "low-passed", "high": "high-passed"}
+
+
+def learning(run: Run, config: Learning) -> None:
+    """Runs the experiment of `config` in the folder of `run`."""
+    images = load_images(run, config.data)
+    found = {}
+    for kind in config.kinds:
+        train, test = (_of_kind(kind, config.radius, *split) for split in (images.train, images.test))
+        for seed in config.all_seeds:
+            stage = f"{kind}/seed{seed}"
+            found[kind, seed] = kept = early(
+                run,
+                stage,
+                train,
+                test,
+                len(images.classes),
+                training=config.training,
+                iterations=config.iterations,
+                every=config.every,
+                seed=seed,
+            )
+            record = {"kind": kind, "seed": seed, "n": len(test[1]), "measure": "f1"}
+            run.measure(
+                stage,
+                lambda k=kept, r=record: [
+                    {**r, "class": name, "value": float(value)}
+                    for name, value in zip(images.classes, k["f1"][-1], strict=True)
+                ],
+            )
+    _draw(run, config, images, found)
+    _report(run, config, images, found)
+
+
+def _of_kind(
+    kind: str, radius: float, pixels: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    if kind == "original":
+        return pixels, labels
+    filter_ = kf.spectral.low_pass if kind == "low" else kf.spectral.high_pass
+    # In parts: a filter holds the spectra of all images that it is given.
+    parts = [filter_(floats(pixels[k : k + 256]), radius) for k in range(0, len(pixels), 256)]
+    return np.concatenate(parts), labels
+
+
+def _draw(run: Run, config: Learning, images: Images, found: dict) -> None:
+    run.figure(
+        "early",
+        kf.plots.curves(
+            {
+                LABELS[kind]: {
+                    name: np.stack([found[kind, seed]["f1"][:, label] for seed in config.all_seeds])
+                    for label, name in enumerate(images.classes)
+                }
+                for kind in config.kinds
+            },
+            x=found[config.kinds[0], config.seed]["steps"],
+            columns=len(config.kinds),
+            xlabel="iteration",
+            ylabel="F1 on test images of the kind",
+            title=f"{NETWORKS[config.training.network]}: F1 of each class over the first iterations "
+            f"(radius {config.radius:g})",
+        ),
+    )
+
+
+def _report(run: Run, config: Learning, images: Images, found: dict) -> None:
+    n = len(images.test[1])
+    head = ["images", "learned first", *images.classes, "mean"]
+    rows = []
+    claims = []
+    for kind in config.kinds:
+        kept = [found[kind, seed] for seed in config.all_seeds]
+        f1 = np.stack([k["f1"][-1] for k in kept])
+        orders = [first(k) for k in kept]
+        names = [", ".join(images.classes[c] for c in order[:2]) or "none" for order in orders]
+        cells = [f"{value:.2f}" for value in f1.mean(axis=0)]
+        rows.append([LABELS[kind], "; ".join(names), *cells, mean_and_range(f1.mean(axis=1), 2)])
+        best = [images.classes[int(np.argmax(row))] for row in f1]
+        claims.append(
+            Claim(
+                f"Classes are learned at different times on {LABELS[kind]}"
+                + ("" if kind == "original" else f", radius {config.radius:g}"),
+                "pictures only [2nd]",
+                f"first to F1 {LEARNED:g}, by seed: {'; '.join(names)}; highest F1 after {config.iterations} "
+                f"iterations: {', '.join(best)}; mean F1 {mean_and_range(f1.mean(axis=1), 2)}",
+                n,
+                (f"{kind}/",),
+                config.all_seeds,
+            )
+        )
+    title = f"F1 after {config.iterations} iterations, means over the seeds, n = {n}"
+    print_table(title, head, rows)
+    path = run.summary(
+        "Frequency shortcuts: early learning on natural images",
+        claims,
+        notes=f"{title}; the first two classes to reach F1 {LEARNED:g}, by seed.\n\n{markdown(head, rows)}",
+    )
+    run.say(str(path))
