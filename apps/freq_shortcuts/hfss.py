@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import keras
-import numpy as np
 
 import keras_freq as kf
 from apps.freq_shortcuts.config import Compare
 from apps.freq_shortcuts.hfss_maps import found, kept, kept_by, maps
 from apps.freq_shortcuts.hfss_report import draw, report
-from apps.freq_shortcuts.images import load_images
+from apps.freq_shortcuts.images import corrupted, floats, load_images
+from apps.freq_shortcuts.maps import rates
 from apps.freq_shortcuts.networks import trained
 from apps.freq_shortcuts.search import search_images
 from apps.runner import Run
 from apps.runner.images import Images
-
-RATES = ("tpr", "fpr", "clean_tpr", "clean_fpr", "share")
 
 
 def hfss(run: Run, config: Compare) -> None:
@@ -39,10 +37,11 @@ def hfss(run: Run, config: Compare) -> None:
         for method, cut in kept(config):
             masks = maps(searched, method, cut, seed)
             for name, test in sets.items():
+                record = {"method": method, "kept": cut, "set": name, "seed": seed}
                 run.measure(
                     f"{method}/{cut}/{name}/seed{seed}",
-                    lambda m=model, t=test, f=masks, key=(method, cut, name, seed): _rates(
-                        m, t, f, config.search.split, images.classes, *key
+                    lambda m=model, t=test, f=masks, r=record: rates(
+                        kf.shortcuts.shortcut_report(m, t, f, split=config.search.split), images.classes, r
                     ),
                 )
     first = {m: maps(searched, m, kept_by(config, m), config.seed) for m in config.methods}
@@ -55,45 +54,11 @@ def _test_sets(run: Run, config: Compare, images: Images, model: keras.Model, se
     pixels, labels = images.test
     sets = {"clean": images.test}
     for name in config.corruptions:
-        stored = run.arrays(
-            f"corrupted-{name}",
-            lambda n=name: {"pixels": kf.data.corrupt(pixels, n, config.severity, seed=config.seed)},
-        )
-        sets[name] = (stored["pixels"], labels)
+        sets[name] = corrupted(run, images, name, config.severity, seed=config.seed)
     if config.fgsm is not None:
         stored = run.arrays(
             f"fgsm/seed{seed}",
-            lambda: {"pixels": kf.attacks.fgsm(model, _floats(pixels), labels, epsilon=config.fgsm)},
+            lambda: {"pixels": kf.attacks.fgsm(model, floats(pixels), labels, epsilon=config.fgsm)},
         )
         sets["fgsm"] = (stored["pixels"], labels)
     return sets
-
-
-def _rates(
-    model: keras.Model,
-    test: tuple,
-    masks: kf.shortcuts.FrequencyMaps,
-    split: str,
-    classes: tuple[str, ...],
-    method: str,
-    cut: str,
-    name: str,
-    seed: int,
-) -> list[dict]:
-    result = kf.shortcuts.shortcut_report(model, test, masks, split=split)
-    record = {"method": method, "kept": cut, "set": name, "seed": seed, "n": result.n}
-    return [
-        {
-            **record,
-            "class": label,
-            "measure": measure,
-            "value": float(np.asarray(getattr(result, measure))[c]),
-        }
-        for measure in RATES
-        for c, label in enumerate(classes)
-    ]
-
-
-def _floats(pixels: np.ndarray) -> np.ndarray:
-    """Floats in [0, 1]."""
-    return pixels.astype("float32") / 255 if pixels.dtype == np.uint8 else pixels

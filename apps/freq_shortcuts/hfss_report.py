@@ -7,42 +7,26 @@ import numpy as np
 import keras_freq as kf
 from apps.freq_shortcuts.config import Compare
 from apps.freq_shortcuts.hfss_maps import LABELS, SAME, kept, kept_by
+from apps.freq_shortcuts.maps import PUBLISHED as RANKING
+from apps.freq_shortcuts.maps import STRONG, by_class
 from apps.freq_shortcuts.networks import LABELS as NETWORKS
 from apps.runner import Claim, Run
 from apps.runner.images import Images
 from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
 
 # TPR by class on images of ImageNet-10 that keep a class' map of about 5 % of the bins, ResNet-18 [paper].
-PUBLISHED = {
-    "hfss": (0.88, 0, 0.52, 0.98, 0.90, 0.26, 0.78, 0.70, 0.76, 0.50),
-    "exact": (0.08, 0, 0.40, 0.80, 0.02, 0.02, 0.14, 0.80, 0.54, 0.06),
-}
-STRONG = 0.6  # TPR from which the paper calls a shortcut strong
+PUBLISHED = {"hfss": (0.88, 0, 0.52, 0.98, 0.90, 0.26, 0.78, 0.70, 0.76, 0.50), "exact": RANKING}
 
 
-def _by_class(run: Run, config: Compare, measure: str, **wanted) -> np.ndarray:
-    """A rate of every seed and class, `(seeds, classes)`."""
-    return np.stack(
-        [
-            [r["value"] for r in run.records if _is(r, seed=seed, measure=measure, **wanted)]
-            for seed in config.all_seeds
-        ]
-    )
-
-
-def _is(record: dict, **wanted) -> bool:
-    return all(record.get(key) == value for key, value in wanted.items())
-
-
-def _mean(run: Run, config: Compare, measure: str, **wanted) -> np.ndarray:
+def _mean(run: Run, measure: str, **wanted) -> np.ndarray:
     """The mean over the classes for every seed."""
-    return np.nanmean(_by_class(run, config, measure, **wanted), axis=1)
+    return np.nanmean(by_class(run, measure, **wanted), axis=1)
 
 
 def _curves(run: Run, config: Compare, method: str, name: str) -> list[kf.shortcuts.ShortcutCurve]:
     """The degree of shortcut learning under the method's maps, one curve a seed."""
     wanted = {"method": method, "kept": kept_by(config, method), "set": name}
-    rates = [_by_class(run, config, measure, **wanted) for measure in ("clean_tpr", "tpr")]
+    rates = [by_class(run, measure, **wanted) for measure in ("clean_tpr", "tpr")]
     return [kf.shortcuts.shortcut_curve(*pair, config.thresholds) for pair in zip(*rates, strict=True)]
 
 
@@ -116,8 +100,8 @@ def report(run: Run, config: Compare, images: Images, searched: int) -> None:
     print_table(f"Filtered test images, n = {n}, means over the classes and the seeds", head, rows)
     clean = {"method": config.methods[0], "set": "clean", "kept": kept_by(config, config.methods[0])}
     unfiltered = (
-        f"The same images as they are: TPR {mean_and_range(_mean(run, config, 'clean_tpr', **clean))}, "
-        f"FPR {mean_and_range(_mean(run, config, 'clean_fpr', **clean))}. A strong shortcut is a class with "
+        f"The same images as they are: TPR {mean_and_range(_mean(run, 'clean_tpr', **clean))}, "
+        f"FPR {mean_and_range(_mean(run, 'clean_fpr', **clean))}. A strong shortcut is a class with "
         f"a TPR of at least {STRONG:g} on filtered images. Searched on {searched} images "
         f"({'the test images' if config.search.split == 'test' else 'training images'}); a forward pass is "
         "one image through the network; minutes are left out where a search went on after a kill."
@@ -130,11 +114,11 @@ def report(run: Run, config: Compare, images: Images, searched: int) -> None:
                 f"the classes: {mean_and_range(correlation, 2)}."
             )
     classes = ["class", *(LABELS[method] for method in config.methods), "as they are"]
-    by_class = markdown(classes, _class_rows(run, config, images))
+    per_class = markdown(classes, _class_rows(run, config, images))
     path = run.summary(
         "Frequency shortcuts: HFSS and rankings",
         [*_search_claims(run, config, n), *_degree_claims(run, config, n)],
-        notes="\n\n".join([markdown(head, rows), unfiltered, "TPR by class, as many bins:", by_class]),
+        notes="\n\n".join([markdown(head, rows), unfiltered, "TPR by class, as many bins:", per_class]),
     )
     run.say(str(path))
 
@@ -145,27 +129,27 @@ def _row(run: Run, config: Compare, method: str, cut: str) -> list[str]:
     return [
         LABELS[method],
         ("stages" if method == "hfss" else "as HFSS") if cut == SAME else f"{float(cut):.1%}",
-        mean_and_range(_mean(run, config, "share", **wanted)),
-        mean_and_range(_mean(run, config, "tpr", **wanted)),
-        mean_and_range(_mean(run, config, "fpr", **wanted)),
-        mean_and_range(_strong(run, config, **wanted), 1),
+        mean_and_range(_mean(run, "share", **wanted)),
+        mean_and_range(_mean(run, "tpr", **wanted)),
+        mean_and_range(_mean(run, "fpr", **wanted)),
+        mean_and_range(_strong(run, **wanted), 1),
         f"{cost[0].mean():,.0f}",
         mean_and_range(cost[1], 1) if len(cost[1]) == config.seeds else "-",
     ]
 
 
-def _strong(run: Run, config: Compare, **wanted) -> np.ndarray:
+def _strong(run: Run, **wanted) -> np.ndarray:
     """Classes with a TPR of at least `STRONG`, for every seed."""
-    return (_by_class(run, config, "tpr", **wanted) >= STRONG).sum(axis=1)
+    return (by_class(run, "tpr", **wanted) >= STRONG).sum(axis=1)
 
 
 def _class_rows(run: Run, config: Compare, images: Images) -> list[list[str]]:
     rates = [
-        _by_class(run, config, "tpr", method=method, kept=kept_by(config, method), set="clean")
+        by_class(run, "tpr", method=method, kept=kept_by(config, method), set="clean")
         for method in config.methods
     ]
     first = config.methods[0]
-    rates.append(_by_class(run, config, "clean_tpr", method=first, kept=kept_by(config, first), set="clean"))
+    rates.append(by_class(run, "clean_tpr", method=first, kept=kept_by(config, first), set="clean"))
     return [
         [label, *(mean_and_range(rate[:, c], 2) for rate in rates)] for c, label in enumerate(images.classes)
     ]
@@ -182,8 +166,8 @@ def _search_claims(run: Run, config: Compare, n: int) -> list[Claim]:
         if method == "hfss":
             continue
         wanted = [{"method": name, "kept": SAME, "set": "clean"} for name in ("hfss", method)]
-        tprs = [_mean(run, config, "tpr", **w) for w in wanted]
-        counts = [_strong(run, config, **w) for w in wanted]
+        tprs = [_mean(run, "tpr", **w) for w in wanted]
+        counts = [_strong(run, **w) for w in wanted]
         published = "-"
         if method == "exact":
             published = (
@@ -196,7 +180,7 @@ def _search_claims(run: Run, config: Compare, n: int) -> list[Claim]:
                 published,
                 f"mean TPR {mean_and_range(tprs[0])} against {mean_and_range(tprs[1])}, strong shortcuts "
                 f"{mean_and_range(counts[0], 1)} against {mean_and_range(counts[1], 1)}, bins "
-                f"{mean_and_range(_mean(run, config, 'share', **wanted[0]))}: "
+                f"{mean_and_range(_mean(run, 'share', **wanted[0]))}: "
                 + order(*tprs, higher="HFSS higher", lower="HFSS lower"),
                 n,
                 ("hfss/", f"{method}/"),
@@ -270,13 +254,11 @@ def _degree_claims(run: Run, config: Compare, n: int) -> list[Claim]:
 def _curves_by_clean(run: Run, config: Compare, method: str) -> dict[str, list]:
     """Rates of each test set, the classes told apart by the clean images."""
     wanted = {"method": method, "kept": kept_by(config, method)}
-    filtered = _by_class(run, config, "tpr", set="clean", **wanted)
+    filtered = by_class(run, "tpr", set="clean", **wanted)
     return {
         name: [
             kf.shortcuts.shortcut_curve(tpr, own, config.thresholds)
-            for tpr, own in zip(
-                _by_class(run, config, "clean_tpr", set=name, **wanted), filtered, strict=True
-            )
+            for tpr, own in zip(by_class(run, "clean_tpr", set=name, **wanted), filtered, strict=True)
         ]
         for name in _set_names(config)
     }

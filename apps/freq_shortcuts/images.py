@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+import keras_freq as kf
 from apps.freq_shortcuts.config import LabelledImages
-from apps.runner import Run
+from apps.runner import Run, RunError
 from apps.runner import images as runner_images
 from apps.runner.images import Images
 
@@ -33,3 +34,21 @@ def load_images(run: Run, settings: LabelledImages) -> Images:
 def floats(pixels: np.ndarray) -> np.ndarray:
     """Images as float32 in [0, 1]."""
     return np.divide(pixels, np.float32(255), dtype="float32") if pixels.dtype == np.uint8 else pixels
+
+
+def corrupted(
+    run: Run, images: Images, name: str, severity: int, *, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The test images under a corruption, made once.
+
+    Raises:
+        RunError: If there is no such corruption.
+    """
+    known = (*kf.data.CORRUPTIONS, *kf.data.EXTRA_CORRUPTIONS)
+    if name not in known:
+        raise RunError(f"`corruptions` must be some of {', '.join(known)}. Received: {name}")
+    pixels, labels = images.test
+    kept = run.arrays(
+        f"corrupted-{name}", lambda: {"pixels": kf.data.corrupt(pixels, name, severity, seed=seed)}
+    )
+    return kept["pixels"], labels

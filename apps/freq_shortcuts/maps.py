@@ -14,6 +14,9 @@ from apps.runner import Run
 
 RATES = ("tpr", "fpr", "clean_tpr", "clean_fpr", "share")
 STRONG = 0.6  # TPR from which the paper on HFSS calls a shortcut strong
+# TPR by class on images of ImageNet-10 that keep 5 % of the bins, the ranking of single frequencies with
+# ResNet-18, as the paper on HFSS lists it [paper].
+PUBLISHED = (0.08, 0, 0.40, 0.80, 0.02, 0.02, 0.14, 0.80, 0.54, 0.06)
 
 
 def found_maps(
@@ -97,10 +100,10 @@ def rates(report: kf.shortcuts.ShortcutReport, classes: Sequence[str], record: M
     ]
 
 
-def by_class(run: Run, measure: str, classes: Sequence[str], **wanted: object) -> np.ndarray:
-    """Stored rates `(seeds, classes)`, the seeds in their order."""
-    found: dict[int, dict[str, float]] = {}
+def by_class(run: Run, measure: str, **wanted: object) -> np.ndarray:
+    """Stored rates `(seeds, classes)`, seeds ascending and classes in their order."""
+    found: dict[int, list[float]] = {}
     for record in run.records:
         if record.get("measure") == measure and all(record.get(k) == v for k, v in wanted.items()):
-            found.setdefault(record["seed"], {})[record["class"]] = record["value"]
-    return np.array([[found[seed][label] for label in classes] for seed in sorted(found)])
+            found.setdefault(record["seed"], []).append(record["value"])
+    return np.array([found[seed] for seed in sorted(found)])

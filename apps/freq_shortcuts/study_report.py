@@ -10,7 +10,7 @@ import numpy as np
 import keras_freq as kf
 from apps.freq_shortcuts.config import Study
 from apps.freq_shortcuts.images import floats
-from apps.freq_shortcuts.maps import STRONG, by_class
+from apps.freq_shortcuts.maps import PUBLISHED, STRONG, by_class
 from apps.freq_shortcuts.networks import AUGMENTED
 from apps.freq_shortcuts.networks import LABELS as NETWORKS
 from apps.runner import Claim, Run
@@ -19,10 +19,6 @@ from apps.runner.repetitions import markdown, mean_and_range, print_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-# TPR by class on images of ImageNet-10 that keep 5 % of the bins, ResNet-18, as the follow-up lists it
-# [paper].
-PUBLISHED = (0.08, 0, 0.40, 0.80, 0.02, 0.02, 0.14, 0.80, 0.54, 0.06)
 
 
 def variants(config: Study) -> list[tuple[str, str]]:
@@ -62,10 +58,7 @@ def draw(run: Run, config: Study, images: Images, shown: dict) -> None:
             ]
         )
         report = _Rates(
-            *(
-                by_class(run, m, images.classes, masks="own", network=key[0], augmentation=key[1])[0]
-                for m in ("tpr", "fpr")
-            )
+            *(by_class(run, m, masks="own", network=key[0], augmentation=key[1])[0] for m in ("tpr", "fpr"))
         )
         run.figure(
             "filtered",
@@ -93,7 +86,7 @@ class _Rates:
 
 def _growth_figure(run: Run, config: Study, images: Images, epochs: list[int]) -> Figure:
     def line(measure: str) -> np.ndarray:
-        rows = [by_class(run, measure, images.classes, masks="growth", epoch=e)[0] for e in epochs]
+        rows = [by_class(run, measure, masks="growth", epoch=e)[0] for e in epochs]
         return np.array(rows).T
 
     panels = {}
@@ -148,7 +141,7 @@ def report(run: Run, config: Study, images: Images) -> None:
 def _cells(
     run: Run, images: Images, variant: tuple[str, str], measure: str, masks: str = "own"
 ) -> np.ndarray:
-    return by_class(run, measure, images.classes, masks=masks, network=variant[0], augmentation=variant[1])
+    return by_class(run, measure, masks=masks, network=variant[0], augmentation=variant[1])
 
 
 def _row(run: Run, config: Study, images: Images, network: str, augmentation: str) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_shortcuts.config import Transfer
-from apps.freq_shortcuts.images import load_images
+from apps.freq_shortcuts.images import corrupted, load_images
 from apps.freq_shortcuts.maps import disks, found_maps, rates
 from apps.freq_shortcuts.networks import trained
 from apps.freq_shortcuts.search import search_images
@@ -72,20 +72,6 @@ def test_sets(
     if config.renditions is not None:
         classes = config.rendition_classes or images.classes
         yield "renditions", _other(config, images, config.renditions, classes)
-
-
-def corrupted(
-    run: Run, images: Images, name: str, severity: int, *, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The test images under a corruption, made once."""
-    known = (*kf.data.CORRUPTIONS, *kf.data.EXTRA_CORRUPTIONS)
-    if name not in known:
-        raise RunError(f"`corruptions` must be some of {', '.join(known)}. Received: {name}")
-    pixels, labels = images.test
-    kept = run.arrays(
-        f"corrupted-{name}", lambda: {"pixels": kf.data.corrupt(pixels, name, severity, seed=seed)}
-    )
-    return kept["pixels"], labels
 
 
 def _other(

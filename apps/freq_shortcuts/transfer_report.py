@@ -79,7 +79,7 @@ def _mean(
     run: Run, images: Images, augmentation: str, name: str, measure: str, masks: str = "own"
 ) -> np.ndarray:
     """The mean over the classes for every seed."""
-    found = by_class(run, measure, images.classes, augmentation=augmentation, set=name, masks=masks)
+    found = by_class(run, measure, augmentation=augmentation, set=name, masks=masks)
     return np.nanmean(found, axis=1)
 
 
@@ -88,9 +88,7 @@ def _by_class(run: Run, config: Transfer, images: Images, counts: dict[str, int]
     for augmentation in config.augmentations:
         for name in counts:
             for measure, words in (("clean_tpr", "TPR whole"), ("tpr", "TPR"), ("fpr", "FPR")):
-                found = by_class(
-                    run, measure, images.classes, augmentation=augmentation, set=name, masks="own"
-                )
+                found = by_class(run, measure, augmentation=augmentation, set=name, masks="own")
                 cells = [f"{value:.2f}" for value in found.mean(axis=0)]
                 rows.append([f"{AUGMENTED[augmentation]}, {name}, {words}", *cells])
     return "By class, means over the seeds:\n\n" + markdown(["", *images.classes], rows)

@@ -168,7 +168,10 @@ def _masks(size: tuple[int, int], edges: tuple[float, ...], stopped: tuple, keep
 
 
 def _check_edges(edges: Any) -> tuple[float, ...]:
-    values = np.asarray(edges, "float64")
+    try:
+        values = np.asarray(edges, "float64")
+    except (TypeError, ValueError):
+        values = np.empty(0)
     if values.ndim != 1 or not values.size or values[0] != 0 or not (np.diff(values) > 0).all():
         raise ValueError(f"`edges` must ascend from 0 (index units). Received: edges={edges!r}")
     return tuple(values.tolist())
@@ -177,11 +180,12 @@ def _check_edges(edges: Any) -> tuple[float, ...]:
 def _check_stopped(stopped: Any, bands: int) -> tuple[tuple[int, ...], ...]:
     if stopped is None:
         return tuple(itertools.combinations(range(1, bands + 1), min(2, bands)))
-    if not len(stopped) or any(isinstance(part, str) or not hasattr(part, "__len__") for part in stopped):
+    parts = stopped if hasattr(stopped, "__len__") else ()
+    if not len(parts) or any(isinstance(part, str) or not hasattr(part, "__len__") for part in parts):
         raise ValueError(
             f"`stopped` must hold at least one tuple of bands from 1 to {bands}. Received: {stopped!r}"
         )
-    checked = tuple(tuple(part) for part in stopped)
+    checked = tuple(tuple(part) for part in parts)
     for part in checked:
         whole = all(isinstance(b, (int, np.integer)) and not isinstance(b, bool) for b in part)
         if not part or not whole or len(set(part)) < len(part) or not set(part) <= set(range(1, bands + 1)):

@@ -12,7 +12,7 @@ from PIL import Image
 import keras_freq as kf
 from apps.freq_shortcuts import maps, study
 from apps.freq_shortcuts.__main__ import EXPERIMENTS
-from apps.freq_shortcuts.study_report import PUBLISHED
+from apps.freq_shortcuts.maps import PUBLISHED
 from apps.runner import RunError, cli, load_config
 from apps.runner.config import as_dict, differences
 from apps.runner.files import read_records

@@ -1,101 +1,183 @@
 from __future__ import annotations
 
-import keras
+import itertools
+import json
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from keras_freq.data import ArrayBatches
+import keras_freq as kf
 from keras_freq.shortcuts import adcs
-from keras_freq.spectral import mirror_index
 from tests.oracles import adcs as oracle
 
 PUBLISHED = {"channel": "luma", "statistic": "sum", "ties": -1, "include_self": True}
 
 
-def samples(rng, size=(8, 7), n=21, classes=3):
-    return rng.random((n, *size, 3)).astype("float32"), np.arange(n) % classes
+def textures(rng, height=8, width=8, n=11, classes=3, channels=3):
+    """Noise of as many levels as classes, classes of different size."""
+    labels = rng.permutation(np.arange(n) % classes).astype("int32")
+    labels[: n // 3] = 0
+    images = rng.random((n, height, width, channels)) * rng.uniform(0.9, 1, (classes, 1, 1, channels))[labels]
+    return images.astype("float32"), labels
 
 
-@pytest.mark.parametrize("options", [{}, {"channel": "sign_then_mean"}, {"statistic": "sum"}, PUBLISHED])
-@pytest.mark.parametrize("size", [(8, 7), (5, 6)])
-def test_equals_the_oracle(options, size, rng):
-    images, labels = samples(rng, size)
-    found = adcs(images, labels, batch_size=4, **options)
-    # Pairs of random images are never as close as float32 rounding.
-    np.testing.assert_allclose(found.maps, oracle.adcs(images, labels, 3, **options), atol=1e-6)
-    amplitudes = np.abs(np.fft.fftshift(np.fft.fft2(images.astype("float64"), axes=(1, 2)), axes=(1, 2)))
-    expected = np.stack([amplitudes[labels == c].mean(axis=(0, 3)) for c in range(3)])
-    np.testing.assert_allclose(found.amplitudes, expected, rtol=1e-5)
-    rows, columns = (mirror_index(side) for side in size)
-    np.testing.assert_array_equal(found.maps, found.maps[:, rows][:, :, columns])
-    assert found.count_per_class == (7, 7, 7)
+@pytest.mark.parametrize("size", [(8, 8), (9, 8), (7, 9)])
+def test_every_form_matches_the_oracle(rng, size):
+    images, labels = textures(rng, *size)
+    forms = itertools.product(("mean", "luma", "sign_then_mean"), ("mean", "sum"), (0, -1), (False, True))
+    for form in forms:
+        options = dict(zip(("channel", "statistic", "ties", "include_self"), form, strict=True))
+        found = adcs(images, labels, batch_size=4, **options)
+        np.testing.assert_allclose(found.maps, oracle.adcs(images, labels, **options), atol=1e-12)
+    spectra = np.abs(np.fft.fftshift(np.fft.fft2(images, axes=(1, 2)), axes=(1, 2))).mean(axis=-1)
+    means = [spectra[labels == c].mean(axis=0) for c in range(3)]
+    np.testing.assert_allclose(found.amplitudes, means, rtol=1e-5)
+    assert found.count_per_class == tuple(np.bincount(labels).tolist())
+    assert (found.model, found.n, found.size) == ("", 11, size)
 
 
-def test_two_classes_are_antisymmetric_and_the_range_holds(rng):
-    images, labels = samples(rng, classes=2)
-    maps = adcs(images, labels).maps
-    np.testing.assert_array_equal(maps[0], -maps[1])
-    images, labels = samples(rng, classes=5)
-    maps = adcs(images, labels).maps
-    assert -4 <= maps.min() < maps.max() <= 4
+@pytest.mark.parametrize("channel", ["mean", "luma", "sign_then_mean"])
+def test_two_classes_are_antisymmetric_and_conjugates_agree(rng, channel):
+    for size in ((8, 8), (9, 12)):
+        images, labels = textures(rng, *size, classes=2)
+        maps = adcs(images, labels, channel=channel).maps
+        np.testing.assert_array_equal(maps[0], -maps[1])
+        assert set(np.unique(maps)) <= ({-1, 1} if channel != "sign_then_mean" else {-1, -1 / 3, 1 / 3, 1})
+    for options in ({"channel": channel}, PUBLISHED):
+        images, labels = textures(rng, 8, 9, classes=4, n=23)
+        maps = np.fft.ifftshift(adcs(images, labels, **options).maps, axes=(1, 2))
+        mirrored = maps[:, -np.arange(8)][:, :, -np.arange(9)]
+        np.testing.assert_array_equal(maps, mirrored)
+
+
+def test_the_ranges_of_both_forms(rng):
+    classes = 4
+    labels = np.repeat(np.arange(classes), 2)
+    levels = 1 + labels[:, None, None, None]
+    images = (levels * rng.random((1, 8, 8, 3))).astype("float32")
+    ours = adcs(images, labels).maps
+    np.testing.assert_array_equal(ours, np.broadcast_to([[[-3]], [[-1]], [[1]], [[3]]], (4, 8, 8)))
     published = adcs(images, labels, **PUBLISHED).maps
-    assert -5 <= published.min() < published.max() <= 3
-    np.testing.assert_allclose(maps.sum(axis=0), 0)
+    # Itself counts as a tie: -C to C - 2.
+    np.testing.assert_array_equal(published, ours - 1)
 
 
 def test_ties(rng):
-    images, _ = samples(rng, n=4)
-    twice, labels = np.concatenate([images, images]), np.repeat([0, 1], 4)
-    np.testing.assert_array_equal(adcs(twice, labels).maps, 0)
-    np.testing.assert_array_equal(adcs(twice, labels, ties=-1).maps, -1)
-    np.testing.assert_array_equal(adcs(twice, labels, ties=-1, include_self=True).maps, -2)
+    image = rng.random((8, 8, 3)).astype("float32")
+    images, labels = np.stack([image] * 3), np.arange(3)
+    np.testing.assert_array_equal(adcs(images, labels).maps, 0)
+    np.testing.assert_array_equal(adcs(images, labels, ties=-1).maps, -2)
+    np.testing.assert_array_equal(adcs(images, labels, ties=-1, include_self=True).maps, -3)
 
 
-def test_means_do_not_favour_larger_classes(rng):
-    images, _ = samples(rng, n=4)
-    many = np.concatenate([images, images, 1.1 * images])
-    labels = np.repeat([0, 0, 1], 4)
-    assert (adcs(many, labels).maps[1] == 1).all()
-    assert (adcs(many, labels, statistic="sum").maps[1] == -1).all()
+def test_means_are_balanced_and_sums_are_not(rng):
+    images, labels = textures(rng, n=12, classes=2)
+    twice = np.concatenate([images, images[labels == 1]]), np.append(labels, labels[labels == 1])
+    np.testing.assert_array_equal(adcs(*twice).maps, adcs(images, labels).maps)
+    many = np.concatenate([images] + 5 * [images[labels == 1]])
+    more = np.append(labels, np.ones(len(many) - len(images), "int32"))
+    np.testing.assert_array_equal(adcs(many, more, statistic="sum").maps[1], 1)
 
 
-def test_any_feed_and_layout(rng, tmp_path):
-    images, labels = samples(rng)
-    whole = adcs(images, labels)
+def test_every_kind_of_data_gives_the_same_maps(rng):
+    import tensorflow as tf
+
+    images, labels = textures(rng, n=13)
+    expected = adcs(images, labels)
+    batches = [(images[:5], labels[:5]), (images[5:10], labels[5:10]), (images[10:], labels[10:])]
     for data in (
-        (images, keras.utils.to_categorical(labels)),
-        ArrayBatches(images, labels, batch_size=5),
-        [(images[:6], labels[:6]), (images[6:], labels[6:])],
+        (images, labels),
+        kf.data.ArrayBatches(images, labels, batch_size=4, shuffle=True, seed=3),
+        tf.data.Dataset.from_tensor_slices((images, labels)).batch(6),
+        iter(batches),
+        [(x, np.eye(3)[y]) for x, y in batches],
     ):
-        np.testing.assert_array_equal(adcs(data).maps, whole.maps)
+        found = adcs(data)
+        assert (found.values, found.n) == (expected.values, 13)
+    for batch_size in (1, 2, 64):
+        assert adcs(images, labels, batch_size=batch_size).values == expected.values
     first = adcs(images.transpose(0, 3, 1, 2), labels, data_format="channels_first")
-    np.testing.assert_array_equal(first.maps, whole.maps)
-    more = adcs(images, labels, classes=5)
-    np.testing.assert_array_equal(more.maps[:3], whole.maps)
-    assert np.isnan(more.maps[3:]).all()
-    whole.to_json(tmp_path / "adcs.json")
-    whole.to_csv(tmp_path / "adcs.csv")
-    assert len((tmp_path / "adcs.csv").read_text().splitlines()) == 1 + 3 * 8 * 7
+    assert first.values == expected.values
+    levels = np.round(255 * images).astype("uint8")
+    assert adcs(levels, labels).values == adcs(levels / np.float32(255), labels).values
+
+
+def test_reads_a_set_of_any_length_in_the_memory_of_a_few_batches(rng):
+    images, labels = textures(rng, 32, 32, n=32)
+
+    def feed(batches):
+        return ((images * np.float32(1 / (1 + k)), labels) for k in range(batches))
+
+    adcs(feed(2))  # compiles
+    tracemalloc.start()
+    try:
+        found = adcs(feed(40))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.n == 40 * 32
+    assert most < 12 * images.nbytes
+
+
+def test_a_class_without_images_is_left_out(rng):
+    images, labels = textures(rng, classes=3)
+    gap = np.array([0, 2, 3])[labels]
+    found = adcs(images, gap, classes=6)
+    assert found.maps.shape == (6, 8, 8)
+    assert found.count_per_class == tuple(np.bincount(gap, minlength=6).tolist())
+    assert np.isnan(found.maps[[1, 4, 5]]).all()
+    assert np.isnan(np.array(found.amplitudes)[[1, 4, 5]]).all()
+    np.testing.assert_array_equal(found.maps[[0, 2, 3]], adcs(images, labels).maps)
+
+
+def test_late_classes_are_found_without_their_number(rng):
+    images, labels = textures(rng, n=12, classes=4)
+    order = np.argsort(labels, kind="stable")
+    found = adcs(images[order], labels[order], batch_size=2)
+    assert found.values == adcs(images, labels, classes=4).values
+
+
+def test_files(rng, tmp_path):
+    images, labels = textures(rng, classes=2)
+    found = adcs(images, labels, classes=3)
+    found.to_json(tmp_path / "adcs.json")
+    written = json.loads((tmp_path / "adcs.json").read_text())
+    assert written["settings"]["channel"] == "mean"
+    assert written["values"][2][0][0] is None
+    found.to_csv(tmp_path / "adcs.csv")
+    assert len((tmp_path / "adcs.csv").read_text().splitlines()) == 1 + 3 * 64
+    rows = {(row["class"], row["u"], row["v"]): row for row in found.rows()}
+    assert rows[1, 0, 0]["adcs"] == found.maps[1, 4, 4]
+    assert rows[1, 0, 0]["amplitude"] == pytest.approx(images[labels == 1].sum(axis=(1, 2)).mean(), rel=1e-5)
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"channel": "red"}, "`channel` must be one of"),
+        ({"channel": "red"}, "`channel` must be one of .* Received: channel='red'"),
         ({"statistic": "median"}, "`statistic` must be one of"),
         ({"ties": 1}, "`ties` must be 0 or -1. Received: ties=1"),
-        ({"classes": 2}, "`labels` must be from 0 to 1"),
+        ({"ties": False}, "`ties` must be 0 or -1"),
         ({"data_format": "nhwc"}, "`data_format` must be one of"),
+        ({"classes": 0}, "`classes` must be a whole number"),
+        ({"classes": 2}, "`classes` must be above every label. Received: classes=2, label 2"),
+        (
+            {"labels": np.zeros(11, int)},
+            "at least two of them must have images. Received: images of 1 classes",
+        ),
+        ({"labels": np.zeros(4, int)}, "must have the same length"),
+        ({"images": np.zeros((11, 8, 8, 1), "float32"), "channel": "luma"}, "needs images of 3 channels"),
     ],
 )
-def test_refuses_bad_input(changed, message, rng):
-    with pytest.raises(ValueError, match=message):
-        adcs(*samples(rng), **changed)
+def test_refuses_bad_input(rng, changed, message):
+    images, labels = textures(rng)
+    arguments = {"images": images, "labels": labels, **changed}
+    with pytest.raises(ValueError, match=message) as error:
+        adcs(arguments.pop("images"), arguments.pop("labels"), **arguments)
+    assert "\n" not in str(error.value)
 
 
-def test_needs_two_classes_and_three_channels_for_luma(rng):
-    images, labels = samples(rng)
-    with pytest.raises(ValueError, match="Received: images of 1 classes"):
-        adcs(images, 0 * labels)
-    with pytest.raises(ValueError, match="Received: images of 2 channels"):
-        adcs(images[..., :2], labels, channel="luma")
+def test_refuses_images_without_labels(rng):
+    with pytest.raises(TypeError, match="`data` must be"):
+        adcs(textures(rng)[0])
