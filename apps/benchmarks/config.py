@@ -23,7 +23,7 @@ class Benchmarks:
     attack_images: int = 64
     attack_steps: int = 20
     search_images: int = 500
-    search_patch: int = 4
+    search_patch: int = 2
     search_blocks: int = 1
 
     def __post_init__(self):

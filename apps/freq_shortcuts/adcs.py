@@ -19,58 +19,47 @@ FORMS = {
 def adcs(run: Run, config: Adcs) -> None:
     """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
-    n = len(images.train[1])
-    head = ["class", "lowest", "highest", "mean", "share of bins above all others", "their mean radius"]
+    n, classes = len(images.train[1]), len(images.classes)
+    counts = np.bincount(images.train[1], minlength=classes)
+    head = ["class", "n", "lowest", "highest", "mean", "share of bins above all others", "their mean radius"]
     distance = kf.spectral.radial_distance(*images.shape[:2])
     tables, claims = [], []
     for form in FORMS if config.published else ("ours",):
         options = FORMS[form] or {"channel": config.channel}
         maps = run.arrays(
-            f"adcs/{form}", lambda o=options: {"maps": kf.shortcuts.adcs(*images.train, **o).maps}
+            f"adcs/{form}",
+            lambda o=options: {"maps": kf.shortcuts.adcs(*images.train, classes=classes, **o).maps},
         )["maps"]
-        top = len(maps) - (1 if form == "ours" else 2)
-        rows = []
-        for name, found in zip(images.classes, maps, strict=True):
-            above = found == top
-            radius = f"{distance[above].mean():.1f}" if above.any() else "-"
-            rows.append(
-                [
-                    name,
-                    f"{found.min():g}",
-                    f"{found.max():g}",
-                    f"{found.mean():.2f}",
-                    f"{above.mean():.3f}",
-                    radius,
-                ]
-            )
+        known = int(np.isfinite(maps[:, 0, 0]).sum())
+        top = known - (1 if form == "ours" else 2)
+        measured = [_numbers(found, distance, top) for found in maps]
+        rows = [
+            [name, str(count), *(_cell(measure, value) for measure, value in numbers.items())]
+            for name, count, numbers in zip(images.classes, counts, measured, strict=True)
+        ]
         run.measure(
             f"adcs/{form}",
-            lambda f=form, m=maps, t=top: [
-                {"measure": measure, "form": f, "class": name, "value": float(value), "n": n}
-                for name, found in zip(images.classes, m, strict=True)
-                for measure, value in (
-                    ("lowest", found.min()),
-                    ("highest", found.max()),
-                    ("above all others", (found == t).mean()),
-                )
+            lambda f=form, m=measured: [
+                {"measure": measure, "form": f, "class": name, "value": value, "n": int(count)}
+                for name, count, numbers in zip(images.classes, counts, m, strict=True)
+                for measure, value in numbers.items()
             ],
         )
-        run.figure(
-            f"adcs_{form}",
-            kf.plots.adcs(maps, classes=images.classes, title=f"ADCS of {images.name}, {form} form, n = {n}"),
-        )
-        print_table(f"ADCS of {images.name}, {form} form, n = {n}", head, rows)
-        tables.append(f"{form.capitalize()} form:\n\n{markdown(head, rows)}")
+        words = "our form" if form == "ours" else "published form"
+        title = f"ADCS of {images.name}, {words}, n = {n}"
+        run.figure(f"adcs_{form}", kf.plots.adcs(maps, classes=images.classes, title=title))
+        print_table(title, head, rows)
+        tables.append(f"{words.capitalize()}:\n\n{markdown(head, rows)}")
         lowest, highest = np.nanmin(maps), np.nanmax(maps)
-        least = top + 2 - 2 * len(maps)
-        leader = max(zip(images.classes, maps, strict=True), key=lambda pair: (pair[1] == top).mean())[0]
+        least = top + 2 - 2 * known
+        shares = [numbers["above all others"] for numbers in measured]
         claims.append(
             Claim(
-                "Classes have frequencies at which they exceed all others "
-                f"({form} form, range {least} to {top})",
+                f"Classes have frequencies at which they exceed all others ({words}, range {least} to {top})",
                 "pictures; the zebra map saturates at 8 [calc on the figure]",
-                f"values from {lowest:g} to {highest:g}; every class exceeds all others somewhere: "
-                f"{'yes' if all((m == top).any() for m in maps) else 'no'}; most bins: {leader}",
+                f"values from {lowest:g} to {highest:g}; {sum(share > 0 for share in shares)} of {known} "
+                f"classes exceed all others somewhere, {images.classes[int(np.argmax(shares))]} at most "
+                f"frequencies ({max(shares):.0%})",
                 n,
                 (f"adcs/{form}",),
                 (config.seed,),
@@ -78,3 +67,21 @@ def adcs(run: Run, config: Adcs) -> None:
         )
     path = run.summary("Frequency shortcuts: ADCS maps", claims, notes="\n\n".join(tables))
     run.say(str(path))
+
+
+def _numbers(found: np.ndarray, distance: np.ndarray, top: int) -> dict[str, float]:
+    """What the map of a class comes down to; NaN where there is no image, or no frequency to average."""
+    above = found == top
+    return {
+        "lowest": float(found.min()),
+        "highest": float(found.max()),
+        "mean": float(found.mean()),
+        "above all others": float(above.mean()),
+        "radius above all others": float(distance[above].mean()) if above.any() else float("nan"),
+    }
+
+
+def _cell(measure: str, value: float) -> str:
+    if np.isnan(value):
+        return "-"
+    return f"{value:.3f}" if measure == "above all others" else f"{value:.4g}"

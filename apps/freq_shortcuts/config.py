@@ -102,7 +102,8 @@ class Search:
     `images_per_class`: search images, from the training set (null: as many as the test set has); with
     `split: test` the test images themselves, as published. `patch`: side of the blocks of bins that are
     removed together. `method` of `keras_freq.shortcuts.frequency_importance`; `mirror: reference` removes the
-    blocks of the published code. `fraction`: share of the bins that a map keeps.
+    blocks of the published code. `fraction`: share of the bins that a map keeps. `dc`: whether DC is ranked
+    like the others (as published), kept in every map or in none; images without it have the mean 0.
     """
 
     images_per_class: int | None = None
@@ -111,6 +112,7 @@ class Search:
     method: Literal["exact", "hybrid", "gradient"] = "exact"
     mirror: Literal["conjugate", "reference"] = "conjugate"
     fraction: float = 0.05
+    dc: Literal["rank", "keep", "drop"] = "rank"
 
     def __post_init__(self):
         if self.images_per_class is not None:

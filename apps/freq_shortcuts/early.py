@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 
 import keras
@@ -47,11 +48,13 @@ def early(
         after: What to measure with the network at the end.
 
     Returns:
-        `f1` `(measurements, classes)`, `steps` `(measurements,)`, and what `after` measured.
+        `f1` `(measurements, classes)`, `steps` `(measurements,)`, `seconds` that all of it took, and what
+        `after` measured.
     """
 
     def compute() -> dict[str, np.ndarray]:
         run.say(f"{stage}: {iterations} iterations of {training.batch_size} images")
+        start = time.perf_counter()
         images, labels = train
         model = classifier(training, images.shape[1:], classes, seed=seed, name=stage.split("/")[0])
         steps = math.ceil(len(labels) / training.batch_size)
@@ -62,7 +65,8 @@ def early(
         )
         epochs = math.ceil(iterations / steps)
         model.fit(batches, epochs=epochs, callbacks=[measured, _Stop(iterations)], verbose=0)
-        return {"f1": measured.f1, "steps": np.array(measured.steps), **after(model)}
+        found = {"f1": measured.f1, "steps": np.array(measured.steps), **after(model)}
+        return {**found, "seconds": np.float64(time.perf_counter() - start)}
 
     return run.arrays(stage, compute)
 
@@ -70,6 +74,11 @@ def early(
 def first(kept: dict[str, np.ndarray]) -> list[int]:
     """The classes in the order in which they were learned; those that were not are left out."""
     return list(first_learned(kept["f1"], LEARNED))
+
+
+def timed(rows: list[dict], kept: dict[str, np.ndarray]) -> list[dict]:
+    """Records that share the time of their training."""
+    return [{**row, "seconds": float(kept["seconds"]) / len(rows)} for row in rows]
 
 
 class _Stop(keras.callbacks.Callback):

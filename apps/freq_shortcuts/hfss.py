@@ -35,7 +35,7 @@ def hfss(run: Run, config: Compare) -> None:
         for method in config.methods:
             searched[method, seed] = found(run, config, model, method, searches[seed], seed)
         for method, cut in kept(config):
-            masks = maps(searched, method, cut, seed)
+            masks = maps(searched, method, cut, seed, dc=config.search.dc)
             for name, test in sets.items():
                 record = {"method": method, "kept": cut, "set": name, "seed": seed}
                 run.measure(
@@ -44,7 +44,9 @@ def hfss(run: Run, config: Compare) -> None:
                         kf.shortcuts.shortcut_report(m, t, f, split=config.search.split), images.classes, r
                     ),
                 )
-    first = {m: maps(searched, m, kept_by(config, m), config.seed) for m in config.methods}
+    first = {
+        m: maps(searched, m, kept_by(config, m), config.seed, dc=config.search.dc) for m in config.methods
+    }
     draw(run, config, images, first)
     report(run, config, images, len(searches[config.seed][1]))
 

@@ -95,7 +95,7 @@ def found(
     return stored
 
 
-def maps(searched: dict, method: str, cut: str, seed: int) -> kf.shortcuts.FrequencyMaps:
+def maps(searched: dict, method: str, cut: str, seed: int, *, dc: str = "rank") -> kf.shortcuts.FrequencyMaps:
     """The maps of a method: those of HFSS, or the top of a ranking."""
     stored = searched[method, seed]
     scores = stored["values"]
@@ -109,7 +109,7 @@ def maps(searched: dict, method: str, cut: str, seed: int) -> kf.shortcuts.Frequ
     else:
         shares = np.full(len(scores), float(cut))
     masks = [
-        kf.shortcuts.dominant_frequency_map(scores[c : c + 1], share, ties="exact").masks[0]
+        kf.shortcuts.dominant_frequency_map(scores[c : c + 1], share, ties="exact", dc=dc).masks[0]
         if share > 0
         else np.zeros(scores.shape[1:], "float32")
         for c, share in enumerate(shares)

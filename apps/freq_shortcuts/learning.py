@@ -6,7 +6,7 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_shortcuts.config import Learning
-from apps.freq_shortcuts.early import LEARNED, early, first
+from apps.freq_shortcuts.early import LEARNED, early, first, timed
 from apps.freq_shortcuts.images import floats, load_images
 from apps.freq_shortcuts.networks import LABELS as NETWORKS
 from apps.runner import Claim, Run
@@ -38,10 +38,13 @@ def learning(run: Run, config: Learning) -> None:
             record = {"kind": kind, "seed": seed, "n": len(test[1]), "measure": "f1"}
             run.measure(
                 stage,
-                lambda k=kept, r=record: [
-                    {**r, "class": name, "value": float(value)}
-                    for name, value in zip(images.classes, k["f1"][-1], strict=True)
-                ],
+                lambda k=kept, r=record: timed(
+                    [
+                        {**r, "class": name, "value": float(value)}
+                        for name, value in zip(images.classes, k["f1"][-1], strict=True)
+                    ],
+                    k,
+                ),
             )
     _draw(run, config, images, found)
     _report(run, config, images, found)

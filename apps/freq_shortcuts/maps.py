@@ -70,7 +70,7 @@ def found_maps(
 
     run.measure(f"{stage}/search", measured)
     kept = run.arrays(f"{stage}/search", compute)
-    maps = kf.shortcuts.dominant_frequency_map(kept["importance"], search.fraction)
+    maps = kf.shortcuts.dominant_frequency_map(kept["importance"], search.fraction, dc=search.dc)
     return kf.shortcuts.FrequencyMaps(maps.masks, search.method, frozenset(map(bytes, kept["digests"])))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_shortcuts.config import Synthetic
-from apps.freq_shortcuts.early import LEARNED, early, first
+from apps.freq_shortcuts.early import LEARNED, early, first, timed
 from apps.freq_shortcuts.networks import LABELS as NETWORKS
 from apps.runner import Claim, Run
 from apps.runner.repetitions import markdown, mean_and_range, print_table
@@ -91,7 +91,7 @@ def _records(
         for bands, rate in zip(STOPPED, kept["survives"][:, label], strict=True):
             what = "without " + "+".join(f"B{b}" for b in bands)
             rows.append({**record, "measure": what, "class": name, "value": float(rate)})
-    return rows
+    return timed(rows, kept)
 
 
 def _places(order: list[int], classes: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Synthetic sets, early learning and ADCS: settings, all three in miniature, and a run that was cut short."""
+"""Synthetic sets and early learning: settings, both in miniature, and a run that was cut short."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ MINIATURES = {
     f"networks: [small_resnet]\niterations: 3\nevery: 2\ntraining: {TRAINING}\n",
     "learning": "seeds: 1\ndata: {name: cifar10_mini, train_images: 40, test_images: 30}\n"
     f"kinds: [original, high]\nradius: 4\niterations: 3\nevery: 2\ntraining: {TRAINING}\n",
-    "adcs": "data: {name: cifar10_mini, train_images: 100, test_images: 10}\n",
 }
 
 
@@ -48,10 +47,9 @@ def numbers(folder):
 def test_the_configurations_load_and_say_what_they_are(name):
     paper = load_config(EXPERIMENTS[name].config, CONFIGS / f"{name}.yaml")
     load_config(EXPERIMENTS[name].config, CONFIGS / f"{name}.cpu.yaml")
-    if name != "adcs":
-        training = paper.training
-        assert (training.learning_rate, training.momentum, training.nesterov) == (0.01, 0.9, True)
-        assert (training.batch_size, training.padding) == (64, None)
+    training = paper.training
+    assert (training.learning_rate, training.momentum, training.nesterov) == (0.01, 0.9, True)
+    assert (training.batch_size, training.padding) == (64, None)
     if name != "synthetic":
         assert paper.data.classes[7] == "n02391049"  # zebra
     written = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
@@ -72,7 +70,6 @@ def test_the_configurations_load_and_say_what_they_are(name):
         ("synthetic", "every=501", "`every` must lie in [1, 500]"),
         ("learning", "kinds=[all]", "`kinds` must hold some of original, low, high"),
         ("learning", "radius=-1", "`radius` must be at least 0"),
-        ("adcs", "channel=red", "channel"),
     ],
 )
 def test_wrong_settings_are_one_line(name, word, message):
@@ -121,17 +118,9 @@ def test_synthetic_in_miniature_and_again_after_a_kill(here, monkeypatch, capsys
 
 
 @pytest.mark.slow
-def test_learning_and_adcs_in_miniature(here, capsys):
+def test_learning_in_miniature(here, capsys):
     assert call("learning", "learning.yaml", "output=out") == 0, capsys.readouterr().err
     records = numbers(here / "out")
     for kind in ("original", "high"):
         assert len([r for r in records if r.get("kind") == kind]) == 10
     assert "high-passed, radius 4" in (here / "out" / "summary.md").read_text()
-    assert call("adcs", "adcs.yaml", "output=maps") == 0, capsys.readouterr().err
-    found = numbers(here / "maps")
-    highest = [r["value"] for r in found if r["measure"] == "highest"]
-    assert len(highest) == 20
-    assert max(highest) == 9
-    assert max(r["value"] for r in found if r.get("form") == "published" and r["measure"] == "highest") == 8
-    assert call("adcs", "--resume", "maps") == 0
-    assert numbers(here / "maps") == found

@@ -11,12 +11,8 @@ def adcs(images, labels, *, channel="mean", statistic="mean", ties=0, include_se
     """Maps `(classes, height, width)`, centred, of images `(n, height, width, channels)`."""
     classes = sorted(set(labels.tolist()))
     spectra = np.abs(np.fft.fftshift(np.fft.fft2(images.astype("float64"), axes=(1, 2)), axes=(1, 2)))
-    total = {
-        c: (np.mean if statistic == "mean" else np.sum)(
-            [s for s, y in zip(spectra, labels) if y == c], axis=0
-        )
-        for c in classes
-    }
+    combine = np.mean if statistic == "mean" else np.sum
+    total = {c: combine(spectra[labels == c], axis=0) for c in classes}
     maps = np.full((max(classes) + 1, *images.shape[1:3]), np.nan)
     for c in classes:
         maps[c] = 0
@@ -51,7 +47,7 @@ def relative_confusion(labels, whole, stopped, classes):
     change = np.full((classes, classes), np.nan)
     for c in set(labels.tolist()):
         for predicted in range(classes):
-            before = sum(y == c and p == predicted for y, p in zip(labels, whole))
-            after = sum(y == c and p == predicted for y, p in zip(labels, stopped))
+            before = sum(y == c and p == predicted for y, p in zip(labels, whole, strict=True))
+            after = sum(y == c and p == predicted for y, p in zip(labels, stopped, strict=True))
             change[c, predicted] = (after - before) / (labels == c).sum() * 100
     return change
