@@ -51,11 +51,12 @@ class MaskedConfusion:
         self._per = min(max(1, per_step // len(images)), len(self._halves))
         self._groups: list[tuple[np.ndarray, Any]] = []
         self._waiting: list[tuple] = []
-        # One class more, for predictions that are none.
-        self._counts = np.zeros((len(self._halves), classes, classes + 1), "int64")
+        self._classes = classes
+        self._counts = np.zeros((0, classes, classes + 1), "int64")
 
     def add(self, images: np.ndarray, labels: np.ndarray, valid: int) -> None:
         """Counts a batch, of which the first `valid` images are real."""
+        self._allocate(len(self._halves))
         if not self._groups:
             rows = np.arange(len(self._halves))
             for start in range(0, len(rows), self._per):
@@ -68,21 +69,30 @@ class MaskedConfusion:
         self._fetch(_AHEAD)
 
     def add_own(self, images: np.ndarray, labels: np.ndarray, valid: int) -> None:
-        """Counts a batch as it is and with each image under the mask of its class alone."""
+        """Counts a batch as it is and with each image under the mask of its class alone.
+
+        Of the masks one matrix is kept for all of them, since each has one row.
+        """
+        self._allocate(2)
         own = self._halves[1 + labels, 0, 0][:, None]
         spectra = spectra_of(to_tensor(images), self._format)
         predicted = self._step(spectra, np.stack([np.ones_like(own), own]))
-        rows = np.stack([np.zeros_like(labels), 1 + labels])[:, :valid]
-        self._waiting.append((rows, labels[:valid], predicted))
+        self._waiting.append((np.arange(2)[:, None], labels[:valid], predicted))
         self._fetch(_AHEAD)
 
     def counts(self) -> np.ndarray:
         """Counts `(1 + masks, classes, classes + 1)`: the images as they are first, rows the true classes.
 
-        The last column counts images whose logits are NaN or infinite.
+        After `add_own` `(2, classes, classes + 1)`: the second matrix has row `c` under mask `c`. The last
+        column counts images whose logits are NaN or infinite.
         """
         self._fetch(1)
         return self._counts
+
+    def _allocate(self, matrices: int) -> None:
+        if not len(self._counts):
+            # One class more, for predictions that are none.
+            self._counts = np.zeros((matrices, self._classes, self._classes + 1), "int64")
 
     def _fetch(self, least: int) -> None:
         if len(self._waiting) < least:

@@ -22,6 +22,8 @@ from keras_freq.spectral.images import to_planes
 _AHEAD = 16
 # Images between two lines of the journal, about: a line costs less than a hundredth of them.
 _IMAGES_PER_CHUNK = 4096
+# Memory of the waves between two lines.
+_BYTES_PER_CHUNK = 1 << 27
 
 
 def remove_last(images: Any, waves: Any) -> Any:
@@ -83,7 +85,9 @@ def sweep(
     per_step = min(groups_per_step, max(1, len(todo)))
     step = compile_class_losses(model, REMOVE[data_format], what=("remove", data_format), loss=loss)
     steps = math.ceil(images.n / images.batch_size)
-    waves_per_chunk = max(1, math.ceil(_IMAGES_PER_CHUNK / (per_step * images.n)))
+    size = 8 * per_step * groups.rows.shape[1] * math.prod(groups.size)
+    enough = math.ceil(_IMAGES_PER_CHUNK / (per_step * images.n))
+    waves_per_chunk = max(1, min(enough, _BYTES_PER_CHUNK // size))
     chunk, total, forwards = per_step * waves_per_chunk, len(order) * images.n, 0
     done = total - len(todo) * images.n
     with progress_bar(progress, "frequency importance", total=total, done=done) as advance:

@@ -18,16 +18,19 @@ class ShortcutReport(Result):
     is NaN.
 
     Attributes:
-        confusion: On images under the mask of each class, `(classes, classes, classes)`, the mask first.
+        confusion: On images under the mask of each class, `(classes, classes, classes)`, the mask first;
+            empty where only the images of each class were filtered.
+        own_confusion: Row `c` under the mask of class `c`, `(classes, classes)`.
         clean_confusion: On the images as they are, `(classes, classes)`.
         share: Share of the bins that each mask keeps.
         method: How the masks were found.
         others: Whether images of other classes were filtered too; without them there is no false positive
-            rate and only row `c` of the confusion under mask `c` is counted.
+            rate.
         undefined: Filtered images whose logits are NaN or infinite, for each mask; they count for no class.
     """
 
     confusion: tuple[tuple[tuple[int, ...], ...], ...]
+    own_confusion: tuple[tuple[int, ...], ...]
     clean_confusion: tuple[tuple[int, ...], ...]
     share: tuple[float, ...]
     method: str
@@ -38,17 +41,16 @@ class ShortcutReport(Result):
     @property
     def tpr(self) -> np.ndarray:
         """Share of the images of each class that are recognised under its own mask, `(classes,)`."""
-        found = np.array(self.confusion)
-        own = np.arange(len(found))
-        return _share(found[own, own, own], np.array(self.count_per_class))
+        return _share(np.diag(np.array(self.own_confusion)), np.array(self.count_per_class))
 
     @property
     def fpr(self) -> np.ndarray:
         """Share of the images of all other classes that are taken for it under its mask, `(classes,)`."""
+        if not self.others:
+            return np.full(len(self.share), np.nan)
         found, own = np.array(self.confusion), np.arange(len(self.confusion))
         taken = found.sum(axis=1)[own, own] - found[own, own, own]
-        others = self.n - np.array(self.count_per_class)
-        return _share(taken, others) if self.others else np.full(len(found), np.nan)
+        return _share(taken, self.n - np.array(self.count_per_class))
 
     @property
     def clean_tpr(self) -> np.ndarray:

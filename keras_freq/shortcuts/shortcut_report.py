@@ -103,19 +103,24 @@ def shortcut_report(
             (found.add if others else found.add_own)(images, labels, valid)
             advance(valid)
     confusion = found.counts()
-    plain = tuple(tuple(map(tuple, part)) for part in confusion[1:, :, :-1].tolist())
+    if others:
+        rows = np.arange(len(masks))
+        own, undefined = confusion[1 + rows, rows, :-1], confusion[1:, :, -1].sum(axis=1)
+    else:
+        own, undefined = confusion[1, :, :-1], confusion[1, :, -1]
     return ShortcutReport(
         model=model.name,
         n=int(counted.sum()),
         settings={"split": split, "data_format": data_format},
         versions=versions(),
-        confusion=plain,
+        confusion=tuple(tuple(map(tuple, part)) for part in confusion[1:, :, :-1].tolist() if others),
+        own_confusion=tuple(map(tuple, own.tolist())),
         clean_confusion=tuple(map(tuple, confusion[0, :, :-1].tolist())),
         share=tuple(masks.mean(axis=(1, 2), dtype="float64").tolist()),
         method=getattr(maps, "method", "given"),
         others=others,
         count_per_class=tuple(counted.tolist()),
-        undefined=tuple(confusion[1:, :, -1].sum(axis=1).tolist()),
+        undefined=tuple(undefined.tolist()),
     )
 
 

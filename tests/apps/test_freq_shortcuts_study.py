@@ -29,7 +29,7 @@ search: {images_per_class: 2, patch: 8, fraction: 0.1}
 """
 MINIATURES = {
     "study": "networks: [small_resnet, alexnet_small]\nwidths: [2, 2]\naugmentations: [standard]\n",
-    "transfer": "augmentations: [standard]\ncorruptions: [contrast]\nother: [cifar10_mini]\n",
+    "transfer": "augmentations: [standard]\ncorruptions: [contrast]\n",
 }
 
 
@@ -151,14 +151,23 @@ def test_transfer_in_miniature(here, capsys):
         levels = np.full((40, 36, 3), 20 * place, "uint8")
         Image.fromarray(levels).save(here / "renditions" / name / "0.png")
     order = ["plane", *classes[1:]]
-    words = ["renditions=renditions", f"rendition_classes=[{','.join(order)}]", "output=out"]
+    # A set that numbers its classes, as CIFAR-10.1 does.
+    x, y = kf.data.load("cifar10_mini").arrays("test", limit=50)
+    np.savez(here / "numbered.npz", x_test=x, y_test=y, classes=[str(label) for label in range(10)])
+    words = ["other=[numbered.npz]", "renditions=renditions", "output=out"]
+    words.append(f"rendition_classes=[{','.join(order)}]")
     assert call("transfer", "transfer.yaml", *words) == 0, capsys.readouterr().err
     records = numbers(here / "out")
-    for name, n in (("test images", 40), ("contrast", 40), ("cifar10_mini", 1000), ("renditions", 10)):
+    for name, n in (
+        ("test images", 40),
+        ("contrast", 40),
+        ("cifar10_mini", 1000),
+        ("numbered.npz", 50),
+        ("renditions", 10),
+    ):
         found = [r for r in records if r.get("set") == name and r["masks"] == "own"]
         assert len(found) == 5 * 10
         assert {r["n"] for r in found} == {n}
-    # CIFAR-10 again, its first 40 test images among them: nothing is refused, they were not searched on.
     assert "before" in (here / "out" / "summary.md").read_text()
     assert call("transfer", "transfer.yaml", "other=[nowhere]", "output=other") == 2
     assert "nowhere" in capsys.readouterr().err

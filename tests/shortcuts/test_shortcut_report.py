@@ -43,7 +43,11 @@ def test_rates_from_a_hand_made_confusion(classifier, images, labels, maps):
     counts = np.zeros((4, 4, 4), int)
     counts[:] = np.diag([2, 2, 2, 2])
     counts[1] = [[1, 1, 0, 0], [0, 2, 0, 0], [0, 2, 0, 0], [0, 0, 2, 0]]
-    made = dataclasses.replace(report, confusion=tuple(tuple(map(tuple, part)) for part in counts.tolist()))
+    made = dataclasses.replace(
+        report,
+        confusion=tuple(tuple(map(tuple, part)) for part in counts.tolist()),
+        own_confusion=tuple(tuple(part[c]) for c, part in enumerate(counts.tolist())),
+    )
     np.testing.assert_allclose(made.tpr, [1, 1, 1, 1])
     np.testing.assert_allclose(made.fpr, [0, 3 / 6, 0, 0])
     assert made.shortcuts() == (0, 1, 2, 3)
@@ -59,6 +63,9 @@ def test_own_images_alone_give_the_same_tpr(classifier, images, labels, maps, pe
     own = shortcut_report(classifier, (images, labels), maps, others=False, per_step=per_step)
     np.testing.assert_allclose(own.tpr, whole.tpr)
     np.testing.assert_array_equal(own.clean_confusion, whole.clean_confusion)
+    assert own.own_confusion == whole.own_confusion
+    assert own.own_confusion == tuple(part[c] for c, part in enumerate(whole.confusion))
+    assert own.confusion == ()
     assert np.isnan(own.fpr).all()
     own.to_json(tmp_path / "report.json")
     own.to_csv(tmp_path / "report.csv")
