@@ -76,6 +76,12 @@ def first(kept: dict[str, np.ndarray]) -> list[int]:
     return list(first_learned(kept["f1"], LEARNED))
 
 
+def tied(kept: dict[str, np.ndarray]) -> bool:
+    """Whether another class was learned at the same measurement as the first one."""
+    reached = (kept["f1"] >= LEARNED).any(axis=1)
+    return bool(reached.any()) and int((kept["f1"][reached.argmax()] >= LEARNED).sum()) > 1
+
+
 def timed(rows: list[dict], kept: dict[str, np.ndarray]) -> list[dict]:
     """Records that share the time of their training."""
     return [{**row, "seconds": float(kept["seconds"]) / len(rows)} for row in rows]

@@ -79,6 +79,14 @@ def test_wrong_settings_are_one_line(name, word, message):
     assert "\n" not in str(caught.value)
 
 
+def test_classes_learned_at_the_same_measurement():
+    alone = np.array([[0.4, 0.0, 0.0, 0.5], [0.9, 0.9, 0.9, 0.9]])
+    both = np.array([[0.4, 0.0, 0.0, 0.4], [0.5, 0.0, 0.0, 0.9], [0.9, 0.9, 0.9, 0.9]])
+    assert (early.first({"f1": alone})[0], early.tied({"f1": alone})) == (3, False)
+    assert (early.first({"f1": both})[:2], early.tied({"f1": both})) == ([3, 0], True)
+    assert not early.tied({"f1": np.full((2, 4), 0.4)})
+
+
 @pytest.mark.slow
 def test_synthetic_in_miniature_and_again_after_a_kill(here, monkeypatch, capsys):
     measured, calls = early.kf.callbacks.EarlyLearning, []
