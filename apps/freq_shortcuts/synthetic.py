@@ -200,8 +200,8 @@ def _early_claims(config: Synthetic, found: dict, classes: tuple[str, ...], n: i
                 f"{NETWORKS[network]} learns the class with the most distinctive frequencies, C3, first, "
                 "whether its band is low or high",
                 "in every set [2nd]",
-                f"C3 first in {seen} seeds; in {ties} of these {sum(counts.values())} trainings another class "
-                f"reached F1 {LEARNED:g} at the same measurement, with a lower F1",
+                f"C3 first in {seen} seeds; in {ties} of these {sum(counts.values())} trainings another "
+                f"class reached F1 {LEARNED:g} at the same measurement, with a lower F1",
                 n,
                 (f"{network}/",),
                 config.all_seeds,
