@@ -161,7 +161,6 @@ def test_transfer_in_miniature(here, capsys):
     for name, n in (
         ("test images", 40),
         ("contrast", 40),
-        ("cifar10_mini", 1000),
         ("numbered.npz", 50),
         ("renditions", 10),
     ):
