@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from keras_freq.data import ArrayBatches
 from keras_freq.evaluate import amplitude_swap, predict_logits
-from keras_freq.evaluate.amplitude_swap import _choose_donors, _permutation_across_classes
+from keras_freq.evaluate._amplitude_swap import _choose_donors, _permutation_across_classes
 from tests.oracles import spectral as oracle
 
 

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 
+from keras_freq._core.journal import SweepJournal
 from keras_freq.data import ArrayBatches
 from keras_freq.evaluate import accuracy, fourier_heat_map, predict_logits, published_geometry
-from keras_freq.evaluate.sweep_journal import SweepJournal
 from keras_freq.spectral import fourier_basis
 from tests.oracles import heat_map as oracle
 

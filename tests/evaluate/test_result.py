@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import pytest
 
+from keras_freq._core import result as module
 from keras_freq.evaluate import AccuracyResult, MinimalAdversarialsResult, accuracy, band_accuracy
-from keras_freq.evaluate import result as module
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
-from keras_freq.pixels import OPERATIONS
+from keras_freq.layers._operations import OPERATIONS
 from tests.layers.test_augmentations import natural
 from tests.oracles import augmentations as oracle
 
