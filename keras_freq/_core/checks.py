@@ -1,69 +1,167 @@
-"""Checks of what attacks and evaluations are given, each with one clear line."""
+"""Checks of arguments: each returns the value in its plain form, or raises one line that names it.
+
+Every line says what is allowed and what was received: "`name` must be .... Received: name=value".
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
+DATA_FORMATS = ("channels_last", "channels_first")
 
-def check_count(value: Any, name: str) -> int:
-    """A whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"`{name}` must be a whole number of at least 1. Received: {name}={value!r}")
+
+def check_whole(value: Any, name: str, *, least: int = 1, most: int | None = None) -> int:
+    """A whole number from `least` on."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        allowed = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise ValueError(f"`{name}` must be a whole number {allowed}. Received: {name}={value!r}")
     return int(value)
 
 
-def check_size(value: Any, name: str = "epsilon", *, positive: bool = False) -> float:
-    """A finite number of at least 0, or above 0."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if isinstance(value, bool) or not np.isfinite(number) or number < 0 or (positive and number == 0):
-        least = "above 0" if positive else "of at least 0"
-        raise ValueError(
-            f"`{name}` must be a finite number {least}, in pixel units. Received: {name}={value!r}"
-        )
+def check_number(
+    value: Any,
+    name: str,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+) -> float:
+    """A finite number within limits: `least` and `most` belong to them, `above` and `below` do not."""
+    number = _as_float(value)
+    inside = (
+        np.isfinite(number)
+        and (least is None or number >= least)
+        and (above is None or number > above)
+        and (most is None or number <= most)
+        and (below is None or number < below)
+    )
+    if not inside:
+        limits = _limits(least, above, most, below)
+        raise ValueError(f"`{name}` must be a finite number{limits}. Received: {name}={value!r}")
     return number
 
 
-def check_epsilons(epsilons: float | Sequence[float], *, positive: bool = False) -> tuple[float, ...]:
-    """Sizes of perturbations in ascending order, without repetitions."""
-    values = (epsilons,) if np.ndim(epsilons) == 0 else tuple(epsilons)
-    if not values:
-        raise ValueError("`epsilons` must hold at least one size. Received: epsilons=()")
-    return tuple(sorted({check_size(value, "epsilons", positive=positive) for value in values}))
-
-
-def check_bounds(bounds: Sequence[float]) -> tuple[float, float]:
-    """The lowest and the highest pixel value."""
+def check_numbers(values: Any, name: str, **limits: Any) -> tuple[float, ...]:
+    """One number or more, each within the limits of `check_number`."""
     try:
-        lower, upper = map(float, bounds)
+        values = tuple(values)
+    except TypeError:
+        values = (values,)
+    if not values:
+        raise ValueError(f"`{name}` must hold at least one number. Received: {name}=()")
+    return tuple(check_number(value, name, **limits) for value in values)
+
+
+def check_interval(
+    value: Any, name: str, *, least: float | None = None, most: float | None = None
+) -> tuple[float, float]:
+    """Two finite numbers, the lower first."""
+    try:
+        low, high = map(_as_float, value)
     except (TypeError, ValueError):
-        lower = upper = float("nan")
-    if not (np.isfinite([lower, upper]).all() and lower < upper):
+        low = high = np.nan
+    inside = (least is None or low >= least) and (most is None or high <= most)
+    if not (np.isfinite(low) and np.isfinite(high) and low < high and inside):
         raise ValueError(
-            f"`bounds` must be (lowest, highest) pixel value, finite. Received: bounds={bounds!r}"
+            f"`{name}` must be two finite numbers{_limits(least, None, most, None)}, the lower first. "
+            f"Received: {name}={value!r}"
         )
-    return lower, upper
+    return low, high
 
 
-def check_choice(value: Any, allowed: Sequence[str], name: str) -> str:
-    """One of a few names."""
-    if value not in allowed:
+def check_choice(value: Any, name: str, allowed: Sequence[str | None]) -> Any:
+    """One of a few names, or None where it is among them."""
+    if not (value is None or isinstance(value, str)) or value not in allowed:
         raise ValueError(
             f"`{name}` must be one of {', '.join(map(repr, allowed))}. Received: {name}={value!r}"
         )
     return value
 
 
-def check_seed(seed: Any) -> int:
-    """A whole number of at least 0."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ValueError(f"`seed` must be a whole number of at least 0. Received: seed={seed!r}")
-    return int(seed)
+def check_choices(values: Any, name: str, allowed: Sequence[str]) -> tuple[str, ...]:
+    """Some of a few names, each once."""
+    chosen = (values,) if isinstance(values, str) or not np.iterable(values) else tuple(values)
+    if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(allowed):
+        raise ValueError(
+            f"`{name}` must hold some of {', '.join(map(repr, allowed))}, each once. "
+            f"Received: {name}={values!r}"
+        )
+    return chosen
+
+
+def check_flag(value: Any, name: str) -> bool:
+    """True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
+    return bool(value)
+
+
+def check_radius(value: Any, name: str = "radius") -> float:
+    """A number of at least 0; infinity is a radius too."""
+    number = _as_float(value)
+    if not number >= 0:
+        raise ValueError(f"`{name}` must be a number of at least 0. Received: {name}={value!r}")
+    return number
+
+
+def check_data_format(value: Any) -> str:
+    return check_choice(value, "data_format", DATA_FORMATS)
+
+
+def check_model(model: Any) -> Any:
+    if not isinstance(model, keras.Layer):
+        raise TypeError(
+            f"`model` must be a Keras model. Received: model={model!r} of type {type(model).__name__}"
+        )
+    return model
+
+
+def check_readable_again(data: Any, name: str = "data", when: str = "at every epoch") -> None:
+    """Refuses a generator, which is empty after the first pass."""
+    if isinstance(data, Iterator):
+        raise ValueError(
+            f"`{name}` must be readable again {when}: arrays, a tf.data.Dataset or a PyDataset. "
+            f"Received: {name} of type {type(data).__name__}, which can be read only once"
+        )
+
+
+def _as_float(value: Any) -> float:
+    if isinstance(value, (bool, str, bytes)):
+        return float("nan")
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def _limits(least: float | None, above: float | None, most: float | None, below: float | None) -> str:
+    if least is not None and most is not None:
+        return f" in [{least:g}, {most:g}]"
+    if above is not None and most is not None:
+        return f" in ({above:g}, {most:g}]"
+    if above is not None and below is not None:
+        return f" in ({above:g}, {below:g})"
+    if least is not None and below is not None:
+        return f" in [{least:g}, {below:g})"
+    if least is not None:
+        return f" of at least {least:g}"
+    if above is not None:
+        return f" above {above:g}"
+    if most is not None:
+        return f" of at most {most:g}"
+    return "" if below is None else f" below {below:g}"
+
+
+def check_epsilons(epsilons: float | Sequence[float], *, positive: bool = False) -> tuple[float, ...]:
+    """Sizes of perturbations in ascending order, without repetitions."""
+    limits = {"above": 0} if positive else {"least": 0}
+    return tuple(sorted(set(check_numbers(epsilons, "epsilons", **limits))))
 
 
 def check_images(images: Any, bounds: tuple[float, float] | None = None) -> np.ndarray:

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from keras_freq._core.checks import check_whole
+
 
 def whole_number(name: str, value: object, least: int) -> int:
     """`value` as an int, or a one-line error that names it."""
@@ -26,8 +28,8 @@ class EpochOrder:
 
     def __init__(self, length: int, *, batch_size: int, shuffle: bool, seed: int) -> None:
         self.length = length
-        self.batch_size = whole_number("batch_size", batch_size, 1)
-        self.seed = whole_number("seed", seed, 0)
+        self.batch_size = check_whole(batch_size, "batch_size")
+        self.seed = check_whole(seed, "seed", least=0)
         self.shuffle = bool(shuffle)
         self._order: tuple[int, np.ndarray] | None = None
         self._fetched: set[int] | None = None
@@ -39,7 +41,7 @@ class EpochOrder:
 
     @epoch.setter
     def epoch(self, value: int) -> None:
-        self._epoch = whole_number("epoch", value, 0)
+        self._epoch = check_whole(value, "epoch", least=0)
 
     def __len__(self) -> int:
         return math.ceil(self.length / self.batch_size)

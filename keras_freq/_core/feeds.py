@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_freq._core.array_batches import ArrayBatches, check_images, unit_float32
-from keras_freq._core.epoch_order import whole_number
+from keras_freq._core.checks import check_whole
 from keras_freq._core.labels import class_indices
 
 _KINDS = (
@@ -50,7 +50,7 @@ def iterate_batches(data: Any, batch_size: int | None = None) -> Iterator[tuple[
     """
     # A plain function around the generator: bad arguments raise at the call, not at the first batch.
     if batch_size is not None:
-        whole_number("batch_size", batch_size, 1)
+        check_whole(batch_size, "batch_size")
     if _is_arrays(data):
         if len(data) == 3:
             raise ValueError(

@@ -11,12 +11,12 @@ import keras
 import numpy as np
 
 from keras_freq._core.checks import (
-    check_bounds,
     check_choice,
     check_images,
+    check_interval,
     check_labels,
     check_model_classes,
-    check_seed,
+    check_whole,
 )
 from keras_freq._core.compiled import differentiable_logits, to_tensor
 from keras_freq._core.probabilities import reject_probabilities
@@ -70,8 +70,8 @@ def foolbox_model(
     ...     attack = foolbox.attacks.LinfPGD(abs_stepsize=0.01, steps=20)
     ...     _, adversarial, success = attack(adapter, x, y, epsilons=0.03)
     """
-    check_choice(data_format, ("channels_last", "channels_first"), "data_format")
-    bounds = check_bounds(bounds)
+    check_choice(data_format, "data_format", ("channels_last", "channels_first"))
+    bounds = check_interval(bounds, "bounds")
     logits = differentiable_logits(model)  # a TypeError for what is no model comes before the import
     reject_probabilities(model)
     return _adapter_class()(model, logits, bounds, data_format)
@@ -96,7 +96,7 @@ def foolbox_seed(seed: int) -> Iterator[None]:
     >>> with keras_freq.attacks.foolbox_seed(0):
     ...     attack(adapter, x, y, epsilons=0.03)
     """
-    seed = check_seed(seed)
+    seed = check_whole(seed, "seed", least=0)
     import_foolbox()
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -152,9 +152,9 @@ def foolbox_attack(
         ImportError: As `foolbox_model`.
         ValueError: If the name or the loss is unknown.
     """
-    check_choice(loss, ("cross_entropy", "margin"), "loss")
+    check_choice(loss, "loss", ("cross_entropy", "margin"))
     table = FIXED_SIZE | MINIMAL_SIZE
-    kind, _, default_steps = table[check_choice(name, tuple(table), "attack")]
+    kind, _, default_steps = table[check_choice(name, "attack", tuple(table))]
     steps = default_steps if steps is None else steps
     attack = getattr(import_foolbox().attacks, kind)
     if name == "fgsm":

@@ -9,14 +9,13 @@ import numpy as np
 from keras import ops
 
 from keras_freq._core.checks import (
-    check_bounds,
     check_choice,
-    check_count,
     check_images,
+    check_interval,
     check_labels,
     check_model_classes,
-    check_seed,
-    check_size,
+    check_number,
+    check_whole,
 )
 from keras_freq._core.compiled import compile_logits, compile_loss_gradient, to_tensor
 from keras_freq._core.probabilities import reject_probabilities
@@ -82,13 +81,17 @@ def pgd(
     >>> bool(np.abs(adversarial - images).max() <= np.float32(8 / 255))
     True
     """
-    epsilon = check_size(epsilon)
-    check_choice(norm, ("linf", "l2"), "norm")
-    steps, batch_size = check_count(steps, "steps"), check_count(batch_size, "batch_size")
-    restarts, seed, bounds = check_count(restarts, "restarts"), check_seed(seed), check_bounds(bounds)
+    epsilon = check_number(epsilon, "epsilon", least=0)
+    check_choice(norm, "norm", ("linf", "l2"))
+    steps, batch_size = check_whole(steps, "steps"), check_whole(batch_size, "batch_size")
+    restarts, seed, bounds = (
+        check_whole(restarts, "restarts"),
+        check_whole(seed, "seed", least=0),
+        check_interval(bounds, "bounds"),
+    )
     if step_size is None:
         step_size = default_step_size(epsilon, steps)
-    step_size = check_size(step_size, "step_size", positive=epsilon > 0)
+    step_size = check_number(step_size, "step_size", **{"above" if epsilon > 0 else "least": 0})
     if restarts > 1 and not random_start:
         raise ValueError(f"`restarts` above 1 needs random_start=True. Received: restarts={restarts}")
     reject_probabilities(model)

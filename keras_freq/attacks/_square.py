@@ -10,14 +10,13 @@ import numpy as np
 from keras import ops
 
 from keras_freq._core.checks import (
-    check_bounds,
     check_choice,
-    check_count,
     check_images,
+    check_interval,
     check_labels,
     check_model_classes,
-    check_seed,
-    check_size,
+    check_number,
+    check_whole,
 )
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.probabilities import reject_probabilities
@@ -77,9 +76,13 @@ def square(
     >>> bool(np.abs(adversarial - images).max() <= np.float32(8 / 255))
     True
     """
-    epsilon, bounds, seed = check_size(epsilon), check_bounds(bounds), check_seed(seed)
-    queries, batch_size = check_count(queries, "queries"), check_count(batch_size, "batch_size")
-    check_choice(data_format, ("channels_last", "channels_first"), "data_format")
+    epsilon, bounds, seed = (
+        check_number(epsilon, "epsilon", least=0),
+        check_interval(bounds, "bounds"),
+        check_whole(seed, "seed", least=0),
+    )
+    queries, batch_size = check_whole(queries, "queries"), check_whole(batch_size, "batch_size")
+    check_choice(data_format, "data_format", ("channels_last", "channels_first"))
     reject_probabilities(model)
     images = check_images(images, bounds)
     labels = check_labels(labels, len(images), check_model_classes(model))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from keras_freq._core.array_batches import check_images
-from keras_freq._core.epoch_order import whole_number
+from keras_freq._core.checks import check_whole
 from keras_freq._core.files import write_whole
 from keras_freq._core.labels import class_indices
 from keras_freq._core.progress import progress_bar
@@ -180,7 +180,7 @@ def _make(
     if options.include_test and test_images is None:
         raise ValueError("`include_test` needs test images: pass `test`. Received: test=None")
     if options.train_limit is not None:
-        whole_number("train_limit", options.train_limit, 1)
+        check_whole(options.train_limit, "train_limit")
     unknown = sorted(set(options.fit) - set(FIT_OPTIONS))
     if unknown:
         raise TypeError(f"Options of the fit are {', '.join(FIT_OPTIONS)}. Received: {', '.join(unknown)}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_freq._core.epoch_order import whole_number
+from keras_freq._core.checks import check_whole
 
 # What `CDES.fit` takes that shapes the kernels, `shuffle` beside what `fit_options` checks.
 FIT_OPTIONS = (
@@ -41,9 +41,9 @@ def fit_options(
 
     tiny, largest = np.finfo("float32").tiny, 1e6
     return {
-        "epochs": whole_number("epochs", epochs, 1),
-        "batch_size": whole_number("batch_size", batch_size, 1),
-        "decay_every": whole_number("decay_every", decay_every, 1),
+        "epochs": check_whole(epochs, "epochs"),
+        "batch_size": check_whole(batch_size, "batch_size"),
+        "decay_every": check_whole(decay_every, "decay_every"),
         "learning_rate": within("learning_rate", learning_rate, tiny, largest, "a number above 0"),
         "momentum": within("momentum", momentum, 0, 1 - 1e-9, "in [0, 1)"),
         "weight_decay": within("weight_decay", weight_decay, 0, largest, "a number of at least 0"),

@@ -9,11 +9,10 @@ from typing import Literal
 import numpy as np
 
 from keras_freq._core.array_batches import check_images, unit_float32
-from keras_freq._core.epoch_order import whole_number
+from keras_freq._core.checks import check_choice, check_radius, check_whole
 from keras_freq._core.labels import class_indices
 from keras_freq.spectral._dft import LARGEST_MATMUL
 from keras_freq.spectral._filters import low_pass
-from keras_freq.spectral._grid import check_choice, check_radius
 from keras_freq.spectral._rescale import rescale as rescale_images
 
 Keep = Literal["high", "low"]
@@ -91,10 +90,10 @@ def make_hars(
         True
     """
     check_radius(radius)
-    check_choice(keep, ("high", "low"), name="keep")
-    check_choice(transform, ("dft", "dct"), name="transform")
-    check_choice(rescale, ("minmax", "clip", "none"), name="rescale")
-    batch_size = whole_number("batch_size", batch_size, 1)
+    check_choice(keep, "keep", ("high", "low"))
+    check_choice(transform, "transform", ("dft", "dct"))
+    check_choice(rescale, "rescale", ("minmax", "clip", "none"))
+    batch_size = check_whole(batch_size, "batch_size")
     images = np.asarray(images)
     check_images(images)
     labels = class_indices(labels)
@@ -125,7 +124,7 @@ def donors_of_other_classes(labels: np.ndarray, *, seed: int = 0) -> np.ndarray:
     Raises:
         ValueError: If a class holds more than half of the images: then there is none.
     """
-    random = np.random.default_rng(whole_number("seed", seed, 0))
+    random = np.random.default_rng(check_whole(seed, "seed", least=0))
     classes, labels, counts = np.unique(labels, return_inverse=True, return_counts=True)
     largest = int(np.argmax(counts))
     if 2 * counts[largest] > len(labels):

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from keras_freq._core.array_batches import ArrayBatches, check_images, unit_float32
-from keras_freq._core.epoch_order import whole_number
+from keras_freq._core.checks import check_choice, check_radius, check_whole
 from keras_freq._core.files import write_whole
 from keras_freq.cdes._fit_options import fit_options
 from keras_freq.cdes._fitting import Fitting, KeepKernels, initial_kernels
@@ -22,7 +22,6 @@ from keras_freq.cdes._target import check_rho, target_density
 from keras_freq.layers._spectral_density_enhancement import SpectralDensityEnhancement
 from keras_freq.spectral._density import azimuthal_radii
 from keras_freq.spectral._enhance import MASKS, RESCALES, enhance_density
-from keras_freq.spectral._grid import check_choice, check_radius
 
 
 class CDES:
@@ -95,22 +94,22 @@ class CDES:
         rescale: Literal["minmax", "clip", "none"] = "minmax",
         seed: int = 0,
     ):
-        self.filters = whole_number("filters", filters, 1)
-        self.kernel_size = whole_number("kernel_size", kernel_size, 1)
+        self.filters = check_whole(filters, "filters")
+        self.kernel_size = check_whole(kernel_size, "kernel_size")
         if self.kernel_size % 2 == 0:
             raise ValueError(f"`kernel_size` must be odd. Received: kernel_size={kernel_size}")
         self.rho = check_rho(rho)
         self.radius = check_radius(radius)
-        self.center = check_choice(center, ("dc", "pixel"), name="center")
-        self.bins = check_choice(bins, ("all", "inner"), name="bins")
-        self.masks = check_choice(masks, MASKS, name="masks")
+        self.center = check_choice(center, "center", ("dc", "pixel"))
+        self.bins = check_choice(bins, "bins", ("all", "inner"))
+        self.masks = check_choice(masks, "masks", MASKS)
         if isinstance(noise, bool) or not isinstance(noise, (int, float)) or not 0 <= noise < math.inf:
             raise ValueError(f"`noise` must be a finite number of at least 0. Received: noise={noise!r}")
         self.noise = float(noise)
-        self.similarity = check_choice(similarity, ("noisy", "clean"), name="similarity")
-        self.reduction = check_choice(reduction, ("mean", "sum"), name="reduction")
-        self.rescale = check_choice(rescale, RESCALES, name="rescale")
-        self.seed = whole_number("seed", seed, 0)
+        self.similarity = check_choice(similarity, "similarity", ("noisy", "clean"))
+        self.reduction = check_choice(reduction, "reduction", ("mean", "sum"))
+        self.rescale = check_choice(rescale, "rescale", RESCALES)
+        self.seed = check_whole(seed, "seed", least=0)
         if self.seed >= 2**31:
             raise ValueError(f"`seed` must lie in [0, 2^31). Received: seed={seed}")
         self.history: dict[str, list[float]] = {}
@@ -293,7 +292,7 @@ class CDES:
         images = images[None] if single else images
         check_images(images)
         _check_range(images)
-        batch_size = whole_number("batch_size", batch_size, 1)
+        batch_size = check_whole(batch_size, "batch_size")
         random = np.random.default_rng([self.seed, 1])
         step = _transformation(self.radius, self.masks, self.rescale)
         result = np.empty(images.shape, "float32")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from keras_freq._core.array_batches import unit_float32
-from keras_freq._core.epoch_order import whole_number
+from keras_freq._core.checks import check_whole
 from keras_freq.data._labelled_splits import as_bytes
 
 
@@ -65,7 +65,7 @@ class ImageData:
         if split not in splits:
             raise ValueError(f"`split` must be one of {splits}. Received: split={split!r}")
         if limit is not None:
-            whole_number("limit", limit, 1)
+            check_whole(limit, "limit")
         if dtype not in ("float32", "uint8"):
             raise ValueError(f"`dtype` must be 'float32' or 'uint8'. Received: dtype={dtype!r}")
         images, labels = self._read(split, limit)

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from keras_freq._core.array_batches import ArrayBatches
-from keras_freq._core.epoch_order import whole_number
+from keras_freq._core.checks import check_whole
 from keras_freq.data import _tf_feed as tf_feed
 from keras_freq.data._class_subset import checked_names, class_subset
 from keras_freq.data._folder_sets import is_folder, open_folder
@@ -90,8 +90,8 @@ def load(
     if feed not in ("auto", "tf.data", "pydataset"):
         raise ValueError(f"`feed` must be 'auto', 'tf.data' or 'pydataset'. Received: feed={feed!r}")
     options = {
-        "batch_size": whole_number("batch_size", batch_size, 1),
-        "seed": whole_number("seed", seed, 0),
+        "batch_size": check_whole(batch_size, "batch_size"),
+        "seed": check_whole(seed, "seed", least=0),
     }
     size, kept = _size(image_size), checked_names(classes)
     folder = is_folder(name)

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from keras_freq._core.epoch_order import whole_number
+from keras_freq._core.checks import check_whole
 from keras_freq.data._image_data import ImageData
 from keras_freq.data._load import from_arrays
 from keras_freq.spectral import radial_distance, ring_mask
@@ -85,10 +85,10 @@ def synthetic_bands(
     """
     if isinstance(band, bool) or band not in (1, 2, 3, 4):
         raise ValueError(f"`band` must be 1, 2, 3 or 4. Received: band={band!r}")
-    seed = whole_number("seed", seed, 0)
+    seed = check_whole(seed, "seed", least=0)
     counts = {
-        "train": whole_number("train_per_class", train_per_class, 1),
-        "test": whole_number("test_per_class", test_per_class, 1),
+        "train": check_whole(train_per_class, "train_per_class"),
+        "test": check_whole(test_per_class, "test_per_class"),
     }
     if feed not in ("auto", "tf.data", "pydataset"):
         raise ValueError(f"`feed` must be 'auto', 'tf.data' or 'pydataset'. Received: feed={feed!r}")
@@ -100,7 +100,7 @@ def synthetic_bands(
             for label, name in enumerate(CLASSES)
         ]
         splits[split] = np.stack(images), np.tile(np.arange(len(CLASSES), dtype="int32"), count)
-    options = {"batch_size": whole_number("batch_size", batch_size, 1), "seed": seed}
+    options = {"batch_size": check_whole(batch_size, "batch_size"), "seed": seed}
     return from_arrays(f"synthetic_b{band}", splits, CLASSES, None, feed, options)
 
 

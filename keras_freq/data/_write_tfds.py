@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from keras_freq._core.epoch_order import whole_number
+from keras_freq._core.checks import check_whole
 from keras_freq.data import _tf_feed as tf_feed
 from keras_freq.data._labelled_splits import checked_splits
 from keras_freq.data._tfds_sets import tensorflow_datasets
@@ -87,7 +87,7 @@ def write_tfds(
     if channels not in (1, 3, 4):
         raise ValueError(f"PNG images must have 1, 3 or 4 channels. Received: {channels} channels")
     least = min(len(labels) for _, labels in splits.values())
-    if shards is not None and whole_number("shards", shards, 1) > least:
+    if shards is not None and check_whole(shards, "shards") > least:
         raise ValueError(
             f"`shards` must be at most the images of a split, {least}. Received: shards={shards}"
         )

@@ -11,14 +11,13 @@ import keras
 import numpy as np
 
 from keras_freq._core.checks import (
-    check_bounds,
     check_choice,
-    check_count,
     check_epsilons,
     check_images,
+    check_interval,
     check_labels,
-    check_seed,
-    check_size,
+    check_number,
+    check_whole,
 )
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.probabilities import reject_probabilities
@@ -198,12 +197,16 @@ def adversarial_accuracy(
 
 def check_attack(attack, epsilons, steps, step_size, seed, engine, bounds) -> dict[str, Any]:
     """The arguments that need no model, checked, by name."""
-    check_choice(attack, tuple(FIXED_SIZE), "attack")
-    epsilons, bounds, seed = check_epsilons(epsilons), check_bounds(bounds), check_seed(seed)
-    steps = check_count(steps, "steps") if attack != "fgsm" else 1
+    check_choice(attack, "attack", tuple(FIXED_SIZE))
+    epsilons, bounds, seed = (
+        check_epsilons(epsilons),
+        check_interval(bounds, "bounds"),
+        check_whole(seed, "seed", least=0),
+    )
+    steps = check_whole(steps, "steps") if attack != "fgsm" else 1
     if step_size is not None:
-        check_size(step_size, "step_size", positive=True)
-    check_choice(engine, ("foolbox", "own"), "engine")
+        check_number(step_size, "step_size", above=0)
+    check_choice(engine, "engine", ("foolbox", "own"))
     return {
         "attack": attack,
         "epsilons": epsilons,

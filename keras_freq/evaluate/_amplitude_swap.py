@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_bounds, check_choice, check_seed
+from keras_freq._core.checks import check_choice, check_interval, check_whole
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
@@ -128,10 +128,10 @@ def amplitude_swap(
     >>> result.follows_phase, result.follows_amplitude
     (0.41, 0.32)
     """
-    check_choice(axes, ("chw", "hw"), "axes")
-    check_choice(data_format, DATA_FORMATS, "data_format")
-    seed = check_seed(seed)
-    clip = None if clip is None else check_bounds(clip)
+    check_choice(axes, "axes", ("chw", "hw"))
+    check_choice(data_format, "data_format", DATA_FORMATS)
+    seed = check_whole(seed, "seed", least=0)
+    clip = None if clip is None else check_interval(clip, "bounds")
     logits = compile_logits(model)
     mixed_logits = compile_logits(model, _recombination(axes, clip, data_format))
     images, labels, size = _read(model, data, n, batch_size)

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_seed, check_size
+from keras_freq._core.checks import check_choice, check_number, check_whole
 from keras_freq._core.compiled import differentiable_logits, to_tensor
 from keras_freq._core.probabilities import reject_probabilities
 from keras_freq._core.progress import progress_bar
@@ -82,9 +82,12 @@ def auto_attack_accuracy(
     >>> dict(zip(result.attacks, result.after))
     {'apgd-ce': 0.489, 'apgd-t': 0.457, 'fab-t': 0.457, 'square': 0.457}
     """
-    epsilon, seed = check_size(epsilon, positive=True), check_seed(seed)
-    names = VERSIONS[check_choice(version, tuple(VERSIONS), "version")]
-    check_choice(data_format, ("channels_last", "channels_first"), "data_format")
+    epsilon, seed = (
+        check_number(epsilon, "epsilon", above=0),
+        check_whole(seed, "seed", least=0),
+    )
+    names = VERSIONS[check_choice(version, "version", tuple(VERSIONS))]
+    check_choice(data_format, "data_format", ("channels_last", "channels_first"))
     backend = keras.backend.backend()
     if backend != "torch":
         raise RuntimeError(

@@ -106,9 +106,9 @@ def band_accuracy(
     {4.0: 0.31, 8.0: 0.58}
     """
     radii = check_radii(radii)
-    check_choice(kind, KINDS, "kind")
+    check_choice(kind, "kind", KINDS)
     check_rescale(rescale)
-    check_choice(data_format, DATA_FORMATS, "data_format")
+    check_choice(data_format, "data_format", DATA_FORMATS)
     clean = compile_logits(model, None, count_correct)
     bands = compile_logits(model, _TRANSFORMS[data_format, rescale], count_correct)
     tally = Tally()
@@ -169,7 +169,7 @@ def check_radii(radii: Sequence[float]) -> tuple[float, ...]:
 
 def check_rescale(rescale: Rescale) -> Rescale:
     """One of the modes of `keras_freq.spectral.rescale`."""
-    return check_choice(rescale, MODES, "rescale")
+    return check_choice(rescale, "rescale", MODES)
 
 
 def _filter(data_format: str, mode: Rescale) -> Callable:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_freq._core.checks import check_choice, check_count, check_labels
+from keras_freq._core.checks import check_choice, check_labels, check_whole
 from keras_freq._core.result import Result, versions
 
 KINDS = ("ece", "rms", "mce")
@@ -101,9 +101,9 @@ def calibration_error(
     >>> round(float(keras_freq.evaluate.calibration_error(logits, labels)), 3)
     0.042
     """
-    check_choice(kind, KINDS, "kind")
-    check_choice(binning, BINNINGS, "binning")
-    bins = check_count(bins, "bins")
+    check_choice(kind, "kind", KINDS)
+    check_choice(binning, "binning", BINNINGS)
+    bins = check_whole(bins, "bins")
     outputs = _checked(outputs)
     labels = check_labels(labels, *outputs.shape)
     confidence = _confidence(outputs, from_logits)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_count, check_labels, check_model_classes
+from keras_freq._core.checks import check_labels, check_model_classes, check_whole
 from keras_freq.data import iterate_batches
 
 # The host runs ahead of an accelerator by at most this many batches, which bounds the memory of queued
@@ -30,7 +30,7 @@ def first_images(
     model: keras.Model, data: Any, n: int, batch_size: int | None = None
 ) -> tuple[tuple[np.ndarray, np.ndarray], int]:
     """The first `n` images with their labels as arrays, and the size of the batches they came in."""
-    check_count(n, "n")
+    check_whole(n, "n")
     parts, count = [], 0
     for images, labels, valid in labelled_batches(model, data, batch_size):
         parts.append((images[: min(valid, n - count)], labels[: min(valid, n - count)]))

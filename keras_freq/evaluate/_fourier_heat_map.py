@@ -13,13 +13,12 @@ import numpy as np
 from keras import ops
 
 from keras_freq._core.checks import (
-    check_bounds,
     check_choice,
-    check_count,
     check_images,
+    check_interval,
     check_labels,
-    check_seed,
-    check_size,
+    check_number,
+    check_whole,
 )
 from keras_freq._core.compiled import compile_logits, to_tensor
 from keras_freq._core.journal import SweepJournal, weights_digest
@@ -129,11 +128,11 @@ def fourier_heat_map(
     ((32, 32), 0.04)
     """
     epsilon, phase, seed, bounds = check_perturbation(epsilon, phase, seed, bounds)
-    check_choice(coverage, COVERAGES, "coverage")
-    check_choice(data_format, DATA_FORMATS, "data_format")
-    check_count(bases_per_pass, "bases_per_pass")
+    check_choice(coverage, "coverage", COVERAGES)
+    check_choice(data_format, "data_format", DATA_FORMATS)
+    check_whole(bases_per_pass, "bases_per_pass")
     if bases_per_step is not None:
-        check_count(bases_per_step, "bases_per_step")
+        check_whole(bases_per_step, "bases_per_step")
     compile_logits(model)  # refuses what is no model
     if n is not None:
         data, batch_size = first_images(model, data, n, batch_size)
@@ -268,14 +267,17 @@ def check_perturbation(
     epsilon: Any, phase: Any, seed: Any, bounds: Any
 ) -> tuple[float, float | str, int, tuple[float, float] | None]:
     """What is added to the images, as `fourier_heat_map` takes it."""
-    epsilon, seed = check_size(epsilon), check_seed(seed)
+    epsilon, seed = (
+        check_number(epsilon, "epsilon", least=0),
+        check_whole(seed, "seed", least=0),
+    )
     if not (isinstance(phase, str) and phase == "random"):
         if not isinstance(phase, Real) or isinstance(phase, bool) or not np.isfinite(phase):
             raise ValueError(
                 f"`phase` must be a finite number (radians) or 'random'. Received: phase={phase!r}"
             )
         phase = float(phase)
-    return epsilon, phase, seed, None if bounds is None else check_bounds(bounds)
+    return epsilon, phase, seed, None if bounds is None else check_interval(bounds, "bounds")
 
 
 def _digest(*arrays: np.ndarray) -> str:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_count
+from keras_freq._core.checks import check_whole
 from keras_freq._core.compiled import compile_function
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
@@ -133,7 +133,7 @@ def image_spectral_density(
     """
     options = check_options(center, bins, normalize, data_format)
     if n is not None:
-        check_count(n, "n")
+        check_whole(n, "n")
     # Images alone are an array; a pair of arrays is a tuple, and feeds have no shape.
     labelled = not (hasattr(data, "shape") and len(data.shape) == 4)
     if not labelled:

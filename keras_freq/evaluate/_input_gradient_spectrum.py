@@ -131,10 +131,10 @@ def check_options(center: Any, bins: Any, normalize: Any, data_format: Any) -> d
     if not isinstance(normalize, bool):
         raise ValueError(f"`normalize` must be True or False. Received: normalize={normalize!r}")
     return {
-        "center": check_choice(center, CENTERS, "center"),
-        "bins": check_choice(bins, BINS, "bins"),
+        "center": check_choice(center, "center", CENTERS),
+        "bins": check_choice(bins, "bins", BINS),
         "normalize": normalize,
-        "data_format": check_choice(data_format, DATA_FORMATS, "data_format"),
+        "data_format": check_choice(data_format, "data_format", DATA_FORMATS),
     }
 
 

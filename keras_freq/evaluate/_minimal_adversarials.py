@@ -11,14 +11,13 @@ import keras
 import numpy as np
 
 from keras_freq._core.checks import (
-    check_bounds,
     check_choice,
-    check_count,
     check_epsilons,
     check_images,
+    check_interval,
     check_labels,
-    check_seed,
-    check_size,
+    check_number,
+    check_whole,
 )
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.probabilities import reject_probabilities
@@ -73,7 +72,7 @@ class MinimalAdversarialsResult(Result):
 
     def accuracy_at(self, epsilon: float) -> float:
         """Share of the images with a distance above `epsilon`: accuracy under this attack, an upper bound."""
-        return float(np.mean(np.asarray(self.distances) > check_size(epsilon)))
+        return float(np.mean(np.asarray(self.distances) > check_number(epsilon, "epsilon", least=0)))
 
     def rows(self) -> list[dict[str, Any]]:
         """One row an image."""
@@ -140,9 +139,9 @@ def minimal_adversarials(
     (0.71, 0.3)
     """
     table = MINIMAL_SIZE | FIXED_SIZE
-    _, norm, default_steps = table[check_choice(attack, tuple(table), "attack")]
-    bounds, seed = check_bounds(bounds), check_seed(seed)
-    steps = default_steps if steps is None or attack == "fgsm" else check_count(steps, "steps")
+    _, norm, default_steps = table[check_choice(attack, "attack", tuple(table))]
+    bounds, seed = check_interval(bounds, "bounds"), check_whole(seed, "seed", least=0)
+    steps = default_steps if steps is None or attack == "fgsm" else check_whole(steps, "steps")
     if attack in FIXED_SIZE:
         scale = bounds[1] - bounds[0]
         ladder = [scale * size for size in _LADDER[norm]] if epsilons is None else epsilons

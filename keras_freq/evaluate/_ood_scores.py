@@ -45,7 +45,7 @@ def ood_scores(
     >>> keras_freq.evaluate.ood_metrics(known, unknown).auroc
     0.81
     """
-    check_choice(score, SCORES, "score")
+    check_choice(score, "score", SCORES)
     logits = predict_logits(model, data, batch_size=batch_size).astype("float64")
     top = logits.max(axis=-1)
     if score == "max_logit":

@@ -64,7 +64,7 @@ def smooth_kernel(
            [0.5, 0.5, 0.5]], dtype=float32)
     """
     rho = _check_rho(rho)
-    check_choice(layout, ("HWIO", "OIHW"), "layout")
+    check_choice(layout, "layout", ("HWIO", "OIHW"))
     kernel = np.asarray(kernel)
     if kernel.ndim != 4 or 0 in kernel.shape:
         raise ValueError(
@@ -155,7 +155,7 @@ def _chosen(model: keras.Model, layers: Any) -> list[keras.Layer]:
     """The convolutions that `layers` stands for; all of them for `"first"`."""
     inside = list(_layers_inside(model, {id(model)}))
     if isinstance(layers, str):
-        check_choice(layers, ("first", "all"), "layers")
+        check_choice(layers, "layers", ("first", "all"))
         chosen = [layer for layer in inside if isinstance(layer, _CONVOLUTIONS)]
         if not chosen:
             raise ValueError(

@@ -9,7 +9,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_bounds, check_choice, check_count, check_seed, check_size
+from keras_freq._core.checks import (
+    check_choice,
+    check_interval,
+    check_number,
+    check_whole,
+)
 from keras_freq._core.probabilities import reject_probabilities
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
@@ -131,11 +136,15 @@ def worst_case_accuracy(
     >>> dict(zip(result.attacks, result.fooled_by))
     {'pgd_ce': 331, 'pgd_margin': 43, 'deepfool': 5, 'square': 2}
     """
-    epsilon, bounds, seed = check_size(epsilon, positive=True), check_bounds(bounds), check_seed(seed)
+    epsilon, bounds, seed = (
+        check_number(epsilon, "epsilon", above=0),
+        check_interval(bounds, "bounds"),
+        check_whole(seed, "seed", least=0),
+    )
     attacks = _check_attacks(attacks)
     counts = {"steps": steps, "restarts": restarts, "queries": queries}
-    counts = {name: check_count(value, name) for name, value in counts.items()}
-    check_choice(data_format, ("channels_last", "channels_first"), "data_format")
+    counts = {name: check_whole(value, name) for name, value in counts.items()}
+    check_choice(data_format, "data_format", ("channels_last", "channels_first"))
     reject_probabilities(model)
     settings = {**counts, "seed": seed, "bounds": bounds, "batch_size": batch_size, "first_n": n}
     foolbox = None
@@ -176,7 +185,7 @@ def worst_case_accuracy(
 def _check_attacks(attacks: Sequence[str]) -> tuple[str, ...]:
     names = (attacks,) if isinstance(attacks, str) else tuple(attacks)
     for name in names:
-        check_choice(name, ATTACKS, "attacks")
+        check_choice(name, "attacks", ATTACKS)
     if not names or len(set(names)) < len(names):
         raise ValueError(
             f"`attacks` must name at least one attack, and each once. Received: attacks={attacks!r}"

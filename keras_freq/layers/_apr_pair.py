@@ -4,10 +4,10 @@ from typing import Literal
 
 import keras
 
+from keras_freq._core.checks import check_choice
 from keras_freq.layers._pair_layer import PairLayer
 from keras_freq.spectral._backend import library_of
 from keras_freq.spectral._dft import Method
-from keras_freq.spectral._grid import check_choice
 from keras_freq.spectral._recombine import Axes, recombine
 
 
@@ -75,7 +75,7 @@ class APRPair(PairLayer):
             data_format=data_format,
             **kwargs,
         )
-        self.axes = check_choice(axes, ("chw", "hw"), name="axes")
+        self.axes = check_choice(axes, "axes", ("chw", "hw"))
         self.derangement = bool(derangement)
 
     def mix(self, images, draws):

@@ -5,13 +5,12 @@ from typing import Literal
 
 import keras
 
+from keras_freq._core.checks import check_choice, check_interval, check_number
 from keras_freq.layers._base import RandomFrequencyLayer
-from keras_freq.layers._checks import check_probability, check_value_range
 from keras_freq.layers._operations import OPERATIONS
 from keras_freq.layers._operations.random_operation import check_level, check_operations, random_operation
 from keras_freq.spectral._backend import library_of
 from keras_freq.spectral._dft import Method
-from keras_freq.spectral._grid import check_choice
 from keras_freq.spectral._images import to_planes
 from keras_freq.spectral._recombine import Axes, recombine
 
@@ -79,13 +78,13 @@ class APRSingle(RandomFrequencyLayer):
         **kwargs,
     ):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
-        self.probability = check_probability(probability)
+        self.probability = check_number(probability, "probability", least=0, most=1)
         self.level = check_level(level)
         self.operations = check_operations(operations)
-        self.axes = check_choice(axes, ("chw", "hw"), name="axes")
-        self.overflow = check_choice(overflow, ("clip", "wrap"), name="overflow")
-        self.value_range = check_value_range(value_range)
-        self.method = check_choice(method, ("auto", "fft", "matmul"), name="method")
+        self.axes = check_choice(axes, "axes", ("chw", "hw"))
+        self.overflow = check_choice(overflow, "overflow", ("clip", "wrap"))
+        self.value_range = check_interval(value_range, "value_range")
+        self.method = check_choice(method, "method", ("auto", "fft", "matmul"))
 
     def draw_shape(self, batch, channels):
         return (batch, 8)

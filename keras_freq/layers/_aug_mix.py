@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
+from keras_freq._core.checks import check_interval
 from keras_freq.layers._base import RandomFrequencyLayer
-from keras_freq.layers._checks import check_value_range
 from keras_freq.layers._operations import OPERATIONS
 from keras_freq.layers._operations.random_operation import check_level, check_operations, random_operation
 from keras_freq.spectral._backend import library_of
@@ -84,7 +84,7 @@ class AugMix(RandomFrequencyLayer):
         self.chains, self.depth = chains, depth
         self.level = check_level(level)
         self.operations = check_operations(operations)
-        self.value_range = check_value_range(value_range)
+        self.value_range = check_interval(value_range, "value_range")
 
     def draw_shape(self, batch, channels):
         # The image's share, then for each chain a weight, a depth, and three numbers an operation.

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import keras
 
+from keras_freq._core.checks import check_choice
 from keras_freq.spectral._backend import Array, is_foreign_tensorflow, is_tensorflow
-from keras_freq.spectral._grid import check_choice
 from keras_freq.spectral._images import DATA_FORMATS, check_images_shape
 
 
@@ -25,7 +25,7 @@ class FrequencyLayer(keras.layers.Layer):
     def __init__(self, *, data_format: str | None = None, **kwargs):
         super().__init__(autocast=False, **kwargs)
         data_format = data_format or keras.config.image_data_format()
-        self.data_format = check_choice(data_format, DATA_FORMATS, name="data_format")
+        self.data_format = check_choice(data_format, "data_format", DATA_FORMATS)
 
     def __call__(self, images, *args, **kwargs):
         if is_foreign_tensorflow(images):

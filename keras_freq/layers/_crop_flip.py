@@ -5,9 +5,9 @@ from typing import Literal
 import keras
 import numpy as np
 
+from keras_freq._core.checks import check_choice
 from keras_freq.layers._base import RandomFrequencyLayer
 from keras_freq.spectral._backend import library_of
-from keras_freq.spectral._grid import check_choice
 from keras_freq.spectral._images import to_planes
 
 
@@ -67,7 +67,7 @@ class CropFlip(RandomFrequencyLayer):
         if isinstance(fill, bool) or not isinstance(fill, (int, float)) or not np.isfinite(fill):
             raise ValueError(f"`fill` must be a finite number. Received: fill={fill!r}")
         self.padding, self.flip, self.fill = padding, bool(flip), float(fill)
-        self.mode = check_choice(mode, ("constant", "reflect"), name="mode")
+        self.mode = check_choice(mode, "mode", ("constant", "reflect"))
 
     def draw_shape(self, batch, channels):
         return (3, batch)

@@ -5,7 +5,7 @@ from typing import Literal
 
 import keras
 
-from keras_freq.layers._checks import check_probability
+from keras_freq._core.checks import check_number
 from keras_freq.layers._pair_layer import PairLayer
 from keras_freq.spectral._backend import library_of
 from keras_freq.spectral._dft import Method
@@ -81,7 +81,7 @@ class FDAPair(PairLayer):
             data_format=data_format,
             **kwargs,
         )
-        self.beta = check_probability(beta, name="beta")
+        self.beta = check_number(beta, "beta", least=0, most=1)
 
     def mix(self, images, draws):
         xp = library_of(images)

@@ -6,10 +6,10 @@ from typing import Literal
 import keras
 import numpy as np
 
+from keras_freq._core.checks import check_choice, check_interval, check_radius
 from keras_freq.layers._base import RandomFrequencyLayer
-from keras_freq.layers._checks import check_value_range
 from keras_freq.spectral._backend import library_of
-from keras_freq.spectral._grid import check_choice, check_radius, mirror_index, radial_distance
+from keras_freq.spectral._grid import mirror_index, radial_distance
 from keras_freq.spectral._images import to_planes
 
 
@@ -80,7 +80,7 @@ class FourierNoise(RandomFrequencyLayer):
     ):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.strength = check_radius(strength, name="strength")
-        self.distribution = check_choice(distribution, ("constant", "exponential"), name="distribution")
+        self.distribution = check_choice(distribution, "distribution", ("constant", "exponential"))
         try:
             low, high = band
         except (TypeError, ValueError):
@@ -89,7 +89,7 @@ class FourierNoise(RandomFrequencyLayer):
         if high <= low:
             raise ValueError(f"`band` must be (low, high) with low < high. Received: band={band!r}")
         self.band = (low, high)
-        self.clip = None if clip is None else check_value_range(clip, name="clip")
+        self.clip = None if clip is None else check_interval(clip, "clip")
 
     def draw_shape(self, batch, channels):
         return (3, batch, channels)

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import keras
 
+from keras_freq._core.checks import check_radius
 from keras_freq.layers._band_filters import BandFilter
 from keras_freq.spectral._filters import high_pass
-from keras_freq.spectral._grid import check_radius
 from keras_freq.spectral._masks import Kind
 
 

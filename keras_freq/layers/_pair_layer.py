@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from keras_freq._core.checks import check_choice, check_interval, check_number
 from keras_freq.layers._base import RandomFrequencyLayer
-from keras_freq.layers._checks import check_probability, check_value_range
 from keras_freq.spectral._backend import Array, as_array, library_of
 from keras_freq.spectral._dft import Method
-from keras_freq.spectral._grid import check_choice
 
 
 class PairLayer(RandomFrequencyLayer):
@@ -32,10 +31,10 @@ class PairLayer(RandomFrequencyLayer):
         **kwargs,
     ):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
-        self.probability = check_probability(probability)
-        self.scope = check_choice(scope, ("batch", "sample"), name="scope")
-        self.clip = None if clip is None else check_value_range(clip, name="clip")
-        self.method = check_choice(method, ("auto", "fft", "matmul"), name="method")
+        self.probability = check_number(probability, "probability", least=0, most=1)
+        self.scope = check_choice(scope, "scope", ("batch", "sample"))
+        self.clip = None if clip is None else check_interval(clip, "clip")
+        self.method = check_choice(method, "method", ("auto", "fft", "matmul"))
 
     def mix(self, images: Array, draws: Array) -> Array:
         raise NotImplementedError

@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_freq._core.checks import check_number
 from keras_freq.layers._base import RandomFrequencyLayer
-from keras_freq.layers._checks import check_probability
 from keras_freq.spectral._backend import Array, dtype_of, library_of
 from keras_freq.spectral._images import check_images_shape, to_planes
 
@@ -79,7 +79,7 @@ class RandomResizedCrop(RandomFrequencyLayer):
         self.area = _check_bounds("area", area, 1)
         self.aspect = _check_bounds("aspect", aspect, math.inf)
         self.flip = bool(flip)
-        self.center = check_probability(center, name="center")
+        self.center = check_number(center, "center", least=0, most=1)
         if self.center == 0:
             raise ValueError(f"`center` must be above 0. Received: center={center!r}")
 

@@ -6,10 +6,10 @@ from typing import Literal
 import keras
 import numpy as np
 
+from keras_freq._core.checks import check_choice, check_radius
 from keras_freq.layers._base import FrequencyLayer
 from keras_freq.spectral._backend import is_foreign_tensorflow
 from keras_freq.spectral._enhance import MASKS, RESCALES, check_kernels, enhance_density
-from keras_freq.spectral._grid import check_choice, check_radius
 
 NAMES = ("kernel_1", "bias_1", "kernel_2", "bias_2")
 
@@ -79,8 +79,8 @@ class SpectralDensityEnhancement(FrequencyLayer):
         check_kernels([part.shape for part in kernels])
         self.kernel_size, _, self.channels, self.filters = kernels[0].shape
         self.radius = check_radius(radius)
-        self.masks = check_choice(masks, MASKS, name="masks")
-        self.rescale = check_choice(rescale, RESCALES, name="rescale")
+        self.masks = check_choice(masks, "masks", MASKS)
+        self.rescale = check_choice(rescale, "rescale", RESCALES)
         # Made here and not in `build`: inside `tf.data` of another backend no Keras variable can be made.
         self.kernels = [
             self.add_weight(

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from keras_freq._core.checks import check_whole
 from keras_freq.models._blocks import (
     CIFAR10_MEAN,
     CIFAR10_STD,
     FORMAT,
     check_arguments,
     check_dropout,
-    check_whole,
     conv,
     inputs_and_normalized,
     logits,

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import keras
 
+from keras_freq._core.checks import check_whole
 from keras_freq.models._blocks import (
     CIFAR10_MEAN,
     CIFAR10_STD,
     check_arguments,
     check_dropout,
-    check_whole,
     conv,
     drop,
     inputs_and_normalized,

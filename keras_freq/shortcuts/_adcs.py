@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_choice, check_count
+from keras_freq._core.checks import check_choice, check_whole
 from keras_freq._core.compiled import to_tensor
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
@@ -115,13 +115,13 @@ def adcs(
     >>> result.maps.shape, float(result.maps.max())
     ((10, 32, 32), 9.0)
     """
-    check_choice(channel, CHANNELS, "channel")
-    check_choice(statistic, STATISTICS, "statistic")
-    check_choice(data_format, DATA_FORMATS, "data_format")
+    check_choice(channel, "channel", CHANNELS)
+    check_choice(statistic, "statistic", STATISTICS)
+    check_choice(data_format, "data_format", DATA_FORMATS)
     if isinstance(ties, bool) or ties not in (0, -1):
         raise ValueError(f"`ties` must be 0 or -1. Received: ties={ties!r}")
     if classes is not None:
-        check_count(classes, "classes")
+        check_whole(classes, "classes")
     data = images if labels is None else (images, labels)
     sums, counts, size = _sums(data, classes, batch_size, data_format, progress)
     if (counts > 0).sum() < 2:

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_count, check_labels
+from keras_freq._core.checks import check_choice, check_labels, check_whole
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.result import Result, versions
 from keras_freq.evaluate._counting import labelled_batches
@@ -122,8 +122,8 @@ def band_stop(
     >>> result.change.shape
     (2, 10, 10)
     """
-    check_choice(data_format, DATA_FORMATS, "data_format")
-    per_step = _PER_STEP if per_step is None else check_count(per_step, "per_step")
+    check_choice(data_format, "data_format", DATA_FORMATS)
+    per_step = _PER_STEP if per_step is None else check_whole(per_step, "per_step")
     logits = compile_logits(model)  # refuses what is no model
     if edges is not None:
         edges = _check_edges(edges)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_count, check_seed
+from keras_freq._core.checks import check_choice, check_whole
 from keras_freq._core.journal import SweepJournal, weights_digest
 from keras_freq._core.result import versions
 from keras_freq.shortcuts._class_losses import LOSSES
@@ -98,12 +98,12 @@ def frequency_importance(
     >>> maps = keras_freq.shortcuts.dominant_frequency_map(importance, 0.05)
     >>> report = keras_freq.shortcuts.shortcut_report(model, data.test, maps)
     """
-    check_count(patch, "patch")
-    check_choice(method, METHODS, "method")
-    check_choice(mirror, MIRRORS, "mirror")
-    check_choice(loss, LOSSES, "loss")
-    check_seed(seed)
-    per_step = _PER_STEP if per_step is None else check_count(per_step, "per_step")
+    check_whole(patch, "patch")
+    check_choice(method, "method", METHODS)
+    check_choice(mirror, "mirror", MIRRORS)
+    check_choice(loss, "loss", LOSSES)
+    check_whole(seed, "seed", least=0)
+    per_step = _PER_STEP if per_step is None else check_whole(per_step, "per_step")
     if isinstance(exact_share, bool) or not 0 < exact_share <= 1:
         raise ValueError(f"`exact_share` must be a number in (0, 1]. Received: exact_share={exact_share!r}")
     if isinstance(check, bool) or not isinstance(check, (int, np.integer)) or check < 0:

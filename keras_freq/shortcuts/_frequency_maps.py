@@ -77,8 +77,8 @@ def dominant_frequency_map(
     >>> keras_freq.shortcuts.dominant_frequency_map(importance, 0.05).masks.shape
     (10, 32, 32)
     """
-    check_choice(ties, ("include", "exact"), "ties")
-    check_choice(dc, ("rank", "keep", "drop"), "dc")
+    check_choice(ties, "ties", ("include", "exact"))
+    check_choice(dc, "dc", ("rank", "keep", "drop"))
     if isinstance(fraction, bool) or not 0 < fraction <= 1:
         raise ValueError(f"`fraction` must be a number in (0, 1]. Received: fraction={fraction!r}")
     measured = isinstance(importance, FrequencyImportance)

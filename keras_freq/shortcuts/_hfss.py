@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_choice, check_count, check_seed
+from keras_freq._core.checks import check_choice, check_whole
 from keras_freq._core.compiled import to_tensor
 from keras_freq._core.journal import SweepJournal, weights_digest
 from keras_freq._core.progress import progress_bar
@@ -115,10 +115,10 @@ def hfss(
     ((10, 32, 32), (4, 10))
     """
     patches, budgets = _check_stages(patches, budgets)
-    share, top, seed = _check_share(share), check_count(top, "top"), check_seed(seed)
-    check_choice(grid, GRIDS, "grid")
-    check_choice(mirror, MIRRORS, "mirror")
-    per_step = _IMAGES_PER_STEP if per_step is None else check_count(per_step, "per_step")
+    share, top, seed = _check_share(share), check_whole(top, "top"), check_whole(seed, "seed", least=0)
+    check_choice(grid, "grid", GRIDS)
+    check_choice(mirror, "mirror", MIRRORS)
+    per_step = _IMAGES_PER_STEP if per_step is None else check_whole(per_step, "per_step")
     batch_size = _batch_size(batch_size, per_step, images)
     data = SearchImages(images, labels, model, batch_size=batch_size, data_format=data_format)
     patches = patches or default_patches(*data.size, len(budgets))
@@ -249,7 +249,7 @@ def _batch_size(batch_size: int | None, per_step: int, images: Any) -> int:
         count = max(1, len(images) if hasattr(images, "__len__") else 1)  # what is no array is refused later
         batches = -(-count // max(1, per_step // 2))
         return -(-count // batches)
-    if check_count(batch_size, "batch_size") > per_step:
+    if check_whole(batch_size, "batch_size") > per_step:
         raise ValueError(
             f"`batch_size` must be at most per_step={per_step}, the images of one forward pass. "
             f"Received: batch_size={batch_size}"
@@ -258,10 +258,10 @@ def _batch_size(batch_size: int | None, per_step: int, images: Any) -> int:
 
 
 def _check_stages(patches: Any, budgets: Any) -> tuple[tuple[int, ...] | None, tuple[int, ...]]:
-    budgets = tuple(check_count(budget, "budgets") for budget in _sequence(budgets, "budgets"))
+    budgets = tuple(check_whole(budget, "budgets") for budget in _sequence(budgets, "budgets"))
     if patches is None:
         return None, budgets
-    patches = tuple(check_count(patch, "patches") for patch in _sequence(patches, "patches"))
+    patches = tuple(check_whole(patch, "patches") for patch in _sequence(patches, "patches"))
     if len(patches) != len(budgets):
         raise ValueError(
             "`patches` and `budgets` must hold one number for each stage. "

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_count, check_labels
+from keras_freq._core.checks import check_choice, check_labels, check_whole
 from keras_freq._core.compiled import compile_logits, to_tensor
 from keras_freq._core.probabilities import reject_probabilities
 from keras_freq.data import iterate_batches
@@ -48,8 +48,8 @@ class SearchImages:
         batch_size: int,
         data_format: str = "channels_last",
     ):
-        check_choice(data_format, DATA_FORMATS, "data_format")
-        self.batch_size = check_count(batch_size, "batch_size")
+        check_choice(data_format, "data_format", DATA_FORMATS)
+        self.batch_size = check_whole(batch_size, "batch_size")
         logits = compile_logits(model)  # refuses what is no model
         self._data = (images, labels)
         shape, found, digests = None, [], []

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_count, check_labels
+from keras_freq._core.checks import check_choice, check_labels, check_whole
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import versions
@@ -80,9 +80,9 @@ def shortcut_report(
     >>> report.tpr.shape, report.shortcuts(tpr=0.6)
     ((10,), (1, 8))
     """
-    check_choice(split, ("separate", "test"), "split")
-    check_choice(data_format, DATA_FORMATS, "data_format")
-    per_step = _PER_STEP if per_step is None else check_count(per_step, "per_step")
+    check_choice(split, "split", ("separate", "test"))
+    check_choice(data_format, "data_format", DATA_FORMATS)
+    per_step = _PER_STEP if per_step is None else check_whole(per_step, "per_step")
     logits = compile_logits(model)  # refuses what is no model
     masks = check_masks(maps)
     found_on = maps.found_on if isinstance(maps, FrequencyMaps) and split == "separate" else frozenset()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_freq.spectral._grid import check_size, mirror_index
+from keras_freq.spectral._grid import check_sides, mirror_index
 
 
 def fourier_basis(
@@ -37,7 +37,7 @@ def fourier_basis(
         >>> float(round((u**2).sum(), 6)), int((np.abs(np.fft.fft2(u)) > 1e-6).sum())
         (1.0, 2)
     """
-    height, width = check_size(height, width)
+    height, width = check_sides(height, width)
     i, j = np.asarray(i), np.asarray(j)
     for name, index, size in (("i", i, height), ("j", j, width)):
         if not np.issubdtype(index.dtype, np.integer) or np.any(index < 0) or np.any(index >= size):

@@ -7,9 +7,10 @@ from typing import Literal
 
 import numpy as np
 
+from keras_freq._core.checks import check_choice
 from keras_freq.spectral._backend import Array, as_array, dtype_of, is_floating, library_of, symbolic
 from keras_freq.spectral._dft import Method, full_spectrum, rfft2
-from keras_freq.spectral._grid import check_choice, check_size
+from keras_freq.spectral._grid import check_sides
 from keras_freq.spectral._images import to_planes
 from keras_freq.spectral._recombine import magnitude
 
@@ -49,9 +50,9 @@ def azimuthal_radii(
         >>> len(azimuthal_radii(32, 32, center="pixel", bins="inner")[0])
         20
     """
-    height, width = check_size(height, width)
-    check_choice(center, ("dc", "pixel"), name="center")
-    check_choice(bins, ("all", "inner"), name="bins")
+    height, width = check_sides(height, width)
+    check_choice(center, "center", ("dc", "pixel"))
+    check_choice(bins, "bins", ("all", "inner"))
     radii, counts = np.unique(_bin_of(height, width, center), return_counts=True)
     if bins == "inner":
         radii, counts = radii[1:-1], counts[1:-1]

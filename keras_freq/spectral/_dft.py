@@ -18,8 +18,9 @@ from typing import Literal
 
 import numpy as np
 
+from keras_freq._core.checks import check_choice
 from keras_freq.spectral._backend import Array, is_distributed, library_of
-from keras_freq.spectral._grid import check_choice, mirror_index
+from keras_freq.spectral._grid import mirror_index
 
 Method = Literal["auto", "matmul", "fft"]
 LARGEST_MATMUL = 64
@@ -27,7 +28,7 @@ LARGEST_MATMUL = 64
 
 def choose_method(x: Array, method: Method = "auto", *, real: bool = False) -> str:
     """How to transform planes `x`; `real` says whether the Hartley transform would do."""
-    check_choice(method, ("auto", "matmul", "fft"), name="method")
+    check_choice(method, "method", ("auto", "matmul", "fft"))
     if method != "auto":
         return method
     if library_of(x).name != "jax":

@@ -8,9 +8,10 @@ from typing import Literal
 
 import numpy as np
 
+from keras_freq._core.checks import check_choice, check_radius
 from keras_freq.spectral._backend import Array, as_array, dtype_of, library_of
 from keras_freq.spectral._dft import Method, filter_planes
-from keras_freq.spectral._grid import check_choice, check_radius, radial_distance
+from keras_freq.spectral._grid import radial_distance
 from keras_freq.spectral._images import to_planes
 from keras_freq.spectral._masks import symmetrize
 from keras_freq.spectral._rescale import rescale as rescale_images
@@ -69,8 +70,8 @@ def enhance_density(
         True
     """
     radius = check_radius(radius)
-    check_choice(masks, MASKS, name="masks")
-    check_choice(rescale, RESCALES, name="rescale")
+    check_choice(masks, "masks", MASKS)
+    check_choice(rescale, "rescale", RESCALES)
     planes, back = to_planes(images, data_format)
     changed = planes if noise is None else planes + to_planes(noise, data_format)[0]
     changed = convolve_twice(changed, kernels)

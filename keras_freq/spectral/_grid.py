@@ -7,34 +7,13 @@ from typing import Literal
 
 import numpy as np
 
+from keras_freq._core.checks import check_choice, check_whole
+
 Units = Literal["index", "cycles_per_pixel"]
 
 
-def check_size(height: int, width: int) -> tuple[int, int]:
-    for name, size in (("height", height), ("width", width)):
-        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-            raise ValueError(
-                f"`{name}` must be a whole number of at least 1 (pixels). Received: {name}={size!r}"
-            )
-    return int(height), int(width)
-
-
-def check_radius(radius: float, *, name: str = "radius") -> float:
-    try:
-        value = float(radius)
-    except (TypeError, ValueError):
-        value = np.nan
-    if isinstance(radius, bool) or not value >= 0:
-        raise ValueError(f"`{name}` must be a number of at least 0. Received: {name}={radius!r}")
-    return value
-
-
-def check_choice(value: str, allowed: tuple, *, name: str) -> str:
-    if value not in allowed:
-        raise ValueError(
-            f"`{name}` must be one of {', '.join(map(repr, allowed))}. Received: {name}={value!r}"
-        )
-    return value
+def check_sides(height: int, width: int) -> tuple[int, int]:
+    return check_whole(height, "height"), check_whole(width, "width")
 
 
 @functools.lru_cache(maxsize=128)
@@ -49,8 +28,8 @@ def _axes(height: int, width: int, units: str) -> tuple[np.ndarray, np.ndarray]:
 def frequency_axes(height: int, width: int, *, units: Units = "index") -> tuple[np.ndarray, np.ndarray]:
     """Signed vertical and horizontal frequency of a centred spectrum, shapes `(height, 1)` and `(1,
     width)`."""
-    height, width = check_size(height, width)
-    return _axes(height, width, check_choice(units, ("index", "cycles_per_pixel"), name="units"))
+    height, width = check_sides(height, width)
+    return _axes(height, width, check_choice(units, "units", ("index", "cycles_per_pixel")))
 
 
 def radial_distance(height: int, width: int, *, units: Units = "index") -> np.ndarray:
@@ -98,5 +77,5 @@ def mirror_index(n: int) -> np.ndarray:
         >>> mirror_index(5)
         array([4, 3, 2, 1, 0])
     """
-    n, _ = check_size(n, 1)
+    n, _ = check_sides(n, 1)
     return (2 * (n // 2) - np.arange(n)) % n

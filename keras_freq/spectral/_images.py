@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 
+from keras_freq._core.checks import check_choice
 from keras_freq.spectral._backend import Array, as_array, dtype_of, is_floating, library_of
-from keras_freq.spectral._grid import check_choice
 
 DATA_FORMATS = ("channels_last", "channels_first")
 
 
 def check_images_shape(shape: tuple, data_format: str = "channels_last") -> None:
     """Refuse shapes that are not those of images with known height, width and channels."""
-    check_choice(data_format, DATA_FORMATS, name="data_format")
+    check_choice(data_format, "data_format", DATA_FORMATS)
     shape = tuple(shape)
     if len(shape) not in (3, 4):
         raise ValueError(

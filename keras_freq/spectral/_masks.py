@@ -7,14 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from keras_freq.spectral._grid import (
-    Units,
-    check_choice,
-    check_radius,
-    frequency_axes,
-    mirror_index,
-    radial_distance,
-)
+from keras_freq._core.checks import check_choice, check_radius
+from keras_freq.spectral._grid import Units, frequency_axes, mirror_index, radial_distance
 
 Kind = Literal["ideal", "gaussian", "butterworth", "square"]
 KINDS = ("ideal", "gaussian", "butterworth", "square")
@@ -231,7 +225,7 @@ def low_pass_mask(
     units: Units = "index",
 ) -> np.ndarray:
     """The low-pass mask of a `kind`: `disk_mask`, `gaussian_mask`, `butterworth_mask` or `square_mask`."""
-    check_choice(kind, KINDS, name="kind")
+    check_choice(kind, "kind", KINDS)
     if kind == "butterworth":
         return butterworth_mask(height, width, radius, order=order, units=units)
     make = {"ideal": disk_mask, "gaussian": gaussian_mask, "square": square_mask}[kind]
@@ -298,7 +292,7 @@ def symmetrize(mask: np.ndarray, how: Literal["mean", "min", "max"] = "mean") ->
         >>> symmetrize(one_sided, "max")[2]
         array([0., 1., 0., 1., 0.], dtype=float32)
     """
-    check_choice(how, ("mean", "min", "max"), name="how")
+    check_choice(how, "how", ("mean", "min", "max"))
     mask = np.asarray(mask, dtype="float32")
     partner = _mirrored(mask)
     combine = {"mean": lambda a, b: (a + b) / 2, "min": np.minimum, "max": np.maximum}[how]

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
+from keras_freq._core.checks import check_choice
 from keras_freq.spectral._backend import Array, as_array, library_of, symbolic
 from keras_freq.spectral._dft import Method, dft_channels, full_spectrum, half_mask, irfft2, rfft2
-from keras_freq.spectral._grid import check_choice
 from keras_freq.spectral._images import to_planes
 from keras_freq.spectral._masks import checked_mask
 
@@ -122,7 +122,7 @@ def recombine(
         >>> bool(np.allclose(recombine(x, x), x))
         True
     """
-    check_choice(axes, ("chw", "hw"), name="axes")
+    check_choice(axes, "axes", ("chw", "hw"))
     amplitude_of, phase_of = as_array(amplitude_of), as_array(phase_of)
     if tuple(amplitude_of.shape) != tuple(phase_of.shape):
         raise ValueError(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from keras_freq._core.checks import check_choice
 from keras_freq.spectral._backend import Array, library_of, symbolic
-from keras_freq.spectral._grid import check_choice
 from keras_freq.spectral._images import DATA_FORMATS, to_planes
 
 Rescale = Literal["none", "clip", "max", "minmax", "uint8_wrap"]
@@ -64,9 +64,9 @@ def rescale(
         >>> 255 * rescale(np.array([-2.9, -0.5, 3.7, 256.2]).reshape(2, 2, 1) / 255, "uint8_wrap").ravel()
         array([254.,   0.,   3.,   0.])
     """
-    check_choice(mode, MODES, name="mode")
-    check_choice(per, PER, name="per")
-    check_choice(data_format, (None, *DATA_FORMATS), name="data_format")
+    check_choice(mode, "mode", MODES)
+    check_choice(per, "per", PER)
+    check_choice(data_format, "data_format", (None, *DATA_FORMATS))
     # Without extremes by channel it makes no difference which axis holds them: no transposing then.
     layout = "channels_first" if per == "image" else data_format or "channels_last"
     x, back = to_planes(images, layout)

@@ -5,7 +5,12 @@ from typing import Literal
 import keras
 from keras import ops
 
-from keras_freq._core.checks import check_bounds, check_choice, check_count, check_size
+from keras_freq._core.checks import (
+    check_choice,
+    check_interval,
+    check_number,
+    check_whole,
+)
 from keras_freq._core.input_gradient import cross_entropy, input_gradient
 from keras_freq.attacks._pgd import default_step_size
 from keras_freq.training._prepared_batches import PreparedBatches
@@ -90,12 +95,12 @@ class AdversarialModel(PreparedBatches):
         super().__init__(**kwargs)
         self.hold(classifier=classifier, augment=augment, pair=pair)
         self.copies = 1 if pair is None else 2
-        self.epsilon = check_size(epsilon)
-        self.steps = check_count(steps, "steps")
-        self.step_size = None if step_size is None else check_size(step_size, "step_size")
-        self.norm = check_choice(norm, ("linf", "l2"), "norm")
+        self.epsilon = check_number(epsilon, "epsilon", least=0)
+        self.steps = check_whole(steps, "steps")
+        self.step_size = None if step_size is None else check_number(step_size, "step_size", least=0)
+        self.norm = check_choice(norm, "norm", ("linf", "l2"))
         self.random_start = bool(random_start)
-        self.bounds = check_bounds(bounds)
+        self.bounds = check_interval(bounds, "bounds")
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_freq._core.epoch_order import whole_number
+from keras_freq._core.checks import check_whole
 from keras_freq._core.labels import class_indices
 from keras_freq.data._corruptions.corrupt import check_corruptions, checked_images, corrupt
 from keras_freq.data._corruptions.severities import CORRUPTIONS, SEVERITIES, checked_severities
@@ -84,7 +84,7 @@ def write_corrupted(
             f"Received: {len(images)} images, {len(labels)} labels"
         )
     corruptions, severities = check_corruptions(corruptions, severities, table=table)
-    seed = whole_number("seed", seed, 0)
+    seed = check_whole(seed, "seed", least=0)
 
     folder = Path(folder).expanduser()
     folder.mkdir(parents=True, exist_ok=True)

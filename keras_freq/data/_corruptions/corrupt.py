@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_freq._core.epoch_order import whole_number
+from keras_freq._core.checks import check_whole
 from keras_freq.data._corruptions import blur, digital, draws, elastic, frost, glass, noise, spatter, weather
 from keras_freq.data._corruptions.severities import (
     CORRUPTIONS,
@@ -108,7 +108,7 @@ def corrupt(
     True
     """
     check_request(name, severity, table)
-    seed, start = whole_number("seed", seed, 0), whole_number("start", start, 0)
+    seed, start = check_whole(seed, "seed", least=0), check_whole(start, "start", least=0)
     images = checked_images(images)
     batch = images if images.ndim == 4 else images[None]
     height, width, channels = batch.shape[1:]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from keras_freq._core.checks import check_choice
 from keras_freq.layers._operations import OPERATIONS, apply_operations
 from keras_freq.spectral._backend import Array, library_of
-from keras_freq.spectral._grid import check_choice
 
 
 def check_level(level: float) -> float:
@@ -22,7 +22,7 @@ def check_operations(operations: Sequence[str]) -> tuple[str, ...]:
             f"`operations` must name at least one of {OPERATIONS}. Received: operations={operations!r}"
         )
     for name in names:
-        check_choice(name, OPERATIONS, name="operations")
+        check_choice(name, "operations", OPERATIONS)
     return names
 
 
