@@ -81,7 +81,7 @@ def test_the_first_n_are_held(kind, images, labels):
         assert [len(x) for x, _, _ in batches] == ([5] if kind == "arrays" else [3, 3])
         np.testing.assert_array_equal(np.concatenate([x[:v] for x, _, v in batches]), images[:5])
     assert feed.labels.tolist() == labels[:5].tolist()
-    with pytest.raises(ValueError, match="at most the number of images, here 8. Received: n=9"):
+    with pytest.raises(ValueError, match=r"number of images, here 8\. Received: n=9"):
         Feed(data, n=9)
     with pytest.raises(ValueError, match="`n` must be a whole number"):
         Feed(data, n=0)
@@ -118,7 +118,7 @@ def test_other_data_at_a_later_pass_are_refused(images, labels):
     feed = Feed(Shifting(batches, turned, batches[:2]))
     feed.read_through()
     feed.read_through()  # the same labels: without a digest that is all that is compared
-    with pytest.raises(ValueError, match="the same order, at every pass .* Received: 6 images, unlike the 8"):
+    with pytest.raises(ValueError, match=r"in the same order, at every pass.*6 images, unlike the 8"):
         feed.read_through()
     feed = Feed(Shifting(batches, turned), hashed=True)
     feed.read_through()
