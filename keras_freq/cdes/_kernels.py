@@ -13,9 +13,10 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from keras_freq._core.array_batches import ArrayBatches, check_images, unit_float32
-from keras_freq._core.checks import check_choice, check_radius, check_whole
+from keras_freq._core.array_batches import ArrayBatches
+from keras_freq._core.checks import check_choice, check_pixels, check_radius, check_whole
 from keras_freq._core.files import write_whole
+from keras_freq._core.pixels import unit_float32
 from keras_freq.cdes._fit_options import fit_options
 from keras_freq.cdes._fitting import Fitting, KeepKernels, initial_kernels
 from keras_freq.cdes._target import check_rho, target_density
@@ -177,9 +178,7 @@ class CDES:
             ValueError: If images or an option are not as above, or a loss is not finite: then the rate is too
                 high.
         """
-        images = np.asarray(images)
-        check_images(images)
-        _check_range(images)
+        images = check_pixels(images, unit=True)
         options = fit_options(
             epochs=epochs,
             batch_size=batch_size,
@@ -287,11 +286,9 @@ class CDES:
             ValueError: If the kernels are not trained, or the images have other channels.
         """
         kernels = self.kernels(epoch)
-        images = np.asarray(images)
+        images = check_pixels(images, unit=True, single=True)
         single = images.ndim == 3
         images = images[None] if single else images
-        check_images(images)
-        _check_range(images)
         batch_size = check_whole(batch_size, "batch_size")
         random = np.random.default_rng([self.seed, 1])
         step = _transformation(self.radius, self.masks, self.rescale)
@@ -348,14 +345,6 @@ class CDES:
         found._kernels = [list(kernels) for kernels in zip(*parts, strict=True)]
         found.history, found.target, found.radii = note["history"], target, tuple(note["radii"])
         return found
-
-
-def _check_range(images: np.ndarray) -> None:
-    if images.dtype != np.uint8 and not (images.min() >= 0 and images.max() <= 1):
-        raise ValueError(
-            "Float images must lie in [0, 1]. "
-            f"Received: values from {float(images.min()):.6g} to {float(images.max()):.6g}"
-        )
 
 
 def _transformation(radius: float, masks: str, rescale: str) -> Callable:
