@@ -82,7 +82,7 @@ def test_apps_do_not_import_each_other():
         app = path.relative_to(ROOT / "apps").parts[0]
         for name in imports(path):
             if name.startswith("apps."):
-                assert name.split(".")[1] in (app, "runner"), f"{path} imports {name}"
+                assert name.split(".")[1] in (app, "lab"), f"{path} imports {name}"
 
 
 def test_importing_loads_nothing_heavy():
