@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-README = re.search(r"```python\n(import keras, keras_freq as kf\n.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
+README = re.search(
+    r"```python\n(import keras, keras_freq as kf\n.*?)```", (ROOT / "README.md").read_text(), re.S
+)[1]
 
 
 @pytest.mark.slow
