@@ -32,7 +32,7 @@ def smooth_kernel(
     normalize: bool = False,
     layout: Literal["HWIO", "OIHW"] = "HWIO",
 ) -> np.ndarray:
-    """Add to each weight of a convolution kernel a share of its eight spatial neighbours.
+    """Add to each weight of a convolution kernel a share of its eight spatial neighbors.
 
     `w'[i, j] = w[i, j] + rho * sum(w[i + a, j + b])` over `a, b` in -1, 0, 1 but not both 0, for each pair of
     channels alone. Beyond the border the kernel goes on with the value at its edge, so that the size stays
@@ -40,7 +40,7 @@ def smooth_kernel(
 
     Args:
         kernel: Floating array of rank 4, in the order that `layout` says.
-        rho: Share of the neighbours, finite, at least 0; 0 changes nothing. The paper takes 0.1 to 1.
+        rho: Share of the neighbors, finite, at least 0; 0 changes nothing. The paper takes 0.1 to 1.
         normalize: Divide by `1 + 8 * rho`, by which the kernel would grow if it is constant.
         layout: `"HWIO"` (height, width, channels: Keras) or `"OIHW"` (channels, height, width: PyTorch).
 
@@ -92,13 +92,13 @@ def smooth_kernels(
 ) -> keras.Model:
     """A copy of a model whose convolution kernels are smoothed over space.
 
-    `w'[i, j] = w[i, j] + rho * sum(w[i + a, j + b])` over the eight neighbours, as `smooth_kernel` does.
+    `w'[i, j] = w[i, j] + rho * sum(w[i + a, j + b])` over the eight neighbors, as `smooth_kernel` does.
     Takes `Conv2D`, `DepthwiseConv2D`, `Conv2DTranspose`, and the depthwise kernel of `SeparableConv2D`.
 
     Args:
         model: A built Keras model: functional, sequential, or of a class with `get_config`, such as
             `keras_freq.APRModel`. It stays as it is.
-        rho: Share of the neighbours, finite, at least 0. The paper takes 0, 0.1, 0.25, 0.5 and 1.
+        rho: Share of the neighbors, finite, at least 0. The paper takes 0, 0.1, 0.25, 0.5 and 1.
         layers: `"first"`, as published: the two-dimensional convolution that the images meet first in
             inference, also inside nested models and wrappers. `"all"`: every one. Or the names of layers; a
             name that several have stands for all of them.

@@ -60,7 +60,7 @@ class FourierNoise(RandomFrequencyLayer):
         basis); Vaish et al., "Fourier-basis Functions to Bridge Augmentation Gap", CVPR 2024 (waves with
         exponential strength as augmentation).
         Differs from the latter: it is the augmentation alone, without the auxiliary loss and second batch
-        normalisation.
+        normalization.
 
     Example:
         >>> tuple(keras_freq.layers.FourierNoise(strength=4, seed=0)(np.zeros((8, 32, 32, 3))).shape)

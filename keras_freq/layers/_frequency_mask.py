@@ -17,7 +17,7 @@ class FrequencyMask(FrequencyLayer):
     `y = Re IDFT(mask * DFT(x))`
 
     Args:
-        mask: `(height, width)` of the images, centred, DC at `(height // 2, width // 2)`; saved with the
+        mask: `(height, width)` of the images, centered, DC at `(height // 2, width // 2)`; saved with the
             layer.
         symmetrize: `None` refuses a mask that is not Hermitian; `"mean"`, `"min"` or `"max"` makes it so
             first.

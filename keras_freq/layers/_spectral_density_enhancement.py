@@ -50,7 +50,7 @@ class SpectralDensityEnhancement(FrequencyLayer):
 
     Source: Lin, Gao and Sang, "Investigating and Explaining the Frequency Bias in Image Classification",
         IJCAI 2022 (CDES).
-        Differs from the original: complementary masks centred on DC, unless asked otherwise.
+        Differs from the original: complementary masks centered on DC, unless asked otherwise.
 
     Example:
         >>> layer = keras_freq.layers.SpectralDensityEnhancement(channels=3, rescale="none")

@@ -1,6 +1,6 @@
 """Image classifiers: pixels in [0, 1] in, `(batch, height, width, channels)`; logits out.
 
-The first layer of each normalises the pixels, so that attacks and filters work in the space of images.
+The first layer of each normalizes the pixels, so that attacks and filters work in the space of images.
 """
 
 from keras_freq.models._alexnet_small import alexnet_small

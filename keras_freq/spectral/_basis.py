@@ -19,8 +19,8 @@ def fourier_basis(
     Args:
         height: Rows of the image.
         width: Columns of the image.
-        i: Row in the centred spectrum, `0 <= i < height`; an integer or an array of them.
-        j: Column in the centred spectrum, `0 <= j < width`; broadcast against `i`.
+        i: Row in the centered spectrum, `0 <= i < height`; an integer or an array of them.
+        j: Column in the centered spectrum, `0 <= j < width`; broadcast against `i`.
         phase: Radians; 0 and pi / 4 are the two published conventions. Broadcast too.
 
     Returns:
@@ -42,7 +42,7 @@ def fourier_basis(
     for name, index, size in (("i", i, height), ("j", j, width)):
         if not np.issubdtype(index.dtype, np.integer) or np.any(index < 0) or np.any(index >= size):
             raise ValueError(
-                f"`{name}` must be whole and lie in 0 to {size - 1} (centred spectrum). "
+                f"`{name}` must be whole and lie in 0 to {size - 1} (centered spectrum). "
                 f"Received: {name}={index.tolist()}"
             )
     i, j, phase = np.broadcast_arrays(i, j, np.asarray(phase, dtype="float64"))

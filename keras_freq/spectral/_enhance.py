@@ -46,7 +46,7 @@ def enhance_density(
         noise: `n`, of the shape of the images, or `None` for 0. It reaches the convolutions alone.
         radius: Cut-off, at least 0, in index units.
         masks: `"complementary"`, or `"reference"`: the two published masks, which leave out the ring between
-            `radius` and `radius + 1` and are centred half a bin off DC.
+            `radius` and `radius + 1` and are centered half a bin off DC.
         rescale: `"minmax"` as above, `"clip"` to [0, 1], or `"none"`.
         data_format: `"channels_last"` or `"channels_first"`.
         method: `"fft"`, `"matmul"` or `"auto"`.
@@ -59,7 +59,7 @@ def enhance_density(
 
     Source: Lin, Gao and Sang, "Investigating and Explaining the Frequency Bias in Image Classification",
         IJCAI 2022 (CDES).
-        Differs from the original: complementary masks centred on DC, unless asked otherwise.
+        Differs from the original: complementary masks centered on DC, unless asked otherwise.
 
     Example:
         >>> x = np.random.default_rng(0).random((2, 16, 16, 3))

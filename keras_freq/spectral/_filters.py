@@ -35,7 +35,7 @@ def apply_mask(
     Args:
         images: `(batch, height, width, channels)` or one image without the batch axis; NumPy array or tensor,
             any floating or integer type.
-        mask: `(height, width)`, centred, DC at `(height // 2, width // 2)`. A NumPy array is checked to be
+        mask: `(height, width)`, centered, DC at `(height // 2, width // 2)`. A NumPy array is checked to be
             Hermitian. A tensor of the active backend is taken as it is, so that one compiled step can serve
             many masks.
         data_format: `"channels_last"` or `"channels_first"`.
@@ -102,7 +102,7 @@ def low_pass(
         ValueError: if the radius is negative or not a number, or `kind` is unknown.
 
     Source: Wang et al., CVPR 2020, section 3, where this is the low-frequency component.
-        Differs from the original: centred on DC for odd sizes too; not rescaled by the image's maximum.
+        Differs from the original: centered on DC for odd sizes too; not rescaled by the image's maximum.
 
     Example:
         >>> x = np.ones((1, 8, 8, 1))

@@ -1,4 +1,4 @@
-"""Where each frequency lies in a centred spectrum."""
+"""Where each frequency lies in a centered spectrum."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def _axes(height: int, width: int, units: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def frequency_axes(height: int, width: int, *, units: Units = "index") -> tuple[np.ndarray, np.ndarray]:
-    """Signed vertical and horizontal frequency of a centred spectrum, shapes `(height, 1)` and `(1,
+    """Signed vertical and horizontal frequency of a centered spectrum, shapes `(height, 1)` and `(1,
     width)`."""
     height, width = check_sides(height, width)
     return _axes(height, width, check_choice(units, "units", ("index", "cycles_per_pixel")))
 
 
 def radial_distance(height: int, width: int, *, units: Units = "index") -> np.ndarray:
-    """Distance of every frequency from DC in a centred spectrum.
+    """Distance of every frequency from DC in a centered spectrum.
 
     `d[i, j] = sqrt((i - height // 2)**2 + (j - width // 2)**2)`
 
@@ -48,7 +48,7 @@ def radial_distance(height: int, width: int, *, units: Units = "index") -> np.nd
 
     Source: Wang et al., "High-frequency Component Helps Explain the Generalization of Convolutional Neural
         Networks", CVPR 2020, section 3.
-        Differs from the original: the centre is `N // 2` on each axis; the original uses `N / 2`, half a bin
+        Differs from the original: the center is `N // 2` on each axis; the original uses `N / 2`, half a bin
         off DC for odd sizes, where its masks are not symmetric.
 
     Example:
@@ -60,7 +60,7 @@ def radial_distance(height: int, width: int, *, units: Units = "index") -> np.nd
 
 
 def mirror_index(n: int) -> np.ndarray:
-    """Index of the conjugate partner along one axis of a centred spectrum.
+    """Index of the conjugate partner along one axis of a centered spectrum.
 
     `mirror[i] = (2 * (n // 2) - i) mod n`: the partner of frequency `k` is `-k`. DC is its own partner, and
     so is the Nyquist frequency (index 0) of an even size.

@@ -1,4 +1,4 @@
-"""Gains over a centred spectrum: NumPy float32, cached by shape, read-only."""
+"""Gains over a centered spectrum: NumPy float32, cached by shape, read-only."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def butterworth_mask(
         height: Rows of the spectrum.
         width: Columns of the spectrum.
         radius: Cut-off, at least 0, in `units`; 0 keeps nothing.
-        order: Steepness, above 0. Towards infinity the mask becomes `disk_mask`.
+        order: Steepness, above 0. Toward infinity the mask becomes `disk_mask`.
         units: `"index"` or `"cycles_per_pixel"`.
 
     Returns:
@@ -257,7 +257,7 @@ def _mirrored(mask: np.ndarray) -> np.ndarray:
 
 
 def is_hermitian(mask: np.ndarray, *, tolerance: float = 0.0) -> bool:
-    """Whether a centred gain mask keeps real images real: `m[u, v] == m[-u, -v]` for all frequencies.
+    """Whether a centered gain mask keeps real images real: `m[u, v] == m[-u, -v]` for all frequencies.
 
     Args:
         mask: Shape `(height, width)`, DC at `(height // 2, width // 2)`.
@@ -280,7 +280,7 @@ def symmetrize(mask: np.ndarray, how: Literal["mean", "min", "max"] = "mean") ->
     """Make a mask Hermitian by combining each entry with its conjugate partner.
 
     Args:
-        mask: Shape `(height, width)`, centred.
+        mask: Shape `(height, width)`, centered.
         how: `"mean"` is what taking the real part of the filtered image amounts to; `"min"` removes a
             frequency if either partner is removed; `"max"` keeps it if either is kept.
 

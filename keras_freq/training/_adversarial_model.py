@@ -29,11 +29,11 @@ class AdversarialModel(PreparedBatches):
     `x <- P(x + a * sign(g))` for `norm="linf"`, `x <- P(x + a * g / |g|_2)` for `norm="l2"`.
 
     The attack is part of the compiled step. It runs the classifier in inference mode, so that it neither
-    moves nor uses up anything: batch normalisation attacks with its running statistics, dropout is off.
+    moves nor uses up anything: batch normalization attacks with its running statistics, dropout is off.
     Images and perturbations are float32 whatever the precision of the classifier.
 
     With `pair`, a layer that mixes the batch, the step trains on the adversarial versions of the batch and of
-    its mixed copy as one batch of twice the size (batch normalisation sees both), with the same labels and
+    its mixed copy as one batch of twice the size (batch normalization sees both), with the same labels and
     sample weights; the loss is the mean over both halves. The order is `augment`, `pair`, attack. Mixed
     images are clipped to the bounds before they are attacked.
 
@@ -61,11 +61,11 @@ class AdversarialModel(PreparedBatches):
         TypeError: if `classifier` is no Keras model, or `augment` or `pair` no Keras layer.
         ValueError: if a number is out of range.
 
-    Source: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", ICLR 2018, section
+    Source: Madry et al., "Toward Deep Learning Models Resistant to Adversarial Attacks", ICLR 2018, section
         2.1. Wang et al., CVPR 2020, train with `epsilon=0.03, steps=10, step_size=0.003,
         random_start=False`. FGSM with a random start, the fast training of Wong et al., ICLR 2020, which Chen
         et al., ICCV 2021, combine with `pair`, is `epsilon=8 / 255, steps=1, step_size=10 / 255`. Differs
-        from the original: with `pair` Chen et al. mix normalised images and do not clip them.
+        from the original: with `pair` Chen et al. mix normalized images and do not clip them.
 
     Example:
         >>> model = keras_freq.training.AdversarialModel(classifier, epsilon=8 / 255, steps=3)

@@ -20,7 +20,7 @@ class APRModel(ClassifierWrapper):
     """A classifier that trains with amplitude-phase recombination and is the bare classifier otherwise.
 
     In training a batch goes through `single`, then `augment`; `pair` makes a mixed copy of the result; both
-    halves go through the classifier as one batch (batch normalisation sees both), and the loss is
+    halves go through the classifier as one batch (batch normalization sees both), and the loss is
     `loss(clean) + loss(mixed)`, with the same labels and sample weights. Metrics are those of the clean half.
     Without `pair` there is one half and the usual loss.
 

@@ -54,7 +54,7 @@ def test_channels_do_not_mix(height, width, rho):
 def test_a_delta_and_its_corner():
     kernel = np.zeros((3, 3, 1, 1))
     kernel[0, 0] = 1
-    # The corner is its own neighbour three times over: the border doubles the value at the edge.
+    # The corner is its own neighbor three times over: the border doubles the value at the edge.
     expected = [[1.75, 0.5, 0], [0.5, 0.25, 0], [0, 0, 0]]
     np.testing.assert_array_equal(smooth_kernel(kernel, 0.25)[..., 0, 0], expected)
 
