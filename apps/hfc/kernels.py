@@ -60,7 +60,7 @@ class _Once:
 
 
 def _smoothed(model: keras.Model, rho: float, config: Kernels) -> keras.Model:
-    return kf.evaluate.smooth_kernels(model, rho, normalize=config.normalize)
+    return kf.models.smooth_kernels(model, rho, normalize=config.normalize)
 
 
 def first_kernel(model: keras.Model) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_freq.spectral._grid import check_sides, mirror_index
+from keras_freq.spectral._grid import check_sides, own_mirror
 
 
 def fourier_basis(
@@ -46,9 +46,9 @@ def fourier_basis(
                 f"Received: {name}={index.tolist()}"
             )
     i, j, phase = np.broadcast_arrays(i, j, np.asarray(phase, dtype="float64"))
-    own_mirror = (mirror_index(height)[i] == i) & (mirror_index(width)[j] == j)
-    phase = np.where(own_mirror, 0.0, phase)
+    alone = own_mirror(height, width)[i, j]
+    phase = np.where(alone, 0.0, phase)
     u, v = (i - height // 2)[..., None, None], (j - width // 2)[..., None, None]
     turns = u * np.arange(height)[:, None] / height + v * np.arange(width) / width
-    scale = np.where(own_mirror, 1.0, np.sqrt(2.0)) / np.sqrt(height * width)
+    scale = np.where(alone, 1.0, np.sqrt(2.0)) / np.sqrt(height * width)
     return scale[..., None, None] * np.cos(2 * np.pi * turns + phase[..., None, None])

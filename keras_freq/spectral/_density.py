@@ -23,7 +23,7 @@ _FLAT = 1e-5
 
 
 @functools.lru_cache(maxsize=64)
-def _bin_of(height: int, width: int, center: str) -> np.ndarray:
+def _bin_of(height: int, width: int, center: Center) -> np.ndarray:
     """Whole radius of every entry of a centered map."""
     row, column = (height // 2, width // 2) if center == "dc" else ((height - 1) / 2, (width - 1) / 2)
     return np.hypot(np.arange(height)[:, None] - row, np.arange(width) - column).astype(int)
@@ -60,7 +60,7 @@ def azimuthal_radii(
 
 
 @functools.lru_cache(maxsize=64)
-def _averaging_matrix(height: int, width: int, center: str, bins: str) -> np.ndarray:
+def _averaging_matrix(height: int, width: int, center: Center, bins: Bins) -> np.ndarray:
     radii, counts = azimuthal_radii(height, width, center=center, bins=bins)
     if not len(radii):
         raise ValueError(

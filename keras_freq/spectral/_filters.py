@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from keras_freq.spectral._backend import Array, as_array, symbolic
 from keras_freq.spectral._dft import Method, filter_planes
 from keras_freq.spectral._grid import Units
 from keras_freq.spectral._images import to_planes
-from keras_freq.spectral._masks import Kind, band_mask, checked_mask, low_pass_mask
+from keras_freq.spectral._masks import Kind, Symmetrize, band_mask, check_mask, low_pass_mask
 
 
 def _filter(images: Array, make_mask: Callable[[int, int], Array], data_format: str, method: Method) -> Array:
@@ -25,7 +24,7 @@ def apply_mask(
     mask: Array,
     *,
     data_format: str = "channels_last",
-    symmetrize: Literal["mean", "min", "max"] | None = None,
+    symmetrize: Symmetrize | None = None,
     method: Method = "auto",
 ) -> Array:
     """Multiply the spectrum of every channel by a gain.
@@ -56,9 +55,9 @@ def apply_mask(
     """
     mask = as_array(mask)
 
-    def sized(height, width):
+    def fit_mask(height, width):
         if isinstance(mask, np.ndarray):
-            return checked_mask(mask, height, width, how=symmetrize)
+            return check_mask(mask, height, width, how=symmetrize)
         if tuple(mask.shape) != (height, width):
             raise ValueError(
                 f"`mask` must have the images' size ({height}, {width}). "
@@ -66,7 +65,7 @@ def apply_mask(
             )
         return mask
 
-    return _filter(images, sized, data_format, method)
+    return _filter(images, fit_mask, data_format, method)
 
 
 @symbolic()
@@ -243,6 +242,7 @@ def split_bands(
         True
     """
     planes, back = to_planes(images, data_format)
-    mask = low_pass_mask(*planes.shape[-2:], radius, kind=kind, order=order, units=units)
+    height, width = planes.shape[-2:]
+    mask = low_pass_mask(height, width, radius, kind=kind, order=order, units=units)
     low = filter_planes(planes, mask, method=method)
     return back(low), back(planes - low)

@@ -10,7 +10,7 @@ from keras_freq._core.checks import check_choice
 from keras_freq.spectral._backend import Array, as_array, library_of, symbolic
 from keras_freq.spectral._dft import Method, dft_channels, full_spectrum, half_mask, irfft2, rfft2
 from keras_freq.spectral._images import to_planes
-from keras_freq.spectral._masks import checked_mask
+from keras_freq.spectral._masks import check_mask
 
 Axes = Literal["chw", "hw"]
 # Added under square roots: a magnitude of 0 has no derivative, this one's is finite.
@@ -193,7 +193,7 @@ def swap_low_amplitude(
     xp = library_of(planes)
     height, width = planes.shape[-2:]
     if isinstance(mask, np.ndarray):
-        share = xp.constant(half_mask(checked_mask(mask, height, width), height, width), planes)
+        share = xp.constant(half_mask(check_mask(mask, height, width), height, width), planes)
     elif tuple(mask.shape) == (height, width):
         share = half_mask(mask, height, width)
     else:

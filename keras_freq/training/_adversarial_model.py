@@ -13,14 +13,14 @@ from keras_freq._core.checks import (
 )
 from keras_freq._core.input_gradient import cross_entropy, input_gradient
 from keras_freq.attacks._pgd import default_step_size
-from keras_freq.training._prepared_batches import PreparedBatches
+from keras_freq.training._base import BatchTransformModel
 
 _TINY = 1e-12
 _FLOAT16_SCALE = 128.0
 
 
 @keras.saving.register_keras_serializable(package="keras_freq")
-class AdversarialModel(PreparedBatches):
+class AdversarialModel(BatchTransformModel):
     """A classifier that trains on adversarial images only and is the bare classifier otherwise.
 
     `min_w E max_{|d| <= epsilon} CE(f_w(x + d), y)`: in every training step projected gradient descent moves
@@ -61,11 +61,11 @@ class AdversarialModel(PreparedBatches):
         TypeError: if `classifier` is no Keras model, or `augment` or `pair` no Keras layer.
         ValueError: if a number is out of range.
 
-    Source: Madry et al., "Toward Deep Learning Models Resistant to Adversarial Attacks", ICLR 2018, section
+    Source: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", ICLR 2018, section
         2.1. Wang et al., CVPR 2020, train with `epsilon=0.03, steps=10, step_size=0.003,
         random_start=False`. FGSM with a random start, the fast training of Wong et al., ICLR 2020, which Chen
-        et al., ICCV 2021, combine with `pair`, is `epsilon=8 / 255, steps=1, step_size=10 / 255`. Differs
-        from the original: with `pair` Chen et al. mix normalized images and do not clip them.
+        et al., ICCV 2021, combine with `pair`, is `epsilon=8 / 255, steps=1, step_size=10 / 255`.
+        Differs from the original: with `pair` Chen et al. mix normalized images and do not clip them.
 
     Example:
         >>> model = keras_freq.training.AdversarialModel(classifier, epsilon=8 / 255, steps=3)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import keras_freq
-from keras_freq.evaluate import accuracy, smooth_kernel, smooth_kernels
+from keras_freq.evaluate import accuracy
+from keras_freq.models import smooth_kernel, smooth_kernels
 from tests.oracles import kernels as oracle
 
 to_numpy = keras.ops.convert_to_numpy
