@@ -74,7 +74,7 @@ def make_hars(
         `HARS`: images, labels and donors.
 
     Raises:
-        ValueError: If images, labels or an option are not as above.
+        ValueError: if images, labels or an option are not as above.
 
     Source: Lin, Gao and Sang, "Investigating and Explaining the Frequency Bias in Image Classification",
         IJCAI 2022, section on class consistency; radius 12.
@@ -114,7 +114,7 @@ def donors_of_other_classes(labels: np.ndarray, *, seed: int = 0) -> np.ndarray:
     """A seeded permutation that takes every image to one of another class.
 
     Raises:
-        ValueError: If a class holds more than half of the images: then there is none.
+        ValueError: if a class holds more than half of the images: then there is none.
     """
     random = np.random.default_rng(check_whole(seed, "seed", least=0))
     classes, labels, counts = np.unique(labels, return_inverse=True, return_counts=True)
