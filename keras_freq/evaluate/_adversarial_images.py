@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_freq._core.result import Record
-from keras_freq.attacks._balls import distances, snap
+from keras_freq.attacks._norm_balls import distances, snap
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,6 @@ from keras_freq._core.compiled import compile_logits
 from keras_freq._core.probabilities import reject_probabilities
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
-from keras_freq.attacks._balls import distances
 from keras_freq.attacks._foolbox_model import (
     FIXED_SIZE,
     MINIMAL_SIZE,
@@ -31,6 +30,7 @@ from keras_freq.attacks._foolbox_model import (
     foolbox_model,
     foolbox_seed,
 )
+from keras_freq.attacks._norm_balls import distances
 from keras_freq.evaluate._adversarial_images import AdversarialImages, checked, keep, predict, shorten
 from keras_freq.evaluate._counting import first_images, labelled_batches
 
