@@ -65,7 +65,7 @@ class Feed:
         name: str = "data",
     ):
         last = check_data_format(data_format) == "channels_last"
-        if not needs_labels and len(getattr(data, "shape", ())) == 4:
+        if not needs_labels and len(getattr(data, "shape", ())):
             data = (data, np.zeros(len(data), "int64"))
         self._source, self._name, self._bounds, self._hashed = data, name, bounds, hashed
         self._data, self._limit = wrap_arrays(data, batch_size), batch_size

@@ -10,9 +10,10 @@ import keras
 import numpy as np
 
 from keras_freq._core.compiled import compile_logits
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
-from keras_freq.evaluate._counting import Tally, count_correct, labelled_batches
+from keras_freq.evaluate._predictions import DeviceCounts, count_correct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,23 +73,23 @@ def accuracy(
     >>> float(keras_freq.evaluate.accuracy(model, data.test, transform=low))
     0.61
     """
+    feed = ModelFeed(model, data, batch_size=batch_size)
     count = compile_logits(model, transform, count_correct)
-    tally = Tally()
+    counts = DeviceCounts()
     with progress_bar(progress, "accuracy") as advance:
-        for images, labels, valid in labelled_batches(model, data, batch_size):
-            tally.add("all", count(images, reduce_args=(labels, np.int32(valid))))
-            tally.seen(labels, valid)
+        for images, labels, valid in feed:
+            counts.add("all", count(images, reduce_args=(labels, np.int32(valid))))
             advance(valid)
-    correct = tally.correct("all")
+    correct = counts.fetch("all")
     return AccuracyResult(
         model=model.name,
-        n=tally.n,
+        n=feed.n,
         settings={
             "transform": None if transform is None else getattr(transform, "__name__", repr(transform)),
             "batch_size": batch_size,
         },
         versions=versions(),
-        accuracy=float(correct.sum() / tally.n),
+        accuracy=float(correct.sum() / feed.n),
         correct_per_class=tuple(correct.tolist()),
-        count_per_class=tally.per_class(len(correct)),
+        count_per_class=tuple(feed.count_per_class.tolist()),
     )

@@ -13,12 +13,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_number, check_whole
+from keras_freq._core.checks import check_choice, check_data_format, check_number, check_whole
 from keras_freq._core.compiled import differentiable_logits, to_tensor
 from keras_freq._core.probabilities import reject_probabilities
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import versions
-from keras_freq.evaluate._standing_images import StandingImages
+from keras_freq.evaluate._survivors import Survivors
 from keras_freq.evaluate._worst_case_accuracy import WorstCaseResult
 
 # Attacks of each version, in the order they run.
@@ -82,12 +82,9 @@ def auto_attack_accuracy(
     >>> dict(zip(result.attacks, result.after))
     {'apgd-ce': 0.489, 'apgd-t': 0.457, 'fab-t': 0.457, 'square': 0.457}
     """
-    epsilon, seed = (
-        check_number(epsilon, "epsilon", above=0),
-        check_whole(seed, "seed", least=0),
-    )
+    epsilon, seed = check_number(epsilon, "epsilon", above=0), check_whole(seed, "seed", least=0)
     names = VERSIONS[check_choice(version, "version", tuple(VERSIONS))]
-    check_choice(data_format, "data_format", ("channels_last", "channels_first"))
+    check_data_format(data_format)
     backend = keras.backend.backend()
     if backend != "torch":
         raise RuntimeError(
@@ -97,9 +94,7 @@ def auto_attack_accuracy(
     logits = differentiable_logits(model)
     reject_probabilities(model)
     package = import_pyautoattack()
-    settings = {"version": version, "seed": seed, "bounds": (0.0, 1.0), "batch_size": batch_size}
-    settings["first_n"] = n
-    images = StandingImages(model, data, epsilon=epsilon, bounds=(0.0, 1.0), n=n, batch_size=batch_size)
+    images = Survivors(model, data, epsilon=epsilon, bounds=(0.0, 1.0), n=n, batch_size=batch_size)
     if images.classes < 4:
         raise ValueError(
             f"The model must have at least 4 classes for the DLR loss. Received: {images.classes} classes"
@@ -109,16 +104,21 @@ def auto_attack_accuracy(
     after, fooled_by = [], []
     with progress_bar(progress, f"AutoAttack, {len(names)} attacks") as advance:
         for name in names:
-            before = int(images.standing.sum())
+            before = images.count
             # PyTorch runs eagerly, and 5,000 queries of filling would cost what they cost of images.
             images.attack(name, run_of(name), advance, fill=False)
-            fooled_by.append(before - int(images.standing.sum()))
+            fooled_by.append(before - images.count)
             after.append(images.accuracy)
-    robust_per_class, count_per_class = images.per_class()
     return WorstCaseResult(
         model=model.name,
         n=len(images.labels),
-        settings=settings,
+        settings={
+            "version": version,
+            "seed": seed,
+            "bounds": (0.0, 1.0),
+            "batch_size": batch_size,
+            "first_n": n,
+        },
         versions=versions() | {"pyautoattack": importlib.metadata.version("pyautoattack")},
         attacks=names,
         norm="linf",
@@ -127,8 +127,8 @@ def auto_attack_accuracy(
         accuracy=images.accuracy,
         after=tuple(after),
         fooled_by=tuple(fooled_by),
-        robust_per_class=robust_per_class,
-        count_per_class=count_per_class,
+        robust_per_class=images.count_per_class(alive=True),
+        count_per_class=images.count_per_class(alive=False),
     )
 
 

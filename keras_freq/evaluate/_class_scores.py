@@ -9,10 +9,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_labels
 from keras_freq._core.compiled import compile_logits
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.result import Result, versions
-from keras_freq.evaluate._counting import labelled_batches
+from keras_freq.evaluate._predictions import choose_classes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class ClassScoresResult(Result):
 
     @property
     def recall(self) -> np.ndarray:
-        """Share of the images of a class that are recognised, 0 where there are none, `(classes,)`."""
+        """Share of the images of a class that are recognized, 0 where there are none, `(classes,)`."""
         return _share(np.diag(self.confusion), self.count_per_class)
 
     @property
@@ -50,7 +50,7 @@ class ClassScoresResult(Result):
 
     @property
     def accuracy(self) -> float:
-        """Share of all images that are recognised."""
+        """Share of all images that are recognized."""
         return float(np.trace(np.array(self.confusion)) / self.n)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -93,30 +93,20 @@ def class_scores(model: keras.Model, data: Any, *, batch_size: int | None = None
     >>> scores.f1.shape
     (10,)
     """
-    predict = compile_logits(model, None, predicted_classes)
-    classes = None
-    counts = None
-    for images, labels, valid in labelled_batches(model, data, batch_size):
-        if classes is None:
-            classes = ops.convert_to_numpy(compile_logits(model)(images[:1])).shape[-1]
-            counts = np.zeros((classes, classes + 1), "int64")
-        labels = check_labels(labels, len(labels), classes)
-        found = ops.convert_to_numpy(predict(images))
-        np.add.at(counts, (labels[:valid], found[:valid]), 1)
+    feed = ModelFeed(model, data, batch_size=batch_size)
+    predict = compile_logits(model, None, choose_classes)
+    counts = np.zeros((feed.classes, feed.classes + 1), "int64")
+    for images, labels, valid in feed:
+        predictions = ops.convert_to_numpy(predict(images))
+        np.add.at(counts, (labels[:valid], predictions[:valid]), 1)
     return ClassScoresResult(
         model=model.name,
-        n=int(counts.sum()),
+        n=feed.n,
         settings={"batch_size": batch_size},
         versions=versions(),
         confusion=tuple(map(tuple, counts[:, :-1].tolist())),
         undefined=tuple(counts[:, -1].tolist()),
     )
-
-
-def predicted_classes(logits: Any) -> Any:
-    """The class of the largest logit, int32 `(batch,)`; the number of classes where a logit is not finite."""
-    finite = ops.all(ops.isfinite(logits), axis=-1)
-    return ops.where(finite, ops.cast(ops.argmax(logits, axis=-1), "int32"), logits.shape[-1])
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

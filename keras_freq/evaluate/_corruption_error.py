@@ -10,14 +10,15 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_freq._core.checks import check_readable_again
 from keras_freq._core.compiled import compile_logits
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
-from keras_freq.data import iterate_batches
 from keras_freq.data._corruptions.corrupt import check_corruptions, corrupt
 from keras_freq.data._corruptions.severities import CORRUPTIONS, SEVERITIES
 from keras_freq.data._corruptions.stored import stored_batches
-from keras_freq.evaluate._counting import Tally, count_correct, labelled_batches
+from keras_freq.evaluate._predictions import DeviceCounts, count_correct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,43 +108,29 @@ def corruption_error(
     >>> result.clean_error, result.mean, result.by_corruption["fog"]
     (0.29, 0.41, 0.36)
     """
-    stored = isinstance(data, (str, os.PathLike))
     names, severities = check_corruptions(corruptions, severities, table=table)
     cells = [(name, severity) for name in names for severity in severities]
-    if stored:
-        # All files are looked at before the first image is classified.
-        options = {"data_dir": data_dir, "batch_size": batch_size}
-        opened = {cell: stored_batches(data, *cell, **options) for cell in cells}
-        read = {cell: _plain(open_set, batch_size) for cell, open_set in opened.items()}
-    else:
-        if isinstance(data, Iterator):
-            raise ValueError(
-                "`data` are read once for every corruption: pass arrays, a data set or a list. "
-                f"Received: {type(data).__name__}, which can be read once"
-            )
-        clean = _plain(lambda: data, batch_size)
-        read = {None: clean} | {cell: _corrupted(clean, *cell, seed=seed, table=table) for cell in cells}
-
-    count = compile_logits(model, None, count_correct)
-    errors, sizes = {}, {}
+    stored = isinstance(data, (str, os.PathLike))
+    clean_error = float("nan")
+    feeds: Iterator[ModelFeed]
     with progress_bar(progress, "corruptions") as advance:
-        for cell, batches in read.items():
-            tally = Tally()
-            for images, labels, valid in labelled_batches(model, batches):
-                tally.add(cell, count(images, reduce_args=(labels, np.int32(valid))))
-                tally.seen(labels, valid)
-                advance(valid)
-            errors[cell] = 1 - float(tally.correct(cell).sum() / tally.n)
-            sizes[cell] = tally.n
-    if len(set(sizes.values())) > 1:
-        raise ValueError(
-            f"all corruptions must have as many images. Received: {min(sizes.values())} to "
-            f"{max(sizes.values())}"
-        )
-    table_of_errors = tuple(tuple(errors[name, severity] for severity in severities) for name in names)
+        if stored:
+            # All files are looked at before the first image is classified.
+            opened = [stored_batches(data, *cell, data_dir=data_dir, batch_size=batch_size) for cell in cells]
+            feeds = (ModelFeed(model, open_set(), batch_size=batch_size) for open_set in opened)
+        else:
+            check_readable_again(data, when="for every corruption")
+            clean = ModelFeed(model, data, batch_size=batch_size, bounds=(0.0, 1.0))
+            clean_error, _ = _measure_error(model, clean, advance)
+            feeds = (ModelFeed(model, _corrupt_batches(clean, *cell, seed, table)) for cell in cells)
+        measured = [_measure_error(model, feed, advance) for feed in feeds]
+    sizes = {size for _, size in measured}
+    if len(sizes) > 1:
+        raise ValueError(f"all corruptions must have as many images. Received: {min(sizes)} to {max(sizes)}")
+    errors = np.reshape([error for error, _ in measured], (len(names), len(severities)))
     return CorruptionResult(
         model=model.name,
-        n=next(iter(sizes.values())),
+        n=sizes.pop(),
         settings={
             "data": os.fspath(data) if stored else None,
             "seed": None if stored else seed,
@@ -153,41 +140,26 @@ def corruption_error(
         versions=versions(),
         corruptions=names,
         severities=severities,
-        errors=table_of_errors,
-        clean_error=errors.get(None, float("nan")),
-        mean=float(np.mean(table_of_errors)),
+        errors=tuple(map(tuple, errors.tolist())),
+        clean_error=clean_error,
+        mean=float(np.mean(errors)),
     )
 
 
-class _Batches:
-    """Batches that are made when they are read."""
-
-    def __init__(self, make: Callable[[], Iterator]):
-        self._make = make
-
-    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        return self._make()
-
-
-def _plain(open_data: Callable[[], Any], batch_size: int | None) -> _Batches:
-    def make():
-        for images, labels, valid in iterate_batches(open_data(), batch_size):
-            yield images[:valid], labels[:valid]
-
-    return _Batches(make)
+def _measure_error(model: keras.Model, feed: ModelFeed, advance: Callable[[int], None]) -> tuple[float, int]:
+    """Share of the images that are classified wrongly, and how many there are."""
+    count, counts = compile_logits(model, None, count_correct), DeviceCounts()
+    for images, labels, valid in feed:
+        counts.add("all", count(images, reduce_args=(labels, np.int32(valid))))
+        advance(valid)
+    return 1 - float(counts.fetch("all").sum() / feed.n), feed.n
 
 
-def _corrupted(clean: _Batches, name: str, severity: int, *, seed: int, table: str) -> _Batches:
-    def make():
-        start = 0
-        for images, labels in clean:
-            if images.min() < 0 or images.max() > 1:
-                raise ValueError(
-                    "images must lie in [0, 1] to be corrupted. "
-                    f"Received: values from {images.min():.6g} to {images.max():.6g}"
-                )
-            levels = np.rint(images * np.float32(255)).astype("uint8")
-            yield corrupt(levels, name, severity, seed=seed, start=start, table=table), labels
-            start += len(images)
-
-    return _Batches(make)
+def _corrupt_batches(
+    clean: ModelFeed, name: str, severity: int, seed: int, table: str
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    start = 0
+    for images, labels, valid in clean:
+        levels = np.rint(images[:valid] * np.float32(255)).astype("uint8")
+        yield corrupt(levels, name, severity, seed=seed, start=start, table=table), labels[:valid]
+        start += valid

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 
 from keras_freq._core.checks import (
-    check_choice,
+    check_choices,
+    check_data_format,
     check_interval,
     check_number,
     check_whole,
@@ -20,7 +21,7 @@ from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
 from keras_freq.attacks._foolbox_model import foolbox_attack, foolbox_model, foolbox_seed
 from keras_freq.attacks._square import search_squares
-from keras_freq.evaluate._standing_images import StandingImages
+from keras_freq.evaluate._survivors import Survivors
 
 ATTACKS = ("pgd_ce", "pgd_margin", "deepfool", "square")
 
@@ -136,39 +137,42 @@ def worst_case_accuracy(
     >>> dict(zip(result.attacks, result.fooled_by))
     {'pgd_ce': 331, 'pgd_margin': 43, 'deepfool': 5, 'square': 2}
     """
-    epsilon, bounds, seed = (
-        check_number(epsilon, "epsilon", above=0),
-        check_interval(bounds, "bounds"),
-        check_whole(seed, "seed", least=0),
-    )
-    attacks = _check_attacks(attacks)
-    counts = {"steps": steps, "restarts": restarts, "queries": queries}
-    counts = {name: check_whole(value, name) for name, value in counts.items()}
-    check_choice(data_format, "data_format", ("channels_last", "channels_first"))
+    epsilon = check_number(epsilon, "epsilon", above=0)
+    attacks = check_choices(attacks, "attacks", ATTACKS)
+    steps, restarts = check_whole(steps, "steps"), check_whole(restarts, "restarts")
+    queries, seed = check_whole(queries, "queries"), check_whole(seed, "seed", least=0)
+    bounds = check_interval(bounds, "bounds")
+    check_data_format(data_format)
     reject_probabilities(model)
-    settings = {**counts, "seed": seed, "bounds": bounds, "batch_size": batch_size, "first_n": n}
     foolbox = None
     if set(attacks) - {"square"}:  # before the data are read: it may be missing
         foolbox = foolbox_model(model, bounds, data_format=data_format)
-    images = StandingImages(model, data, epsilon=epsilon, bounds=bounds, n=n, batch_size=batch_size)
+    images = Survivors(model, data, epsilon=epsilon, bounds=bounds, n=n, batch_size=batch_size)
 
     after, fooled_by = [], []
     with progress_bar(progress, f"{len(attacks)} attacks") as advance:
         for attack in attacks:
-            before = int(images.standing.sum())
+            before = images.count
             if attack == "square":
-                runs = [_square(images.logits, epsilon, counts["queries"], seed, bounds, data_format)]
+                runs = [_square(images.logits, epsilon, queries, seed, bounds, data_format)]
             else:
-                runs = _foolbox_runs(foolbox, attack, epsilon, counts["steps"], counts["restarts"], seed)
+                runs = _foolbox_runs(foolbox, attack, epsilon, steps, restarts, seed)
             for run in runs:
                 images.attack(attack, run, advance)
-            fooled_by.append(before - int(images.standing.sum()))
+            fooled_by.append(before - images.count)
             after.append(images.accuracy)
-    robust_per_class, count_per_class = images.per_class()
     return WorstCaseResult(
         model=model.name,
         n=len(images.labels),
-        settings=settings,
+        settings={
+            "steps": steps,
+            "restarts": restarts,
+            "queries": queries,
+            "seed": seed,
+            "bounds": bounds,
+            "batch_size": batch_size,
+            "first_n": n,
+        },
         versions=versions(),
         attacks=attacks,
         norm="linf",
@@ -177,20 +181,9 @@ def worst_case_accuracy(
         accuracy=images.accuracy,
         after=tuple(after),
         fooled_by=tuple(fooled_by),
-        robust_per_class=robust_per_class,
-        count_per_class=count_per_class,
+        robust_per_class=images.count_per_class(alive=True),
+        count_per_class=images.count_per_class(alive=False),
     )
-
-
-def _check_attacks(attacks: Sequence[str]) -> tuple[str, ...]:
-    names = (attacks,) if isinstance(attacks, str) else tuple(attacks)
-    for name in names:
-        check_choice(name, "attacks", ATTACKS)
-    if not names or len(set(names)) < len(names):
-        raise ValueError(
-            f"`attacks` must name at least one attack, and each once. Received: attacks={attacks!r}"
-        )
-    return names
 
 
 def _foolbox_runs(adapter, name, epsilon, steps, restarts, seed) -> list[Callable]:
