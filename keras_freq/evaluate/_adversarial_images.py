@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_freq._core.result import Record
 from keras_freq.attacks._balls import distances, snap
 from keras_freq.evaluate._predictions import predict_classes
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class AdversarialImages:
+@dataclass(frozen=True, kw_only=True)
+class AdversarialImages(Record):
     """Images before and after an attack.
 
     Attributes:

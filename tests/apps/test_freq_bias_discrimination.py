@@ -11,9 +11,9 @@ import yaml
 import keras_freq as kf
 from apps.freq_bias import config, discrimination, sets
 from apps.freq_bias.__main__ import EXPERIMENTS
-from apps.runner import RunError, cli, load_config
-from apps.runner.config import as_dict, differences
-from apps.runner.files import read_records
+from apps.lab import RunError, cli, load_config
+from apps.lab.config import as_dict, differences
+from apps.lab.files import read_records
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs" / "freq_bias"

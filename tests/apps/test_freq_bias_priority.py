@@ -16,10 +16,10 @@ from apps.freq_bias import config, densities
 from apps.freq_bias.__main__ import EXPERIMENTS
 from apps.freq_bias.ranks import rank_correlation
 from apps.freq_bias.spectra import kept_spectra
-from apps.runner import Run, RunError, cli, load_config
-from apps.runner.config import as_dict, differences
-from apps.runner.files import read_records
-from apps.runner.training import fit_resumably
+from apps.lab import Run, RunError, cli, load_config
+from apps.lab.config import as_dict, differences
+from apps.lab.files import read_records
+from apps.lab.resumable import fit_resumably
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs" / "freq_bias"

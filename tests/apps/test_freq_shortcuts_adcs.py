@@ -11,9 +11,9 @@ import yaml
 import keras_freq as kf
 from apps.freq_shortcuts import adcs
 from apps.freq_shortcuts.__main__ import EXPERIMENTS
-from apps.runner import RunError, cli, load_config
-from apps.runner.config import as_dict, differences
-from apps.runner.files import read_records
+from apps.lab import RunError, cli, load_config
+from apps.lab.config import as_dict, differences
+from apps.lab.files import read_records
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "freq_shortcuts"
 TINY = "data: {name: cifar10_mini, train_images: 200, test_images: 10}\n"

@@ -12,10 +12,10 @@ import yaml
 from apps.freq_shortcuts import config, hfss_maps, hfss_report
 from apps.freq_shortcuts.__main__ import EXPERIMENTS
 from apps.freq_shortcuts.search import search_images
-from apps.runner import RunError, cli, load_config
-from apps.runner.config import as_dict, differences
-from apps.runner.files import read_records
-from apps.runner.images import Images
+from apps.lab import RunError, cli, load_config
+from apps.lab.config import as_dict, differences
+from apps.lab.files import read_records
+from apps.lab.images import Images
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs" / "freq_shortcuts"

@@ -13,9 +13,9 @@ import keras_freq as kf
 from apps.freq_shortcuts import maps, study
 from apps.freq_shortcuts.__main__ import EXPERIMENTS
 from apps.freq_shortcuts.maps import PUBLISHED
-from apps.runner import RunError, cli, load_config
-from apps.runner.config import as_dict, differences
-from apps.runner.files import read_records
+from apps.lab import RunError, cli, load_config
+from apps.lab.config import as_dict, differences
+from apps.lab.files import read_records
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs" / "freq_shortcuts"
