@@ -15,14 +15,9 @@ from keras_freq.evaluate._calibration_error import CalibrationResult, calibratio
 from keras_freq.evaluate._class_scores import ClassScoresResult, class_scores
 from keras_freq.evaluate._corruption_error import CorruptionResult, corruption_error
 from keras_freq.evaluate._fourier_heat_map import fourier_heat_map
-from keras_freq.evaluate._gradient_spectrum_result import (
-    GradientSpectrumMap,
-    GradientSpectrumResult,
-    gradient_spectrum_map,
-)
+from keras_freq.evaluate._gradient_spectrum_map import GradientSpectrumMap, gradient_spectrum_map
 from keras_freq.evaluate._heat_map_result import FourierHeatMapResult, published_geometry
-from keras_freq.evaluate._image_spectral_density import SpectralDensityResult, image_spectral_density
-from keras_freq.evaluate._input_gradient_spectrum import input_gradient_spectrum
+from keras_freq.evaluate._input_gradient_spectrum import GradientSpectrumResult, input_gradient_spectrum
 from keras_freq.evaluate._mean_corruption_error import mean_corruption_error
 from keras_freq.evaluate._minimal_adversarials import MinimalAdversarialsResult, minimal_adversarials
 from keras_freq.evaluate._ood_metrics import OODResult, ood_metrics
@@ -46,7 +41,6 @@ __all__ = [
     "MinimalAdversarialsResult",
     "OODResult",
     "Result",
-    "SpectralDensityResult",
     "SwappedPairs",
     "WorstCaseResult",
     "accuracy",
@@ -59,7 +53,6 @@ __all__ = [
     "corruption_error",
     "fourier_heat_map",
     "gradient_spectrum_map",
-    "image_spectral_density",
     "input_gradient_spectrum",
     "mean_corruption_error",
     "minimal_adversarials",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import keras
@@ -15,11 +16,11 @@ from keras_freq._core.compiled import compile_function, compile_logits
 from keras_freq._core.input_gradient import input_gradient
 from keras_freq._core.probabilities import reject_probabilities
 from keras_freq._core.progress import progress_bar
-from keras_freq._core.result import versions
+from keras_freq._core.result import Result, versions
 from keras_freq.evaluate._counting import first_images, labelled_batches
-from keras_freq.evaluate._gradient_spectrum_result import GradientSpectrumResult
 from keras_freq.spectral import amplitude, azimuthal_average, azimuthal_radii
 from keras_freq.spectral._images import DATA_FORMATS
+from keras_freq.spectral._ring_means import ring_means
 
 CENTERS = ("dc", "pixel")
 BINS = ("all", "inner")
@@ -27,6 +28,53 @@ BINS = ("all", "inner")
 _AHEAD = 16
 # A profile whose range is below this share of the spectrum's root mean square is rounding noise.
 _FLAT = 1e-5
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientSpectrumResult(Result):
+    """Spectrum of the input gradients of one model, by radius.
+
+    Attributes:
+        size: Height and width of the images.
+        radii: Radius of each band, whole index units; band `k` holds the distances from `k` to `k + 1`.
+        counts: Bins of the spectrum in each band.
+        mean: Mean over the images, one value a band; NaN where no image has a finite gradient.
+        deviation: Standard deviation over the images (divided by their number), one value a band.
+        flat: Images whose profile is the same at all radii, a gradient of zero for one: 0 in every band once
+            normalised, and part of the mean.
+        undefined: Images whose gradient is NaN or infinite; they are left out of mean and deviation.
+    """
+
+    size: tuple[int, int]
+    radii: tuple[int, ...]
+    counts: tuple[int, ...]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    flat: int
+    undefined: int
+
+    def ring_means(self, edges: Sequence[float] = (1 / 8, 1 / 4)) -> dict[str, float]:
+        """Mean over low, middle and high bands, every band counted once.
+
+        `low`: `radius < edges[0] * s`, `mid`: `edges[0] * s <= radius < edges[1] * s`, `high`: the rest, with
+        `s` the smaller side of the images. By default the radii 4 and 8 of 32-pixel images.
+
+        Args:
+            edges: Two ascending numbers above 0, cycles per pixel of the smaller side.
+
+        Returns:
+            The means by name; NaN for a ring without a band.
+
+        Raises:
+            ValueError: If `edges` are not two ascending numbers.
+        """
+        return ring_means(self.radii, self.mean, self.size, edges)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a band."""
+        bands = zip(self.radii, self.counts, self.mean, self.deviation, strict=True)
+        names = ("radius", "bins", "mean", "deviation")
+        return [{"model": self.model, **dict(zip(names, band, strict=True)), "n": self.n} for band in bands]
 
 
 def input_gradient_spectrum(

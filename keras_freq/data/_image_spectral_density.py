@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_whole
+from keras_freq._core.checks import check_flag
 from keras_freq._core.compiled import compile_function
+from keras_freq._core.feeds import Feed
+from keras_freq._core.moments import Moments
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
-from keras_freq.data import iterate_batches
-from keras_freq.evaluate._input_gradient_spectrum import check_options
-from keras_freq.evaluate._ring_means import ring_means
 from keras_freq.spectral import azimuthal_radii, spectral_density
+from keras_freq.spectral._density import Bins, Center
+from keras_freq.spectral._ring_means import ring_means
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,13 +77,12 @@ class SpectralDensityResult(Result):
 
     def rows(self) -> list[dict[str, Any]]:
         """One row a band, over all images and then for each class."""
-        parts = [("all", self.n, self.mean, self.deviation)]
         classes = zip(self.count_per_class, self.mean_per_class, self.deviation_per_class, strict=True)
-        parts += [(label, *part) for label, part in enumerate(classes)]
+        parts = [("all", (self.n, self.mean, self.deviation)), *enumerate(classes)]
         names = ("radius", "bins", "mean", "deviation")
         return [
             {"class": label, **dict(zip(names, band, strict=True)), "n": n}
-            for label, n, mean, deviation in parts
+            for label, (n, mean, deviation) in parts
             for band in zip(self.radii, self.counts, mean, deviation, strict=True)
         ]
 
@@ -89,8 +90,8 @@ class SpectralDensityResult(Result):
 def image_spectral_density(
     data: Any,
     *,
-    center: Literal["dc", "pixel"] = "dc",
-    bins: Literal["all", "inner"] = "all",
+    center: Center = "dc",
+    bins: Bins = "all",
     normalize: bool = True,
     n: int | None = None,
     batch_size: int | None = None,
@@ -127,61 +128,50 @@ def image_spectral_density(
 
     Example:
 
-    >>> density = keras_freq.evaluate.image_spectral_density(data.test)
+    >>> density = keras_freq.data.image_spectral_density(data.test)
     >>> len(density.mean), density.n, density.of_class(3).n
     (23, 1000, 100)
     """
-    options = check_options(center, bins, normalize, data_format)
-    if n is not None:
-        check_whole(n, "n")
-    # Images alone are an array; a pair of arrays is a tuple, and feeds have no shape.
-    labelled = not (hasattr(data, "shape") and len(data.shape) == 4)
-    if not labelled:
-        data = data, np.zeros(len(data), "int64")
-    every, classes = _Moments(), {}
+    check_flag(normalize, "normalize")
+    feed = Feed(data, batch_size=batch_size, n=n, data_format=data_format, needs_labels=False)
+    radii, counts = azimuthal_radii(*feed.size, center=center, bins=bins)
+    measure = _compile_density(feed.image_shape, center, bins, normalize, data_format)
+    every, classes = Moments(len(radii)), defaultdict[int, Moments](lambda: Moments(len(radii)))
     with progress_bar(progress, "spectral densities") as advance:
-        for images, labels in _first(iterate_batches(data, batch_size), n):
-            size = images.shape[1:3] if data_format == "channels_last" else images.shape[2:4]
-            profiles = _compiled(images.shape[1:], **options)
-            found = ops.convert_to_numpy(profiles(images)).astype("float64")[: len(labels)]
-            every.add(found)
-            for label in np.unique(labels) if labelled else ():
-                classes.setdefault(int(label), _Moments()).add(found[labels == label])
-            advance(len(labels))
-    if n is not None and every.n < n:
-        raise ValueError(f"`n` must be at most the number of images, here {every.n}. Received: n={n}")
-    radii, counts = azimuthal_radii(*size, center=center, bins=bins)
-    empty = _Moments.none(len(radii))
-    parts = [classes.get(label, empty) for label in range(max(classes, default=-1) + 1)]
+        for images, labels, valid in feed:
+            profiles = ops.convert_to_numpy(measure(images))[:valid]
+            every.add(profiles)
+            for label in np.unique(labels[:valid]) if feed.labeled else ():
+                classes[int(label)].add(profiles[labels[:valid] == label])
+            advance(valid)
+    parts = [classes[label] for label in range(max(classes, default=-1) + 1)]
     return SpectralDensityResult(
         model=None,
-        n=every.n,
-        settings={**options, "n": n, "batch_size": batch_size},
+        n=feed.n,
+        settings={
+            "center": center,
+            "bins": bins,
+            "normalize": normalize,
+            "data_format": data_format,
+            "n": n,
+            "batch_size": batch_size,
+        },
         versions=versions(),
-        size=tuple(map(int, size)),
+        size=feed.size,
         radii=tuple(radii.tolist()),
         counts=tuple(counts.tolist()),
-        mean=tuple(every.mean.tolist()),
-        deviation=tuple(every.deviation.tolist()),
-        mean_per_class=tuple(tuple(part.mean.tolist()) for part in parts),
-        deviation_per_class=tuple(tuple(part.deviation.tolist()) for part in parts),
+        mean=every.mean,
+        deviation=every.deviation,
+        mean_per_class=tuple(part.mean for part in parts),
+        deviation_per_class=tuple(part.deviation for part in parts),
         count_per_class=tuple(part.n for part in parts),
     )
 
 
-def _first(batches: Iterator, n: int | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Whole batches of images, with the labels of those that count, up to `n` of them."""
-    seen = 0
-    for images, labels, valid in batches:
-        valid = valid if n is None else min(valid, n - seen)
-        yield images, labels[:valid]
-        seen += valid
-        if seen == n:
-            return
-
-
 @functools.lru_cache(maxsize=16)
-def _compiled(shape: tuple[int, ...], center: str, bins: str, normalize: bool, data_format: str) -> Callable:
+def _compile_density(
+    shape: tuple[int, ...], center: Center, bins: Bins, normalize: bool, data_format: str
+) -> Callable:
     """Profiles `(batch, bands)` of a batch as one compiled function, which a layer that does nothing holds.
 
     One for each `shape` of an image: the spectrum is written for a size that is known.
@@ -193,29 +183,3 @@ def _compiled(shape: tuple[int, ...], center: str, bins: str, normalize: bool, d
         )
 
     return compile_function(keras.layers.Identity(dtype="float32"), ("spectral density",), build)
-
-
-class _Moments:
-    """Number, mean and summed squared deviations of profiles, joined batch by batch (Chan's formula)."""
-
-    def __init__(self):
-        self.n, self.mean, self.squares = 0, np.float64(0), np.float64(0)
-
-    @classmethod
-    def none(cls, bands: int) -> _Moments:
-        moments = cls()
-        moments.mean = moments.squares = np.full(bands, np.nan)
-        return moments
-
-    def add(self, profiles: np.ndarray) -> None:
-        here = len(profiles)
-        mean, total = profiles.mean(axis=0), self.n + here
-        step = mean - self.mean
-        squares = np.square(profiles - mean).sum(axis=0)
-        self.squares = self.squares + squares + step * step * (self.n * here / total)
-        self.mean = self.mean + step * (here / total)
-        self.n = total
-
-    @property
-    def deviation(self) -> np.ndarray:
-        return np.sqrt(self.squares / max(self.n, 1))

@@ -1,63 +1,16 @@
-"""Spectra of input gradients: of one model, and of a training as a map of epochs and bands."""
+"""Spectra of the input gradients over a training, as a map of epochs and bands."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from keras_freq._core.checks import check_numbers
 from keras_freq._core.result import Result
-from keras_freq.evaluate._ring_means import ring_means
-
-
-@dataclass(frozen=True, kw_only=True)
-class GradientSpectrumResult(Result):
-    """Spectrum of the input gradients of one model, by radius.
-
-    Attributes:
-        size: Height and width of the images.
-        radii: Radius of each band, whole index units; band `k` holds the distances from `k` to `k + 1`.
-        counts: Bins of the spectrum in each band.
-        mean: Mean over the images, one value a band; NaN where no image has a finite gradient.
-        deviation: Standard deviation over the images (divided by their number), one value a band.
-        flat: Images whose profile is the same at all radii, a gradient of zero for one: 0 in every band once
-            normalised, and part of the mean.
-        undefined: Images whose gradient is NaN or infinite; they are left out of mean and deviation.
-    """
-
-    size: tuple[int, int]
-    radii: tuple[int, ...]
-    counts: tuple[int, ...]
-    mean: tuple[float, ...]
-    deviation: tuple[float, ...]
-    flat: int
-    undefined: int
-
-    def ring_means(self, edges: Sequence[float] = (1 / 8, 1 / 4)) -> dict[str, float]:
-        """Mean over low, middle and high bands, every band counted once.
-
-        `low`: `radius < edges[0] * s`, `mid`: `edges[0] * s <= radius < edges[1] * s`, `high`: the rest, with
-        `s` the smaller side of the images. By default the radii 4 and 8 of 32-pixel images.
-
-        Args:
-            edges: Two ascending numbers above 0, cycles per pixel of the smaller side.
-
-        Returns:
-            The means by name; NaN for a ring without a band.
-
-        Raises:
-            ValueError: If `edges` are not two ascending numbers.
-        """
-        return ring_means(self.radii, self.mean, self.size, edges)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One row a band."""
-        bands = zip(self.radii, self.counts, self.mean, self.deviation, strict=True)
-        names = ("radius", "bins", "mean", "deviation")
-        return [{"model": self.model, **dict(zip(names, band, strict=True)), "n": self.n} for band in bands]
+from keras_freq.evaluate._input_gradient_spectrum import GradientSpectrumResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,16 +90,17 @@ def gradient_spectrum_map(
     if not results:
         raise ValueError("`results` must hold at least one spectrum. Received: results=[]")
     epochs = tuple(range(1, len(results) + 1) if epochs is None else epochs)
-    if len(epochs) != len(results) or not all(_is_number(epoch) for epoch in epochs):
+    check_numbers(epochs, "epochs")
+    if len(epochs) != len(results):
         raise ValueError(
-            f"`epochs` must be {len(results)} finite numbers, one a result. Received: epochs={epochs!r}"
+            f"`epochs` must be {len(results)} numbers, one for each result. Received: epochs={epochs!r}"
         )
-    first, kept = results[0], [_comparable(result) for result in results]
-    for number, other in enumerate(kept):
-        for name, value in other.items():
-            if value != kept[0][name]:
+    first, wanted = results[0], _list_options(results[0])
+    for number, other in enumerate(results):
+        for name, value in _list_options(other).items():
+            if value != wanted[name]:
                 raise ValueError(
-                    f"`results` must be of the same images and options. Received: {name}={kept[0][name]!r} "
+                    f"`results` must be of the same images and options. Received: {name}={wanted[name]!r} "
                     f"for the first, {name}={value!r} for number {number}, counted from 0"
                 )
     return GradientSpectrumMap(
@@ -157,17 +111,13 @@ def gradient_spectrum_map(
         epochs=epochs,
         radii=first.radii,
         counts=first.counts,
-        **{
-            name: tuple(getattr(result, name) for result in results)
-            for name in ("mean", "deviation", "flat", "undefined")
-        },
+        mean=tuple(result.mean for result in results),
+        deviation=tuple(result.deviation for result in results),
+        flat=tuple(result.flat for result in results),
+        undefined=tuple(result.undefined for result in results),
     )
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and bool(np.isfinite(value))
-
-
-def _comparable(result: GradientSpectrumResult) -> dict[str, Any]:
+def _list_options(result: GradientSpectrumResult) -> dict[str, Any]:
     options = ("center", "bins", "normalize", "data_format")
     return {"size": result.size, "n": result.n} | {name: result.settings[name] for name in options}
