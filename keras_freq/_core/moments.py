@@ -40,4 +40,6 @@ class Moments:
     @property
     def deviation(self) -> tuple[float, ...]:
         """The standard deviation of each band, divided by the number; NaN where there is no profile."""
-        return tuple(np.sqrt(self._squares / self.n if self.n else np.full_like(self._squares, np.nan)).tolist())
+        return tuple(
+            np.sqrt(self._squares / self.n if self.n else np.full_like(self._squares, np.nan)).tolist()
+        )

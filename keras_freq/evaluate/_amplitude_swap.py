@@ -221,8 +221,8 @@ def _choose_donors(
                 f"`donors`. Received: {len(labels)} images of class {labels[0]}"
             )
         if np.bincount(labels).max() <= len(labels) / 2:
-            return images, labels, _permutation_across_classes(labels, generator)
-        return images, labels, _one_of_another_class(labels, labels, generator)
+            return images, labels, _permute_across_classes(labels, generator)
+        return images, labels, _draw_from_other_classes(labels, labels, generator)
     if not hasattr(donors, "shape") and not (isinstance(donors, tuple) and len(donors) == 2):
         raise ValueError(
             "`donors` must be None, images, or a tuple (images, labels) of arrays. "
@@ -234,17 +234,17 @@ def _choose_donors(
             f"`donors` must have the images' shape {images.shape[1:]}. Received: shape={pool.shape[1:]}"
         )
     if isinstance(donors, tuple):
-        return pool, pool_labels, _one_of_another_class(labels, pool_labels, generator)
-    return pool, None, _evenly(len(pool), len(images), generator)
+        return pool, pool_labels, _draw_from_other_classes(labels, pool_labels, generator)
+    return pool, None, _draw_evenly(len(pool), len(images), generator)
 
 
-def _evenly(count: int, size: int, generator: np.random.Generator) -> np.ndarray:
+def _draw_evenly(count: int, size: int, generator: np.random.Generator) -> np.ndarray:
     """`size` draws from `count` things, each as often as any other, or once more."""
     rounds = [generator.permutation(count) for _ in range(-(-size // count))]
     return np.concatenate(rounds)[:size]
 
 
-def _one_of_another_class(
+def _draw_from_other_classes(
     labels: np.ndarray, pool_labels: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
     chosen = np.empty(len(labels), "int64")
@@ -255,11 +255,11 @@ def _one_of_another_class(
                 "Donors have another label than the image: `donors` must be of two classes at least. "
                 f"Received: donors all of class {label}"
             )
-        chosen[rows] = others[_evenly(len(others), len(rows), generator)]
+        chosen[rows] = others[_draw_evenly(len(others), len(rows), generator)]
     return chosen
 
 
-def _permutation_across_classes(labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def _permute_across_classes(labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """A random permutation that takes no image to one of its own class; no class has more than half of them.
 
     Where a random permutation does, the place changes its image with another one. That one can always be

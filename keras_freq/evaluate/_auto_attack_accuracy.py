@@ -99,7 +99,9 @@ def auto_attack_accuracy(
         raise ValueError(
             f"The model must have at least 4 classes for the DLR loss. Received: {images.classes} classes"
         )
-    run_of = _runner(package, logits, epsilon, version, seed, images.classes, data_format == "channels_last")
+    run_of = _prepare_attacks(
+        package, logits, epsilon, version, seed, images.classes, data_format == "channels_last"
+    )
 
     after, fooled_by = [], []
     with progress_bar(progress, f"AutoAttack, {len(names)} attacks") as advance:
@@ -144,7 +146,7 @@ def import_pyautoattack() -> Any:
     return pyautoattack
 
 
-def _runner(package, logits, epsilon, version, seed, classes, last) -> Callable:
+def _prepare_attacks(package, logits, epsilon, version, seed, classes, last) -> Callable:
     """`name -> run(images, labels, rows)` for the attacks of one version."""
     import torch
 
@@ -172,11 +174,11 @@ def _runner(package, logits, epsilon, version, seed, classes, last) -> Callable:
             tracing = sys.gettrace()
             try:
                 with torch.random.fork_rng():  # the attacks seed the global generators
-                    found = ensemble.run_standard_evaluation(x, y, batch_size=len(images))[0]
+                    attacked = ensemble.run_standard_evaluation(x, y, batch_size=len(images))[0]
             finally:
                 sys.settrace(tracing)  # their checks switch off debuggers and coverage
-            found = keras.ops.convert_to_numpy(found)
-            return np.ascontiguousarray(np.moveaxis(found, 1, -1)) if last else found
+            attacked = keras.ops.convert_to_numpy(attacked)
+            return np.ascontiguousarray(np.moveaxis(attacked, 1, -1)) if last else attacked
 
         return run
 

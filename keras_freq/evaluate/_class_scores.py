@@ -35,18 +35,18 @@ class ClassScoresResult(Result):
     @property
     def precision(self) -> np.ndarray:
         """Share of the predictions of a class that are right, 0 where there are none, `(classes,)`."""
-        return _share(np.diag(self.confusion), np.sum(self.confusion, axis=0))
+        return _divide(np.diag(self.confusion), np.sum(self.confusion, axis=0))
 
     @property
     def recall(self) -> np.ndarray:
         """Share of the images of a class that are recognized, 0 where there are none, `(classes,)`."""
-        return _share(np.diag(self.confusion), self.count_per_class)
+        return _divide(np.diag(self.confusion), self.count_per_class)
 
     @property
     def f1(self) -> np.ndarray:
         """`2 TP / (2 TP + FP + FN)`, `(classes,)`; 0 for a class neither there nor predicted."""
         predicted = np.sum(self.confusion, axis=0)
-        return _share(2 * np.diag(self.confusion), predicted + self.count_per_class)
+        return _divide(2 * np.diag(self.confusion), predicted + self.count_per_class)
 
     @property
     def accuracy(self) -> float:
@@ -109,5 +109,5 @@ def class_scores(model: keras.Model, data: Any, *, batch_size: int | None = None
     )
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.where(whole > 0, part / np.maximum(whole, 1), 0.0)

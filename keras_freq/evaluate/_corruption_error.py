@@ -13,6 +13,7 @@ import numpy as np
 from keras_freq._core.checks import check_readable_again
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
+from keras_freq._core.pixels import to_bytes
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
 from keras_freq.data._corruptions.corrupt import check_corruptions, corrupt
@@ -160,6 +161,6 @@ def _corrupt_batches(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     start = 0
     for images, labels, valid in clean:
-        levels = np.rint(images[:valid] * np.float32(255)).astype("uint8")
-        yield corrupt(levels, name, severity, seed=seed, start=start, table=table), labels[:valid]
+        pixels = to_bytes(images[:valid])
+        yield corrupt(pixels, name, severity, seed=seed, start=start, table=table), labels[:valid]
         start += valid

@@ -5,27 +5,24 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, get_args
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_choice, check_labels
-from keras_freq._core.compiled import compile_function, compile_logits
+from keras_freq._core.checks import check_choice, check_data_format, check_flag
+from keras_freq._core.compiled import compile_function
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.input_gradient import input_gradient
-from keras_freq._core.probabilities import reject_probabilities
+from keras_freq._core.losses import cross_entropy, nan_where_infinite
+from keras_freq._core.moments import Moments
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
-from keras_freq.evaluate._counting import first_images, labelled_batches
 from keras_freq.spectral import amplitude, azimuthal_average, azimuthal_radii
-from keras_freq.spectral._images import DATA_FORMATS
+from keras_freq.spectral._density import Bins, Center
 from keras_freq.spectral._ring_means import ring_means
 
-CENTERS = ("dc", "pixel")
-BINS = ("all", "inner")
-# The host runs ahead of an accelerator by at most this many batches.
-_AHEAD = 16
 # A profile whose range is below this share of the spectrum's root mean square is rounding noise.
 _FLAT = 1e-5
 
@@ -81,8 +78,8 @@ def input_gradient_spectrum(
     model: keras.Model,
     data: Any,
     *,
-    center: Literal["dc", "pixel"] = "dc",
-    bins: Literal["all", "inner"] = "all",
+    center: Center = "dc",
+    bins: Bins = "all",
     normalize: bool = True,
     n: int | None = None,
     batch_size: int | None = None,
@@ -136,71 +133,57 @@ def input_gradient_spectrum(
     (23, {'low': 0.71, 'mid': 0.62, 'high': 0.24})
     """
     options = check_options(center, bins, normalize, data_format)
-    reject_probabilities(model)
-    step = compile_function(model, ("gradient spectrum", *options.items()), _build(**options))
-    if n is not None:
-        data, batch_size = first_images(model, data, n, batch_size)
-    state, seen = None, 0
+    feed = ModelFeed(model, data, batch_size=batch_size, n=n, data_format=data_format, needs_logits=True)
+    radii, counts = azimuthal_radii(*feed.size, center=center, bins=bins)
+    build = _build_step(center, bins, normalize, data_format)
+    step = compile_function(model, ("gradient spectrum", *options.items()), build)
+    moments, flat, undefined = Moments(len(radii)), 0, 0
     with progress_bar(progress, "input gradients") as advance:
-        for number, (images, labels, valid) in enumerate(labelled_batches(model, data, batch_size)):
-            if state is None:
-                size = images.shape[1:3] if data_format == "channels_last" else images.shape[2:4]
-                radii, counts = azimuthal_radii(*size, center=center, bins=bins)
-                logits = ops.convert_to_numpy(compile_logits(model)(images))
-                reject_probabilities(model, logits[:valid])
-                state = tuple(np.zeros(shape, "float32") for shape in (len(radii), len(radii), 3))
-            check_labels(labels, len(labels), logits.shape[-1])
-            # Mean, squared deviations and counts go from step to step on the device.
-            state = step(images, labels, np.int32(valid), state)
-            seen += valid
-            if (number + 1) % _AHEAD == 0:
-                ops.convert_to_numpy(state[2])
+        for images, labels, valid in feed:
+            profiles, even = (ops.convert_to_numpy(part)[:valid] for part in step(images, labels))
+            finite = np.isfinite(profiles).all(axis=-1)
+            moments.add(profiles[finite])
+            flat += int((even & finite).sum())
+            undefined += int((~finite).sum())
             advance(valid)
-    mean, squares, tally = (ops.convert_to_numpy(part).astype("float64") for part in state)
-    measured, flat, undefined = tally.tolist()
-    empty = np.full(len(radii), np.nan)
     return GradientSpectrumResult(
         model=model.name,
-        n=seen,
+        n=feed.n,
         settings={**options, "n": n, "batch_size": batch_size},
         versions=versions(),
-        size=tuple(map(int, size)),
+        size=feed.size,
         radii=tuple(radii.tolist()),
         counts=tuple(counts.tolist()),
-        mean=tuple((mean if measured else empty).tolist()),
-        deviation=tuple((np.sqrt(squares / measured) if measured else empty).tolist()),
-        flat=int(flat),
-        undefined=int(undefined),
+        mean=moments.mean,
+        deviation=moments.deviation,
+        flat=flat,
+        undefined=undefined,
     )
 
 
 def check_options(center: Any, bins: Any, normalize: Any, data_format: Any) -> dict[str, Any]:
     """The options of `input_gradient_spectrum` that shape its numbers."""
-    if not isinstance(normalize, bool):
-        raise ValueError(f"`normalize` must be True or False. Received: normalize={normalize!r}")
     return {
-        "center": check_choice(center, "center", CENTERS),
-        "bins": check_choice(bins, "bins", BINS),
-        "normalize": normalize,
-        "data_format": check_choice(data_format, "data_format", DATA_FORMATS),
+        "center": check_choice(center, "center", get_args(Center)),
+        "bins": check_choice(bins, "bins", get_args(Bins)),
+        "normalize": check_flag(normalize, "normalize"),
+        "data_format": check_data_format(data_format),
     }
 
 
 @functools.lru_cache(maxsize=16)
-def _build(center: str, bins: str, normalize: bool, data_format: str) -> Callable:
-    """The step over one batch: gradients, their profiles, and how mean and deviation change."""
+def _build_step(center: Center, bins: Bins, normalize: bool, data_format: str) -> Callable:
+    """The step over one batch: the gradients of its images, their profiles, and which of these are flat."""
 
-    def step(forward, images, labels, valid, state):
+    def step(forward, images, labels):
         def loss(x):
-            odds = wrong_log_odds(forward(x), labels)
-            return ops.sum(odds if normalize else ops.softplus(odds))
+            logits = forward(x)
+            losses = (wrong_log_odds if normalize else cross_entropy)(logits, labels)
+            return ops.sum(losses * nan_where_infinite(logits))
 
         gradient = ops.cast(input_gradient(loss, images), "float32")
         gradient = ops.sum(gradient, axis=-1 if data_format == "channels_last" else 1)
-        profiles, flat = _profiles(gradient, center, bins, normalize)
-        real = ops.arange(ops.shape(labels)[0], dtype="int32") < valid
-        finite = ops.all(ops.isfinite(profiles), axis=-1)
-        return _join(state, profiles, real, finite, flat)
+        return _average_by_radius(gradient, center, bins, normalize)
 
     return step
 
@@ -212,12 +195,10 @@ def wrong_log_odds(logits: Any, labels: Any) -> Any:
     """
     own = ops.one_hot(labels, logits.shape[-1], dtype="float32")
     others = ops.where(own > 0, -1e30, logits)
-    odds = ops.logsumexp(others, axis=-1) - ops.sum(own * logits, axis=-1)
-    # An infinite logit leaves a finite gradient now and then, depending on the backend: none has a meaning.
-    return odds * ops.where(ops.all(ops.isfinite(logits), axis=-1), 1.0, float("nan"))
+    return ops.logsumexp(others, axis=-1) - ops.sum(own * logits, axis=-1)
 
 
-def _profiles(gradient: Any, center: str, bins: str, normalize: bool) -> tuple[Any, Any]:
+def _average_by_radius(gradient: Any, center: Center, bins: Bins, normalize: bool) -> tuple[Any, Any]:
     """Azimuthal averages `(batch, bands)` of `|F|`, and which of them are flat."""
     # Scaled to a peak of 1 first: squares of small gradients would be lost in float32.
     peak = ops.max(ops.abs(gradient), axis=(1, 2), keepdims=True)
@@ -232,29 +213,3 @@ def _profiles(gradient: Any, center: str, bins: str, normalize: bool) -> tuple[A
         return profile * ops.squeeze(peak, -1), flat
     even = ops.expand_dims(flat, -1)
     return ops.where(even, 0.0, (profile - low) / ops.where(even, 1.0, high - low)), flat
-
-
-def _join(state: tuple, profiles: Any, real: Any, finite: Any, flat: Any) -> tuple:
-    """Mean, summed squared deviations and counts with those of a batch joined to them.
-
-    Chan's formula: exact in float32 where a difference of sums of squares is not.
-    """
-    mean, squares, tally = state
-
-    def count(which):
-        return ops.sum(ops.cast(which, "float32"))
-
-    kept = ops.logical_and(real, finite)
-    here = count(kept)
-    batch_mean = ops.sum(ops.where(kept[:, None], profiles, 0.0), axis=0) / ops.maximum(here, 1.0)
-    spread = ops.sum(ops.square(ops.where(kept[:, None], profiles - batch_mean, 0.0)), axis=0)
-    total = tally[0] + here
-    share, step = here / ops.maximum(total, 1.0), batch_mean - mean
-    counts = ops.stack(
-        [
-            here,
-            count(ops.logical_and(kept, flat)),
-            count(ops.logical_and(real, ops.logical_not(finite))),
-        ]
-    )
-    return mean + step * share, squares + spread + ops.square(step) * tally[0] * share, tally + counts

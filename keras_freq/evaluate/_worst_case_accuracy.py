@@ -154,9 +154,9 @@ def worst_case_accuracy(
         for attack in attacks:
             before = images.count
             if attack == "square":
-                runs = [_square(images.logits, epsilon, queries, seed, bounds, data_format)]
+                runs = [_prepare_square(images.logits, epsilon, queries, seed, bounds, data_format)]
             else:
-                runs = _foolbox_runs(foolbox, attack, epsilon, steps, restarts, seed)
+                runs = _prepare_foolbox(foolbox, attack, epsilon, steps, restarts, seed)
             for run in runs:
                 images.attack(attack, run, advance)
             fooled_by.append(before - images.count)
@@ -186,7 +186,7 @@ def worst_case_accuracy(
     )
 
 
-def _foolbox_runs(adapter, name, epsilon, steps, restarts, seed) -> list[Callable]:
+def _prepare_foolbox(adapter, name, epsilon, steps, restarts, seed) -> list[Callable]:
     """One function a run of an attack of Foolbox."""
     if name == "deepfool":
         attacks = [foolbox_attack("linf_deepfool", steps=steps)]
@@ -199,24 +199,24 @@ def _foolbox_runs(adapter, name, epsilon, steps, restarts, seed) -> list[Callabl
         def run(images, labels, rows):
             x, y = adapter.inputs(images, labels)
             # The draws depend on the run and the batch, not on what ran before.
-            with foolbox_seed(_seed_of(seed, ATTACKS.index(name), index, rows[0])):
-                found = keras.ops.convert_to_numpy(attack(adapter, x, y, epsilons=epsilon)[1])
+            with foolbox_seed(_derive_seed(seed, ATTACKS.index(name), index, rows[0])):
+                attacked = keras.ops.convert_to_numpy(attack(adapter, x, y, epsilons=epsilon)[1])
             if name == "deepfool":  # it divides by gradients, which may vanish
-                broken = ~np.isfinite(found).all(axis=(1, 2, 3), keepdims=True)
-                found = np.where(broken, images, found)
-            return found
+                broken = ~np.isfinite(attacked).all(axis=(1, 2, 3), keepdims=True)
+                attacked = np.where(broken, images, attacked)
+            return attacked
 
         return run
 
     return [run_of(index, attack) for index, attack in enumerate(attacks)]
 
 
-def _square(logits, epsilon, queries, seed, bounds, data_format) -> Callable:
+def _prepare_square(logits, epsilon, queries, seed, bounds, data_format) -> Callable:
     def run(images, labels, rows):
         return search_squares(logits, images, labels, rows, epsilon, queries, seed, bounds, data_format)
 
     return run
 
 
-def _seed_of(*numbers: int) -> int:
+def _derive_seed(*numbers: int) -> int:
     return int(np.random.SeedSequence([int(number) for number in numbers]).generate_state(1)[0] >> 1)
