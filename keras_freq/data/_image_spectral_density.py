@@ -31,12 +31,17 @@ class SpectralDensityResult(Result):
         size: Height and width of the images.
         radii: Radius of each band, whole index units; band `k` holds the distances from `k` to `k + 1`.
         counts: Bins of the spectrum in each band.
-        mean: Mean over the images, one value a band.
-        deviation: Standard deviation over the images (divided by their number), one value a band.
+        mean: Mean over the images, one value for each band.
+        deviation: Standard deviation over the images (divided by their number), one value for each band.
         mean_per_class: The mean of each class, `(classes, bands)`; NaN for a class without an image; empty
             where there are no labels.
         deviation_per_class: The deviation of each class, as `mean_per_class`.
         count_per_class: Images of each class.
+
+    Example:
+        >>> density = keras_freq.data.image_spectral_density((images, labels))
+        >>> sorted(density.ring_means()), np.shape(density.mean_per_class)
+        (['high', 'low', 'mid'], (4, 23))
     """
 
     size: tuple[int, int]
@@ -76,7 +81,7 @@ class SpectralDensityResult(Result):
         return ring_means(self.radii, self.mean, self.size, edges)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row a band, over all images and then for each class."""
+        """One row for each band, over all images and then for each class."""
         classes = zip(self.count_per_class, self.mean_per_class, self.deviation_per_class, strict=True)
         parts = [("all", (self.n, self.mean, self.deviation)), *enumerate(classes)]
         names = ("radius", "bins", "mean", "deviation")
@@ -100,7 +105,7 @@ def image_spectral_density(
 ) -> SpectralDensityResult:
     """Mean and standard deviation over images of `keras_freq.spectral.spectral_density`, whole and by class.
 
-    `s = azimuthal_average(20 log(1 + |F(grey)|))`, image by image `(s - min s) / (max s - min s)`. The data
+    `s = azimuthal_average(20 log(1 + |F(gray)|))`, image by image `(s - min s) / (max s - min s)`. The data
     are read once; each profile is computed in float32, their moments in float64.
 
     Args:
@@ -111,7 +116,7 @@ def image_spectral_density(
         bins: As in `keras_freq.spectral.azimuthal_average`.
         normalize: Whether to scale each image's profile to [0, 1]. Otherwise `20 log(1 + |F|)`.
         n: Measure the first `n` images. Default all.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
@@ -123,14 +128,14 @@ def image_spectral_density(
             `n` exceeds the data.
 
     Source: Lin, Gao and Sang, "Investigating and Explaining the Frequency Bias in Image Classification",
-    IJCAI 2022, section 4. Differs from the original: centred on DC with every band, unless asked otherwise;
-    a flat profile gives 0, not NaN.
+        IJCAI 2022, section 4.
+        Differs from the original: centered on DC with every band, unless asked otherwise; a flat profile
+        gives 0, not NaN.
 
     Example:
-
-    >>> density = keras_freq.data.image_spectral_density(data.test)
-    >>> len(density.mean), density.n, density.of_class(3).n
-    (23, 1000, 100)
+        >>> density = keras_freq.data.image_spectral_density((images, labels))
+        >>> len(density.mean), density.n, density.of_class(3).n
+        (23, 8, 2)
     """
     check_flag(normalize, "normalize")
     feed = Feed(data, batch_size=batch_size, n=n, data_format=data_format, needs_labels=False)

@@ -2,6 +2,10 @@
 
 Any Keras classifier and any data: arrays, a `tf.data.Dataset`, a `keras.utils.PyDataset`, an iterable of
 batches.
+
+Two functions return an array for each image instead, which others build on: `predict_logits` for
+`calibration_error`, `ood_scores` for `ood_metrics`. `mean_corruption_error`, `gradient_spectrum_map` and
+`rank_correlation` take what has been measured, and no model.
 """
 
 from keras_freq._core.result import Result
@@ -23,6 +27,7 @@ from keras_freq.evaluate._minimal_adversarials import MinimalAdversarialsResult,
 from keras_freq.evaluate._ood_metrics import OODResult, ood_metrics
 from keras_freq.evaluate._ood_scores import ood_scores
 from keras_freq.evaluate._predict_logits import predict_logits
+from keras_freq.evaluate._rank_correlation import rank_correlation
 from keras_freq.evaluate._worst_case_accuracy import WorstCaseResult, worst_case_accuracy
 
 __all__ = [
@@ -59,6 +64,7 @@ __all__ = [
     "ood_scores",
     "predict_logits",
     "published_geometry",
+    "rank_correlation",
     "worst_case_accuracy",
 ]
 

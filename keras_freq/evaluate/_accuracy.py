@@ -21,9 +21,14 @@ class AccuracyResult(Result):
     """Accuracy of a model; `float(result)` is the accuracy.
 
     Attributes:
-        accuracy: Share of the images classified as labelled, in [0, 1].
-        correct_per_class: Images of each class that were classified as labelled.
+        accuracy: Share of the images classified as labeled, in [0, 1].
+        correct_per_class: Images of each class that were classified as labeled.
         count_per_class: Images of each class.
+
+    Example:
+        >>> result = keras_freq.evaluate.accuracy(model, data)
+        >>> float(result) == sum(result.correct_per_class) / result.n
+        True
     """
 
     accuracy: float
@@ -51,14 +56,14 @@ def accuracy(
     batch_size: int | None = None,
     progress: bool | None = False,
 ) -> AccuracyResult:
-    """Share of the images that the model classifies as labelled, in inference mode.
+    """Share of the images that the model classifies as labeled, in inference mode.
 
     Args:
         model: Keras classifier `(batch, ...) -> (batch, classes)`, logits or probabilities.
         data: Arrays `(images, labels)`, a `tf.data.Dataset`, a `keras.utils.PyDataset`, or an iterable of
             batches.
         transform: Pure function of a batch of image tensors, compiled in front of the model: a filter, say.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
     Returns:
@@ -68,10 +73,12 @@ def accuracy(
         ValueError: If the data are empty, images are not finite, or labels are not among the model's outputs.
 
     Example:
-
-    >>> low = lambda images: keras_freq.spectral.low_pass(images, 8)
-    >>> float(keras_freq.evaluate.accuracy(model, data.test, transform=low))
-    0.61
+        >>> result = keras_freq.evaluate.accuracy(model, data)
+        >>> result.n, result.count_per_class
+        (8, (2, 2, 2, 2))
+        >>> low = lambda images: keras_freq.spectral.low_pass(images, 8)
+        >>> 0 <= float(keras_freq.evaluate.accuracy(model, data, transform=low)) <= 1
+        True
     """
     feed = ModelFeed(model, data, batch_size=batch_size)
     count = compile_logits(model, transform, count_correct)

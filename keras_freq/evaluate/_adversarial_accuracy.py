@@ -36,12 +36,17 @@ class AdversarialResult(Result):
         attack: Name of the attack.
         norm: Norm of the ball, `"linf"` or `"l2"`.
         epsilons: Radii of the ball in ascending order, in pixel units.
-        accuracy: Share of the images that no attack of this or a smaller size fools, one value an epsilon.
+        accuracy: Share of the images that no attack of this or a smaller size fools, for each epsilon.
         clean: Accuracy without attack.
         correct_per_class: Robust images of each class, `(epsilons, classes)`.
         clean_correct_per_class: Correctly classified images of each class, without attack.
         count_per_class: Images of each class.
         images: Images of the largest epsilon, if they were asked for. In `to_json` alone.
+
+    Example:
+        >>> result = keras_freq.evaluate.adversarial_accuracy(model, data, attack="fgsm", engine="own")
+        >>> [row["epsilon"] for row in result.rows()] == [0.0, *result.epsilons]
+        True
     """
 
     attack: str
@@ -57,7 +62,7 @@ class AdversarialResult(Result):
     )
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row an epsilon, after one of epsilon 0 for the clean images."""
+        """One row for each epsilon, after one of epsilon 0 for the clean images."""
         start = {"model": self.model, "attack": self.attack, "norm": self.norm}
         pairs = [(0.0, self.clean), *zip(self.epsilons, self.accuracy, strict=True)]
         return [{**start, "epsilon": epsilon, "accuracy": value, "n": self.n} for epsilon, value in pairs]
@@ -83,7 +88,7 @@ def adversarial_accuracy(
 ) -> AdversarialResult:
     """Accuracy under an attack of fixed size, for several sizes.
 
-    An image counts as robust at epsilon if the model classifies it as labelled and no attack of this or a
+    An image counts as robust at epsilon if the model classifies it as labeled and no attack of this or a
     smaller epsilon fools the model: an adversarial of a small ball lies in every larger one, so accuracy
     never increases with epsilon. What is scored lies within the bounds and the ball exactly, rounding
     included.
@@ -102,7 +107,7 @@ def adversarial_accuracy(
         seed: Seed of random starts.
         engine: `"foolbox"`, or `"own"` for the compiled loop of `keras_freq.attacks.pgd`.
         bounds: Lowest and highest pixel value.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
         keep_images: Keep the originals and the adversarials of the largest epsilon in the result.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
@@ -117,14 +122,13 @@ def adversarial_accuracy(
         RuntimeError: If an attack leaves the ball or the bounds by more than rounding.
 
     Source: Madry et al., ICLR 2018, section 2.1 (PGD); Goodfellow et al., ICLR 2015, section 4 (FGSM).
-    Differs from the original: no random start unless asked for; monotone in epsilon as said above.
+        Differs from the original: no random start unless asked for; monotone in epsilon as said above.
 
     Example:
-
-    >>> sizes = (2 / 255, 8 / 255)
-    >>> result = keras_freq.evaluate.adversarial_accuracy(model, data.test, epsilons=sizes, n=200)
-    >>> result.clean, result.accuracy
-    (0.71, (0.32, 0.01))
+        >>> sizes = (2 / 255, 8 / 255)
+        >>> result = keras_freq.evaluate.adversarial_accuracy(model, data, epsilons=sizes, steps=2, n=4)
+        >>> result.n, result.clean >= result.accuracy[0] >= result.accuracy[1]
+        (4, True)
     """
     options = check_attack(attack, epsilons, steps, step_size, seed, engine, bounds)
     sizes, steps, seed, bounds = (options[name] for name in ("epsilons", "steps", "seed", "bounds"))

@@ -24,6 +24,12 @@ class AdversarialImages(Record):
         predictions: Classes that the model sees in the adversarials, `(n,)`.
         epsilon: Size of the ball that all adversarials lie in; `None` for attacks that look for the smallest
             change.
+
+    Example:
+        >>> options = {"attack": "fgsm", "engine": "own", "epsilons": (8 / 255,), "keep_images": True}
+        >>> kept = keras_freq.evaluate.adversarial_accuracy(model, data, **options).images
+        >>> kept.adversarials.shape, bool(np.abs(kept.adversarials - kept.originals).max() <= kept.epsilon)
+        ((8, 32, 32, 3), True)
     """
 
     originals: np.ndarray

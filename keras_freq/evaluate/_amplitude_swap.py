@@ -33,6 +33,11 @@ class SwappedPairs(Record):
         phase_images: float32 `(n, height, width, channels)`, if images were asked for.
         amplitude_images: The donors, same shape.
         images: The recombinations, same shape.
+
+    Example:
+        >>> pairs = keras_freq.evaluate.amplitude_swap(model, data, keep_images=True).pairs
+        >>> pairs.images.shape, bool((pairs.labels != pairs.donor_labels).all())
+        ((8, 32, 32, 3), True)
     """
 
     labels: np.ndarray
@@ -57,11 +62,16 @@ class AmplitudeSwapResult(Result):
         follows_phase: Share of the recombinations predicted as the phase image is.
         follows_amplitude: Share predicted as the amplitude image is.
         follows_neither: Share predicted as neither of them.
-        accuracy: Share of all recombinations predicted as the phase image is labelled.
-        donor_accuracy: Share predicted as the amplitude image is labelled, or `None` where donors have no
+        accuracy: Share of all recombinations predicted as the phase image is labeled.
+        donor_accuracy: Share predicted as the amplitude image is labeled, or `None` where donors have no
             labels.
         clean: Accuracy on the phase images themselves.
         pairs: Predictions and, if asked for, images of every pair. In `to_json` alone.
+
+    Example:
+        >>> result = keras_freq.evaluate.amplitude_swap(model, data)
+        >>> 0 <= result.n_differ <= result.n
+        True
     """
 
     n_differ: int
@@ -105,7 +115,7 @@ def amplitude_swap(
         n: Take the first `n` images of the data; `None` takes all.
         seed: Seed of the choice of donors.
         clip: `None` leaves the recombinations as they are, or two bounds, such as `(0, 1)`.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
         keep_images: Keep the images in the result, for `keras_freq.plots.amplitude_swap`.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
@@ -118,13 +128,12 @@ def amplitude_swap(
             model's outputs, or donors have another shape.
 
     Source: Chen et al., "Amplitude-Phase Recombination", ICCV 2021, section 3.1. Differs from the original,
-    which shows examples: counts over all pairs, with donors of another class.
+        which shows examples: counts over all pairs, with donors of another class.
 
     Example:
-
-    >>> result = keras_freq.evaluate.amplitude_swap(model, data.test, n=1000)
-    >>> result.follows_phase, result.follows_amplitude
-    (0.41, 0.32)
+        >>> result = keras_freq.evaluate.amplitude_swap(model, data)
+        >>> result.n, len(result.pairs.predictions)
+        (8, 8)
     """
     check_choice(axes, "axes", ("chw", "hw"))
     seed = check_whole(seed, "seed", least=0)

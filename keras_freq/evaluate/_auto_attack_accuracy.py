@@ -58,7 +58,7 @@ def auto_attack_accuracy(
         version: `"standard"` or `"plus"` (untargeted APGD-DLR and FAB too, with 5 restarts).
         n: Use the first `n` images of the data; default all.
         seed: Seed of the attacks.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
@@ -73,14 +73,14 @@ def auto_attack_accuracy(
             in softmax or sigmoid.
 
     Source: Croce and Hein, ICML 2020, through pyautoattack, a package of the authors' code. Chen et al., ICCV
-    2021, report 84.30 % clean and 45.70 % robust accuracy for APR-SP adversarial training on 1,000 images.
-    Differs from the original: with less than 10 classes all other classes are the targets.
+        2021, report 84.30 % clean and 45.70 % robust accuracy for APR-SP adversarial training on 1,000
+        images.
+        Differs from the original: with less than 10 classes all other classes are the targets.
 
     Example:
-
-    >>> result = keras_freq.evaluate.auto_attack_accuracy(model, data.test, n=1000)
-    >>> dict(zip(result.attacks, result.after))
-    {'apgd-ce': 0.489, 'apgd-t': 0.457, 'fab-t': 0.457, 'square': 0.457}
+        >>> result = keras_freq.evaluate.auto_attack_accuracy(model, data, epsilon=0.5, n=2)
+        >>> result.attacks, result.accuracy <= result.clean
+        (('apgd-ce', 'apgd-t', 'fab-t', 'square'), True)
     """
     epsilon, seed = check_number(epsilon, "epsilon", above=0), check_whole(seed, "seed", least=0)
     names = VERSIONS[check_choice(version, "version", tuple(VERSIONS))]

@@ -28,13 +28,18 @@ class BandAccuracyResult(Result):
 
     Attributes:
         radii: Cut-off radii, in index units, in the order given.
-        low: Accuracy on the low-passed images, one value a radius.
-        high: Accuracy on the high-passed images, one value a radius.
+        low: Accuracy on the low-passed images, one value for each radius.
+        high: Accuracy on the high-passed images, one value for each radius.
         clean: Accuracy on the images as they are.
         low_correct_per_class: Correctly classified low-passed images, `(radii, classes)`.
         high_correct_per_class: Correctly classified high-passed images, `(radii, classes)`.
         clean_correct_per_class: Correctly classified images, `(classes,)`.
         count_per_class: Images of each class.
+
+    Example:
+        >>> result = keras_freq.evaluate.band_accuracy(model, data, radii=(0, 100))
+        >>> result.low[1] == result.high[0] == result.clean
+        True
     """
 
     radii: tuple[float, ...]
@@ -47,7 +52,7 @@ class BandAccuracyResult(Result):
     count_per_class: tuple[int, ...]
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row a band and radius, after one for the clean images."""
+        """One row for each band and radius, after one for the clean images."""
         rows = [{"model": self.model, "band": "clean", "radius": "", "accuracy": self.clean, "n": self.n}]
         for band, values in (("low", self.low), ("high", self.high)):
             for radius, value in zip(self.radii, values, strict=True):
@@ -85,7 +90,7 @@ def band_accuracy(
             training (Wang et al.) were made with `"max"`, a gain of about 2.5 (radius 4) to 20 (radius 16) on
             the high-frequency part of CIFAR-10; those of Lin, Gao and Sang, IJCAI 2022, with `"uint8_wrap"`,
             a cast to 8 bits in which negative values wrap around.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
@@ -97,13 +102,12 @@ def band_accuracy(
             finite, or labels are not among the model's outputs.
 
     Source: Wang et al., CVPR 2020, section 5. Differs from the original: filtered images are not divided by
-    their maximum unless `rescale="max"`, and the centre of the disk is DC for odd sizes too.
+        their maximum unless `rescale="max"`, and the center of the disk is DC for odd sizes too.
 
     Example:
-
-    >>> result = keras_freq.evaluate.band_accuracy(model, data.test, radii=(4, 8))
-    >>> dict(zip(result.radii, result.low))
-    {4.0: 0.31, 8.0: 0.58}
+        >>> result = keras_freq.evaluate.band_accuracy(model, data, radii=(4, 8))
+        >>> list(dict(zip(result.radii, result.low)))
+        [4.0, 8.0]
     """
     radii = check_radii(radii)
     check_choice(kind, "kind", KINDS)

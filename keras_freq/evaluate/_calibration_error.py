@@ -29,6 +29,12 @@ class CalibrationResult(Result):
         confidences: Mean confidence in each bin; NaN for an empty bin.
         accuracy: Share of all images that are classified rightly.
         confidence: Mean confidence in all images.
+
+    Example:
+        >>> logits = keras_freq.evaluate.predict_logits(model, images)
+        >>> result = keras_freq.evaluate.calibration_error(logits, labels, bins=10)
+        >>> len(result.edges), sum(result.counts)
+        (11, 8)
     """
 
     value: float
@@ -44,7 +50,7 @@ class CalibrationResult(Result):
         return self.value
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row a bin."""
+        """One row for each bin."""
         bins = zip(self.edges, self.edges[1:], self.counts, self.accuracies, self.confidences, strict=False)
         names = ("above", "up_to", "count", "accuracy", "confidence")
         return [
@@ -95,10 +101,10 @@ def calibration_error(
     Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, section 2 (uniform bins).
 
     Example:
-
-    >>> logits = keras_freq.evaluate.predict_logits(model, data.test)
-    >>> round(float(keras_freq.evaluate.calibration_error(logits, labels)), 3)
-    0.042
+        >>> logits = np.array([[0.0, 4.0], [1.0, 0.0], [0.0, 2.0], [3.0, 0.0]])
+        >>> result = keras_freq.evaluate.calibration_error(logits, [1, 1, 1, 0], bins=5)
+        >>> round(float(result), 3), result.counts, result.accuracy
+        (0.229, (0, 0, 0, 1, 3), 0.75)
     """
     check_choice(kind, "kind", KINDS)
     check_choice(binning, "binning", BINNINGS)

@@ -22,6 +22,11 @@ class ClassScoresResult(Result):
     Attributes:
         confusion: Counts `(classes, classes)`, rows the true classes, columns the predictions.
         undefined: Images whose logits are NaN or infinite, for each class; they count as missed.
+
+    Example:
+        >>> scores = keras_freq.evaluate.class_scores(model, data)
+        >>> scores.n, np.shape(scores.confusion)
+        (8, (4, 4))
     """
 
     confusion: tuple[tuple[int, ...], ...]
@@ -54,7 +59,7 @@ class ClassScoresResult(Result):
         return float(np.trace(np.array(self.confusion)) / self.n)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row a class."""
+        """One row for each class."""
         scores = zip(self.precision, self.recall, self.f1, self.count_per_class, strict=True)
         return [
             {
@@ -78,7 +83,7 @@ def class_scores(model: keras.Model, data: Any, *, batch_size: int | None = None
         model: Keras classifier `(batch, ...) -> (batch, classes)`, logits or probabilities.
         data: Arrays `(images, labels)`, a `tf.data.Dataset`, a `keras.utils.PyDataset`, or an iterable of
             batches.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
 
     Returns:
         A `ClassScoresResult`: `.f1`, `.precision`, `.recall` `(classes,)` and the confusion.
@@ -88,10 +93,9 @@ def class_scores(model: keras.Model, data: Any, *, batch_size: int | None = None
         TypeError: If `model` is not a Keras model.
 
     Example:
-
-    >>> scores = keras_freq.evaluate.class_scores(model, data.test)
-    >>> scores.f1.shape
-    (10,)
+        >>> scores = keras_freq.evaluate.class_scores(model, data)
+        >>> scores.f1.shape, scores.count_per_class.tolist()
+        ((4,), [2, 2, 2, 2])
     """
     feed = ModelFeed(model, data, batch_size=batch_size)
     predict = compile_logits(model, None, choose_classes)

@@ -24,15 +24,20 @@ from keras_freq.evaluate._predictions import DeviceCounts, count_correct
 
 @dataclass(frozen=True, kw_only=True)
 class CorruptionResult(Result):
-    """Error rates under corruptions; `float(result)` is their un-normalised mean.
+    """Error rates under corruptions; `float(result)` is their unnormalized mean.
 
     Attributes:
         corruptions: Names of the corruptions.
         severities: Severities, ascending.
-        errors: Share of the `n` images classified wrongly, one row a corruption, one column a severity.
+        errors: Share of the `n` images classified wrongly, `(corruptions, severities)`.
         clean_error: Share classified wrongly without corruption; NaN where the data hold corrupted images
             only.
         mean: Mean of `errors` over severities and corruptions: the corruption error of CIFAR-10-C.
+
+    Example:
+        >>> result = keras_freq.evaluate.corruption_error(model, data, corruptions=("contrast", "fog"))
+        >>> sorted(result.by_corruption), 0 <= float(result) <= 1
+        (['contrast', 'fog'], True)
     """
 
     corruptions: tuple[str, ...]
@@ -51,7 +56,7 @@ class CorruptionResult(Result):
         return {name: float(np.mean(row)) for name, row in rows}
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row a corruption and severity, after one for the clean images."""
+        """One row for each corruption and severity, after one for the clean images."""
         start = {"model": self.model}
         rows = [{**start, "corruption": "none", "severity": 0, "error": self.clean_error, "n": self.n}]
         for name, errors in zip(self.corruptions, self.errors, strict=True):
@@ -89,7 +94,7 @@ def corruption_error(
         seed: Seed of the corruptions, see `keras_freq.data.corrupt`. Without effect on corrupted data.
         table: "small", "large" or "auto", see `keras_freq.data.corrupt`. Without effect on corrupted data.
         data_dir: Folder of TFDS.
-        batch_size: Images a batch where `data` are arrays or a folder, default 128.
+        batch_size: Images per batch where `data` are arrays or a folder, default 128.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
     Returns:
@@ -101,13 +106,12 @@ def corruption_error(
             not among the model's outputs, or the sets of two corruptions differ in size.
 
     Source: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and
-    Perturbations", ICLR 2019, section 4.
+        Perturbations", ICLR 2019, section 4.
 
     Example:
-
-    >>> result = keras_freq.evaluate.corruption_error(model, data.test, corruptions=("fog", "snow"))
-    >>> result.clean_error, result.mean, result.by_corruption["fog"]
-    (0.29, 0.41, 0.36)
+        >>> result = keras_freq.evaluate.corruption_error(model, data, corruptions=("contrast", "fog"))
+        >>> np.shape(result.errors), result.severities
+        ((2, 5), (1, 2, 3, 4, 5))
     """
     names, severities = check_corruptions(corruptions, severities, table=table)
     cells = [(name, severity) for name in names for severity in severities]

@@ -20,13 +20,19 @@ class GradientSpectrumMap(Result):
     Numbers are stored as measured; `normalized` scales the whole map.
 
     Attributes:
-        epochs: How many epochs the model was trained for, one number a row; 0 is the untrained model.
+        epochs: How many epochs the model was trained for, one number for each row; 0 is the untrained model.
         radii: Radius of each band, whole index units.
         counts: Bins of the spectrum in each band.
         mean: Mean over the images, `(epochs, bands)`.
         deviation: Standard deviation over the images, `(epochs, bands)`.
-        flat: Images with a flat profile, one number an epoch.
-        undefined: Images without a finite gradient, one number an epoch.
+        flat: Images with a flat profile, one number for each epoch.
+        undefined: Images without a finite gradient, one number for each epoch.
+
+    Example:
+        >>> spectrum = keras_freq.evaluate.input_gradient_spectrum(model, data)
+        >>> spectra = keras_freq.evaluate.gradient_spectrum_map([spectrum, spectrum])
+        >>> spectra.epochs, float(spectra.normalized.min()), float(spectra.normalized.max())
+        ((1, 2), 0.0, 1.0)
     """
 
     epochs: tuple[float, ...]
@@ -51,7 +57,7 @@ class GradientSpectrumMap(Result):
         return (spectra - low) / ((high - low) or 1.0)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row an epoch and band."""
+        """One row for each epoch and band."""
         return [
             {"model": self.model, "epoch": epoch, "radius": radius, "mean": mean, "deviation": spread}
             | {"n": self.n}
@@ -70,21 +76,21 @@ def gradient_spectrum_map(
         epochs: How many epochs each of them was trained for. Default 1, 2, 3, ...
 
     Returns:
-        A `GradientSpectrumMap` with one row a result, in the order given, under the name of the first model.
+        A `GradientSpectrumMap` with one row for each result, in the order given, under the name of the first
+        model.
 
     Raises:
         ValueError: If there is no result, they differ in size, number of images or options, or `epochs` are
-            not one number a result.
+            not one number for each result.
 
     Example:
-
-    >>> paths = ["epoch_1.keras", "epoch_5.keras", "epoch_10.keras"]
-    >>> spectra = [
-    ...     keras_freq.evaluate.input_gradient_spectrum(keras.saving.load_model(path), data.test)
-    ...     for path in paths
-    ... ]
-    >>> keras_freq.evaluate.gradient_spectrum_map(spectra, epochs=(1, 5, 10)).spectra.shape
-    (3, 23)
+        >>> after_1, after_5 = (
+        ...     keras_freq.evaluate.input_gradient_spectrum(checkpoint, data)
+        ...     for checkpoint in (model, keras.models.clone_model(model))
+        ... )
+        >>> spectra = keras_freq.evaluate.gradient_spectrum_map([after_1, after_5], epochs=(1, 5))
+        >>> spectra.spectra.shape
+        (2, 23)
     """
     results = list(results)
     if not results:

@@ -35,11 +35,16 @@ class GradientSpectrumResult(Result):
         size: Height and width of the images.
         radii: Radius of each band, whole index units; band `k` holds the distances from `k` to `k + 1`.
         counts: Bins of the spectrum in each band.
-        mean: Mean over the images, one value a band; NaN where no image has a finite gradient.
-        deviation: Standard deviation over the images (divided by their number), one value a band.
+        mean: Mean over the images, one value for each band; NaN where no image has a finite gradient.
+        deviation: Standard deviation over the images (divided by their number), one value for each band.
         flat: Images whose profile is the same at all radii, a gradient of zero for one: 0 in every band once
-            normalised, and part of the mean.
+            normalized, and part of the mean.
         undefined: Images whose gradient is NaN or infinite; they are left out of mean and deviation.
+
+    Example:
+        >>> spectrum = keras_freq.evaluate.input_gradient_spectrum(model, data)
+        >>> sorted(spectrum.ring_means()), sum(spectrum.counts) == 32 * 32
+        (['high', 'low', 'mid'], True)
     """
 
     size: tuple[int, int]
@@ -68,7 +73,7 @@ class GradientSpectrumResult(Result):
         return ring_means(self.radii, self.mean, self.size, edges)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row a band."""
+        """One row for each band."""
         bands = zip(self.radii, self.counts, self.mean, self.deviation, strict=True)
         names = ("radius", "bins", "mean", "deviation")
         return [{"model": self.model, **dict(zip(names, band, strict=True)), "n": self.n} for band in bands]
@@ -90,12 +95,12 @@ def input_gradient_spectrum(
 
     `g = sum_c dCE(model(x), y) / dx_c`, `a = azimuthal_average(|F(g)|)`, image by image
     `(a - min a) / (max a - min a)`, then mean and standard deviation over the images. `F` is the
-    un-normalised DFT of the gradient, which is summed over the channels; neither square nor logarithm is
+    unnormalized DFT of the gradient, which is summed over the channels; neither square nor logarithm is
     taken.
 
     The model runs in inference mode. With `normalize=True` the gradient is taken of the log-odds of the wrong
     classes, `log sum_{k != y} exp(z_k) - z_y`: it is that of the cross-entropy times a number above 0, one an
-    image, which the normalisation removes, and it does not vanish where the model is sure.
+    image, which the normalization removes, and it does not vanish where the model is sure.
 
     Args:
         model: Keras classifier, images in, logits `(batch, classes)` out.
@@ -109,7 +114,7 @@ def input_gradient_spectrum(
             are in units of the loss of one image (natural logarithm) by pixel value.
         n: Measure the first `n` images, which are then held in memory (not a fair choice where data are
             sorted by class). Default all.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
@@ -122,15 +127,14 @@ def input_gradient_spectrum(
         TypeError: If `model` is not a Keras model.
 
     Source: Lin, Gao and Sang, "Investigating and Explaining the Frequency Bias in Image Classification",
-    IJCAI 2022, learning priority. Differs from the original: centred on DC with every band, unless asked
-    otherwise; a flat profile gives 0, not NaN; gradients do not underflow for images that the model is sure
-    of.
+        IJCAI 2022, learning priority.
+        Differs from the original: centered on DC with every band, unless asked otherwise; a flat profile
+        gives 0, not NaN; gradients do not underflow for images that the model is sure of.
 
     Example:
-
-    >>> spectrum = keras_freq.evaluate.input_gradient_spectrum(model, data.test)
-    >>> len(spectrum.mean), {name: round(value, 2) for name, value in spectrum.ring_means().items()}
-    (23, {'low': 0.71, 'mid': 0.62, 'high': 0.24})
+        >>> spectrum = keras_freq.evaluate.input_gradient_spectrum(model, data)
+        >>> len(spectrum.mean), spectrum.radii[-1]
+        (23, 22)
     """
     options = check_options(center, bins, normalize, data_format)
     feed = ModelFeed(model, data, batch_size=batch_size, n=n, data_format=data_format, needs_logits=True)

@@ -32,7 +32,7 @@ from keras_freq.attacks._foolbox_model import (
 from keras_freq.evaluate._adversarial_images import AdversarialImages, confine, join_batches, shorten
 from keras_freq.evaluate._predictions import predict_classes
 
-# As shares of the range of the bounds: 0.5 to 64 grey levels of 255, and a two's ladder of lengths.
+# As shares of the range of the bounds: 0.5 to 64 gray levels of 255, and a two's ladder of lengths.
 _LADDER = {
     "linf": tuple(level / 255 for level in (0.5, 1, 2, 4, 8, 16, 32, 64)),
     "l2": tuple(2.0**k for k in range(-4, 4)),
@@ -43,7 +43,7 @@ _DRAWS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class MinimalAdversarialsResult(Result):
-    """Sizes of the smallest perturbations found, one an image.
+    """Sizes of the smallest perturbations found, one for each image.
 
     Attributes:
         attack: Name of the attack.
@@ -55,6 +55,11 @@ class MinimalAdversarialsResult(Result):
         success: Share of the images with a finite distance.
         median: Median distance, infinite if the attack found less than half.
         images: The images, if they were asked for. In `to_json` alone.
+
+    Example:
+        >>> result = keras_freq.evaluate.minimal_adversarials(model, data, attack="fgsm", n=4)
+        >>> result.norm, result.n, 0 <= result.success <= 1
+        ('linf', 4, True)
     """
 
     attack: str
@@ -73,7 +78,7 @@ class MinimalAdversarialsResult(Result):
         return float(np.mean(np.asarray(self.distances) > check_number(epsilon, "epsilon", least=0)))
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row an image."""
+        """One row for each image."""
         pairs = enumerate(zip(self.labels, self.distances, strict=True))
         start = {"model": self.model, "attack": self.attack, "norm": self.norm}
         return [{**start, "image": index, "label": label, "distance": size} for index, (label, size) in pairs]
@@ -108,12 +113,12 @@ def minimal_adversarials(
             batches.
         attack: One of the names above.
         epsilons: Ladder of an attack of fixed size, in pixel units, above 0. Default for bounds (0, 1): 0.5
-            to 64 grey levels of 255 (L-infinity), 1/16 to 8 (L2), in factors of two.
+            to 64 gray levels of 255 (L-infinity), 1/16 to 8 (L2), in factors of two.
         steps: Steps of the attack; default 20 (PGD, each size), 50 (DeepFool), 1000 (Boundary). FGSM has one.
         n: Use the first `n` images of the data; default all.
         seed: Seed of random draws (Boundary).
         bounds: Lowest and highest pixel value.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
         keep_images: Keep the originals and the adversarials in the result.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
@@ -127,14 +132,13 @@ def minimal_adversarials(
             among the model's outputs, `n` exceeds the data, or the model ends in softmax or sigmoid.
 
     Source: Moosavi-Dezfooli et al., CVPR 2016 (DeepFool); Brendel et al., ICLR 2018 (Boundary).
-    Differs from the original: Boundary starts from another image of the batch, moved towards the attacked one
-    by bisection; an image of whatever attack that the model gets wrong has distance 0.
+        Differs from the original: Boundary starts from another image of the batch, moved towards the attacked
+        one by bisection; an image that the model gets wrong as it is has distance 0, whatever the attack.
 
     Example:
-
-    >>> result = keras_freq.evaluate.minimal_adversarials(model, data.test, attack="linf_deepfool", n=100)
-    >>> result.accuracy_at(0.0), result.accuracy_at(2 / 255)
-    (0.71, 0.3)
+        >>> result = keras_freq.evaluate.minimal_adversarials(model, data, attack="linf_deepfool", n=4)
+        >>> len(result.distances), result.accuracy_at(0.0) <= result.clean
+        (4, True)
     """
     table = MINIMAL_SIZE | FIXED_SIZE
     _, norm, default_steps = table[check_choice(attack, "attack", tuple(table))]

@@ -26,6 +26,11 @@ class OODResult(Result):
         aupr_out: Average precision with the out-of-distribution images as positives.
         n_in: In-distribution images.
         n_out: Out-of-distribution images.
+
+    Example:
+        >>> result = keras_freq.evaluate.ood_metrics([0.9, 0.8, 0.4], [0.5, 0.1])
+        >>> result.n_in, result.n_out, result.threshold
+        (3, 2, 0.4)
     """
 
     auroc: float
@@ -70,13 +75,12 @@ def ood_metrics(
             outside (0, 1].
 
     Source: Chen et al., ICCV 2021, the table of out-of-distribution detection. Differs from the original: it
-    takes the point of the curve with the TPR nearest to 95 %, which may keep less than that.
+        takes the point of the curve with the TPR nearest to 95 %, which may keep less than that.
 
     Example:
-
-    >>> result = keras_freq.evaluate.ood_metrics([0.9, 0.8, 0.4], [0.5, 0.1])
-    >>> round(result.auroc, 3), result.tnr, result.detection_accuracy
-    (0.833, 0.5, 0.8333333333333333)
+        >>> result = keras_freq.evaluate.ood_metrics([0.9, 0.8, 0.4], [0.5, 0.1])
+        >>> round(result.auroc, 3), result.tnr, round(result.detection_accuracy, 3)
+        (0.833, 0.5, 0.833)
     """
     inside, outside = _check_scores(scores_in, "scores_in"), _check_scores(scores_out, "scores_out")
     tpr = check_number(tpr, "tpr", above=0, most=1)
@@ -124,7 +128,7 @@ def _check_scores(scores: Any, name: str) -> np.ndarray:
     array = np.asarray(scores)
     if array.ndim != 1 or not array.size or array.dtype.kind not in "fiu":
         raise ValueError(
-            f"`{name}` must be a list of real numbers, one an image. "
+            f"`{name}` must be a list of real numbers, one for each image. "
             f"Received: {name} of shape {array.shape}, dtype {array.dtype}"
         )
     array = array.astype("float64")  # a copy

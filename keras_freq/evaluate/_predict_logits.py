@@ -18,7 +18,7 @@ def predict_logits(model: keras.Model, data: Any, *, batch_size: int | None = No
         model: Keras classifier that returns logits `(batch, classes)`.
         data: Images `(n, height, width, channels)`, or any data that `iterate_batches` takes; labels are not
             used.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
 
     Returns:
         float32 array `(n, classes)`.
@@ -27,9 +27,8 @@ def predict_logits(model: keras.Model, data: Any, *, batch_size: int | None = No
         ValueError: If the data are empty or not finite, or the model ends in softmax or sigmoid.
 
     Example:
-
-    >>> keras_freq.evaluate.predict_logits(model, data.test).shape
-    (1000, 10)
+        >>> keras_freq.evaluate.predict_logits(model, images).shape
+        (8, 4)
     """
     feed = ModelFeed(model, data, batch_size=batch_size, needs_logits=True, needs_labels=False)
     logits = compile_logits(model)

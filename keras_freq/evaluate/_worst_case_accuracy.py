@@ -40,6 +40,12 @@ class WorstCaseResult(Result):
         fooled_by: Images that each attack fooled, of those that stood before it.
         robust_per_class: Robust images of each class.
         count_per_class: Images of each class.
+
+    Example:
+        >>> options = {"attacks": ("square",), "queries": 5}
+        >>> result = keras_freq.evaluate.worst_case_accuracy(model, data, **options)
+        >>> float(result) == result.after[-1] == sum(result.robust_per_class) / result.n
+        True
     """
 
     attacks: tuple[str, ...]
@@ -56,7 +62,7 @@ class WorstCaseResult(Result):
         return self.accuracy
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row an attack, after one for the clean images."""
+        """One row for each attack, after one for the clean images."""
         start = {"model": self.model, "norm": self.norm, "epsilon": self.epsilon}
         stages = [("none", self.clean, 0), *zip(self.attacks, self.after, self.fooled_by, strict=True)]
         return [
@@ -83,7 +89,7 @@ def worst_case_accuracy(
 ) -> WorstCaseResult:
     """Accuracy in the L-infinity ball under the worst of several attacks for each image.
 
-    An image is robust only if the model classifies it as labelled and no attack and no restart fools the
+    An image is robust only if the model classifies it as labeled and no attack and no restart fools the
     model. What is scored lies within the bounds and the ball exactly, rounding included. The result is an
     upper bound of the true robust accuracy, as with any set of attacks.
 
@@ -111,7 +117,7 @@ def worst_case_accuracy(
         n: Use the first `n` images of the data; default all.
         seed: Seed of random starts and of the Square Attack.
         bounds: Lowest and highest pixel value.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
@@ -126,16 +132,14 @@ def worst_case_accuracy(
         RuntimeError: If an attack leaves the ball or the bounds by more than rounding.
 
     Source: Madry et al., ICLR 2018 (PGD); Moosavi-Dezfooli et al., CVPR 2016 (DeepFool); Andriushchenko et
-    al., ECCV 2020 (Square Attack). The idea of a worst case over different attacks is that of Croce and Hein,
-    ICML 2020; for their own ensemble see `auto_attack_accuracy`.
+        al., ECCV 2020 (Square Attack). The idea of a worst case over different attacks is that of Croce and
+        Hein, ICML 2020; for their own ensemble see `auto_attack_accuracy`.
 
     Example:
-
-    >>> result = keras_freq.evaluate.worst_case_accuracy(model, data.test, epsilon=8 / 255, n=1000)
-    >>> result.clean, result.accuracy
-    (0.843, 0.462)
-    >>> dict(zip(result.attacks, result.fooled_by))
-    {'pgd_ce': 331, 'pgd_margin': 43, 'deepfool': 5, 'square': 2}
+        >>> options = {"steps": 2, "queries": 5, "n": 4}
+        >>> result = keras_freq.evaluate.worst_case_accuracy(model, data, epsilon=8 / 255, **options)
+        >>> list(dict(zip(result.attacks, result.fooled_by)))
+        ['pgd_ce', 'pgd_margin', 'deepfool', 'square']
     """
     epsilon = check_number(epsilon, "epsilon", above=0)
     attacks = check_choices(attacks, "attacks", ATTACKS)
