@@ -1,4 +1,4 @@
-"""The examples in the docstrings of the pure functions, the layers and the training models."""
+"""The examples in the docstrings of the public names."""
 
 import doctest
 import inspect
@@ -11,15 +11,22 @@ import keras_freq as kf
 
 PUBLIC = {
     f"{part.__name__}.{name}": getattr(part, name)
-    for part in (kf.spectral, kf.layers, kf.training)
+    for part in (kf.spectral, kf.layers, kf.training, kf.evaluate)
     for name in part.__all__
 }
+# What runs on one backend alone, and the package that it needs there.
+NEEDS = {"keras_freq.evaluate.auto_attack_accuracy": ("torch", "pyautoattack")}
 
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_example(name, classifier, images, labels):
-    names = {"np": np, "keras": keras, "keras_freq": kf}
+    backend, package = NEEDS.get(name, (keras.backend.backend(), "numpy"))
+    if keras.backend.backend() != backend:
+        pytest.skip(f"{name} runs on {backend}")
+    pytest.importorskip(package)
+    names = {"np": np, "keras": keras, "keras_freq": kf, "kf": kf}
     names |= {"classifier": classifier, "images": images, "labels": labels}
+    names |= {"model": classifier, "data": (images, labels)}
     names.update({function: getattr(kf.spectral, function) for function in kf.spectral.__all__})
     # The parser alone: a finder would not look behind decorators.
     example = doctest.DocTestParser().get_doctest(inspect.getdoc(PUBLIC[name]), names, name, None, 0)

@@ -29,7 +29,7 @@ def densities(run: Run, config: Densities) -> None:
     for name in config.sets:
         own: Images = training_set(run, config.kernels, images, name)
         test = own.test[0][chosen], own.test[1][chosen]
-        density[name] = kf.evaluate.image_spectral_density(test, **bands)
+        density[name] = kf.data.image_spectral_density(test, **bands)
         density[name].to_csv(run.folder / "spectra" / f"{name}-images.csv")
         for seed in config.all_seeds:
             stage = f"{name}/seed{seed}"
@@ -84,7 +84,7 @@ def _gradients(model: keras.Model, test: tuple, classes: list[int], bands: dict)
 
 
 def _compared(
-    density: kf.evaluate.SpectralDensityResult,
+    density: kf.data.SpectralDensityResult,
     gradients: dict[str, np.ndarray],
     names: tuple[str, ...],
     classes: list[int],

@@ -46,6 +46,7 @@ class Feed:
         image_shape: Shape of one image.
         size: Its height and width.
         channels: Its channels.
+        labeled: Whether the labels are those of the data.
 
     Raises:
         ValueError: If the data are empty, not finite, out of bounds, or less than `n` images.
@@ -65,7 +66,8 @@ class Feed:
         name: str = "data",
     ):
         last = check_data_format(data_format) == "channels_last"
-        if not needs_labels and len(getattr(data, "shape", ())) == 4:
+        self.labeled = needs_labels or not len(getattr(data, "shape", ()))
+        if not self.labeled:
             data = (data, np.zeros(len(data), "int64"))
         self._source, self._name, self._bounds, self._hashed = data, name, bounds, hashed
         self._data, self._limit = wrap_arrays(data, batch_size), batch_size

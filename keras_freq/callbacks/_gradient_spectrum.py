@@ -8,7 +8,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from keras_freq.evaluate._gradient_spectrum_result import (
+from keras_freq.evaluate import (
     GradientSpectrumMap,
     GradientSpectrumResult,
     gradient_spectrum_map,

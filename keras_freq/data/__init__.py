@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from keras_freq._core.array_batches import ArrayBatches
 from keras_freq._core.batches import iterate_batches
 from keras_freq.data._image_data import ImageData
+from keras_freq.data._image_spectral_density import SpectralDensityResult, image_spectral_density
 from keras_freq.data._load import load
 from keras_freq.data._shuffle_labels import shuffle_labels
 from keras_freq.data._synthetic_bands import synthetic_bands
@@ -28,7 +29,9 @@ __all__ = [
     "EXTRA_CORRUPTIONS",
     "ArrayBatches",
     "ImageData",
+    "SpectralDensityResult",
     "corrupt",
+    "image_spectral_density",
     "iterate_batches",
     "load",
     "read_corrupted",

@@ -50,13 +50,12 @@ def mean_corruption_error(
             severities.
 
     Source: Hendrycks and Dietterich, ICLR 2019, section 4 (mCE); the errors of AlexNet are those of the
-    published code of Hendrycks et al., "AugMix", ICLR 2020.
+        published code of Hendrycks et al., "AugMix", ICLR 2020.
 
     Example:
-
-    >>> result = keras_freq.evaluate.corruption_error(resnet50, "imagenet2012_corrupted")
-    >>> keras_freq.evaluate.mean_corruption_error(result)
-    0.806
+        >>> result = keras_freq.evaluate.corruption_error(model, data, corruptions=("contrast", "fog"))
+        >>> round(keras_freq.evaluate.mean_corruption_error(result, relative_to=result), 6)
+        1.0
     """
     errors = result.by_corruption
     if isinstance(relative_to, CorruptionResult):

@@ -33,7 +33,7 @@ def spectral_density(
     A label has one colour in all panels, explained by one legend beside them.
 
     Args:
-        results: What `keras_freq.evaluate.image_spectral_density` or `input_gradient_spectrum` returns, a
+        results: What `keras_freq.data.image_spectral_density` or `input_gradient_spectrum` returns, a
             mapping from line label to such results (one panel), or a mapping from panel title to such
             mappings. Anything with the attributes `radii`, `mean`, `deviation` and `n` will do.
         target: `(radii, values)` of a density that was aimed at, drawn dashed in every panel: those of a
@@ -57,7 +57,7 @@ def spectral_density(
         2022 (densities of images and gradients).
 
     Example:
-        >>> density = keras_freq.evaluate.image_spectral_density(data.test)
+        >>> density = keras_freq.data.image_spectral_density(data.test)
         >>> figure = keras_freq.plots.spectral_density({"cats": density.of_class(3), "all": density})
     """
     from matplotlib.figure import Figure

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_freq._core.compiled import compile_function, to_tensor
-from keras_freq.evaluate._class_scores import predicted_classes
+from keras_freq.evaluate._predictions import choose_classes
 from keras_freq.shortcuts._masked_images import half_planes, masked_copies, spectra_of
 
 # The host runs ahead of an accelerator by at most this many steps.
@@ -108,6 +108,6 @@ class MaskedConfusion:
 def _build(shape: tuple[int, int, int], data_format: str) -> Callable:
     def step(forward, spectra, halves):
         logits = forward(masked_copies(spectra, halves, shape=shape, data_format=data_format))
-        return ops.reshape(predicted_classes(logits), (-1, ops.shape(spectra[0])[0]))
+        return ops.reshape(choose_classes(logits), (-1, ops.shape(spectra[0])[0]))
 
     return step
