@@ -12,9 +12,10 @@ from typing import Any, TypedDict
 import keras
 import numpy as np
 
-from keras_freq._core.array_batches import ArrayBatches, check_images, unit_float32
-from keras_freq._core.checks import check_choice, check_number, check_radius, check_whole
+from keras_freq._core.array_batches import ArrayBatches
+from keras_freq._core.checks import check_choice, check_number, check_pixels, check_radius, check_whole
 from keras_freq._core.files import write_whole
+from keras_freq._core.pixels import unit_float32
 from keras_freq.cdes._kernel_model import (
     KernelHistory,
     KernelModel,
@@ -191,9 +192,7 @@ class CDES:
             ValueError: if images or an option are not as above, or a loss is not finite: then the rate is too
                 high.
         """
-        images = np.asarray(images)
-        check_images(images)
-        _check_range(images)
+        images = check_pixels(images, unit=True)
         epochs, batch_size = check_whole(epochs, "epochs"), check_whole(batch_size, "batch_size")
         rate = check_number(learning_rate, "learning_rate", above=0)
         momentum = check_number(momentum, "momentum", least=0, below=1)
@@ -291,11 +290,9 @@ class CDES:
             ValueError: if the kernels are not trained, or the images have other channels.
         """
         kernels = [keras.ops.convert_to_tensor(part) for part in self.kernels(epoch)]
-        images = np.asarray(images)
+        images = check_pixels(images, unit=True, single=True)
         single = images.ndim == 3
         images = images[None] if single else images
-        check_images(images)
-        _check_range(images)
         batch_size = check_whole(batch_size, "batch_size")
         random = np.random.default_rng([self.seed, 1])
         result = np.empty(images.shape, "float32")
@@ -358,11 +355,3 @@ class CDES:
         loaded._kernels = [list(kernels) for kernels in zip(*parts, strict=True)]
         loaded.history, loaded.target, loaded.radii = note["history"], target, tuple(note["radii"])
         return loaded
-
-
-def _check_range(images: np.ndarray) -> None:
-    if images.dtype != np.uint8 and not (images.min() >= 0 and images.max() <= 1):
-        raise ValueError(
-            "Float images must lie in [0, 1]. "
-            f"Received: values from {float(images.min()):.6g} to {float(images.max()):.6g}"
-        )

@@ -8,9 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from keras_freq._core.array_batches import check_images, unit_float32
-from keras_freq._core.checks import check_choice, check_radius, check_whole
-from keras_freq._core.labels import class_indices
+from keras_freq._core.checks import check_choice, check_labeled_images, check_radius, check_whole
+from keras_freq._core.pixels import unit_float32
 from keras_freq.spectral._dft import LARGEST_MATMUL, Method
 from keras_freq.spectral._enhance import RESCALES, Enhanced
 from keras_freq.spectral._filters import low_pass
@@ -99,14 +98,7 @@ def make_hars(
     check_choice(transform, "transform", ("dft", "dct"))
     check_choice(rescale, "rescale", RESCALES)
     batch_size = check_whole(batch_size, "batch_size")
-    images = np.asarray(images)
-    check_images(images)
-    labels = class_indices(labels)
-    if len(images) != len(labels):
-        raise ValueError(
-            "Images and labels must have the same length. "
-            f"Received: {len(images)} images, {len(labels)} labels"
-        )
+    images, labels = check_labeled_images(images, labels)
     donors = draw_donors(labels, seed=seed)
     method: Method = "matmul" if max(images.shape[1:3]) <= LARGEST_MATMUL else "auto"
     result = np.empty(images.shape, "float32")

@@ -12,8 +12,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from keras_freq._core.array_batches import check_images
-from keras_freq._core.checks import check_whole
+from keras_freq._core.checks import check_labeled_images, check_whole
 from keras_freq._core.files import write_whole
 from keras_freq._core.labels import class_indices
 from keras_freq._core.progress import progress_bar
@@ -282,14 +281,10 @@ def _select_class(
 
 
 def _check_set(images: Any, labels: Any, which: str) -> Arrays:
-    images, labels = np.asarray(images), class_indices(labels)
-    check_images(images)
-    if len(images) != len(labels):
-        raise ValueError(
-            f"The {which} images and labels must have the same length. "
-            f"Received: {len(images)} images, {len(labels)} labels"
-        )
-    return images, labels
+    try:
+        return check_labeled_images(images, labels)
+    except ValueError as error:
+        raise ValueError(f"{error} in the {which} set") from error
 
 
 def _check_test(

@@ -11,7 +11,8 @@ from keras_freq._core.checks import (
     check_number,
     check_whole,
 )
-from keras_freq._core.input_gradient import cross_entropy, input_gradient
+from keras_freq._core.input_gradient import input_gradient
+from keras_freq._core.losses import cross_entropy
 from keras_freq.attacks._pgd import default_step_size
 from keras_freq.training._base import BatchTransformModel
 
@@ -120,7 +121,7 @@ class AdversarialModel(BatchTransformModel):
 
         def step(moved):
             gradient = input_gradient(
-                lambda x: scale * cross_entropy(self.classifier(x, training=False), flat), moved
+                lambda x: scale * ops.sum(cross_entropy(self.classifier(x, training=False), flat)), moved
             )
             if scale > 1:  # and large ones overflow: such a pixel stays where it is
                 gradient = ops.where(ops.isfinite(gradient), gradient, 0.0)

@@ -34,6 +34,7 @@ def write_whole(path: str | os.PathLike, content: str | bytes | Callable[[Binary
         # mkstemp makes files that only their owner can read; a result is as readable as any other file.
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
+        _sync(path.parent)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -92,6 +93,16 @@ def read_records(path: str | os.PathLike) -> list[dict]:
 def _end_of_last_line(handle: int) -> int:
     size = os.fstat(handle).st_size
     return os.pread(handle, size, 0).rfind(b"\n") + 1 if size else 0
+
+
+def _sync(folder: Path) -> None:
+    """Makes the new name of a file last, where folders can be opened."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _umask() -> int:

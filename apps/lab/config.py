@@ -1,4 +1,7 @@
-"""Settings: YAML and ``key=value`` words into a frozen dataclass, by draccus; every error is one line."""
+"""Settings: YAML and ``key=value`` words into a frozen dataclass, by draccus; every error is one line.
+
+A file may begin with ``base: other.yaml``, a path from its own folder, and then states only what differs.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from apps.runner.errors import RunError, one_line
+from apps.lab.errors import RunError, one_line
 
 
 def load_config(config_class: type, path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Any:
@@ -38,9 +41,7 @@ def load_config(config_class: type, path: str | Path, overrides: list[str] | tup
         ) from error
 
     path = Path(path)
-    values = _read(path, cfgparsing)
-    _check_group(config_class, values, (), str(path))
-    arguments = []
+    values = read_settings(config_class, path)
     for word in overrides:
         key, equals, text = word.partition("=")
         key = key.removeprefix("--")
@@ -53,15 +54,69 @@ def load_config(config_class: type, path: str | Path, overrides: list[str] | tup
             raise RunError(f"`{key}` must be YAML ({one_line(error)}). Received: {word!r}") from error
         _check_value(field_type, value, tuple(key.split(".")), "the command line")
         _put(values, key.split("."), value)
-        arguments.append(f"--{key}={text}")
     try:
-        return draccus.parse(config_class, config_path=str(path), args=arguments, exit_on_error=False)
+        return draccus.decode(config_class, _merge(_default_groups(config_class), values))
     except DecodingError as error:
         raise RunError(_describe(config_class, values, tuple(error.key_path), path)) from error
     except Exception as error:
-        # draccus hides the error of __post_init__ behind one of its own; argparse checks choices itself.
+        # draccus hides the error of __post_init__ behind one of its own.
         reason = error.__cause__ if isinstance(error.__cause__, (ValueError, TypeError)) else error
         raise RunError(f"{path}: {one_line(reason)}") from error
+
+
+def read_settings(config_class: type, path: Path) -> dict:
+    """What a file states with all its bases: mappings are merged, everything else is replaced.
+
+    Raises:
+        RunError: If a file cannot be read, has an unknown key or a value of a wrong kind, or is its own base.
+    """
+    values: dict = {}
+    for file, own in reversed(read_chain(path)):
+        _check_group(config_class, own, (), str(file))
+        values = _merge(values, own)
+    return values
+
+
+def read_chain(path: Path) -> list[tuple[Path, dict]]:
+    """A file and its bases, each with what it states itself."""
+    chain: list[tuple[Path, dict]] = []
+    seen: list[Path] = []
+    while True:
+        if path.resolve() in seen:
+            raise RunError(f"`base` must not lead back to the file itself. Received: {chain[-1][0]}: {path}")
+        seen.append(path.resolve())
+        values = _read(path)
+        base = values.pop("base", None)
+        chain.append((path, values))
+        if base is None:
+            return chain
+        if not isinstance(base, str):
+            raise RunError(
+                f"`base` must be the path of a configuration. Received: base={base!r} (from {path})"
+            )
+        path = path.parent / base
+
+
+def _default_groups(config_class: type) -> dict:
+    """The groups of settings as the class has them where nothing is stated.
+
+    A group that is stated in part keeps the rest of its own default, which may be another than that of its
+    class.
+    """
+    return {
+        field.name: as_dict(field.default_factory())
+        for field in dataclasses.fields(config_class)
+        if field.default_factory is not dataclasses.MISSING
+        and dataclasses.is_dataclass(field.default_factory())
+    }
+
+
+def _merge(below: dict, above: dict) -> dict:
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
 
 
 def as_dict(config: Any) -> dict:
@@ -104,7 +159,9 @@ def differences(old: dict, new: dict, prefix: str = "") -> list[tuple[str, Any, 
     return found
 
 
-def _read(path: Path, cfgparsing) -> dict:
+def _read(path: Path) -> dict:
+    from draccus import cfgparsing
+
     try:
         with open(path, encoding="utf-8") as file:
             values = cfgparsing.load_config(file, file=path)

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 import keras_freq as kf
-from apps.runner.errors import RunError
-from apps.runner.run import Run
-from apps.runner.settings import Data
+from apps.lab.errors import RunError
+from apps.lab.run import Run
+from apps.lab.settings import Data
 
 
 @dataclasses.dataclass(frozen=True)

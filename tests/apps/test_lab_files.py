@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from apps.runner.files import append_records, read_records, write_json, write_whole
+from apps.lab.files import append_records, read_records, write_json, write_whole
 
 
 def test_write_whole_makes_folders_and_leaves_nothing_else(tmp_path):

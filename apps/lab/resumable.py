@@ -14,9 +14,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from apps.runner.errors import RunError
-from apps.runner.files import write_whole
-from apps.runner.interruption import stop_if_interrupted
+from apps.lab.errors import RunError
+from apps.lab.files import write_whole
+from apps.lab.interruption import stop_if_interrupted
 
 
 def fit_resumably(

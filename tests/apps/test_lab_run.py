@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import os
 import signal
@@ -12,20 +13,18 @@ from pathlib import Path
 import keras
 import pytest
 
-from apps.runner import Experiment, RunError, cli
-from apps.runner.files import read_records
-from apps.runner.run import Run
+from apps.lab import Experiment, RunError, cli
+from apps.lab.files import read_records
+from apps.lab.run import Run
 from tests.apps import tiny_app
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = Experiment(tiny_app.Tiny, "tests.apps.tiny_app:tiny")
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "tiny.yaml").write_text("seed: 3\n")
-    return tmp_path
+@pytest.fixture(autouse=True)
+def tiny_config(here):
+    (here / "tiny.yaml").write_text("seed: 3\n")
 
 
 def call(*words):
@@ -194,6 +193,50 @@ def test_arrays_are_computed_once(here, rng):
     first = run.arrays("a/b", lambda: {"x": expected})
     assert (first["x"] == expected).all()
     assert (run.arrays("a/b", lambda: pytest.fail("computed twice"))["x"] == expected).all()
+
+
+def test_what_is_measured_is_given_its_arguments(here):
+    run = Run.start("tiny", tiny_app.Tiny(output="out"))
+    for radius in (4, 8):
+        run.measure(f"band/{radius}", lambda r, *, share: {"value": r * share}, radius, share=0.5)
+        run.arrays(f"band/{radius}", lambda r: {"x": [r]}, radius)
+    assert [r["value"] for r in run.records] == [2.0, 4.0]
+    assert run.arrays("band/4", lambda r: pytest.fail("computed twice"), 5)["x"] == [4]
+    assert [r["stage"] for r in run.measured("band/8")] == ["band/8"]
+    assert run.measured("band/9") == []
+
+
+@dataclasses.dataclass(frozen=True)
+class StandIn:
+    """Behaves as `keras_freq.evaluate.Result` does."""
+
+    accuracy: float
+    n: int
+
+    def to_json(self, path):
+        Path(path).write_text(json.dumps(dataclasses.asdict(self)))
+
+    @classmethod
+    def from_json(cls, text):
+        return cls(**json.loads(text))
+
+
+def test_a_result_is_kept_whole(here, monkeypatch):
+    monkeypatch.setattr("keras_freq.evaluate.Result", StandIn, raising=False)
+    run = Run.start("tiny", tiny_app.Tiny(output="out"))
+    result = run.result("plain/seed0/band0.5", lambda value, *, n: StandIn(value, n), 0.25, n=3)
+    assert result == StandIn(0.25, 3)
+    (record,) = run.records
+    assert record["stage"] == "plain/seed0/band0.5"
+    assert (record["measure"], record["value"], record["n"]) == ("result", "StandIn", 3)
+    assert record["file"] == "results/plain/seed0/band0.5.json"
+    run._lock.close()
+    again = Run.resume("tiny", run.config, Path("out"))
+    assert again.result("plain/seed0/band0.5", pytest.fail, "computed twice") == result
+    (here / "out" / record["file"]).write_text("{")
+    with pytest.raises(RunError, match=r"band0\.5\.json must hold the result of the stage") as caught:
+        again.result("plain/seed0/band0.5", pytest.fail, "computed twice")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no flock")

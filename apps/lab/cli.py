@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from apps.runner.config import describe_type, field_types, load_config
-from apps.runner.errors import RunError, one_line
-from apps.runner.files import write_whole
-from apps.runner.interruption import remembered_interruptions
-from apps.runner.logs import quiet_start
+from apps.lab.config import describe_type, field_types, load_config
+from apps.lab.errors import RunError, one_line
+from apps.lab.files import write_whole
+from apps.lab.interruption import remembered_interruptions
+from apps.lab.logs import quiet_start
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _open(name: str, config: Any, resume: Path | bool):
             import keras
 
             keras.utils.set_random_seed(config.seed)
-        from apps.runner.run import Run, latest_unfinished
+        from apps.lab.run import Run, latest_unfinished
 
         if not resume:
             return Run.start(name, config)

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from apps.runner import RunError
-from apps.runner.training import fit_resumably
+from apps.lab import RunError
+from apps.lab.resumable import fit_resumably
 from keras_freq.data import ArrayBatches
 
 

@@ -5,8 +5,8 @@ import typing
 
 import pytest
 
-from apps.runner import RunError, load_config
-from apps.runner.config import as_dict, as_yaml, differences, field_types
+from apps.lab import RunError, load_config
+from apps.lab.config import as_dict, as_yaml, differences, field_types
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,6 +132,57 @@ def test_missing_file_and_missing_setting(tmp_path):
     (tmp_path / "a.yaml").write_text("seed: 2")
     with pytest.raises(RunError, match="must set `name`"):
         load_config(Needs, tmp_path / "a.yaml")
+
+
+def test_a_group_that_is_stated_in_part_keeps_the_default_of_its_field(tmp_path):
+    @dataclasses.dataclass(frozen=True)
+    class Own:
+        seed: int = 0
+        training: Training = dataclasses.field(default_factory=lambda: Training(epochs=7, learning_rate=0.5))
+
+    path = tmp_path / "own.yaml"
+    path.write_text("training: {epochs: 9}\n")
+    assert load_config(Own, path).training == Training(epochs=9, learning_rate=0.5)
+    path.write_text("seed: 1\n")
+    assert load_config(Own, path, ["training.epochs=2"]).training == Training(epochs=2, learning_rate=0.5)
+
+
+def test_a_file_states_what_differs_from_its_base(config_file, tmp_path):
+    (tmp_path / "below").mkdir()
+    small = tmp_path / "below" / "small.yaml"
+    small.write_text("base: ../settings.yaml\nradii: [3]\ntraining: {learning_rate: 0.1}\n")
+    expected = Settings(seed=1, radii=(3.0,), training=Training(epochs=5, learning_rate=0.1))
+    assert load_config(Settings, small) == expected
+    smaller = tmp_path / "smaller.yaml"
+    smaller.write_text("base: below/small.yaml\nseed: 4\n")
+    assert load_config(Settings, smaller) == dataclasses.replace(expected, seed=4)
+    assert load_config(Settings, smaller, ["radii=[9]"]).radii == (9.0,)
+    assert "base" not in as_yaml(load_config(Settings, smaller))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("base: settings.yaml", "`base` must not lead back to the file itself"),
+        ("base: other.yaml", "`base` must not lead back to the file itself"),
+        ("base: none.yaml", "must be a file that can be read"),
+        ("base: 3", "`base` must be the path of a configuration. Received: base=3 (from "),
+    ],
+)
+def test_a_base_that_is_none_is_one_line(config_file, tmp_path, text, message):
+    (tmp_path / "other.yaml").write_text("base: settings.yaml\n")
+    config_file.write_text(text)
+    with pytest.raises(RunError) as caught:
+        load_config(Settings, config_file)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_error_in_a_base_names_its_file(config_file, tmp_path):
+    (tmp_path / "small.yaml").write_text("base: settings.yaml\n")
+    config_file.write_text("sed: 1\n")
+    with pytest.raises(RunError, match=r"no setting `sed`.*settings\.yaml"):
+        load_config(Settings, tmp_path / "small.yaml")
 
 
 def test_yaml_round_trip(config_file, tmp_path):

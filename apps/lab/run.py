@@ -12,15 +12,18 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from apps.runner.config import as_dict, as_yaml, differences
-from apps.runner.errors import RunError, one_line
-from apps.runner.files import append_records, read_records, write_json, write_whole
-from apps.runner.interruption import stop_if_interrupted, uninterrupted
-from apps.runner.versions import versions
+from apps.lab.config import as_dict, as_yaml, differences
+from apps.lab.errors import RunError, one_line
+from apps.lab.files import append_records, read_records, write_json, write_whole
+from apps.lab.interruption import stop_if_interrupted, uninterrupted
+from apps.lab.versions import versions
+
+if TYPE_CHECKING:
+    from keras_freq.evaluate import Result
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +51,8 @@ class Run:
     """A run folder. `Run.start` makes a new one, `Run.resume` goes on with one.
 
     The folder holds ``config.yaml``, ``versions.json`` (with the seed), ``results.jsonl``, ``results.csv``,
-    ``checkpoints/``, ``arrays/``, ``figures/`` and ``summary.md``. It is usable at any moment: every file is
-    written whole or not at all.
+    ``results/``, ``checkpoints/``, ``arrays/``, ``figures/`` and ``summary.md``. It is usable at any moment:
+    every file is written whole or not at all.
 
     Attributes:
         folder: Path of the folder.
@@ -108,7 +111,8 @@ class Run:
                 f"{folder} was made with KERAS_BACKEND={made['backend']}: go on with the same. "
                 f"Received: KERAS_BACKEND={backend}"
             )
-        changed = [d for d in differences(as_dict(stored), as_dict(config)) if d[0] != "output"]
+        places = ("output", "store")
+        changed = [d for d in differences(as_dict(stored), as_dict(config)) if d[0] not in places]
         if changed:
             raise RunError(
                 f"{folder} was made with {', '.join(f'{k}={old}' for k, old, _ in changed[:3])}: "
@@ -125,23 +129,29 @@ class Run:
         (folder / "error.log").unlink(missing_ok=True)  # of the process that this one follows
         return run
 
-    def measure(self, stage: str, compute: Callable[[], dict | list[dict]]) -> list[dict]:
-        """Measures once: runs `compute` and stores its records, or returns the stored ones.
+    def measured(self, stage: str) -> list[dict]:
+        """The records of a stage; none where it was not measured yet."""
+        return [record for record in self.records if record["stage"] == stage]
+
+    def measure(self, stage: str, compute: Callable[..., dict | list[dict]], *args, **kwargs) -> list[dict]:
+        """Measures once: calls `compute(*args, **kwargs)` and stores its records, or returns the stored ones.
 
         Args:
             stage: Unique name, such as ``"apr_sp/noise/0.1"``.
             compute: Returns one flat dict a measured number, or a list of them (plain numbers and text).
+            *args: What `compute` takes.
+            **kwargs: What it takes by name.
 
         Returns:
             The records, with ``stage``, ``stage_records`` (how many the stage has), ``seed`` and ``seconds``
             added.
         """
         stop_if_interrupted()
-        found = [record for record in self.records if record["stage"] == stage]
+        found = self.measured(stage)
         if found:
             return found
         start = time.perf_counter()
-        rows = compute()
+        rows = compute(*args, **kwargs)
         seconds = round(time.perf_counter() - start, 3)
         rows = [rows] if isinstance(rows, dict) else list(rows)
         if not rows:
@@ -161,11 +171,51 @@ class Run:
             self._write_csv()
         return records
 
-    def arrays(self, name: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        """Computes arrays once and keeps them in ``arrays/<name>.npz``; later calls read them."""
+    def result(self, stage: str, compute: Callable[..., Result], *args, **kwargs) -> Result:
+        """Evaluates once: keeps what `compute(*args, **kwargs)` returns, a result of `keras_freq`, whole.
+
+        It lies in ``results/<stage>.json``, and a record tells of it. What is returned is read from there at
+        the first call too, so that a run that is gone on with sees the same (images are not kept).
+
+        Args:
+            stage: Unique name, also among those of `measure`; each ``/`` is a folder.
+            compute: Returns a `keras_freq.evaluate.Result`.
+            *args: What `compute` takes.
+            **kwargs: What it takes by name.
+
+        Returns:
+            The result, of the class that `compute` returned.
+
+        Raises:
+            RunError: If the kept file cannot be read.
+        """
+        from keras_freq.evaluate import Result
+
+        *folders, last = map(_file_name, stage.split("/"))
+        path = self.folder.joinpath("results", *folders, f"{last}.json")
+
+        def keep() -> dict:
+            result = compute(*args, **kwargs)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            result.to_json(path)
+            file = path.relative_to(self.folder).as_posix()
+            return {"measure": "result", "value": type(result).__name__, "n": result.n, "file": file}
+
+        self.measure(stage, keep)
+        try:
+            return Result.from_json(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise RunError(
+                f"{path} must hold the result of the stage {stage}. Received: {one_line(error)}", code=1
+            ) from error
+
+    def arrays(
+        self, name: str, compute: Callable[..., dict[str, np.ndarray]], *args, **kwargs
+    ) -> dict[str, np.ndarray]:
+        """Arrays of `compute(*args, **kwargs)`, computed once and kept in ``arrays/<name>.npz``."""
         path = self.folder / "arrays" / f"{_file_name(name)}.npz"
         if not path.exists():
-            arrays = {key: np.asarray(value) for key, value in compute().items()}
+            arrays = {key: np.asarray(value) for key, value in compute(*args, **kwargs).items()}
             write_whole(path, lambda file: np.savez(file, **arrays))
         with np.load(path) as stored:
             return {key: stored[key] for key in stored.files}
