@@ -41,7 +41,7 @@ def fetch_in_order(queued: Iterable[tuple[Tag, Any]]) -> Iterator[tuple[Tag, Any
 
 def sweep_items(
     items: Mapping[str, Any],
-    batches: Callable[[], Iterable[tuple[Any, Any, int]]],
+    batches: Iterable[tuple[Any, Any, int]],
     step: Callable,
     *,
     load: Callable[[list], Any],
@@ -60,15 +60,15 @@ def sweep_items(
 
     Args:
         items: What is measured, by the key under which the journal keeps it.
-        batches: Begins a pass over the data: `(images, labels, valid)`, arrays of one shape, of which the
-            first `valid` images are real.
+        batches: The data, gone through anew for each pass: `(images, labels, valid)`, arrays of one shape, of
+            which the first `valid` images are real.
         step: `step(images, labels, valid, chunk)` queues one step and returns a tensor `(items, ...)`, of
             tensors on the device, the number of real images as an int32 scalar, and what was loaded.
         load: Makes of the items of one step what the step gets of them.
         prepare: Makes of the images of a batch what the step gets of them, once for all its steps.
         fold: `fold(total, part, labels, valid)` adds the result of a step to what the batches before gave,
             `None` at first. By default the sum in float64: exact for counts, and small changes are not lost.
-        per_step: Items per step, at most.
+        per_step: Items per step; where there are fewer, a step is filled up.
         per_pass: Items per pass, at most; default all.
         journal: Where measured items are kept, or `None`.
         advance: Told how many images are done, each counted once for every item.
@@ -79,15 +79,15 @@ def sweep_items(
     fold = fold or _add
     measured = dict[str, Any]() if journal is None else journal.rows
     todo = [key for key in items if key not in measured]
-    per_pass = min(per_pass or len(items), len(items))
-    # Not fewer where fewer are left: a sweep that goes on has the shapes, and the numbers, of an unbroken one.
+    per_pass = per_pass or len(items)
+    # Not fewer where fewer are left: a sweep that goes on has the shapes and numbers of an unbroken one.
     per_step = min(per_step, per_pass)
     for first in range(0, len(todo), per_pass):
         keys = todo[first : first + per_pass]
         groups = [keys[start : start + per_step] for start in range(0, len(keys), per_step)]
         chunks = [load([items[key] for key in _fill(group, per_step)]) for group in groups]
         totals: list[Any] = [None] * len(groups)
-        for (index, labels, valid), part in fetch_in_order(_queue(batches(), step, chunks, prepare)):
+        for (index, labels, valid), part in fetch_in_order(_queue(batches, step, chunks, prepare)):
             totals[index] = fold(totals[index], part, labels, valid)
             if advance is not None:
                 advance(valid * len(groups[index]))

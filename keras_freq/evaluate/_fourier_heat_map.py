@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -12,20 +11,17 @@ import numpy as np
 
 from keras_freq._core.checks import (
     check_choice,
-    check_images,
     check_interval,
-    check_labels,
-    check_model_classes,
     check_number,
     check_readable_again,
     check_whole,
 )
 from keras_freq._core.compiled import compile_logits, to_tensor
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.journal import SweepJournal, weights_digest
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import versions
 from keras_freq._core.sweep import sweep_items
-from keras_freq.evaluate._counting import first_images, labelled_batches
 from keras_freq.evaluate._heat_map_result import FourierHeatMapResult
 from keras_freq.evaluate._heat_map_step import (
     COVERAGES,
@@ -36,7 +32,6 @@ from keras_freq.evaluate._heat_map_step import (
     select_frequencies,
     with_layer,
 )
-from keras_freq.spectral._images import DATA_FORMATS
 
 # Images per compiled step by default: a larger step is slower on CPUs.
 _IMAGES_PER_STEP = 128
@@ -129,26 +124,25 @@ def fourier_heat_map(
     """
     epsilon, phase, seed, bounds = check_perturbation(epsilon, phase, seed, bounds)
     check_choice(coverage, "coverage", COVERAGES)
-    check_choice(data_format, "data_format", DATA_FORMATS)
     check_whole(bases_per_pass, "bases_per_pass")
     if bases_per_step is not None:
         check_whole(bases_per_step, "bases_per_step")
-    compile_logits(model)  # refuses what is no model
-    if n is not None:
-        data, batch_size = first_images(model, data, n, batch_size)
-    elif isinstance(data, Iterator):
-        raise ValueError(
-            "`data` must be readable several times, or `n` given: arrays, a tf.data.Dataset or a PyDataset. "
-            f"Received: data of type {type(data).__name__}, which can be read only once"
-        )
-    images, labels, _ = next(iter(labelled_batches(model, data, batch_size)))
-    size = images.shape[1:3] if data_format == "channels_last" else images.shape[2:4]
-    channels = images.shape[-1] if data_format == "channels_last" else images.shape[1]
-    window = check_window(window, *size)
-    frequencies = select_frequencies(*size, coverage=coverage, window=window)
-    classes = check_model_classes(model) or model(to_tensor(images[:1]), training=False).shape[-1]
+    if n is None:
+        check_readable_again(data, when="several times, or `n` given")
+    feed = ModelFeed(
+        model,
+        data,
+        batch_size=batch_size,
+        n=n,
+        bounds=bounds,
+        data_format=data_format,
+        hashed=checkpoint is not None,
+    )
+    if not model.built:
+        model(to_tensor(feed.first_batch()[0][:1]), training=False)
+    window = check_window(window, *feed.size)
+    frequencies = select_frequencies(*feed.size, coverage=coverage, window=window)
     step, prepare = _compile_step(model, layer, bounds)
-
     settings = {
         "epsilon": epsilon,
         "phase": phase,
@@ -161,20 +155,15 @@ def fourier_heat_map(
     }
     run: dict[str, Any] = {}
     if checkpoint is not None:
-        run = {**settings, "n": n, "image shape": images.shape[1:], "backend": keras.backend.backend()}
-        run |= {"weights": weights_digest(model), "first image": _digest(images[0], labels[:1])}
+        run = {**settings, "n": n, "image shape": feed.image_shape, "backend": keras.backend.backend()}
+        run |= {"weights": weights_digest(model), "data": feed.digest()}
     journal = SweepJournal(checkpoint, run, what="fourier_heat_map")
-
-    def read() -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-        return _read_the_same(
-            labelled_batches(model, data, batch_size), journal, classes, bounds, hashed=checkpoint is not None
-        )
 
     def load(places: list) -> SignedBases:
         return SignedBases(
             places,
-            size=size,
-            channels=channels,
+            size=feed.size,
+            channels=feed.channels,
             epsilon=epsilon,
             phase=phase,
             seed=seed,
@@ -185,83 +174,49 @@ def fourier_heat_map(
     with progress_bar(progress, "Fourier heat map", "image pass") as advance:
         clean, *rows = sweep_items(
             items,
-            read,
+            feed,
             step,
             load=load,
             prepare=prepare,
-            per_step=bases_per_step or max(1, _IMAGES_PER_STEP // len(images)),
+            per_step=min(len(items), bases_per_step or max(1, _IMAGES_PER_STEP // feed.batch_size)),
             per_pass=bases_per_pass,
             journal=journal,
             advance=advance,
         )
-    per_class = tuple(journal.rows["data"]["count_per_class"])
-    total = sum(per_class)
     return FourierHeatMapResult(
         model=model.name,
-        n=total,
+        n=feed.n,
         settings={**settings, "batch_size": batch_size},
         versions=versions(),
         epsilon=epsilon,
         phase=phase,
-        size=size,
+        size=feed.size,
         frequencies=tuple(frequencies),
-        correct_per_class=tuple(tuple(row[:classes].astype("int64").tolist()) for row in rows),
-        clean_correct_per_class=tuple(clean[:classes].astype("int64").tolist()),
-        count_per_class=per_class,
+        correct_per_class=tuple(tuple(row[: feed.classes].astype("int64").tolist()) for row in rows),
+        clean_correct_per_class=tuple(clean[: feed.classes].astype("int64").tolist()),
+        count_per_class=tuple(feed.count_per_class.tolist()),
         layer=layer,
-        layer_changes=None if layer is None else tuple(float(row[classes] / total) for row in rows),
+        layer_changes=None if layer is None else tuple(float(row[-1] / feed.n) for row in rows),
     )
 
 
 def _compile_step(
     model: keras.Model, layer: str | None, bounds: tuple[float, float] | None
-) -> tuple[Callable, Callable | None]:
-    """The step of the sweep, and what it needs of a batch beside the images: its outputs without a change."""
+) -> tuple[Callable, Callable]:
+    """The step of the sweep, and what it needs of a batch: the images, and a layer's outputs for them."""
     lower, upper = (to_tensor(np.float32(limit)) for limit in bounds or (-np.inf, np.inf))
     target, reduce = (model, count_each) if layer is None else with_layer(model, layer)
-    compiled = compile_logits(target, add_bases, reduce)
+    count, clean = compile_logits(target, add_bases, reduce), compile_logits(target)
 
-    def step(images: Any, labels: Any, valid: Any, bases: SignedBases) -> Any:
-        images, *behind = images if isinstance(images, tuple) else (images,)
+    def prepare(images: Any) -> tuple:
+        return (images,) if layer is None else (images, clean(images))
+
+    def step(prepared: tuple, labels: Any, valid: Any, bases: SignedBases) -> Any:
+        images, *outputs = prepared
         amplitudes = bases.draw_amplitudes(len(images), valid)
-        return compiled(
-            images, bases.waves, amplitudes, lower, upper, reduce_args=(labels, valid, *behind)
-        )
+        return count(images, bases.waves, amplitudes, lower, upper, reduce_args=(labels, valid, *outputs))
 
-    if layer is None:
-        return step, None
-    clean = compile_logits(target)
-    return step, lambda images: (images, clean(images))
-
-
-def _read_the_same(
-    batches: Iterable[tuple[np.ndarray, np.ndarray, int]],
-    journal: SweepJournal,
-    classes: int,
-    bounds: tuple[float, float] | None,
-    *,
-    hashed: bool,
-) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    """A pass over the data, which must be those of the passes before."""
-    before = journal.rows.get("data")
-    digest, seen = hashlib.sha256(), []
-    for images, labels, valid in batches:
-        if bounds is not None and before is None:
-            check_images(images[:valid], bounds)
-        if hashed:
-            digest.update(np.ascontiguousarray(images[:valid]).data)
-        seen.append(check_labels(labels[:valid], valid, classes))
-        yield images, labels, valid
-    labels = np.concatenate(seen)
-    digest.update(labels.astype("int64").data)
-    data = {"count_per_class": np.bincount(labels, minlength=classes).tolist(), "digest": digest.hexdigest()}
-    if before is None:
-        journal.add({"data": data})
-    elif data != before:
-        raise ValueError(
-            "The data must be the same, in the same order, at every pass over them. Received: "
-            f"{len(labels)} images, unlike the {sum(before['count_per_class'])} of an earlier pass"
-        )
+    return step, prepare
 
 
 def check_perturbation(
@@ -281,7 +236,3 @@ def check_perturbation(
         check_whole(seed, "seed", least=0),
         None if bounds is None else check_interval(bounds, "bounds"),
     )
-
-
-def _digest(*arrays: np.ndarray) -> str:
-    return hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()

@@ -38,7 +38,7 @@ def step(images, labels, valid, gains):
     return gains[:, None] * ops.sum(own, axis=0)[None]
 
 
-EXPECTED = np.arange(7)[:, None] * np.array([IMAGES[LABELS == c, 0].sum(dtype="float64") for c in range(3)])
+EXPECTED = np.arange(7)[:, None] * np.array([IMAGES[np.equal(LABELS, c), 0].sum(dtype="float64") for c in range(3)])
 
 
 @pytest.mark.parametrize(("per_step", "per_pass"), [(1, None), (3, None), (3, 5), (100, 2), (2, 1)])
@@ -46,16 +46,17 @@ EXPECTED = np.arange(7)[:, None] * np.array([IMAGES[LABELS == c, 0].sum(dtype="f
 def test_equals_the_definition_however_it_is_cut(per_step, per_pass, batch):
     sizes, passes, done = set(), [], []
 
-    def begin():
-        passes.append(1)
-        return read(batch)
+    class Batches:
+        def __iter__(self):
+            passes.append(1)
+            return read(batch)
 
     def load_and_count(gains):
         sizes.add(len(gains))
         return load(gains)
 
     rows = sweep_items(
-        ITEMS, begin, step, load=load_and_count, per_step=per_step, per_pass=per_pass, advance=done.append
+        ITEMS, Batches(), step, load=load_and_count, per_step=per_step, per_pass=per_pass, advance=done.append
     )
     np.testing.assert_allclose(rows, EXPECTED, rtol=1e-6)
     assert sizes == {min(per_step, per_pass or 7)}  # every step has the same shapes
@@ -69,7 +70,7 @@ def test_sums_in_float64_and_counts_exactly():
 
     values = np.array([1.0] + 1000 * [0.0], "float32").reshape(-1, 1, 1)
     batches = [(value, np.zeros(1, int), 1) for value in values]
-    rows = sweep_items({"one": 0}, lambda: batches, tiny, load=load, per_step=1)
+    rows = sweep_items({"one": 0}, batches, tiny, load=load, per_step=1)
     assert rows[0, 0] == pytest.approx(1 + 1000 * 1e-9, abs=1e-12)
 
 
@@ -89,7 +90,7 @@ def test_a_batch_is_prepared_once_and_what_a_fold_makes_is_kept():
             total[:, label] += column
         return total
 
-    rows = sweep_items(ITEMS, read, take_twice, load=load, prepare=prepare, fold=fold, per_step=2)
+    rows = sweep_items(ITEMS, list(read()), take_twice, load=load, prepare=prepare, fold=fold, per_step=2)
     np.testing.assert_allclose(rows, 2 * EXPECTED, rtol=1e-6)
     assert prepared == [(4, 2)] * 3
 
@@ -107,7 +108,7 @@ def test_goes_on_with_the_same_numbers_after_a_stop(stop, tmp_path):
     def run(used, path):
         journal = SweepJournal(path, {}, what="test")
         options = {"load": load, "per_step": 2, "per_pass": 2}
-        return sweep_items(ITEMS, read, used, journal=journal, **options)
+        return sweep_items(ITEMS, list(read()), used, journal=journal, **options)
 
     # Four passes of three batches; without a file the journal keeps nothing.
     unbroken = run(step, None)
