@@ -23,13 +23,13 @@ class Result:
     """Base of the results: frozen, comparable, written to JSON and CSV whole or not at all.
 
     Attributes:
-        model: Name of the model.
+        model: Name of the model; None where there is none.
         n: Number of images measured.
         settings: The arguments that shaped the numbers.
         versions: Versions of keras_freq, Keras and the backend.
     """
 
-    model: str
+    model: str | None
     n: int
     settings: dict[str, Any]
     versions: dict[str, str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -17,6 +18,12 @@ from keras_freq._core.journal import SweepJournal
 _AHEAD = 16
 
 Tag = TypeVar("Tag")
+
+
+def even_batch_size(images: Any, most: int) -> int:
+    """Images per batch, at most so many, by which arrays are cut into batches that are all nearly full."""
+    count = max(1, len(images) if hasattr(images, "__len__") else 1)  # what is no array is refused later
+    return math.ceil(count / math.ceil(count / most))
 
 
 def fetch_in_order(queued: Iterable[tuple[Tag, Any]]) -> Iterator[tuple[Tag, Any]]:

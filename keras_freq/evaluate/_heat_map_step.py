@@ -87,7 +87,7 @@ class SignedBases:
         data_format: str,
     ):
         last = data_format == "channels_last"
-        random = phase == "random"
+        random = isinstance(phase, str)
         self._axes = (3, 4) if last else (4, 5)
         self._channels, self._epsilon, self._sets = channels, epsilon, 1 + random
         self._signs = [None if place is None else np.random.default_rng([seed, *place]) for place in places]
@@ -99,7 +99,8 @@ class SignedBases:
             for place in places
         ]
         waves = np.zeros((self._sets, len(places), *size), "float32")
-        for wave, angle in zip(waves, (0.0, np.pi / 2) if random else (phase,), strict=True):
+        angles = (0.0, np.pi / 2) if isinstance(phase, str) else (phase,)
+        for wave, angle in zip(waves, angles, strict=True):
             for index, place in enumerate(places):
                 if place is not None:
                     wave[index] = fourier_basis(*size, *place, angle)
@@ -158,7 +159,7 @@ def count_and_change(classes: int, outputs: Any, labels: Any, valid: Any, clean:
 
 def with_layer(model: keras.Model, name: str) -> tuple[keras.Model, Callable]:
     """A model of the same weights that returns the layer's output and the logits, side by side."""
-    inputs, outputs = getattr(model, "inputs", None) or (), getattr(model, "outputs", None) or ()
+    inputs, outputs = (list(getattr(model, side, None) or ()) for side in ("inputs", "outputs"))
     if len(inputs) != 1 or len(outputs) != 1:
         raise ValueError(
             "`layer` needs a functional or sequential model with one input and one output; of a model that "

@@ -38,7 +38,9 @@ def step(images, labels, valid, gains):
     return gains[:, None] * ops.sum(own, axis=0)[None]
 
 
-EXPECTED = np.arange(7)[:, None] * np.array([IMAGES[np.equal(LABELS, c), 0].sum(dtype="float64") for c in range(3)])
+EXPECTED = np.arange(7)[:, None] * np.array(
+    [IMAGES[np.equal(LABELS, c), 0].sum(dtype="float64") for c in range(3)]
+)
 
 
 @pytest.mark.parametrize(("per_step", "per_pass"), [(1, None), (3, None), (3, 5), (100, 2), (2, 1)])

@@ -34,7 +34,7 @@ def test_every_form_matches_the_oracle(rng, size):
     means = [spectra[labels == c].mean(axis=0) for c in range(3)]
     np.testing.assert_allclose(found.amplitudes, means, rtol=1e-5)
     assert found.count_per_class == tuple(np.bincount(labels).tolist())
-    assert (found.model, found.n, found.size) == ("", 11, size)
+    assert (found.model, found.n, found.size) == (None, 11, size)
 
 
 @pytest.mark.parametrize("channel", ["mean", "luma", "sign_then_mean"])
