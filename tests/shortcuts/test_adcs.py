@@ -145,7 +145,7 @@ def test_files(rng, tmp_path):
     found.to_json(tmp_path / "adcs.json")
     written = json.loads((tmp_path / "adcs.json").read_text())
     assert written["settings"]["channel"] == "mean"
-    assert written["values"][2][0][0] is None
+    assert written["values"][2][0][0] == "NaN"
     found.to_csv(tmp_path / "adcs.csv")
     assert len((tmp_path / "adcs.csv").read_text().splitlines()) == 1 + 3 * 64
     rows = {(row["class"], row["u"], row["v"]): row for row in found.rows()}
