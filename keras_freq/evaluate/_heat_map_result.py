@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 
 from keras_freq._core.result import Result
 from keras_freq.evaluate._ring_means import ring_means
-from keras_freq.spectral import mirror_index, radial_distance
+from keras_freq.spectral import radial_distance
+from keras_freq.spectral._grid import mirror
 
 # Size of the images and half size of the window, by the size of the picture.
 _PUBLISHED = {"31x31": (32, 15), "63x63": (224, 31)}
@@ -125,12 +126,10 @@ def center_map(
     size: tuple[int, int], frequencies: Sequence[tuple[int, int]], values: ArrayLike
 ) -> np.ndarray:
     """Values at their frequencies, each copied to a mirror that has none; NaN elsewhere."""
-    height, width = size
-    picture = np.full((height, width), np.nan)
+    picture = np.full(size, np.nan)
     rows, columns = np.asarray(frequencies, "int64").reshape(-1, 2).T
     picture[rows, columns] = values
-    mirrored = picture[np.ix_(mirror_index(height), mirror_index(width))]
-    return np.where(np.isnan(picture), mirrored, picture)
+    return np.where(np.isnan(picture), mirror(picture), picture)
 
 
 def published_geometry(heat_map: FourierHeatMapResult | np.ndarray, kind: str) -> np.ndarray:

@@ -12,7 +12,8 @@ from keras import ops
 
 from keras_freq._core.checks import check_choice
 from keras_freq._core.compiled import to_tensor
-from keras_freq.spectral import fourier_basis, mirror_index, radial_distance
+from keras_freq.spectral import fourier_basis, radial_distance
+from keras_freq.spectral._grid import one_of_each_pair, own_mirror
 
 COVERAGES = ("half", "reference", "full")
 # Centered indices of a frequency; `None` stands for nothing added.
@@ -46,8 +47,7 @@ def select_frequencies(
     """
     check_choice(coverage, "coverage", COVERAGES)
     i, j = np.indices((height, width))
-    mirror_i, mirror_j = mirror_index(height)[i], mirror_index(width)[j]
-    taken = (j > mirror_j) | ((j == mirror_j) & (i >= mirror_i))
+    taken = one_of_each_pair(height, width).copy()
     if coverage == "full":
         taken[:] = True
     elif coverage == "reference":
@@ -94,7 +94,7 @@ class SignedBases:
         self._phases = [
             # A frequency that is its own mirror has no phase.
             None
-            if not random or place is None or _is_own_mirror(size, place)
+            if not random or place is None or own_mirror(*size)[place]
             else np.random.default_rng([seed, *place, 1])
             for place in places
         ]
@@ -121,10 +121,6 @@ class SignedBases:
                 sets[0, index, :valid] = amplitude * np.cos(angle)
                 sets[1, index, :valid] = amplitude * np.sin(angle)
         return tuple(np.expand_dims(sets, self._axes))
-
-
-def _is_own_mirror(size: tuple[int, int], place: tuple[int, int]) -> bool:
-    return all(mirror_index(length)[index] == index for length, index in zip(size, place, strict=True))
 
 
 def add_bases(images: Any, waves: tuple, amplitudes: tuple, lower: Any, upper: Any) -> Any:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_freq.spectral import fourier_basis, mirror_index, radial_distance
+from keras_freq.spectral._grid import mirror, one_of_each_pair, own_mirror
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class FrequencyGroups:
 
     def gather(self, maps: np.ndarray) -> np.ndarray:
         """Sums `(..., groups)` of symmetric maps `(..., height, width)` over what each group removes."""
-        twice = 2 - _own_mirror(*self.size)[self.rows, self.columns]
+        twice = 2 - own_mirror(*self.size)[self.rows, self.columns]
         return (maps[..., self.rows, self.columns] * (self.weights * twice)).sum(-1)
 
     def make_waves(self, groups: Sequence[int | None]) -> np.ndarray:
@@ -54,7 +55,7 @@ class FrequencyGroups:
         places = [place for place, group in enumerate(groups) if group is not None]
         chosen = np.array([groups[place] for place in places], int)
         scale = np.sqrt(self.weights[chosen])
-        sines = np.where(_own_mirror(*self.size)[self.rows[chosen], self.columns[chosen]], 0, scale)
+        sines = np.where(own_mirror(*self.size)[self.rows[chosen], self.columns[chosen]], 0, scale)
         for index, (phase, gain) in enumerate(((0.0, scale), (-np.pi / 2, sines))):
             for pair in range(pairs):
                 wave = fourier_basis(*self.size, self.rows[chosen, pair], self.columns[chosen, pair], phase)
@@ -74,14 +75,13 @@ def group_conjugates(height: int, width: int, patch: int) -> FrequencyGroups:
     Blocks are counted from DC; row and column 0, Nyquist frequencies and any size are covered.
     """
     i, j = np.indices((height, width))
-    mirror_i, mirror_j = mirror_index(height)[i], mirror_index(width)[j]
-    taken = (j > mirror_j) | ((j == mirror_j) & (i >= mirror_i))
+    taken = one_of_each_pair(height, width)
     # The Nyquist column lies at the outer end of the half plane.
     u, v = (i - height // 2) // patch, np.abs(j - width // 2) // patch
     dc = (i == height // 2) & (j == width // 2)
     u, v = np.where(dc, -height, u), np.where(dc, -1, v)
     keys = np.where(taken, (u + height) * (width + 2) + v + 1, -1)
-    keys = np.maximum(keys, keys[mirror_i, mirror_j])
+    keys = np.maximum(keys, mirror(keys))
     distance = radial_distance(height, width)
     unique, first, of_bin = np.unique(keys, return_index=True, return_inverse=True)
     nearest = np.full(len(unique), np.inf)
@@ -112,7 +112,7 @@ def group_published(height: int, width: int, patch: int) -> FrequencyGroups:
             "`mirror='reference'` needs even sides that are multiples of `patch`. "
             f"Received: images of {height}x{width} with patch={patch}"
         )
-    own = _own_mirror(height, width)
+    own = own_mirror(height, width)
     of_bin = np.full((height, width), -1)
     center = np.array([[height // 2, width // 2]])
     members: list[np.ndarray] = [center]
@@ -134,11 +134,9 @@ def group_published(height: int, width: int, patch: int) -> FrequencyGroups:
 
 
 def _one_of_pair(places: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Of each centered place `(n, 2)` and its partner the one in the right half of the plane."""
+    """Of each centered place `(n, 2)` and its partner the one that stands for the pair."""
     partners = np.stack([mirror_index(height)[places[:, 0]], mirror_index(width)[places[:, 1]]], axis=1)
-    (i, j), (mirror_i, mirror_j) = places.T, partners.T
-    taken = (j > mirror_j) | ((j == mirror_j) & (i >= mirror_i))
-    return np.where(taken[:, None], places, partners)
+    return np.where(one_of_each_pair(height, width)[tuple(places.T)][:, None], places, partners)
 
 
 def _pack_groups(
@@ -154,8 +152,3 @@ def _pack_groups(
         rows[group, : len(places)], columns[group, : len(places)] = places.T
         weights[group, : len(places)] = 1 if shares is None else shares[group]
     return FrequencyGroups(size, rows, columns, weights, of_bin)
-
-
-def _own_mirror(height: int, width: int) -> np.ndarray:
-    rows, columns = (mirror_index(side) == np.arange(side) for side in (height, width))
-    return np.outer(rows, columns)

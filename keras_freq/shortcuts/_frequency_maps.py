@@ -12,7 +12,8 @@ import numpy as np
 from keras_freq._core.batches import Batch
 from keras_freq._core.checks import check_choice, check_number
 from keras_freq._core.result import Record
-from keras_freq.spectral import mirror_index, radial_distance, symmetrize
+from keras_freq.spectral import radial_distance, symmetrize
+from keras_freq.spectral._grid import mirror, one_of_each_pair, own_mirror
 
 if TYPE_CHECKING:
     from keras_freq.shortcuts._frequency_importance import FrequencyImportance
@@ -133,15 +134,10 @@ def _largest(values: np.ndarray, keep: int) -> np.ndarray:
 
 def _largest_pairs(values: np.ndarray, keep: int) -> np.ndarray:
     """Whole pairs by falling value, of equals the nearest to DC first, until the next would not fit."""
-    height, width = values.shape
-    i, j = np.indices(values.shape)
-    mirror = mirror_index(height)[i], mirror_index(width)[j]
-    pairs = np.maximum(values, values[mirror])
-    first = i * width + j <= mirror[0] * width + mirror[1]
-    order = np.lexsort((radial_distance(height, width)[first], -pairs[first]))
-    places = np.argwhere(first)[order]
-    bins = np.where((i == mirror[0]) & (j == mirror[1]), 1, 2)[first][order]
-    fits = np.cumsum(bins) <= keep
+    first = one_of_each_pair(*values.shape, "upper")
+    pairs = np.maximum(values, mirror(values))[first]
+    order = np.lexsort((radial_distance(*values.shape)[first], -pairs))
+    fits = np.cumsum(np.where(own_mirror(*values.shape), 1, 2)[first][order]) <= keep
     mask = np.zeros(values.shape, bool)
-    mask[tuple(places[: int(np.argmin(fits)) if not fits.all() else len(fits)].T)] = True
-    return mask | mask[mirror]
+    mask[tuple(np.argwhere(first)[order][fits].T)] = True
+    return mask | mirror(mask)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_freq.spectral import mirror_index
+from keras_freq.spectral._grid import mirror as mirror_map
 
 GRIDS = ("all", "aligned", "shifted", "union")
 MIRRORS = ("conjugate", "n-1-i")
@@ -119,5 +120,4 @@ class StageMasks:
 
 def combine_mirrors(mask: np.ndarray) -> np.ndarray:
     """The mean of a mask and its conjugate mirror: what is left where the real part of an image is taken."""
-    partner = mask[np.ix_(mirror_index(mask.shape[0]), mirror_index(mask.shape[1]))]
-    return (mask.astype("float32") + partner) / 2
+    return (mask.astype("float32") + mirror_map(mask)) / 2
