@@ -11,7 +11,7 @@ import keras_freq as kf
 
 PUBLIC = {
     f"{part.__name__}.{name}": getattr(part, name)
-    for part in (kf.spectral, kf.layers, kf.training)
+    for part in (kf.spectral, kf.layers, kf.training, kf.callbacks)
     for name in part.__all__
 }
 
@@ -20,6 +20,7 @@ PUBLIC = {
 def test_example(name, classifier, images, labels):
     names = {"np": np, "keras": keras, "keras_freq": kf}
     names |= {"classifier": classifier, "images": images, "labels": labels}
+    names |= {"model": classifier, "data": (images, labels)}
     names.update({function: getattr(kf.spectral, function) for function in kf.spectral.__all__})
     # The parser alone: a finder would not look behind decorators.
     example = doctest.DocTestParser().get_doctest(inspect.getdoc(PUBLIC[name]), names, name, None, 0)
