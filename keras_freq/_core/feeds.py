@@ -1,171 +1,257 @@
-"""One way to read every kind of feed: fixed-shape NumPy batches of images and class indices."""
+"""Data as measurements take them: batch by batch, the first one looked at before anything is measured."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import hashlib
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_freq._core.array_batches import ArrayBatches, check_images, unit_float32
-from keras_freq._core.checks import check_whole
-from keras_freq._core.labels import class_indices
-
-_KINDS = (
-    "a tuple of arrays (images, labels), a keras.utils.PyDataset, a tf.data.Dataset or an iterable of "
-    "batches (images, labels)"
+from keras_freq._core.array_batches import ArrayBatches
+from keras_freq._core.batches import Batch, read_batches, wrap_arrays
+from keras_freq._core.checks import (
+    check_data_format,
+    check_images,
+    check_labels,
+    check_model,
+    check_model_classes,
+    check_readable_again,
+    check_whole,
 )
+from keras_freq._core.compiled import compile_logits
+from keras_freq._core.probabilities import reject_probabilities
 
 
-def iterate_batches(data: Any, batch_size: int | None = None) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    """Reads any feed of `(images, labels)` as NumPy batches of a single shape.
+class Feed:
+    """Any data as batches `(images, labels, valid)` of one shape, for one pass over them or several.
 
-    Every batch has the size of the first one, so that one compiled function serves all: shorter batches are
-    filled up with copies of their last image, longer ones are cut. The order is the feed's. A PyDataset is
-    read in the order of its current epoch and does not advance.
+    The first batch is read at once and handed on by the first pass: nothing is read twice, and a generator
+    serves for one pass. Every further pass must bring the same labels in the same order.
 
     Args:
-        data: A tuple of arrays, `ArrayBatches` or any `keras.utils.PyDataset`, a batched `tf.data.Dataset`, a
-            torch `DataLoader`, or any iterable of batches `(images, labels)`: NumPy arrays or tensors of any
-            backend. uint8 images are scaled to [0, 1]; float images keep their range; channels may come first
-            or last. Labels are class indices or one-hot rows.
-        batch_size: For a tuple of arrays the images a batch, default 128. A feed keeps its own batches; those
-            longer than `batch_size` are cut.
+        data: What `keras_freq.data.iterate_batches` takes.
+        batch_size: Images per batch, as there.
+        n: Take the first `n` images, which are then held in memory: a generator can be read again, too.
+        bounds: Lowest and highest pixel value; images beyond them are refused.
+        data_format: `"channels_last"` or `"channels_first"`.
+        needs_labels: `False` takes an array of images alone, too, whose labels are 0.
+        hashed: Whether passes make `digest` on their way, and further ones must bring the same images.
+        name: What errors call the data.
 
-    Yields:
-        Tuples `(images, labels, valid)`: float32 `(batch, height, width, channels)`, int64 `(batch,)`, and
-        the number of real images at the front of the batch; the rest is filling.
+    Attributes:
+        batch_size: Images per batch, filling included.
+        image_shape: Shape of one image.
+        size: Its height and width.
+        channels: Its channels.
 
     Raises:
-        ValueError: If the data are empty, infinite, not finite numbers, carry sample weights, are not
-            batched, or if images and labels do not fit together.
-        TypeError: If `data`, or a batch of it, is of another kind.
-
-    Example:
-
-    >>> images, labels = np.zeros((5, 8, 8, 3), "float32"), np.arange(5)
-    >>> [(x.shape, valid) for x, y, valid in keras_freq.data.iterate_batches((images, labels), batch_size=4)]
-    [((4, 8, 8, 3), 4), ((4, 8, 8, 3), 1)]
+        ValueError: If the data are empty, not finite, out of bounds, or less than `n` images.
+        TypeError: If the data are of another kind.
     """
-    # A plain function around the generator: bad arguments raise at the call, not at the first batch.
-    if batch_size is not None:
-        check_whole(batch_size, "batch_size")
-    if _is_arrays(data):
-        if len(data) == 3:
+
+    def __init__(
+        self,
+        data: Any,
+        *,
+        batch_size: int | None = None,
+        n: int | None = None,
+        bounds: tuple[float, float] | None = None,
+        data_format: str = "channels_last",
+        needs_labels: bool = True,
+        hashed: bool = False,
+        name: str = "data",
+    ):
+        last = check_data_format(data_format) == "channels_last"
+        if not needs_labels and len(getattr(data, "shape", ())) == 4:
+            data = (data, np.zeros(len(data), "int64"))
+        self._source, self._name, self._bounds, self._hashed = data, name, bounds, hashed
+        self._data, self._limit = wrap_arrays(data, batch_size), batch_size
+        self._classes: int | None = None
+        self._labels: np.ndarray | None = None
+        self._digest: str | None = None
+        self._opened = False
+        # A pass that has been opened and not begun: its first batch, and the rest.
+        self._ahead: tuple[Batch, Iterator[Batch]] | None = None
+        if n is not None:
+            check_whole(n, "n")
+            size = min(len(self.first_batch()[0]), n)
+            self._data, self._limit = ArrayBatches(*self.arrays(n), batch_size=size), None
+        if self._data is not data:  # arrays in an order that stays
+            self._labels = self._data.labels
+        shape = self.first_batch()[0].shape
+        self.batch_size: int = shape[0]
+        self.image_shape: tuple[int, ...] = shape[1:]
+        self.size: tuple[int, int] = (shape[1], shape[2]) if last else (shape[2], shape[3])
+        self.channels: int = shape[3] if last else shape[1]
+
+    def first_batch(self) -> Batch:
+        """The first batch of the next pass, which begins with it."""
+        return self._open()[0]
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Batches float32 `(batch, ...)`, int32 `(batch,)`, and how many images at the front are real."""
+        (first, rest), self._ahead = self._open(), None
+        parts, digest = [], hashlib.sha256() if self._hashed else None
+        for images, labels, valid in itertools.chain([first], rest):
+            labels = check_labels(labels, len(images), self._classes)
+            if self._bounds is not None:
+                images = check_images(images, self._bounds)
+            if digest is not None:
+                digest.update(np.ascontiguousarray(images[:valid]).data)
+            parts.append(labels[:valid])
+            yield images, labels, valid
+        self._close(np.concatenate(parts), digest)
+
+    def read_through(self) -> None:
+        """One pass for the checks alone."""
+        for _ in self:
+            pass
+
+    def arrays(self, n: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """All images and labels, or the first `n`, in memory."""
+        parts, count = [], 0
+        for images, labels, valid in self:
+            valid = valid if n is None else min(valid, n - count)
+            parts.append((images[:valid], labels[:valid]))
+            count += valid
+            if count == n:
+                break
+        if n is not None and count < n:
+            raise ValueError(f"`n` must be at most the number of images, here {count}. Received: n={n}")
+        images, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return images, labels
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The labels of all images, int32 `(n,)`; before the first pass is done, arrays alone know them."""
+        if self._labels is None:
+            self.read_through()
+            return self.labels
+        return self._labels
+
+    @property
+    def n(self) -> int:
+        """The number of images, known when the labels are."""
+        return len(self.labels)
+
+    @property
+    def count_per_class(self) -> np.ndarray:
+        """Images of each class, `(classes,)`, known when the labels are."""
+        return np.bincount(self.labels, minlength=self._classes or 0)
+
+    def digest(self) -> str:
+        """Digest of all images and labels in their order. Where no pass has made it, one is made for it."""
+        if self._digest is None:
+            self._hashed = True
+            self.read_through()
+            return self.digest()
+        return self._digest
+
+    def _open(self) -> tuple[Batch, Iterator[Batch]]:
+        if self._ahead is None:
+            if self._opened:
+                check_readable_again(self._data, self._name, "for another pass")
+            batches = read_batches(self._data, self._limit, self._name)
+            self._ahead, self._opened = (next(batches), batches), True
+        return self._ahead
+
+    def _close(self, labels: np.ndarray, digest: Any) -> None:
+        """Keeps what a whole pass has shown, and refuses other data than those of the passes before."""
+        known, before = labels if self._labels is None else self._labels, self._digest
+        if digest is not None:
+            digest.update(labels.data)
+            self._digest = digest.hexdigest()
+        if not np.array_equal(labels, known) or before not in (None, self._digest):
             raise ValueError(
-                "Sample weights are not supported: pass (images, labels). Received: a tuple of 3 arrays"
+                f"`{self._name}` must be the same, in the same order, at every pass over them. "
+                f"Received: {len(labels)} images, unlike the {len(known)} of an earlier pass"
             )
-        if len(data) != 2:
-            raise ValueError(
-                f"A tuple of arrays must be (images, labels). Received: a tuple of length {len(data)}"
-            )
-        images, labels = map(_to_numpy, data)
-        return _read(ArrayBatches(images, labels, batch_size=batch_size or 128), None)
-    return _read(_batches(data), batch_size)
+        self._labels = labels
 
 
-def _is_arrays(data: Any) -> bool:
-    # A tuple of batches holds tuples, which have no shape; labels beside an array may be a plain list.
-    return isinstance(data, (tuple, list)) and any(hasattr(part, "shape") for part in data)
+class ModelFeed(Feed):
+    """A `Feed` for a model: the first batch shows what the model makes of it, all labels fit its outputs.
 
+    The one place where a model and data meet for the first time.
 
-def _batches(data: Any) -> Iterable[Any]:
-    """The feed's own batches, as it yields them."""
-    if isinstance(data, keras.utils.PyDataset):
-        if data.num_batches is None:
-            raise ValueError(
-                "An infinite PyDataset cannot be read to its end: give it a length. "
-                f"Received: {type(data).__name__} with num_batches=None"
-            )
-        return (data[index] for index in range(data.num_batches))
-    if hasattr(data, "as_numpy_iterator") and hasattr(data, "element_spec"):  # a tf.data.Dataset
-        return _finite_dataset(data).as_numpy_iterator()
-    if hasattr(data, "train") and hasattr(data, "test"):
-        raise TypeError("Pass one split, as in data.test. Received: an ImageData with its two splits")
-    if isinstance(data, (Mapping, str, bytes)) or hasattr(data, "shape") or not isinstance(data, Iterable):
-        raise TypeError(f"`data` must be {_KINDS}. Received: {_describe(data)}")
-    return data
+    Args:
+        model: A Keras classifier. It is run once, in inference mode, where its outputs cannot be counted
+            otherwise, or `needs_logits`.
+        data: As for `Feed`, and so are the other arguments.
+        needs_logits: Whether a model that returns probabilities is refused.
+        needs_labels: `False` leaves the labels alone, and takes images without any.
 
+    Attributes:
+        classes: The number of the model's outputs.
 
-def _finite_dataset(dataset: Any) -> Any:
-    # tf.data marks an infinite set by the cardinality -1.
-    if int(dataset.cardinality()) == -1:
-        raise ValueError(
-            "An infinite tf.data.Dataset cannot be read to its end: drop .repeat() or add .take(n). "
-            "Received: a dataset of infinite cardinality"
+    Raises:
+        ValueError: As for `Feed`; if labels are not among the model's outputs, the model does not return
+            `(batch, classes)`, or returns probabilities where logits are needed.
+        TypeError: If `model` is not a Keras model, or the data are of another kind.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        data: Any,
+        *,
+        batch_size: int | None = None,
+        n: int | None = None,
+        bounds: tuple[float, float] | None = None,
+        data_format: str = "channels_last",
+        needs_logits: bool = False,
+        needs_labels: bool = True,
+        hashed: bool = False,
+        name: str = "data",
+    ):
+        check_model(model)
+        if needs_logits:
+            reject_probabilities(model)  # what its layers tell, before the data are read
+        super().__init__(
+            data,
+            batch_size=batch_size,
+            n=n,
+            bounds=bounds,
+            data_format=data_format,
+            needs_labels=needs_labels,
+            hashed=hashed,
+            name=name,
         )
-    return dataset
+        self._model = model
+        classes = None if needs_logits else _tell_classes(model, self.image_shape)
+        if classes is None:
+            outputs = self._run_model()
+            if needs_logits:
+                reject_probabilities(model, outputs)
+            classes = outputs.shape[-1]
+        self.classes: int = classes
+        if needs_labels:
+            self._classes = classes
+            if self._labels is not None:
+                check_labels(self._labels, len(self._labels), classes)
+
+    def check(self) -> None:
+        """Finds what would stop later measurements: runs the model, reads all, and begins to read it anew."""
+        self._run_model()
+        self.read_through()
+        check_readable_again(self._source, self._name)
+        next(read_batches(wrap_arrays(self._source), name=self._name))
+
+    def _run_model(self) -> np.ndarray:
+        return keras.ops.convert_to_numpy(compile_logits(self._model)(self.first_batch()[0]))
 
 
-def _read(batches: Iterable[Any], limit: int | None) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    size = shape = None
-    for batch in batches:
-        images, labels = _check(batch)
-        if size is None:
-            size, shape = min(len(images), limit or len(images)), images.shape[1:]
-        if images.shape[1:] != shape:
-            raise ValueError(
-                f"All batches must hold images of one shape. Received: {shape}, then {images.shape[1:]}"
-            )
-        for start in range(0, len(images), size):
-            part, classes = images[start : start + size], labels[start : start + size]
-            valid = len(part)
-            if valid < size:
-                part = np.concatenate([part, np.repeat(part[-1:], size - valid, axis=0)])
-                classes = np.concatenate([classes, np.repeat(classes[-1:], size - valid)])
-            yield part, classes, valid
-    if size is None:
-        raise ValueError(
-            "The data are empty: at least one batch is needed (a generator can be read only once). "
-            "Received: 0 batches"
-        )
+def _tell_classes(model: keras.Model, image_shape: tuple[int, ...]) -> int | None:
+    """The number of the model's outputs where it can be told without running it."""
+    classes = check_model_classes(model)
+    if classes is None and not isinstance(model, keras.Sequential) and _tells_its_shape(model):
+        shape = model.compute_output_shape((None, *image_shape))
+        classes = shape[-1] if isinstance(shape, tuple) and len(shape) == 2 else None
+    return classes if isinstance(classes, int) and classes > 1 else None
 
 
-def _check(batch: Any) -> tuple[np.ndarray, np.ndarray]:
-    """One batch of a feed as checked float32 images and int64 class indices."""
-    if not isinstance(batch, (tuple, list)):
-        raise TypeError(f"Every batch must be a tuple (images, labels). Received: {_describe(batch)}")
-    if len(batch) == 3:
-        raise ValueError(
-            "Sample weights are not supported: yield (images, labels). Received: a batch of 3 elements"
-        )
-    if len(batch) != 2:
-        raise ValueError(
-            f"Every batch must be a tuple (images, labels). Received: a batch of {len(batch)} elements"
-        )
-    images, labels = map(_to_numpy, batch)
-    check_images(images)
-    labels = class_indices(labels)
-    if len(images) != len(labels):
-        raise ValueError(
-            "Images and labels must have the same length. "
-            f"Received: {len(images)} images, {len(labels)} labels"
-        )
-    return unit_float32(images), labels
-
-
-def _to_numpy(array: Any) -> np.ndarray:
-    """Arrays and tensors of any framework, the active backend's or not, as NumPy."""
-    if isinstance(array, Mapping):
-        raise TypeError(
-            "Images and labels must be single arrays. "
-            f"Received: a dictionary with the keys {sorted(map(str, array))}"
-        )
-    if hasattr(array, "detach"):  # torch: NumPy refuses gradients, other devices and bfloat16
-        array = array.detach().cpu()
-        array = array.float() if str(array.dtype) == "torch.bfloat16" else array
-    try:
-        return np.asarray(array)
-    except (ValueError, TypeError) as error:
-        # Ragged nested lists and ragged or sparse tensors end here.
-        raise TypeError(
-            f"Images and labels must be dense arrays or tensors. Received: {_describe(array)}"
-        ) from error
-
-
-def _describe(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return f"a dictionary with the keys {sorted(map(str, value))}"
-    shape = getattr(value, "shape", None)
-    return f"{type(value).__name__}" + ("" if shape is None else f" of shape {tuple(shape)}")
+def _tells_its_shape(model: keras.Model) -> bool:
+    return type(model).compute_output_shape is not keras.Model.compute_output_shape

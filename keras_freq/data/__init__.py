@@ -6,7 +6,7 @@ Images are float32 in [0, 1], `(batch, height, width, channels)`; labels are int
 from typing import TYPE_CHECKING
 
 from keras_freq._core.array_batches import ArrayBatches
-from keras_freq._core.feeds import iterate_batches
+from keras_freq._core.batches import iterate_batches
 from keras_freq.data._image_data import ImageData
 from keras_freq.data._load import load
 from keras_freq.data._shuffle_labels import shuffle_labels
