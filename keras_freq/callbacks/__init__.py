@@ -1,9 +1,9 @@
 """Callbacks: each calls one function of `evaluate` or `shortcuts` and puts plain floats into the logs.
 
 A key is in the logs of the epochs that are measured and absent from the others, as the keys of validation are
-under Keras' `validation_freq`: `History` holds only measured values, `CSVLogger` writes NA, `TensorBoard`
-draws no point, `EarlyStopping` and `ReduceLROnPlateau` say so and wait. `ModelCheckpoint(save_best_only=True)`
-says so and saves, as it does under `validation_freq`.
+under Keras' `validation_freq`: `History` holds what was measured, `CSVLogger` writes NA, `TensorBoard` draws
+no point, `EarlyStopping` and `ReduceLROnPlateau` warn and wait. `ModelCheckpoint` warns too, and with
+`save_best_only=True` saves all the same.
 
 What a measurement cannot use is refused when training begins, before the first epoch.
 """

@@ -44,8 +44,8 @@ class AdversarialAccuracy(Measurement):
 
     Raises:
         ValueError: If an argument is out of range or unknown, or `data` is a generator; when training begins,
-            if the data do not fit the model or hold values that are not finite, images leave the bounds, or the
-            model ends in softmax or sigmoid.
+            if the data do not fit the model or hold values that are not finite, images leave the bounds, or
+            the model ends in softmax or sigmoid.
 
     Source: Madry et al., ICLR 2018, section 2.1 (PGD); Goodfellow et al., ICLR 2015, section 4 (FGSM).
 
@@ -60,6 +60,7 @@ class AdversarialAccuracy(Measurement):
 
     history: list[tuple[int, AdversarialResult]]
     _evaluation = staticmethod(adversarial_accuracy)
+    _needs_logits = True
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_freq._core.feeds import ModelFeed
 from keras_freq.callbacks._measurement import RINGS, Measurement
 from keras_freq.evaluate._fourier_heat_map import check_perturbation, fourier_heat_map
 from keras_freq.evaluate._heat_map_frequencies import check_window
@@ -46,15 +47,15 @@ class FourierHeatMap(Measurement):
 
     Raises:
         ValueError: If an argument is out of range or unknown, or `data` is a generator; when training begins,
-            if the data do not fit the model or hold values that are not finite, images leave the bounds, or the
-            window goes beyond their spectrum.
+            if the data do not fit the model or hold values that are not finite, images leave the bounds, or
+            the window goes beyond their spectrum.
 
     Source: Yin et al., NeurIPS 2019, section 3.
 
     Example:
 
     >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    >>> heat = keras_freq.callbacks.FourierHeatMap(data, every=[1, 3], window=4)
+    >>> heat = keras_freq.callbacks.FourierHeatMap(data, every=[1, 3], n=8, window=4)
     >>> history = model.fit(*data, epochs=3, verbose=0, callbacks=[heat])
     >>> sorted(history.history)
     ['fourier_error', 'fourier_error_low', 'fourier_error_mid', 'loss']
@@ -93,6 +94,9 @@ class FourierHeatMap(Measurement):
             every=every,
             prefix=prefix,
         )
+
+    def _check(self, feed: ModelFeed) -> None:
+        check_window(self.options["window"], *feed.size)
 
     def _values(self, result: FourierHeatMapResult) -> Iterable[float]:
         rings = result.ring_means()

@@ -62,6 +62,7 @@ class GradientSpectrum(Measurement):
 
     history: list[tuple[int, GradientSpectrumResult]]
     _evaluation = staticmethod(input_gradient_spectrum)
+    _needs_logits = True
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from keras_freq._core.checks import check_readable_again, check_whole
+from keras_freq._core.feeds import ModelFeed
 from keras_freq.callbacks._order import promise_columns, warn_of_readers_in_front, withdraw_columns
 
 # The parts of a spectrum, from DC outward.
@@ -30,6 +31,7 @@ class Measurement(keras.callbacks.Callback):
     """
 
     _evaluation: Callable[..., Any]
+    _needs_logits = False
 
     def __init__(
         self,
@@ -56,6 +58,9 @@ class Measurement(keras.callbacks.Callback):
         """The numbers of a result, in the order of the keys."""
         raise NotImplementedError
 
+    def _check(self, feed: ModelFeed) -> None:
+        """Refuses data and a model that do not suit the options."""
+
     def _is_due(self, count: int) -> bool:
         """Whether to measure after so many epochs (or steps), counted from 1."""
         return count % self.every == 0 if isinstance(self.every, int) else count in self.every
@@ -74,6 +79,16 @@ class Measurement(keras.callbacks.Callback):
     def on_train_begin(self, logs: MutableMapping[str, float] | None = None) -> None:
         warn_of_readers_in_front(self, self.keys)
         promise_columns(self, self.keys)
+        # What would stop a measurement stops training before its first epoch.
+        shared = {"batch_size", "n", "bounds", "data_format"} & set(self.options)
+        feed = ModelFeed(
+            self.model,
+            self.data,
+            needs_logits=self._needs_logits,
+            **{name: self.options[name] for name in shared},
+        )
+        self._check(feed)
+        feed.check()
 
     def on_epoch_end(self, epoch: int, logs: MutableMapping[str, float] | None = None) -> None:
         if self._is_due(epoch + 1):

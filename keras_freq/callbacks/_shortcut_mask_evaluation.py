@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from keras_freq._core.checks import check_choice, check_data_format, check_flag, check_whole
+from keras_freq._core.feeds import ModelFeed
 from keras_freq.callbacks._measurement import Measurement
 from keras_freq.shortcuts._frequency_maps import FrequencyMaps
 from keras_freq.shortcuts._report_result import ShortcutReport
@@ -106,6 +107,10 @@ class ShortcutMaskEvaluation(Measurement):
     def fpr(self) -> np.ndarray:
         """False positive rate of each class under its mask, `(measurements, classes)`."""
         return np.array([report.fpr for _, report in self.history]).reshape(len(self.history), -1)
+
+    def _check(self, feed: ModelFeed) -> None:
+        images, _, _ = feed.first_batch()
+        check_mask_size(check_masks(self.options["maps"]), images, self.options["data_format"], feed.classes)
 
     def _values(self, result: ShortcutReport) -> Iterable[float]:
         return map(_mean, (result.tpr, result.fpr, result.clean_tpr))
