@@ -76,7 +76,7 @@ class EarlyLearning(Measurement):
     @property
     def f1(self) -> np.ndarray:
         """F1 of each class at each of them, `(measurements, classes)`; `(0, 0)` before the first."""
-        return np.array([result.f1 for _, result in self.history] or np.zeros((0, 0)), "float64")
+        return self._collect("f1")
 
     def first_learned(self, threshold: float = 0.5) -> tuple[int, ...]:
         """The classes in the order in which their F1 first reached the threshold.

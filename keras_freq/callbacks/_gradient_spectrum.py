@@ -93,7 +93,7 @@ class GradientSpectrum(Measurement):
     @property
     def spectra(self) -> np.ndarray:
         """Mean spectra as measured, `(epochs, bands)`; `(0, 0)` before the first."""
-        return np.array([result.mean for _, result in self.history] or np.zeros((0, 0)), "float64")
+        return self._collect("mean")
 
     def result(self) -> GradientSpectrumMap:
         """What is measured so far as one map, which `keras_freq.plots.gradient_spectrum` draws.
@@ -102,9 +102,7 @@ class GradientSpectrum(Measurement):
             ValueError: If nothing is measured yet.
         """
         if not self.history:
-            raise ValueError(
-                f"There is no spectrum before the end of epoch {self.every}. Received: no measurement"
-            )
+            raise ValueError("There is no spectrum before the first measurement. Received: no measurement")
         return gradient_spectrum_map([result for _, result in self.history], epochs=self.epochs)
 
     def _values(self, result: GradientSpectrumResult) -> Iterable[float]:

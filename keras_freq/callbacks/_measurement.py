@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, MutableMapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_freq._core.checks import check_readable_again, check_whole
 from keras_freq._core.feeds import ModelFeed
@@ -75,6 +76,10 @@ class Measurement(keras.callbacks.Callback):
         if logs is not None:
             values = zip(self.keys, map(float, self._values(result)), strict=True)
             logs.update((key, value) for key, value in values if value == value)  # NaN is no number
+
+    def _collect(self, name: str) -> np.ndarray:
+        """An attribute of all results so far, a row for each; `(0, 0)` before the first."""
+        return np.array([getattr(result, name) for _, result in self.history] or np.zeros((0, 0)), "float64")
 
     def on_train_begin(self, logs: MutableMapping[str, float] | None = None) -> None:
         warn_of_readers_in_front(self, self.keys)

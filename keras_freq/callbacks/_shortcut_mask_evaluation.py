@@ -100,13 +100,13 @@ class ShortcutMaskEvaluation(Measurement):
 
     @property
     def tpr(self) -> np.ndarray:
-        """Rate of each class under its mask, `(measurements, classes)`."""
-        return np.array([report.tpr for _, report in self.history]).reshape(len(self.history), -1)
+        """Rate of each class under its mask, `(measurements, classes)`; `(0, 0)` before the first."""
+        return self._collect("tpr")
 
     @property
     def fpr(self) -> np.ndarray:
-        """False positive rate of each class under its mask, `(measurements, classes)`."""
-        return np.array([report.fpr for _, report in self.history]).reshape(len(self.history), -1)
+        """False positive rate of each class under its mask, of the same shape."""
+        return self._collect("fpr")
 
     def _check(self, feed: ModelFeed) -> None:
         images, _, _ = feed.first_batch()
