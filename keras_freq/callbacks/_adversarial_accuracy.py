@@ -46,6 +46,7 @@ class AdversarialAccuracy(Measurement):
         ValueError: If an argument is out of range or unknown, or `data` is a generator; when training begins,
             if the data do not fit the model or hold values that are not finite, images leave the bounds, or
             the model ends in softmax or sigmoid.
+        TypeError: When training begins, if `data` are of another kind.
 
     Source: Madry et al., ICLR 2018, section 2.1 (PGD); Goodfellow et al., ICLR 2015, section 4 (FGSM).
 

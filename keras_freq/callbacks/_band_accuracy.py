@@ -43,6 +43,7 @@ class BandAccuracy(Measurement):
     Raises:
         ValueError: If an argument is out of range or unknown, or `data` is a generator; when training begins,
             if the data do not fit the model or hold values that are not finite.
+        TypeError: When training begins, if `data` are of another kind.
 
     Source: Wang et al., CVPR 2020, sections 4 and 5.
 

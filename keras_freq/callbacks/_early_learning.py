@@ -39,6 +39,7 @@ class EarlyLearning(Measurement):
         ValueError: If an argument is out of range or unknown, or `data` is a generator; when training begins,
             if the data do not fit the model or hold values that are not finite, or the model was compiled
             with `steps_per_execution` above 1, which hides the steps between.
+        TypeError: When training begins, if `data` are of another kind.
 
     Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023 (F1 by class over the first 500 iterations).
 

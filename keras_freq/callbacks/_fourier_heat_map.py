@@ -49,6 +49,7 @@ class FourierHeatMap(Measurement):
         ValueError: If an argument is out of range or unknown, or `data` is a generator; when training begins,
             if the data do not fit the model or hold values that are not finite, images leave the bounds, or
             the window goes beyond their spectrum.
+        TypeError: When training begins, if `data` are of another kind.
 
     Source: Yin et al., NeurIPS 2019, section 3.
 

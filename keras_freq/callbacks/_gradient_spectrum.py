@@ -48,6 +48,7 @@ class GradientSpectrum(Measurement):
         ValueError: If an argument is out of range or unknown, or `data` is a generator; when training begins,
             if the data do not fit the model or hold values that are not finite, or the model ends in softmax
             or sigmoid.
+        TypeError: When training begins, if `data` are of another kind.
 
     Source: Lin, Gao and Sang, IJCAI 2022, learning priority.
 

@@ -48,6 +48,7 @@ class ShortcutMaskEvaluation(Measurement):
         ValueError: If an argument is out of range or unknown, or `data` is a generator; when training begins,
             if the data do not fit the model or hold values that are not finite, or the masks do not fit the
             images or the model.
+        TypeError: When training begins, if `data` are of another kind.
 
     Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023, whose test follows training.
 
