@@ -1,7 +1,7 @@
 """``python -m apps.apr EXPERIMENT configs/apr/EXPERIMENT.cpu.yaml``."""
 
 from apps.apr import config, large_config
-from apps.runner import Experiment, main
+from apps.lab import Experiment, main
 
 EXPERIMENTS = {
     "corrupt": Experiment(config.Corrupt, "apps.apr.corrupt:corrupt"),

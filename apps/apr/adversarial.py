@@ -13,9 +13,9 @@ from apps.apr.config import Adversarial, Training
 from apps.apr.networks import LABELS as NETWORKS
 from apps.apr.networks import classifier, train
 from apps.apr.rows import LABELS, crop_and_flip, pair, single
-from apps.runner import Claim, Run, RunError
-from apps.runner.images import Images, load_images
-from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+from apps.lab import Claim, Run, RunError
+from apps.lab.images import Images, load_images
+from apps.lab.report import markdown, mean_and_range, order, print_table, values
 
 PUBLISHED = "APR-SP: clean .8430, after APGD-CE .4890, AutoAttack .4570 (1000 images) [author]"
 ATTACKS = {

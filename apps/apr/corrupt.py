@@ -9,7 +9,7 @@ import numpy as np
 import keras_freq as kf
 from apps.apr.config import Corrupt
 from apps.apr.corruptions import as_bytes
-from apps.runner import Claim, Run, RunError
+from apps.lab import Claim, Run, RunError
 
 
 def corrupt(run: Run, config: Corrupt) -> None:

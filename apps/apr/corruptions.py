@@ -8,8 +8,8 @@ import numpy as np
 
 import keras_freq as kf
 from apps.apr.config import Detection, Table
-from apps.runner import Run, RunError
-from apps.runner.images import Images
+from apps.lab import Run, RunError
+from apps.lab.images import Images
 
 
 def corrupted_source(run: Run, config: Table | Detection, images: Images) -> str | os.PathLike:

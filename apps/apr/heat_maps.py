@@ -12,9 +12,9 @@ from apps.apr.config import HeatMaps
 from apps.apr.networks import LABELS as NETWORKS
 from apps.apr.networks import trained
 from apps.apr.rows import LABELS
-from apps.runner import Claim, Run, RunError
-from apps.runner.images import Images, load_images
-from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+from apps.lab import Claim, Run, RunError
+from apps.lab.images import Images, load_images
+from apps.lab.report import markdown, mean_and_range, order, print_table, values
 
 PHASES = {"0": 0.0, "pi/4": math.pi / 4, "random": "random"}
 # Rings of the table: up to 1/8, up to 1/4 and from 1/4 cycle per pixel (radii 4 and 8 at 32 px).

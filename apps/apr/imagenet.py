@@ -12,9 +12,9 @@ from apps.apr.large_networks import LABELS as NETWORKS
 from apps.apr.large_networks import large_classifier, shared_among_devices, training_model
 from apps.apr.networks import compile_for
 from apps.apr.rows import LABELS
-from apps.runner import Claim, Run, RunError
-from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
-from apps.runner.training import fit_resumably
+from apps.lab import Claim, Run, RunError
+from apps.lab.report import markdown, mean_and_range, order, print_table, values
+from apps.lab.resumable import fit_resumably
 
 # mCE of ResNet-50 on ImageNet-C in percent, from the authors' page [author].
 PUBLISHED = {"standard": 80.6, "apr_s": 70.5, "apr_p": 69.3, "apr_sp": 65.0}

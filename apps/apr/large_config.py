@@ -6,7 +6,7 @@ import dataclasses
 from typing import Literal
 
 from apps.apr.config import Training
-from apps.runner.settings import Data, check_all, check_least, check_names
+from apps.lab.settings import Data, check_all, check_least, check_names
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 import keras_freq as kf
 from apps.apr.corruptions import as_bytes
 from apps.apr.large_config import ImageNet
-from apps.runner import Run, RunError
+from apps.lab import Run, RunError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,11 +15,11 @@ import keras_freq as kf
 from apps.apr.config import Shared, Training
 from apps.apr.rows import wrapped
 from apps.apr.schedules import learning_rate
-from apps.runner import Run, RunError
-from apps.runner.config import as_dict, differences
-from apps.runner.files import read_records
-from apps.runner.images import Images
-from apps.runner.training import epochs_done, fit_resumably
+from apps.lab import Run, RunError
+from apps.lab.config import as_dict, differences
+from apps.lab.files import read_records
+from apps.lab.images import Images
+from apps.lab.resumable import epochs_done, fit_resumably
 
 LABELS = {
     "small_resnet": "small ResNet",

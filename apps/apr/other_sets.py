@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 import keras_freq as kf
-from apps.runner import RunError
-from apps.runner.images import Images
-from apps.runner.settings import Data
+from apps.lab import RunError
+from apps.lab.images import Images
+from apps.lab.settings import Data
 
 
 def other_images(name: str, settings: Data, images: Images) -> tuple[str, np.ndarray]:

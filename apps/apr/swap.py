@@ -14,9 +14,9 @@ from apps.apr.networks import LABELS as NETWORKS
 from apps.apr.networks import trained
 from apps.apr.other_sets import other_images
 from apps.apr.rows import LABELS
-from apps.runner import Claim, Run, RunError
-from apps.runner.images import Images, load_images
-from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+from apps.lab import Claim, Run, RunError
+from apps.lab.images import Images, load_images
+from apps.lab.report import markdown, mean_and_range, order, print_table, values
 
 MEASURES = {
     "follows_amplitude": "follows the amplitude",

@@ -13,9 +13,9 @@ from apps.apr.corruptions import corrupted_source
 from apps.apr.networks import LABELS as NETWORKS
 from apps.apr.networks import trained
 from apps.apr.rows import LABELS
-from apps.runner import Claim, Run
-from apps.runner.images import Images, load_images
-from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+from apps.lab import Claim, Run
+from apps.lab.images import Images, load_images
+from apps.lab.report import markdown, mean_and_range, order, print_table, values
 
 # Error on CIFAR-10-C in percent, from the authors' page [author].
 HYBRID = {"all_conv": 10.7, "densenet": 9.5, "wrn_40_2": 8.3, "resnext": 7.9, "resnet18": 8.2}

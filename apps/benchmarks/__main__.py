@@ -1,7 +1,9 @@
 """``python -m apps.benchmarks configs/benchmarks/cpu.yaml``."""
 
 from apps.benchmarks.config import Benchmarks
-from apps.runner import Experiment, main
+from apps.lab import Experiment, main
+
+EXPERIMENT = Experiment(Benchmarks, "apps.benchmarks.experiment:benchmarks")
 
 if __name__ == "__main__":
-    main("benchmarks", Experiment(Benchmarks, "apps.benchmarks.experiment:benchmarks"))
+    main("benchmarks", EXPERIMENT)

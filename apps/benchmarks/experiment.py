@@ -8,9 +8,9 @@ from collections.abc import Callable
 import keras_freq as kf
 from apps.benchmarks import evaluations, images, imports, shortcuts, training
 from apps.benchmarks.config import Benchmarks
-from apps.runner import Run
-from apps.runner.files import write_whole
-from apps.runner.versions import versions
+from apps.lab import Run
+from apps.lab.files import write_whole
+from apps.lab.versions import versions
 
 COMPARISONS: dict[str, Callable[[Benchmarks, tuple], list[dict]]] = {
     "low_pass": images.low_pass,

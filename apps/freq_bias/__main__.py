@@ -1,7 +1,7 @@
 """``python -m apps.freq_bias EXPERIMENT configs/freq_bias/EXPERIMENT.cpu.yaml``."""
 
 from apps.freq_bias import config
-from apps.runner import Experiment, main
+from apps.lab import Experiment, main
 
 EXPERIMENTS = {
     "priority": Experiment(config.Priority, "apps.freq_bias.priority:priority"),

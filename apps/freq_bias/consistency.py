@@ -7,9 +7,9 @@ import numpy as np
 import keras_freq as kf
 from apps.freq_bias.config import Consistency
 from apps.freq_bias.networks import trained
-from apps.runner import Claim, Run, RunError
-from apps.runner.images import Images, load_images
-from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+from apps.lab import Claim, Run, RunError
+from apps.lab.images import Images, load_images
+from apps.lab.report import markdown, mean_and_range, order, print_table, values
 
 CASTS = {
     "none": "values as they are",

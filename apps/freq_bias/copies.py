@@ -13,8 +13,8 @@ import numpy as np
 import keras_freq as kf
 from apps.freq_bias.config import Generate
 from apps.freq_bias.sets import LABELS, enhanced
-from apps.runner import Run, RunError
-from apps.runner.images import Images
+from apps.lab import Run, RunError
+from apps.lab.images import Images
 
 SPLITS = ("train", "test")
 CHUNK = 500

@@ -12,9 +12,9 @@ from apps.freq_bias.config import Densities
 from apps.freq_bias.networks import trained
 from apps.freq_bias.ranks import rank_correlation
 from apps.freq_bias.sets import LABELS, training_set
-from apps.runner import Claim, Run
-from apps.runner.images import Images, load_images
-from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+from apps.lab import Claim, Run
+from apps.lab.images import Images, load_images
+from apps.lab.report import markdown, mean_and_range, order, print_table, values
 
 PUBLISHED = "figure only [author]"
 

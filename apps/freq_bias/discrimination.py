@@ -10,9 +10,9 @@ from apps.freq_bias.config import Discrimination
 from apps.freq_bias.networks import trained
 from apps.freq_bias.sets import LABELS, training_set
 from apps.freq_bias.spectra import kept_spectra
-from apps.runner import Claim, Run
-from apps.runner.images import Images, load_images
-from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+from apps.lab import Claim, Run
+from apps.lab.images import Images, load_images
+from apps.lab.report import markdown, mean_and_range, order, print_table, values
 
 # Accuracy on high-passed test images by radius, in percent [author]; on which test images is not stated.
 PUBLISHED = {

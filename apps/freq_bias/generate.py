@@ -18,9 +18,9 @@ from apps.freq_bias.copies import (
     write_copy,
 )
 from apps.freq_bias.sets import LABELS
-from apps.runner import Claim, Run
-from apps.runner.images import Images, load_images
-from apps.runner.repetitions import markdown, print_table
+from apps.lab import Claim, Run
+from apps.lab.images import Images, load_images
+from apps.lab.report import markdown, print_table
 
 SHOWN = 10  # classes in the figures
 

@@ -10,8 +10,8 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_bias.config import Training
-from apps.runner import Run
-from apps.runner.training import fit_resumably
+from apps.lab import Run
+from apps.lab.resumable import fit_resumably
 
 
 def classifier(

@@ -11,9 +11,9 @@ from apps.freq_bias.config import Priority
 from apps.freq_bias.networks import trained
 from apps.freq_bias.ranks import rank_correlation
 from apps.freq_bias.spectra import KeptSpectra, kept_spectra
-from apps.runner import Claim, Run, RunError
-from apps.runner.images import load_images
-from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+from apps.lab import Claim, Run, RunError
+from apps.lab.images import load_images
+from apps.lab.report import markdown, mean_and_range, order, print_table, values
 
 RINGS = ("low", "mid", "high")
 PUBLISHED = "heat maps only, no numbers"

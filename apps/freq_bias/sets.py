@@ -9,8 +9,8 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_bias.config import Kernels
-from apps.runner import Run
-from apps.runner.images import Images
+from apps.lab import Run
+from apps.lab.images import Images
 
 LABELS = {"original": "original", "scr": "SCR", "wcr": "WCR", "hars": "HARS"}
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import keras_freq as kf
-from apps.runner import Run, RunError
-from apps.runner.files import write_json
+from apps.lab import Run, RunError
+from apps.lab.files import write_json
 
 
 def kept_spectra(
@@ -26,7 +26,7 @@ def kept_spectra(
 
     Args:
         run: The run.
-        stage: Name of the training, as `apps.runner.training.fit_resumably` keeps it.
+        stage: Name of the training, as `apps.lab.resumable.fit_resumably` keeps it.
         data: Images and true labels to measure on.
         center: As in `keras_freq.callbacks.GradientSpectrum`, as the following.
         bins: Which bands.

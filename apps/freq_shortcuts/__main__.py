@@ -1,7 +1,7 @@
 """``python -m apps.freq_shortcuts EXPERIMENT configs/freq_shortcuts/EXPERIMENT.cpu.yaml``."""
 
 from apps.freq_shortcuts import config
-from apps.runner import Experiment, main
+from apps.lab import Experiment, main
 
 EXPERIMENTS = {
     "synthetic": Experiment(config.Synthetic, "apps.freq_shortcuts.synthetic:synthetic"),

@@ -7,8 +7,8 @@ import numpy as np
 import keras_freq as kf
 from apps.freq_shortcuts.config import Adcs
 from apps.freq_shortcuts.images import load_images
-from apps.runner import Claim, Run
-from apps.runner.repetitions import markdown, print_table
+from apps.lab import Claim, Run
+from apps.lab.report import markdown, print_table
 
 FORMS = {
     "ours": {},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from apps.runner.settings import (
+from apps.lab.settings import (
     Data,
     Repeated,
     check_all,

@@ -12,7 +12,7 @@ import numpy as np
 import keras_freq as kf
 from apps.freq_shortcuts.config import Training
 from apps.freq_shortcuts.networks import classifier, compile_for
-from apps.runner import Run
+from apps.lab import Run
 
 LEARNED = 0.5  # F1 from which a class counts as learned
 

@@ -12,8 +12,8 @@ from apps.freq_shortcuts.images import corrupted, floats, load_images
 from apps.freq_shortcuts.maps import rates
 from apps.freq_shortcuts.networks import trained
 from apps.freq_shortcuts.search import search_images
-from apps.runner import Run
-from apps.runner.images import Images
+from apps.lab import Run
+from apps.lab.images import Images
 
 
 def hfss(run: Run, config: Compare) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_shortcuts.config import Compare
-from apps.runner import Run
+from apps.lab import Run
 
 LABELS = {"hfss": "HFSS", "exact": "exact ranking", "hybrid": "hybrid", "gradient": "gradient"}
 SAME = "share of HFSS"

@@ -10,9 +10,9 @@ from apps.freq_shortcuts.hfss_maps import LABELS, SAME, kept, kept_by
 from apps.freq_shortcuts.maps import PUBLISHED as RANKING
 from apps.freq_shortcuts.maps import STRONG, by_class
 from apps.freq_shortcuts.networks import LABELS as NETWORKS
-from apps.runner import Claim, Run
-from apps.runner.images import Images
-from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+from apps.lab import Claim, Run
+from apps.lab.images import Images
+from apps.lab.report import markdown, mean_and_range, order, print_table, values
 
 # TPR by class on images of ImageNet-10 that keep a class' map of about 5 % of the bins, ResNet-18 [paper].
 PUBLISHED = {"hfss": (0.88, 0, 0.52, 0.98, 0.90, 0.26, 0.78, 0.70, 0.76, 0.50), "exact": RANKING}

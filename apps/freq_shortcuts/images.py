@@ -6,9 +6,9 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_shortcuts.config import LabelledImages
-from apps.runner import Run, RunError
-from apps.runner import images as runner_images
-from apps.runner.images import Images
+from apps.lab import Run, RunError
+from apps.lab import images as lab_images
+from apps.lab.images import Images
 
 # Beyond this a split stays uint8: CIFAR-10 is float32, the ImageNet-10 images at 224 pixels are not.
 MOST_BYTES = 1 << 30
@@ -22,7 +22,7 @@ def load_images(run: Run, settings: LabelledImages) -> Images:
     Raises:
         RunError: If neither is there, there are no two splits, or a class is missing.
     """
-    return runner_images.load_images(
+    return lab_images.load_images(
         run,
         settings,
         image_size=settings.image_size,

@@ -9,9 +9,9 @@ from apps.freq_shortcuts.config import Learning
 from apps.freq_shortcuts.early import LEARNED, early, first, timed
 from apps.freq_shortcuts.images import floats, load_images
 from apps.freq_shortcuts.networks import LABELS as NETWORKS
-from apps.runner import Claim, Run
-from apps.runner.images import Images
-from apps.runner.repetitions import markdown, mean_and_range, print_table
+from apps.lab import Claim, Run
+from apps.lab.images import Images
+from apps.lab.report import markdown, mean_and_range, print_table
 
 LABELS = {"original": "images as they are", "low": "low-passed", "high": "high-passed"}
 

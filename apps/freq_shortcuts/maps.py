@@ -10,7 +10,7 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_shortcuts.config import Search
-from apps.runner import Run
+from apps.lab import Run
 
 RATES = ("tpr", "fpr", "clean_tpr", "clean_fpr", "share")
 STRONG = 0.6  # TPR from which the paper on HFSS calls a shortcut strong

@@ -11,8 +11,8 @@ import numpy as np
 import keras_freq as kf
 from apps.freq_shortcuts.config import Augmentation, Training
 from apps.freq_shortcuts.plateau import VALIDATION_LOSS, Plateau
-from apps.runner import Run
-from apps.runner.training import fit_resumably
+from apps.lab import Run
+from apps.lab.resumable import fit_resumably
 
 LABELS = {
     "small_resnet": "small ResNet",

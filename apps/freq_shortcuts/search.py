@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from apps.freq_shortcuts.config import Search
-from apps.runner import RunError
-from apps.runner.images import Images
+from apps.lab import RunError
+from apps.lab.images import Images
 
 
 def search_images(images: Images, search: Search, *, seed: int) -> tuple[np.ndarray, np.ndarray]:

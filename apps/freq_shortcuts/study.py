@@ -12,8 +12,8 @@ from apps.freq_shortcuts.maps import disks, found_maps, rates
 from apps.freq_shortcuts.networks import trained
 from apps.freq_shortcuts.search import search_images
 from apps.freq_shortcuts.study_report import draw, report, variants
-from apps.runner import Run
-from apps.runner.images import Images
+from apps.lab import Run
+from apps.lab.images import Images
 
 
 def study(run: Run, config: Study) -> None:

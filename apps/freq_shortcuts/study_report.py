@@ -13,9 +13,9 @@ from apps.freq_shortcuts.images import floats
 from apps.freq_shortcuts.maps import PUBLISHED, STRONG, by_class
 from apps.freq_shortcuts.networks import AUGMENTED
 from apps.freq_shortcuts.networks import LABELS as NETWORKS
-from apps.runner import Claim, Run
-from apps.runner.images import Images
-from apps.runner.repetitions import markdown, mean_and_range, print_table
+from apps.lab import Claim, Run
+from apps.lab.images import Images
+from apps.lab.report import markdown, mean_and_range, print_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

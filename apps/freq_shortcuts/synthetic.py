@@ -11,8 +11,8 @@ import keras_freq as kf
 from apps.freq_shortcuts.config import Synthetic
 from apps.freq_shortcuts.early import LEARNED, early, first, tied, timed
 from apps.freq_shortcuts.networks import LABELS as NETWORKS
-from apps.runner import Claim, Run
-from apps.runner.repetitions import markdown, mean_and_range, print_table
+from apps.lab import Claim, Run
+from apps.lab.report import markdown, mean_and_range, print_table
 
 STOPPED = tuple(itertools.combinations((1, 2, 3, 4), 2))
 

@@ -14,8 +14,8 @@ from apps.freq_shortcuts.maps import disks, found_maps, rates
 from apps.freq_shortcuts.networks import trained
 from apps.freq_shortcuts.search import search_images
 from apps.freq_shortcuts.transfer_report import HERE, draw, report
-from apps.runner import Run, RunError
-from apps.runner.images import Images
+from apps.lab import Run, RunError
+from apps.lab.images import Images
 
 
 def transfer(run: Run, config: Transfer) -> None:

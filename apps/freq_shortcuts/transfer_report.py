@@ -10,9 +10,9 @@ from apps.freq_shortcuts.images import floats
 from apps.freq_shortcuts.maps import by_class
 from apps.freq_shortcuts.networks import AUGMENTED
 from apps.freq_shortcuts.networks import LABELS as NETWORKS
-from apps.runner import Claim, Run
-from apps.runner.images import Images
-from apps.runner.repetitions import markdown, mean_and_range, order, print_table
+from apps.lab import Claim, Run
+from apps.lab.images import Images
+from apps.lab.report import markdown, mean_and_range, order, print_table
 
 HERE = "test images"
 # ResNet-18 trained on ImageNet-10, TPR by class on the renditions of IN-SCT: as they are, and under the maps

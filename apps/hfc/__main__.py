@@ -1,7 +1,7 @@
 """``python -m apps.hfc EXPERIMENT configs/hfc/EXPERIMENT.cpu.yaml``."""
 
 from apps.hfc import config
-from apps.runner import Experiment, main
+from apps.lab import Experiment, main
 
 EXPERIMENTS = {
     "learning": Experiment(config.Learning, "apps.hfc.learning:learning"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import keras
 
 from apps.hfc.config import Kernels, Perturbations
-from apps.hfc.networks import adversarial, adversarial_training, classifier, train
-from apps.runner import Run, RunError
-from apps.runner.images import Images
+from apps.lab import Run, RunError
+from apps.lab.images import Images
+from apps.lab.train import trained
 
 NAMES = {"natural": "natural training", "adversarial": "adversarial training"}
 
@@ -22,17 +22,24 @@ def check_attack_images(images: Images, **counts: int) -> None:
             )
 
 
-def trained(run: Run, config: Kernels | Perturbations, images: Images) -> dict[tuple[str, int], keras.Model]:
+def train_both(
+    run: Run, config: Kernels | Perturbations, images: Images
+) -> dict[tuple[str, int], keras.Model]:
     """The classifiers by name and seed, both trained from the same weights."""
-    classifiers = {}
-    for seed in config.all_seeds:
-        for name in NAMES:
-            model = classifier(config.network, images, seed=seed, name=name)
-            if name == "natural":
-                wrapper, training = model, config.training
-            else:
-                wrapper = adversarial(model, config.adversary, seed=seed)
-                training = adversarial_training(config.training, config.adversary)
-            train(run, f"{name}/seed{seed}", wrapper, images.train, training=training, seed=seed)
-            classifiers[name, seed] = model
-    return classifiers
+    recipes = {
+        "natural": config.training,
+        "adversarial": config.adversary.applied_to(config.training, images.shape[0]),
+    }
+    return {
+        (name, seed): trained(
+            run,
+            recipes[name],
+            images.train,
+            classes=len(images.classes),
+            seed=seed,
+            label=f"{name}/seed{seed}",
+            record={"network": name},
+        )[0]
+        for seed in config.all_seeds
+        for name in NAMES
+    }

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import keras
 import numpy as np
 
 import keras_freq as kf
 from apps.hfc.config import BNStudy
-from apps.hfc.networks import classifier, train, with_normalization
-from apps.runner import Claim, Run
-from apps.runner.images import Images, load_images
-from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+from apps.lab import Run
+from apps.lab.images import load_images
+from apps.lab.report import compare, markdown, mean_and_range, print_table, values
+from apps.lab.train import trained
 
 NAMES = {"vanilla": "without batch normalisation", "batch_norm": "with batch normalisation"}
 
@@ -18,7 +20,7 @@ NAMES = {"vanilla": "without batch normalisation", "batch_norm": "with batch nor
 def bn_study(run: Run, config: BNStudy) -> None:
     """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data, radii=config.radii)
-    curves = {}
+    curves, n = {}, len(images.train[1])
     for radius in config.radii:
         filtered = {
             split: (_high_part(pixels, radius, config), labels)
@@ -27,42 +29,40 @@ def bn_study(run: Run, config: BNStudy) -> None:
         for seed in config.all_seeds:
             for name in NAMES:
                 kind = "none" if name == "vanilla" else config.batch_norm
-                network = with_normalization(config.network, kind)
-                model = classifier(network, images, seed=seed, name=name)
                 stage = f"{name}/radius{radius:g}/seed{seed}"
-                history = train(run, stage, model, filtered["train"], training=config.training, seed=seed)
-                curves[name, radius, seed] = history["accuracy"]
-                run.measure(
-                    f"{stage}/speed",
-                    lambda k=(name, radius, seed), model=model, filtered=filtered: _speed(
-                        model, filtered["test"], curves[k], images, *k
-                    ),
+                model, history = trained(
+                    run,
+                    dataclasses.replace(config.training, normalization=kind),
+                    filtered["train"],
+                    classes=len(images.classes),
+                    seed=seed,
+                    label=stage,
+                    record={"network": name, "radius": radius},
                 )
+                curve = curves[name, radius, seed] = history["accuracy"]
+                record = {"network": name, "radius": radius, "seed": seed}
+                run.measure(f"{stage}/speed", _measure_speed, model, filtered["test"], curve, n, record)
     _draw(run, config, curves)
-    _report(run, config, len(images.train[1]))
+    _report(run, config, n)
 
 
 def _high_part(pixels: np.ndarray, radius: float, config: BNStudy) -> np.ndarray:
     return kf.spectral.rescale(kf.spectral.high_pass(pixels, radius), config.rescale)
 
 
-def _speed(
+def _measure_speed(
     model: keras.Model,
     test: tuple[np.ndarray, np.ndarray],
     curve: list[float],
-    images: Images,
-    name: str,
-    radius: float,
-    seed: int,
+    n: int,
+    record: dict,
 ) -> list[dict]:
     """Mean training accuracy over the epochs, the last one, and test accuracy on high-passed images."""
-    start = {"network": name, "radius": radius, "seed": seed}
-    n = len(images.train[1])
     result = kf.evaluate.accuracy(model, test)
     return [
-        start | {"measure": "mean over epochs", "value": float(np.mean(curve)), "n": n},
-        start | {"measure": "last epoch", "value": float(curve[-1]), "n": n},
-        start | {"measure": "test", "value": result.accuracy, "n": result.n},
+        record | {"measure": "mean over epochs", "value": float(np.mean(curve)), "n": n},
+        record | {"measure": "last epoch", "value": float(curve[-1]), "n": n},
+        record | {"measure": "test", "value": result.accuracy, "n": result.n},
     ]
 
 
@@ -97,19 +97,21 @@ def _report(run: Run, config: BNStudy, n: int) -> None:
             cells = [values(run, network=name, radius=radius, measure=measure) for measure in measures]
             rows.append([f"{radius:g}", label, *(mean_and_range(cell) for cell in cells)])
         vanilla, batch = (values(run, network=name, radius=radius, measure=measures[0]) for name in NAMES)
-        verdict = order(batch, vanilla, higher="faster with", lower="slower with")
         claims.append(
-            Claim(
+            compare(
                 f"High-passed images are learned faster with batch normalisation (r = {radius:g}, mean "
                 f"training accuracy over {config.training.epochs} epochs)",
-                "no figure that can be compared",
-                f"with {mean_and_range(batch)}, without {mean_and_range(vanilla)}: {verdict}",
-                n,
-                tuple(f"{name}/radius{radius:g}/" for name in NAMES),
-                config.all_seeds,
+                ("with", batch),
+                ("without", vanilla),
+                published="no figure that can be compared",
+                higher="faster with",
+                lower="slower with",
+                n=n,
+                stages=tuple(f"{name}/radius{radius:g}/" for name in NAMES),
+                seeds=config.all_seeds,
             )
         )
     print_table(f"Learning from high-passed images, n = {n}, over the seeds", head, rows)
-    notes = f"Network: {config.network.model}.\n\n"
+    notes = f"Network: {config.training.network}.\n\n"
     path = run.summary("HFC: batch normalisation study", claims, notes=notes + markdown(head, rows))
     run.say(str(path))

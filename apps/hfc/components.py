@@ -7,12 +7,12 @@ import numpy as np
 
 import keras_freq as kf
 from apps.hfc.config import Components
-from apps.hfc.networks import classifier, train
-from apps.runner import Claim, Run
-from apps.runner.images import Images, load_images
-from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+from apps.lab import Run
+from apps.lab.images import Images, load_images
+from apps.lab.report import compare, markdown, mean_and_range, print_table, values
+from apps.lab.train import trained
 
-FILTERS = {"low": kf.layers.LowPass, "high": kf.layers.HighPass}
+FILTERS = {"low": kf.spectral.low_pass, "high": kf.spectral.high_pass}
 
 
 def components(run: Run, config: Components) -> None:
@@ -22,30 +22,25 @@ def components(run: Run, config: Components) -> None:
     if config.rescale != "none":
         x = kf.spectral.rescale(x, config.rescale)
     parts = [("all", None), *((band, radius) for radius in config.radii for band in FILTERS)]
-    for seed in config.all_seeds:
-        for band, radius in parts:
-            name = band if radius is None else f"{band}{radius:g}"
-            model = classifier(config.network, images, seed=seed, name=name)
-            trained = model if radius is None else _on_band(model, band, radius, config)
-            train(run, f"{name}/seed{seed}", trained, (x, y), training=config.training, seed=seed)
-            run.measure(
-                f"{name}/seed{seed}/test",
-                lambda name=name, seed=seed, model=model: _tested(model, images, name, seed),
+    for band, radius in parts:
+        name = band if radius is None else f"{band}{radius:g}"
+        part = x if radius is None else kf.spectral.rescale(FILTERS[band](x, radius), config.rescale)
+        for seed in config.all_seeds:
+            model, _ = trained(
+                run,
+                config.training,
+                (part, y),
+                classes=len(images.classes),
+                seed=seed,
+                label=f"{name}/seed{seed}",
+                record={"network": name},
             )
+            run.measure(f"{name}/seed{seed}/test", _test, model, images, name, seed)
     _draw(run, config)
     _report(run, config, len(images.test[1]))
 
 
-def _on_band(model: keras.Model, band: str, radius: float, config: Components) -> kf.training.BandModel:
-    part = FILTERS[band](radius)
-    if config.rescale != "none":
-        mode = config.rescale
-        inputs = keras.Input(model.input_shape[1:])
-        part = keras.Model(inputs, kf.spectral.rescale(part(inputs), mode))
-    return kf.training.BandModel(model, part, name=f"{model.name}_training")
-
-
-def _tested(model: keras.Model, images: Images, name: str, seed: int) -> dict:
+def _test(model: keras.Model, images: Images, name: str, seed: int) -> dict:
     result = kf.evaluate.accuracy(model, images.test)
     return {"network": name, "measure": "test", "value": result.accuracy, "seed": seed, "n": result.n}
 
@@ -74,25 +69,25 @@ def _draw(run: Run, config: Components) -> None:
 def _report(run: Run, config: Components, n: int) -> None:
     rows = []
     for name in ("all", *(f"{band}{r:g}" for band in FILTERS for r in config.radii)):
-        trained = values(run, network=name, measure="training accuracy")
-        rows.append(
-            [name, mean_and_range(trained), mean_and_range(values(run, network=name, measure="test"))]
-        )
+        cells = (values(run, network=name, measure=measure) for measure in ("training accuracy", "test"))
+        rows.append([name, *map(mean_and_range, cells)])
     head = ["trained on", "training accuracy on that part", "accuracy on original test images"]
     print_table(f"Training on one component, n = {n}, over the seeds", head, rows)
     claims = []
     for radius in config.radii:
         low, high = (values(run, network=f"{band}{radius:g}", measure="test") for band in FILTERS)
-        verdict = order(low, high, higher="low is higher", lower="high is higher")
         claims.append(
-            Claim(
+            compare(
                 f"A network trained on the low part reads originals better than one trained on the high part "
                 f"(r = {radius:g})",
-                "no figure that can be compared",
-                f"low {mean_and_range(low)}, high {mean_and_range(high)}: {verdict}",
-                n,
-                (f"low{radius:g}/", f"high{radius:g}/"),
-                config.all_seeds,
+                ("low", low),
+                ("high", high),
+                published="no figure that can be compared",
+                higher="low is higher",
+                lower="high is higher",
+                n=n,
+                stages=(f"low{radius:g}/", f"high{radius:g}/"),
+                seeds=config.all_seeds,
             )
         )
     run.say(str(run.summary("HFC: training on one component", claims, notes=markdown(head, rows))))

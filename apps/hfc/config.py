@@ -5,67 +5,55 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from apps.runner.settings import Data, Repeated, check_all, check_least, check_within
+from apps.lab.settings import Adversary, Crop, Data, Repeated, Training, check_all, check_least, check_within
 
 Rescale = Literal["none", "max"]
 
 
-@dataclasses.dataclass(frozen=True)
-class Network:
-    """The classifier: `keras_freq.models.small_resnet` of some width, or `resnet_cifar` of some depth.
-
-    `normalization`: none, batch, or batch_statistics, the published batch normalisation, which takes the
-    statistics of the batch at hand at test time too.
-    """
-
-    model: Literal["small_resnet", "resnet_cifar"] = "resnet_cifar"
-    depth: int = 32
-    width: int = 16
-    normalization: Literal["none", "batch", "batch_statistics"] = "none"
-
-    def __post_init__(self):
-        check_least("network.width", self.width, 1)
-
-
-@dataclasses.dataclass(frozen=True)
-class Training:
+def _published() -> Training:
     """Adam with a constant rate; as published, no augmentation of natural images."""
-
-    epochs: int = 100
-    batch_size: int = 100
-    learning_rate: float = 1e-4
-
-    def __post_init__(self):
-        check_least("training.epochs", self.epochs, 1)
-        check_least("training.batch_size", self.batch_size, 1)
-        check_within("training.learning_rate", self.learning_rate, 0, 10)
+    return Training(
+        network="resnet32",
+        normalization="none",
+        epochs=100,
+        batch_size=100,
+        optimizer="adam",
+        learning_rate=1e-4,
+        weight_decay=0.0,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
-class Adversary:
-    """The attack of adversarial training: projected gradient descent in an L-infinity ball.
+class AdversarialTraining(Adversary):
+    """Adversarial training beside the natural one: the attack, and what differs from `training`.
 
     `epsilon` and `step_size` in pixel units (pixels in [0, 1]). `crop_and_flip`: pad by an eighth of the
     side, random crop, random flip before the attack, as published for adversarial training. `epochs` and
     `learning_rate` take the place of those of natural training (null: the same).
     """
 
-    epsilon: float = 0.03
     steps: int = 10
-    step_size: float = 0.003
-    random_start: bool = False
     crop_and_flip: bool = True
     epochs: int | None = None
     learning_rate: float | None = None
 
     def __post_init__(self):
-        check_within("adversary.epsilon", self.epsilon, 0, 1)
-        check_within("adversary.step_size", self.step_size, 0, 1)
+        super().__post_init__()
         check_least("adversary.steps", self.steps, 1)
         if self.epochs is not None:
             check_least("adversary.epochs", self.epochs, 1)
         if self.learning_rate is not None:
             check_within("adversary.learning_rate", self.learning_rate, 0, 10)
+
+    def applied_to(self, training: Training, side: int) -> Training:
+        """The recipe with the attack, for images of that side."""
+        return dataclasses.replace(
+            training,
+            epochs=self.epochs or training.epochs,
+            learning_rate=self.learning_rate or training.learning_rate,
+            crop=Crop(padding=round(side / 8)) if self.crop_and_flip else training.crop,
+            adversary=Adversary(self.steps, self.epsilon, self.step_size, self.random_start),
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +61,7 @@ class Shared(Repeated):
     """What every experiment has. `seeds` repetitions use the seeds `seed`, `seed + 1`, ..."""
 
     data: Data = dataclasses.field(default_factory=Data)
-    network: Network = dataclasses.field(default_factory=Network)
-    training: Training = dataclasses.field(default_factory=Training)
+    training: Training = dataclasses.field(default_factory=_published)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +106,7 @@ class Heuristics(Shared):
     every: int = 1
     rescale: Rescale = "none"
     batch_norm: Literal["batch", "batch_statistics"] = "batch"
-    adversary: Adversary = dataclasses.field(default_factory=Adversary)
+    adversary: AdversarialTraining = dataclasses.field(default_factory=AdversarialTraining)
 
     def __post_init__(self):
         super().__post_init__()
@@ -160,7 +147,7 @@ class Kernels(Shared):
     attack_steps: int = 40
     attack_images: int = 1000
     minimal_images: int = 1000
-    adversary: Adversary = dataclasses.field(default_factory=Adversary)
+    adversary: AdversarialTraining = dataclasses.field(default_factory=AdversarialTraining)
 
     def __post_init__(self):
         super().__post_init__()
@@ -207,7 +194,7 @@ class Perturbations(Shared):
     epsilon: float = 0.03
     attack_steps: int = 40
     attack_images: int = 1000
-    adversary: Adversary = dataclasses.field(default_factory=Adversary)
+    adversary: AdversarialTraining = dataclasses.field(default_factory=AdversarialTraining)
 
     def __post_init__(self):
         super().__post_init__()

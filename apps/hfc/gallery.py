@@ -7,10 +7,10 @@ import numpy as np
 
 import keras_freq as kf
 from apps.hfc.config import Gallery
-from apps.hfc.networks import classifier, train
-from apps.runner import Claim, Run
-from apps.runner.images import Images, load_images
-from apps.runner.repetitions import markdown, mean_and_range, print_table, values
+from apps.lab import Claim, Run
+from apps.lab.images import Images, load_images
+from apps.lab.report import markdown, mean_and_range, print_table, values
+from apps.lab.train import trained
 
 PARTS = ("original", "high", "low")
 
@@ -23,22 +23,24 @@ def gallery(run: Run, config: Gallery) -> None:
         x = kf.spectral.rescale(x, config.rescale)
     found = {}
     for seed in config.all_seeds:
-        model = classifier(config.network, images, seed=seed, name="network")
-        train(run, f"network/seed{seed}", model, (x, y), training=config.training, seed=seed)
+        model, _ = trained(
+            run,
+            config.training,
+            (x, y),
+            classes=len(images.classes),
+            seed=seed,
+            label=f"network/seed{seed}",
+            record={"network": "network"},
+        )
         for radius in config.radii:
             name = f"network/seed{seed}/radius{radius:g}"
-            found[seed, radius] = run.arrays(
-                name, lambda model=model, radius=radius: _predictions(model, images, radius, config)
-            )
-            run.measure(
-                f"{name}/count",
-                lambda seed=seed, radius=radius: _counts(found[seed, radius], images, radius, seed),
-            )
+            found[seed, radius] = run.arrays(name, _predict, model, images, radius, config)
+            run.measure(f"{name}/count", _count, found[seed, radius], images, radius, seed)
     _draw(run, config, images, found[config.seed, config.radius])
     _report(run, config, len(images.test[1]))
 
 
-def _predictions(model: keras.Model, images: Images, radius: float, config: Gallery) -> dict[str, np.ndarray]:
+def _predict(model: keras.Model, images: Images, radius: float, config: Gallery) -> dict[str, np.ndarray]:
     """Predicted class and confidence of every test image, from the original and from its two parts."""
     x, _ = images.test
     low, high = kf.spectral.split_bands(x, radius)
@@ -53,7 +55,7 @@ def _predictions(model: keras.Model, images: Images, radius: float, config: Gall
     return arrays
 
 
-def chosen(found: dict[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
+def choose(found: dict[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
     """Places of the images that are right from original and high part and wrong from the low part.
 
     The surest first, by the smaller of the confidences from high and low part.
@@ -64,19 +66,19 @@ def chosen(found: dict[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
     return places[np.argsort(-sureness, kind="stable")]
 
 
-def _counts(found: dict[str, np.ndarray], images: Images, radius: float, seed: int) -> list[dict]:
+def _count(found: dict[str, np.ndarray], images: Images, radius: float, seed: int) -> list[dict]:
     labels = images.test[1]
     start = {"radius": radius, "seed": seed, "n": len(labels)}
     rows = [
         start | {"measure": f"accuracy, {part}", "value": float((found[f"{part}_class"] == labels).mean())}
         for part in PARTS
     ]
-    return [*rows, start | {"measure": "right by high, wrong by low", "value": len(chosen(found, labels))}]
+    return [*rows, start | {"measure": "right by high, wrong by low", "value": len(choose(found, labels))}]
 
 
 def _draw(run: Run, config: Gallery, images: Images, found: dict[str, np.ndarray]) -> None:
     x, labels = images.test
-    shown = chosen(found, labels)[: config.examples]
+    shown = choose(found, labels)[: config.examples]
     if not len(shown):
         run.say(f"no image is right by its high part and wrong by its low part at radius {config.radius:g}")
         return
@@ -91,7 +93,7 @@ def _draw(run: Run, config: Gallery, images: Images, found: dict[str, np.ndarray
             radius=config.radius,
             labels=labels[shown],
             classes=images.classes,
-            title=f"Known by high frequencies, mistaken by low ones ({len(chosen(found, labels))} of "
+            title=f"Known by high frequencies, mistaken by low ones ({len(choose(found, labels))} of "
             f"{len(labels)} test images, the surest {len(shown)})",
         ),
     )
@@ -117,6 +119,6 @@ def _report(run: Run, config: Gallery, n: int) -> None:
         )
         for radius in config.radii
     ]
-    notes = f"Network: {config.network.model}, normalization {config.network.normalization}.\n\n"
+    notes = f"Network: {config.training.network}, normalization {config.training.normalization}.\n\n"
     path = run.summary("HFC: gallery", claims, notes=notes + markdown(head, rows))
     run.say(str(path))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import keras
 import numpy as np
 
 import keras_freq as kf
 from apps.hfc.config import Heuristics
-from apps.hfc.networks import adversarial, adversarial_training, classifier, train, with_normalization
-from apps.runner import Claim, Run
-from apps.runner.images import Images, load_images
-from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+from apps.lab import Claim, Run
+from apps.lab.images import Images, load_images
+from apps.lab.networks import classifier
+from apps.lab.report import compare, markdown, mean_and_range, print_table, values
+from apps.lab.settings import Augmentations, Training
+from apps.lab.train import trained
 
 NAMES = {
     "vanilla": "vanilla",
@@ -48,54 +52,60 @@ def heuristics(run: Run, config: Heuristics) -> None:
     images = load_images(run, config.data, radii=config.radii)
     curves = {}
     for name in NAMES:
+        training = _recipe(name, config, images)
+        # Never for adversarial training, as published.
+        rescale = "none" if name == "adversarial" else config.rescale
+        x, y = images.train
+        if rescale != "none":
+            x = kf.spectral.rescale(x, rescale)
         for seed in config.all_seeds:
-            model, training, rescale = _model(name, config, images, seed)
-            x, y = images.train
-            if rescale != "none":
-                x = kf.spectral.rescale(x, rescale)
-            bands = kf.callbacks.BandAccuracy(
-                images.test, radii=config.radii, every=config.every, rescale=rescale
+            options = {"radii": config.radii, "every": config.every, "rescale": rescale}
+            model, curves[name, seed] = trained(
+                run,
+                training,
+                (x, y),
+                classes=len(images.classes),
+                seed=seed,
+                label=f"{name}/seed{seed}",
+                record={"network": name},
+                callbacks=[kf.callbacks.BandAccuracy(images.test, **options)],
+                watch={"measure": "band accuracy", "on": images.test, **options},
             )
-            curves[name, seed] = train(
-                run, f"{name}/seed{seed}", model, (x, y), training=training, seed=seed, callbacks=[bands]
-            )
-            measured = {name: model}
+            tested = {name: model}
             if name == "batch_norm":
-                measured = {row: _at_test(model, kind, config, images) for row, kind in AT_TEST.items()}
-            for row, tested in measured.items():
+                tested = {row: _at_test(model, training, kind, images) for row, kind in AT_TEST.items()}
+            for row, one in tested.items():
                 for mode in ("none", "max"):
-                    run.measure(
-                        f"{row}/seed{seed}/bands/{mode}",
-                        lambda row=row, seed=seed, mode=mode, tested=tested: _bands(
-                            config, images, tested, row, seed, mode
-                        ),
-                    )
+                    stage = f"{row}/seed{seed}/bands/{mode}"
+                    run.measure(stage, _measure_bands, config, images, one, row, seed, mode)
     _draw(run, config, curves)
     _report(run, config, len(images.test[1]))
 
 
-def _model(name: str, config: Heuristics, images: Images, seed: int):
-    """What is trained, how, and whether images are rescaled: never for adversarial training, as published."""
-    kind = config.batch_norm if name == "batch_norm" else config.network.normalization
-    network = with_normalization(config.network, kind)
-    dropout = config.dropout if name == "dropout" else 0.0
-    model = classifier(network, images, seed=seed, name=name, dropout=dropout)
-    if name == "adversarial":
-        training = adversarial_training(config.training, config.adversary)
-        return adversarial(model, config.adversary, seed=seed), training, "none"
+def _recipe(name: str, config: Heuristics, images: Images) -> Training:
+    """How the network of that name is trained."""
+    training = config.training
+    if name == "dropout":
+        return dataclasses.replace(training, dropout=config.dropout)
     if name == "mix_up":
-        model = kf.training.MixUpModel(model, alpha=config.mix_up, seed=seed, name="mix_up_training")
-    return model, config.training, config.rescale
+        strengths = Augmentations(mix_up=config.mix_up)
+        return dataclasses.replace(training, augmentation="mix_up", augmentations=strengths)
+    if name == "batch_norm":
+        return dataclasses.replace(training, normalization=config.batch_norm)
+    if name == "adversarial":
+        return config.adversary.applied_to(training, images.shape[0])
+    return training
 
 
-def _at_test(model: keras.Model, kind: str, config: Heuristics, images: Images) -> keras.Model:
+def _at_test(model: keras.Model, training: Training, kind: str, images: Images) -> keras.Model:
     """The trained network with the other kind of batch normalisation, which has the same weights."""
-    twin = classifier(with_normalization(config.network, kind), images, seed=0, name=model.name)
+    training = dataclasses.replace(training, normalization=kind)
+    twin = classifier(training, images.shape, len(images.classes), seed=0, name=model.name)
     twin.set_weights(model.get_weights())
     return twin
 
 
-def _bands(
+def _measure_bands(
     config: Heuristics, images: Images, model: keras.Model, name: str, seed: int, mode: str
 ) -> list[dict]:
     result = kf.evaluate.band_accuracy(
@@ -169,7 +179,7 @@ def _report(run: Run, config: Heuristics, n: int) -> None:
         ):
             claims.append(_claim(f"{text} ({column}{note})", names, column, found, n, config))
     notes = (
-        f"Network: {config.network.model}. Rows 'published' are read off the authors' poster (ResNet-32, "
+        f"Network: {config.training.network}. Rows 'published' are read off the authors' poster (ResNet-32, "
         "epoch 100; training and filtered images divided by their maximum, but for adversarial training; "
         f"batch normalisation by the statistics of test batches of {TEST_BATCH}). Our adversarial training "
         "divides nothing either.\n\n"
@@ -191,12 +201,12 @@ def _claim(text: str, names: tuple[str, str], column: str, found, n: int, config
         published = (
             ", ".join(f"{ROWS[name]} {_published(PUBLISHED[name][place])}" for name in names) + " [author]"
         )
-    verdict = order(first, second, higher="higher", lower="lower")
-    return Claim(
+    labels = (ROWS[name] for name in names)
+    return compare(
         text,
-        published,
-        f"{ROWS[names[0]]} {mean_and_range(first)}, {ROWS[names[1]]} {mean_and_range(second)}: {verdict}",
-        n,
-        tuple(f"{name.removesuffix('_batch')}/" for name in names),
-        config.all_seeds,
+        *zip(labels, (first, second), strict=True),
+        published=published,
+        n=n,
+        stages=tuple(f"{name.removesuffix('_batch')}/" for name in names),
+        seeds=config.all_seeds,
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import keras
 import numpy as np
 
 import keras_freq as kf
-from apps.hfc.adversaries import NAMES, check_attack_images, trained
+from apps.hfc.adversaries import NAMES, check_attack_images, train_both
 from apps.hfc.config import Kernels
-from apps.runner import Claim, Run
-from apps.runner.images import Images, load_images
-from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+from apps.lab import Run
+from apps.lab.images import Images, load_images
+from apps.lab.report import compare, markdown, mean_and_range, print_table, values
 
 ATTACKS = {"fgsm": "FGSM", "linf_pgd": "PGD"}
 
@@ -19,48 +22,28 @@ def kernels(run: Run, config: Kernels) -> None:
     """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
     check_attack_images(images, attack_images=config.attack_images, minimal_images=config.minimal_images)
-    classifiers = trained(run, config, images)
+    classifiers = train_both(run, config, images)
     steps = [(name, seed, rho) for name, seed in classifiers for rho in config.rhos]
     for name, seed, rho in run.sweep(steps, "attacking"):
-        model = classifiers[name, seed]
         prefix = f"{name}/seed{seed}/rho{rho:g}"
         # A copy only where something is left to measure: its compiled functions cost seconds.
-        smoothed = _Once(lambda model=model, rho=rho: _smoothed(model, rho, config))
-        run.measure(
-            f"{prefix}/fixed", lambda s=smoothed, k=(name, seed, rho): _fixed(s(), images, config, *k)
+        smoothed = functools.cache(
+            functools.partial(
+                kf.models.smooth_kernels, classifiers[name, seed], rho, normalize=config.normalize
+            )
         )
-        run.measure(
-            f"{prefix}/minimal", lambda s=smoothed, k=(name, seed, rho): _minimal(s(), images, config, *k)
-        )
+        run.measure(f"{prefix}/fixed", _attack, smoothed, images, config, name, seed, rho)
+        run.measure(f"{prefix}/minimal", _attack_minimally, smoothed, images, config, name, seed, rho)
     for (name, seed), model in classifiers.items():
-        run.measure(
-            f"{name}/seed{seed}/roughness",
-            lambda name=name, seed=seed, model=model: {
-                "network": name,
-                "measure": "roughness",
-                "value": roughness(first_kernel(model)),
-                "filters": first_kernel(model).shape[-1],
-                "seed": seed,
-            },
-        )
+        run.measure(f"{name}/seed{seed}/roughness", _measure_roughness, model, name, seed)
     _draw(run, config, classifiers)
     _report(run, config)
 
 
-class _Once:
-    """A model that is made at its first use."""
-
-    def __init__(self, make):
-        self.make, self.model = make, None
-
-    def __call__(self) -> keras.Model:
-        if self.model is None:
-            self.model = self.make()
-        return self.model
-
-
-def _smoothed(model: keras.Model, rho: float, config: Kernels) -> keras.Model:
-    return kf.evaluate.smooth_kernels(model, rho, normalize=config.normalize)
+def _measure_roughness(model: keras.Model, name: str, seed: int) -> dict:
+    kernel = first_kernel(model)
+    record = {"network": name, "measure": "roughness", "seed": seed}
+    return record | {"value": roughness(kernel), "filters": kernel.shape[-1]}
 
 
 def first_kernel(model: keras.Model) -> np.ndarray:
@@ -80,11 +63,17 @@ def roughness(kernel: np.ndarray) -> float:
     return float(mean / np.square(kernel).mean())
 
 
-def _fixed(
-    model: keras.Model, images: Images, config: Kernels, name: str, seed: int, rho: float
+def _attack(
+    smoothed: Callable[[], keras.Model],
+    images: Images,
+    config: Kernels,
+    name: str,
+    seed: int,
+    rho: float,
 ) -> list[dict]:
     """Clean accuracy on all test images, and accuracy under attacks of the fixed sizes."""
     start = {"network": name, "rho": rho, "seed": seed}
+    model = smoothed()
     clean = kf.evaluate.accuracy(model, images.test)
     rows = [start | {"measure": "clean", "epsilon": 0.0, "value": clean.accuracy, "n": clean.n}]
     for attack in ATTACKS:
@@ -107,14 +96,19 @@ def _fixed(
     return rows
 
 
-def _minimal(
-    model: keras.Model, images: Images, config: Kernels, name: str, seed: int, rho: float
+def _attack_minimally(
+    smoothed: Callable[[], keras.Model],
+    images: Images,
+    config: Kernels,
+    name: str,
+    seed: int,
+    rho: float,
 ) -> list[dict]:
     """Accuracy by the size of the smallest adversarial that was found."""
     rows = []
     for attack in ATTACKS:
         result = kf.evaluate.minimal_adversarials(
-            model,
+            smoothed(),
             images.test,
             attack=attack,
             epsilons=config.minimal_epsilons,
@@ -209,21 +203,16 @@ def _report(run: Run, config: Kernels) -> None:
     n = max(r["n"] for r in run.records if r.get("measure") == "clean")
     filters = next(r["filters"] for r in run.records if r.get("measure") == "roughness")
     claims = [
-        Claim(
-            "The kernels of the adversarial network are smoother",
-            "shown by pictures only",
-            f"roughness of {filters} filters (2 for random weights): "
-            + ", ".join(f"{name} {mean_and_range(rough[name])}" for name in NAMES)
-            + ": "
-            + order(
-                rough["natural"],
-                rough["adversarial"],
-                higher="adversarial smoother",
-                lower="adversarial rougher",
-            ),
-            filters,
-            tuple(f"{name}/" for name in NAMES),
-            config.all_seeds,
+        compare(
+            "The kernels of the adversarial network are smoother "
+            f"(roughness of {filters} filters, 2 for random weights)",
+            *rough.items(),
+            published="shown by pictures only",
+            higher="adversarial smoother",
+            lower="adversarial rougher",
+            n=filters,
+            stages=tuple(f"{name}/" for name in NAMES),
+            seeds=config.all_seeds,
         )
     ]
     base, strongest, epsilon = min(config.rhos), max(config.rhos), min(config.epsilons)
@@ -234,14 +223,14 @@ def _report(run: Run, config: Kernels) -> None:
                 word = "clean" if measure == "clean" else f"{ATTACKS[measure]} {size:g}"
                 expected = "costs clean accuracy" if measure == "clean" else "raises robustness"
                 claims.append(
-                    Claim(
+                    compare(
                         f"Smoothing {expected} ({NAMES[name]}, rho {rho:g}, {word})",
-                        "no figure that can be compared",
-                        f"rho {base:g}: {mean_and_range(before)}, rho {rho:g}: {mean_and_range(after)}: "
-                        + order(after, before, higher="higher", lower="lower"),
-                        n if measure == "clean" else config.attack_images,
-                        (f"{name}/",),
-                        config.all_seeds,
+                        (f"rho {rho:g}", after),
+                        (f"rho {base:g}", before),
+                        published="no figure that can be compared",
+                        n=n if measure == "clean" else config.attack_images,
+                        stages=(f"{name}/",),
+                        seeds=config.all_seeds,
                     )
                 )
     notes = (

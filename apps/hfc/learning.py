@@ -8,10 +8,10 @@ import numpy as np
 
 import keras_freq as kf
 from apps.hfc.config import Learning
-from apps.hfc.networks import classifier, train
-from apps.runner import Claim, Run
-from apps.runner.images import load_images
-from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+from apps.lab import Run
+from apps.lab.images import load_images
+from apps.lab.report import compare, markdown, mean_and_range, print_table, values
+from apps.lab.train import trained
 
 LABELS = {"true": "true labels", "shuffled": "shuffled labels"}
 
@@ -29,35 +29,32 @@ def learning(run: Run, config: Learning) -> None:
         training = dataclasses.replace(config.training, epochs=epochs or config.training.epochs)
         for seed in config.all_seeds:
             labels = y if kind == "true" else kf.data.shuffle_labels(y, seed=seed)
-            bands = kf.callbacks.BandAccuracy(
-                (x[:n], labels[:n]), radii=config.radii, every=config.every, rescale=config.rescale
-            )
-            model = classifier(config.network, images, seed=seed, name=f"{kind}_labels")
-            history = train(
+            options = {"radii": config.radii, "every": config.every, "rescale": config.rescale}
+            measured = x[:n], labels[:n]
+            _, history = trained(
                 run,
-                f"{kind}/seed{seed}",
-                model,
+                training,
                 (x, labels),
-                training=training,
+                classes=len(images.classes),
                 seed=seed,
-                callbacks=[bands],
+                label=f"{kind}/seed{seed}",
+                record={"network": kind},
+                callbacks=[kf.callbacks.BandAccuracy(measured, **options)],
+                watch={"measure": "band accuracy", "on": measured, **options},
             )
             curves[kind, seed] = history
-            run.measure(
-                f"{kind}/seed{seed}/bands",
-                lambda kind=kind, seed=seed, history=history: _compared(config, kind, seed, history, n),
-            )
+            run.measure(f"{kind}/seed{seed}/bands", _compare_moments, config, kind, seed, history, n)
     _draw(run, config, curves)
     _report(run, config, n)
 
 
-def _measured(history: dict, name: str) -> np.ndarray:
+def _column(history: dict, name: str) -> np.ndarray:
     return np.asarray(history[name], "float64")
 
 
-def _compared(config: Learning, kind: str, seed: int, history: dict, n: int) -> list[dict]:
+def _compare_moments(config: Learning, kind: str, seed: int, history: dict, n: int) -> list[dict]:
     """Band accuracies where training accuracy first passes each threshold, and at the end."""
-    clean = _measured(history, "clean")
+    clean = _column(history, "clean")
     measured = np.flatnonzero(np.isfinite(clean))
     moments = {"end": measured[-1]}
     for threshold in config.thresholds:
@@ -70,7 +67,7 @@ def _compared(config: Learning, kind: str, seed: int, history: dict, n: int) -> 
             "moment": moment,
             "epoch": int(epoch) + 1,
             "measure": measure,
-            "value": float(_measured(history, measure)[epoch]),
+            "value": float(_column(history, measure)[epoch]),
             "seed": seed,
             "n": n,
         }
@@ -130,19 +127,20 @@ def _report(run: Run, config: Learning, n: int) -> None:
             true, shuffled = (
                 values(run, labels=kind, moment=moment, measure=f"low_{radius:g}") for kind in LABELS
             )
-            verdict = order(true, shuffled, higher="higher with true labels", lower="lower")
             when = "at the end" if moment == "end" else f"when training accuracy first reaches {moment}"
             claims.append(
-                Claim(
+                compare(
                     f"Low frequencies come first with true labels; shuffled labels need high ones too "
                     f"(L{radius:g} {when})",
-                    published,
-                    f"true {mean_and_range(true)}, shuffled {mean_and_range(shuffled)}: {verdict}",
-                    n,
-                    ("true/", "shuffled/"),
-                    config.all_seeds,
+                    ("true", true),
+                    ("shuffled", shuffled),
+                    published=published,
+                    higher="higher with true labels",
+                    n=n,
+                    stages=("true/", "shuffled/"),
+                    seeds=config.all_seeds,
                 )
             )
-    notes = f"Network: {config.network.model}, normalization {config.network.normalization}.\n\n"
+    notes = f"Network: {config.training.network}, normalization {config.training.normalization}.\n\n"
     path = run.summary("HFC: what is learned when", claims, notes=notes + markdown(head, rows))
     run.say(str(path))

@@ -8,11 +8,11 @@ import keras
 import numpy as np
 
 import keras_freq as kf
-from apps.hfc.adversaries import NAMES, check_attack_images, trained
+from apps.hfc.adversaries import NAMES, check_attack_images, train_both
 from apps.hfc.config import Perturbations
-from apps.runner import Claim, Run
-from apps.runner.images import Images, load_images
-from apps.runner.repetitions import markdown, mean_and_range, order, print_table, values
+from apps.lab import Run
+from apps.lab.images import Images, load_images
+from apps.lab.report import compare, markdown, mean_and_range, print_table, values
 
 ATTACKS = {"fgsm": "FGSM", "linf_pgd": "PGD"}
 
@@ -21,23 +21,20 @@ def perturbations(run: Run, config: Perturbations) -> None:
     """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data, radii=config.radii)
     check_attack_images(images, attack_images=config.attack_images)
-    classifiers = trained(run, config, images)
+    classifiers = train_both(run, config, images)
     found = {}
     steps = [(name, seed, attack) for name, seed in classifiers for attack in ATTACKS]
     for name, seed, attack in run.sweep(steps, "attacking"):
         stage = f"{name}/seed{seed}/{attack}"
         model = classifiers[name, seed]
-        found[name, seed, attack] = run.arrays(
-            stage,
-            lambda model=model, attack=attack, seed=seed: _attacked(model, images, config, attack, seed),
-        )
-        run.measure(stage, lambda k=(name, seed, attack): _shares(found[k], config, images.shape[:2], *k))
+        arrays = found[name, seed, attack] = run.arrays(stage, _attack, model, images, config, attack, seed)
+        run.measure(stage, _share_energy, arrays, config, name, seed, attack)
     white = ring_shares(np.ones(images.shape[:2]), config.radii)
     _draw(run, config, found)
     _report(run, config, white)
 
 
-def _attacked(
+def _attack(
     model: keras.Model, images: Images, config: Perturbations, attack: str, seed: int
 ) -> dict[str, np.ndarray]:
     """Mean energy of the perturbations of the images that were right before, DC in the middle."""
@@ -90,10 +87,9 @@ def ring_shares(energy: np.ndarray, radii: tuple[float, ...]) -> np.ndarray:
     return np.asarray(parts) / total if total > 0 else np.full(len(parts), np.nan)
 
 
-def _shares(
+def _share_energy(
     arrays: dict[str, np.ndarray],
     config: Perturbations,
-    size: tuple[int, int],
     name: str,
     seed: int,
     attack: str,
@@ -185,21 +181,18 @@ def _report(run: Run, config: Perturbations, white: np.ndarray) -> None:
                 continue
             more = "lower" if place == 0 else "higher"
             claims.append(
-                Claim(
+                compare(
                     f"{word} puts its energy into {more} frequencies against the "
-                    f"{'adversarial' if place == 0 else 'natural'} network (share at {measure})",
-                    "no figure given",
-                    f"natural {mean_and_range(natural)}, adversarial {mean_and_range(robust)}, white noise "
-                    f"{white[place]:.3f}: "
-                    + order(
-                        robust,
-                        natural,
-                        higher="higher against the adversarial network",
-                        lower="lower against the adversarial network",
-                    ),
-                    config.attack_images,
-                    tuple(f"{name}/" for name in NAMES),
-                    config.all_seeds,
+                    f"{'adversarial' if place == 0 else 'natural'} network (share at {measure}, white noise "
+                    f"{white[place]:.3f})",
+                    ("adversarial", robust),
+                    ("natural", natural),
+                    published="no figure given",
+                    higher="higher against the adversarial network",
+                    lower="lower against the adversarial network",
+                    n=config.attack_images,
+                    stages=tuple(f"{name}/" for name in NAMES),
+                    seeds=config.all_seeds,
                 )
             )
     notes = (

@@ -1,7 +1,9 @@
 """``python -m apps.quickstart configs/quickstart/cifar10_mini.yaml``."""
 
+from apps.lab import Experiment, main
 from apps.quickstart.config import Quickstart
-from apps.runner import Experiment, main
+
+EXPERIMENT = Experiment(Quickstart, "apps.quickstart.experiment:quickstart")
 
 if __name__ == "__main__":
-    main("quickstart", Experiment(Quickstart, "apps.quickstart.experiment:quickstart"))
+    main("quickstart", EXPERIMENT)

@@ -7,12 +7,12 @@ import time
 import numpy as np
 
 import keras_freq as kf
+from apps.lab import Run, RunError
+from apps.lab.resumable import fit_resumably
 from apps.quickstart.config import Quickstart
 from apps.quickstart.measure import measure
 from apps.quickstart.networks import NAMES, training_model
 from apps.quickstart.report import draw, print_table, write_summary
-from apps.runner import Run, RunError
-from apps.runner.training import fit_resumably
 
 
 def quickstart(run: Run, config: Quickstart) -> None:

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 import keras_freq as kf
+from apps.lab import Run
 from apps.quickstart.config import Quickstart
-from apps.runner import Run
 
 
 def measure(

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 import keras_freq as kf
+from apps.lab import Claim, Run
 from apps.quickstart.config import Quickstart
 from apps.quickstart.measure import add_noise
 from apps.quickstart.networks import NAMES
-from apps.runner import Claim, Run
 
 # measure -> how it is written with its setting
 MEASURES = {

@@ -42,7 +42,7 @@ class AdversarialResult(Result):
         correct_per_class: Robust images of each class, `(epsilons, classes)`.
         clean_correct_per_class: Correctly classified images of each class, without attack.
         count_per_class: Images of each class.
-        images: Images of the largest epsilon, if they were asked for. Not exported.
+        images: Images of the largest epsilon, if they were asked for. In `to_json` alone.
     """
 
     attack: str

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from keras_freq._core.result import Record
 from keras_freq.attacks._balls import distances, snap
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class AdversarialImages:
+@dataclass(frozen=True, kw_only=True)
+class AdversarialImages(Record):
     """Images before and after an attack.
 
     Attributes:

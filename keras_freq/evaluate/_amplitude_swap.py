@@ -14,7 +14,7 @@ from keras import ops
 from keras_freq._core.checks import check_choice, check_interval, check_whole
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.progress import progress_bar
-from keras_freq._core.result import Result, versions
+from keras_freq._core.result import Record, Result, versions
 from keras_freq.data import iterate_batches
 from keras_freq.evaluate._adversarial_images import predict
 from keras_freq.evaluate._counting import first_images, labelled_batches
@@ -22,8 +22,8 @@ from keras_freq.spectral import recombine
 from keras_freq.spectral._images import DATA_FORMATS
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class SwappedPairs:
+@dataclass(frozen=True, kw_only=True)
+class SwappedPairs(Record):
     """The pairs of an amplitude swap, one after the other.
 
     Attributes:
@@ -63,7 +63,7 @@ class AmplitudeSwapResult(Result):
         donor_accuracy: Share predicted as the amplitude image is labelled, or `None` where donors have no
             labels.
         clean: Accuracy on the phase images themselves.
-        pairs: Predictions and, if asked for, images of every pair. Not exported.
+        pairs: Predictions and, if asked for, images of every pair. In `to_json` alone.
     """
 
     n_differ: int

@@ -62,7 +62,7 @@ def calibration_error(
     kind: str = "ece",
     binning: str = "uniform",
     from_logits: bool = True,
-    model: str = "",
+    model: str | None = None,
 ) -> CalibrationResult:
     """How far confidence and accuracy lie apart, over bins of confidence.
 

@@ -23,7 +23,7 @@ from keras_freq.spectral import azimuthal_radii, spectral_density
 
 @dataclass(frozen=True, kw_only=True)
 class SpectralDensityResult(Result):
-    """Spectral density of images by radius. `model` is empty: there is none.
+    """Spectral density of images by radius. `model` is None: there is none.
 
     Attributes:
         size: Height and width of the images.
@@ -154,7 +154,7 @@ def image_spectral_density(
     empty = _Moments.none(len(radii))
     parts = [classes.get(label, empty) for label in range(max(classes, default=-1) + 1)]
     return SpectralDensityResult(
-        model="",
+        model=None,
         n=every.n,
         settings={**options, "n": n, "batch_size": batch_size},
         versions=versions(),

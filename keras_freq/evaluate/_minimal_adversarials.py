@@ -56,7 +56,7 @@ class MinimalAdversarialsResult(Result):
         clean: Accuracy without attack.
         success: Share of the images with a finite distance.
         median: Median distance, infinite if the attack found less than half.
-        images: The images, if they were asked for. Not exported.
+        images: The images, if they were asked for. In `to_json` alone.
     """
 
     attack: str

@@ -39,7 +39,7 @@ class OODResult(Result):
 
 
 def ood_metrics(
-    scores_in: ArrayLike, scores_out: ArrayLike, *, tpr: float = 0.95, model: str = ""
+    scores_in: ArrayLike, scores_out: ArrayLike, *, tpr: float = 0.95, model: str | None = None
 ) -> OODResult:
     """Detection metrics from scores of which a HIGHER one means MORE in-distribution.
 

@@ -25,7 +25,7 @@ _LUMA = (0.2989, 0.5870, 0.1140)
 
 @dataclass(frozen=True, kw_only=True)
 class ADCSResult(Result):
-    """ADCS maps, and the amplitudes that they compare. `model` is empty: there is none.
+    """ADCS maps, and the amplitudes that they compare. `model` is None: there is none.
 
     Attributes:
         size: Height and width of the images.
@@ -138,7 +138,7 @@ def adcs(
     compared = sums if statistic == "sum" else means
     half = _compare(compared, counts > 0, channel, ties, include_self)
     return ADCSResult(
-        model="",
+        model=None,
         n=int(counts.sum()),
         settings={
             "channel": channel,

@@ -8,12 +8,13 @@ from typing import Any, Literal
 import numpy as np
 
 from keras_freq._core.checks import check_choice
+from keras_freq._core.result import Record
 from keras_freq.shortcuts._importance_result import FrequencyImportance
 from keras_freq.spectral import mirror_index, radial_distance, symmetrize
 
 
-@dataclass(frozen=True, eq=False)
-class FrequencyMaps:
+@dataclass(frozen=True)
+class FrequencyMaps(Record):
     """A mask of frequencies for each class. `np.asarray(maps)` gives the masks.
 
     Attributes:
@@ -25,7 +26,7 @@ class FrequencyMaps:
 
     masks: np.ndarray
     method: str = "given"
-    found_on: frozenset[bytes] = field(default=frozenset(), repr=False)
+    found_on: frozenset[bytes] = field(default=frozenset(), repr=False, metadata={"export": False})
 
     @property
     def share(self) -> np.ndarray:
@@ -38,6 +39,13 @@ class FrequencyMaps:
 
     def __len__(self) -> int:
         return len(self.masks)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per class."""
+        return [
+            {"class": label, "share": share, "method": self.method}
+            for label, share in enumerate(self.share.tolist())
+        ]
 
 
 def dominant_frequency_map(

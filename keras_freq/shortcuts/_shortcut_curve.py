@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_freq._core.result import Record
+
 
 @dataclass(frozen=True)
-class ShortcutCurve:
+class ShortcutCurve(Record):
     """Mean true-positive rates of shortcut classes and of the others, by threshold.
 
     All but `thresholds` have one number a threshold; a mean over no class is NaN.
@@ -34,13 +35,9 @@ class ShortcutCurve:
     other_tpr: tuple[float, ...]
     other_filtered_tpr: tuple[float, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """All numbers as lists."""
-        return {name: list(column) for name, column in asdict(self).items()}
-
     def rows(self) -> list[dict[str, float]]:
         """One flat row a threshold."""
-        columns = asdict(self)
+        columns = self.to_dict()
         names = {"thresholds": "threshold"}
         return [
             {names.get(name, name): value for name, value in zip(columns, row, strict=True)}

@@ -18,8 +18,8 @@ import keras_freq as kf
 from apps.apr import imagenet, large_images, large_networks
 from apps.apr.__main__ import EXPERIMENTS
 from apps.apr.large_config import ImageNet
-from apps.runner import RunError, cli, load_config
-from apps.runner.files import read_records
+from apps.lab import RunError, cli, load_config
+from apps.lab.files import read_records
 from keras_freq.evaluate._mean_corruption_error import ALEXNET
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,7 +93,7 @@ def test_the_configurations_load_and_say_what_they_are():
 def test_the_configurations_name_every_setting(kind):
     import yaml
 
-    from apps.runner.config import as_dict, differences
+    from apps.lab.config import as_dict, differences
 
     written = yaml.safe_load((CONFIGS / f"imagenet.{kind}").read_text())
     resolved = as_dict(load_config(ImageNet, CONFIGS / f"imagenet.{kind}"))
@@ -151,7 +151,11 @@ def test_apr_p_is_computed_on_normalised_images(images):
     images = images * np.linspace(0.1, 1, 8, dtype="float32")[:, None, None, None]
     mean, std = (np.array(x, "float32") for x in (large_networks.MEAN, large_networks.STD))
     inner = kf.layers.APRPair(probability=1, derangement=True, seed=0)
-    layer = large_networks.NormalizedPair(kf.layers.APRPair(probability=1, derangement=True, seed=0))
+    layer = large_networks.NormalizedPair(
+        kf.layers.APRPair(probability=1, derangement=True, seed=0),
+        mean=large_networks.MEAN,
+        std=large_networks.STD,
+    )
     expected = to_numpy(inner((images - mean) / std, training=True))
     mixed = to_numpy(layer(images, training=True))
     np.testing.assert_allclose((mixed - mean) / std, expected, atol=2e-4)
@@ -383,7 +387,7 @@ def test_four_devices_give_the_numbers_of_one(here):
     program = """
 import sys
 from apps.apr.__main__ import EXPERIMENTS
-from apps.runner import cli
+from apps.lab import cli
 sys.exit(cli.command("apr", EXPERIMENTS, ["imagenet", "tiny.yaml", *sys.argv[1:]]))
 """
     words = ["rows=[apr_sp]", "data.train_images=16", "corruptions=[contrast]"]

@@ -10,7 +10,7 @@ from apps.benchmarks import plain
 from apps.benchmarks.config import Benchmarks
 from apps.benchmarks.experiment import COMPARISONS, benchmarks
 from apps.benchmarks.timing import time_pair
-from apps.runner import Run, load_config
+from apps.lab import Run, load_config
 from tests.oracles import hfss as search_oracle
 from tests.oracles import spectral as oracle
 

@@ -12,10 +12,10 @@ import yaml
 import keras_freq as kf
 from apps.freq_bias import config, copies
 from apps.freq_bias.__main__ import EXPERIMENTS
-from apps.runner import RunError, cli, load_config
-from apps.runner.config import as_dict, differences
-from apps.runner.files import read_records
-from apps.runner.images import Images
+from apps.lab import RunError, cli, load_config
+from apps.lab.config import as_dict, differences
+from apps.lab.files import read_records
+from apps.lab.images import Images
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs" / "freq_bias"

@@ -11,9 +11,9 @@ import yaml
 import keras_freq as kf
 from apps.freq_shortcuts import adcs
 from apps.freq_shortcuts.__main__ import EXPERIMENTS
-from apps.runner import RunError, cli, load_config
-from apps.runner.config import as_dict, differences
-from apps.runner.files import read_records
+from apps.lab import RunError, cli, load_config
+from apps.lab.config import as_dict, differences
+from apps.lab.files import read_records
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "freq_shortcuts"
 TINY = "data: {name: cifar10_mini, train_images: 200, test_images: 10}\n"
@@ -50,7 +50,7 @@ def test_the_configurations_load_and_say_what_they_are():
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("channel=red", "invalid choice: 'red'"),
+        ("channel=red", "`channel` must be one of mean, luma, sign_then_mean"),
         ("seed=-1", "`seed` must be at least 0"),
         ("data.image_size=4", "`data.image_size` must be at least 8"),
     ],

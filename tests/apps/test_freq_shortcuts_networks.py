@@ -13,8 +13,8 @@ from apps.freq_shortcuts import images
 from apps.freq_shortcuts.config import AUGMENTATIONS, NETWORKS, LabelledImages, Synthetic, Training
 from apps.freq_shortcuts.networks import classifier, compile_for, held_out, trained, wrapped
 from apps.freq_shortcuts.plateau import VALIDATION_LOSS, plateau_rate
-from apps.runner import Run, RunError
-from apps.runner.files import read_records
+from apps.lab import Run, RunError
+from apps.lab.files import read_records
 
 TINY = Training(
     network="small_resnet",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
@@ -11,17 +9,15 @@ import pytest
 import keras_freq as kf
 from apps.hfc import gallery, kernels, perturbations
 from apps.hfc.__main__ import EXPERIMENTS
-from apps.runner import RunError, cli, load_config, repetitions
-from apps.runner.files import read_records
+from apps.lab import RunError, load_config, report
+from tests.apps import running
+from tests.apps.running import CONFIGS, numbers, records
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = ROOT / "configs" / "hfc"
 TINY = """
 seed: 0
 seeds: 1
 data: {name: cifar10_mini, train_images: 32, test_images: 20}
-network: {model: small_resnet, width: 2}
-training: {epochs: 1, batch_size: 16, learning_rate: 0.001}
+training: {network: small_resnet, width: 2, epochs: 1, batch_size: 16, learning_rate: 0.001}
 """
 ATTACKS = "\nattack_steps: 1\nattack_images: 10\nadversary: {steps: 1, step_size: 0.03}\n"
 # What each experiment needs beyond that to take seconds.
@@ -45,48 +41,27 @@ FIGURES = {
 }
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def miniatures(here):
     for name, text in MINIATURES.items():
-        (tmp_path / f"{name}.yaml").write_text(TINY + text)
-    return tmp_path
+        (here / f"{name}.yaml").write_text(TINY + text)
 
 
 def call(*words):
-    return cli.command("hfc", EXPERIMENTS, [str(word) for word in words])
-
-
-def numbers(folder):
-    return [{k: v for k, v in r.items() if k != "seconds"} for r in read_records(folder / "results.jsonl")]
+    return running.call("hfc", *words)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_the_configurations_load_and_say_what_they_are(name):
-    paper = load_config(EXPERIMENTS[name].config, CONFIGS / f"{name}.yaml")
-    small = load_config(EXPERIMENTS[name].config, CONFIGS / f"{name}.cpu.yaml")
-    assert paper.network.model == "resnet_cifar"
-    assert (paper.network.depth, paper.training.epochs, paper.training.learning_rate) == (32, 100, 1e-4)
+def test_the_protocol_is_the_published_one(name):
+    paper = load_config(EXPERIMENTS[name].config, CONFIGS / "hfc" / f"{name}.yaml")
+    small = load_config(EXPERIMENTS[name].config, CONFIGS / "hfc" / f"{name}.cpu.yaml")
+    training = paper.training
+    assert (training.network, training.width, training.optimizer) == ("resnet32", None, "adam")
+    assert (training.epochs, training.batch_size, training.learning_rate) == (100, 100, 1e-4)
+    assert (training.schedule, training.weight_decay, training.crop.padding) == ("constant", 0, None)
     assert paper.data.train_images is None
-    assert small.data.fallback == "cifar10_mini"
+    assert (small.training.network, small.data.fallback) == ("small_resnet", "cifar10_mini")
     assert paper.seeds == small.seeds == 3
-    for kind in ("yaml", "cpu.yaml"):
-        header = (CONFIGS / f"{name}.{kind}").read_text().split("seed:")[0]
-        assert f"python -m apps.hfc {name} configs/hfc/{name}.{kind}" in header
-        assert "CVPR 2020" in header
-        assert "inutes" in header
-        assert "[mem]" not in header
-
-
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_every_setting_stands_in_the_paper_configuration(name):
-    import yaml
-
-    from apps.runner.config import as_dict, differences
-
-    written = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
-    resolved = as_dict(load_config(EXPERIMENTS[name].config, CONFIGS / f"{name}.yaml"))
-    assert differences(written, resolved) == []
 
 
 @pytest.mark.parametrize(
@@ -118,7 +93,7 @@ def test_every_setting_stands_in_the_paper_configuration(name):
 )
 def test_wrong_settings_are_one_line(name, word, message):
     with pytest.raises(RunError) as caught:
-        load_config(EXPERIMENTS[name].config, CONFIGS / f"{name}.yaml", [word])
+        load_config(EXPERIMENTS[name].config, CONFIGS / "hfc" / f"{name}.yaml", [word])
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -149,8 +124,7 @@ def test_the_fallback_is_said_and_kept(here, capsys):
     words = ["data.name=cifar10", "data.data_dir=nowhere", "data.fallback=cifar10_mini", "output=out"]
     assert call("gallery", "gallery.yaml", *words) == 0
     assert "cifar10_mini is taken instead" in capsys.readouterr().out
-    records = read_records(here / "out" / "results.jsonl")
-    assert [r["value"] for r in records if r["stage"] == "data"] == ["cifar10_mini"]
+    assert [r["value"] for r in records("out") if r["stage"] == "data"] == ["cifar10_mini"]
     # Gone on with where both sets can be found, it stays with the one it began with.
     assert call("gallery", "--resume", "out") == 0
     assert "is taken instead" not in capsys.readouterr().out
@@ -162,8 +136,9 @@ def test_the_fallback_is_said_and_kept(here, capsys):
 def test_every_experiment_in_miniature(here, capsys, name):
     assert call(name, f"{name}.yaml", "output=out") == 0, capsys.readouterr().err
     out = here / "out"
-    records = read_records(out / "results.jsonl")
-    shares = [r["value"] for r in records if isinstance(r["value"], float) and r["measure"] != "roughness"]
+    shares = [
+        r["value"] for r in records("out") if isinstance(r["value"], float) and r["measure"] != "roughness"
+    ]
     assert shares
     assert all(0 <= value <= 1 for value in shares)
     assert FIGURES[name] <= {path.stem for path in (out / "figures").glob("*.png")}
@@ -176,7 +151,7 @@ def test_every_experiment_in_miniature(here, capsys, name):
 
 @pytest.mark.slow
 def test_a_run_that_was_cut_short_ends_with_the_same_numbers(here, monkeypatch, capsys):
-    assert call("components", "components.yaml", "output=straight") == 0
+    assert call("components", "components.yaml", "output=straight", "store=elsewhere") == 0
     accuracy, calls = kf.evaluate.accuracy, []
 
     def interrupted(*args, **kwargs):
@@ -188,9 +163,9 @@ def test_a_run_that_was_cut_short_ends_with_the_same_numbers(here, monkeypatch, 
     monkeypatch.setattr(kf.evaluate, "accuracy", interrupted)
     assert call("components", "components.yaml", "output=out") == 130
     assert "python -m apps.hfc components --resume out" in capsys.readouterr().err
-    assert len(numbers(here / "out")) < len(numbers(here / "straight"))
+    assert len(numbers("out")) < len(numbers("straight"))
     assert call("components", "--resume", "out") == 0
-    assert numbers(here / "out") == numbers(here / "straight")
+    assert numbers("out") == numbers("straight")
 
 
 def test_roughness_by_hand():
@@ -201,7 +176,7 @@ def test_roughness_by_hand():
     assert kernels.roughness(np.ones((3, 3, 4, 5))) == 0
     noise = np.random.default_rng(0).standard_normal((3, 3, 50, 200))
     assert kernels.roughness(noise) == pytest.approx(2, rel=0.02)
-    assert kernels.roughness(kf.evaluate.smooth_kernel(noise, 1.0)) < 0.5
+    assert kernels.roughness(kf.models.smooth_kernel(noise, 1.0)) < 0.5
 
 
 @pytest.mark.parametrize("size", [(32, 32), (31, 20)])
@@ -228,23 +203,23 @@ def test_the_gallery_chooses_the_surest_of_the_right_kind():
         "low_confidence": np.array([0.9, 0.9, 0.9, 0.9, 0.7]),
     }
     # 1 is right by its low part, 2 wrong by its high part, 3 wrong as it is.
-    assert gallery.chosen(found, labels).tolist() == [4, 0]
+    assert gallery.choose(found, labels).tolist() == [4, 0]
 
 
 def test_means_ranges_and_orders():
-    assert repetitions.mean_and_range([0.5, 0.6, 0.7]) == "0.600 (0.500 to 0.700)"
-    assert repetitions.mean_and_range([0.5], 2) == "0.50"
-    assert repetitions.mean_and_range([]) == "-"
+    assert report.mean_and_range([0.5, 0.6, 0.7]) == "0.600 (0.500 to 0.700)"
+    assert report.mean_and_range([0.5], 2) == "0.50"
+    assert report.mean_and_range([]) == "-"
     words = {"higher": "up", "lower": "down"}
-    assert repetitions.order([2, 3], [1, 1], **words) == "up in 2 of 2 seeds"
-    assert repetitions.order([0, 0, 0], [1, 1, 2], **words) == "down in 3 of 3 seeds"
-    assert repetitions.order([2, 1, 2], [1, 1, 1], **words) == "no one order (up in 2 of 3 seeds)"
+    assert report.order([2, 3], [1, 1], **words) == "up in 2 of 2 seeds"
+    assert report.order([0, 0, 0], [1, 1, 2], **words) == "down in 3 of 3 seeds"
+    assert report.order([2, 1, 2], [1, 1, 1], **words) == "no one order (up in 2 of 3 seeds)"
 
 
 def test_the_published_figures_are_those_of_the_header():
     from apps.hfc.heuristics import PUBLISHED
 
-    header = (CONFIGS / "heuristics.yaml").read_text()
+    header = (CONFIGS / "hfc" / "heuristics.yaml").read_text()
     rows = {"vanilla": "vanilla", "dropout": "dropout", "mix_up": "mix-up", "batch_norm_batch": "batch-norm"}
     rows["adversarial"] = "adversarial"
     for name, word in rows.items():
@@ -253,6 +228,6 @@ def test_the_published_figures_are_those_of_the_header():
 
 
 def test_the_network_is_named_in_every_summary(here):
-    assert call("gallery", "gallery.yaml", "output=out", f"network.normalization={'batch_statistics'}") == 0
+    assert call("gallery", "gallery.yaml", "output=out", "training.normalization=batch_statistics") == 0
     assert "small_resnet, normalization batch_statistics" in (here / "out" / "summary.md").read_text()
     assert keras.backend.backend() in (here / "out" / "summary.md").read_text()

@@ -12,10 +12,10 @@ import keras
 import numpy as np
 import pytest
 
+from apps.lab import RunError, load_config
+from apps.lab.files import read_records
 from apps.quickstart.__main__ import Quickstart
 from apps.quickstart.measure import add_noise
-from apps.runner import RunError, load_config
-from apps.runner.files import read_records
 
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ROOT / "configs" / "quickstart" / "smoke.yaml"

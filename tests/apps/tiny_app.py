@@ -1,4 +1,4 @@
-"""A small app for the runner's tests: trains two epochs, measures four numbers, may be slow or fail."""
+"""A small app for the lab's tests: trains two epochs, measures four numbers, may be slow or fail."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import signal
 import time
 
-from apps.runner import Claim, Experiment, main
+from apps.lab import Claim, Experiment, main
 
 
 class InterruptsAtItsEnd:

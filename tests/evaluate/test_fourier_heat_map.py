@@ -294,7 +294,7 @@ def test_exports(tmp_path):
     heat = fourier_heat_map(model, (images, labels), epsilon=1.0, layer="hidden", window=1)
     heat.to_json(tmp_path / "heat.json")
     read = json.loads((tmp_path / "heat.json").read_text())
-    assert read["error"][0] == [None] * 4
+    assert read["error"][0] == ["NaN"] * 4
     assert read["error"][2][2] == heat.error[2, 2]
     assert read["settings"]["epsilon"] == 1.0
     assert read["n"] == 11

@@ -1,0 +1,222 @@
+"""The table of augmentations: to add a row is to add one entry, and its strength to `Augmentations`.
+
+Keras is imported where the layers of a row are made.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from apps.lab.networks import STATISTICS
+
+if TYPE_CHECKING:
+    import keras
+
+    from apps.lab.settings import Training
+
+Layers = dict[str, "keras.Layer"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One way to train.
+
+    Args:
+        label: Its name in tables and figures.
+        layers: `(training, seed)` to the layers of the row by their place: `single` (before the crop),
+            `after` the crop, `pair` (mixes the images of a batch), `mixture` (mixes images and labels).
+            Seeds: crops take `seed + 1`, `single` takes `seed + 2`, all others `seed + 3`.
+        strengths: The fields of `Augmentations` that it follows from.
+        adversarial: Whether it goes with adversarial training.
+    """
+
+    label: str
+    layers: Callable[[Training, int], Layers] = lambda training, seed: {}
+    strengths: tuple[str, ...] = ()
+    adversarial: bool = False
+
+
+def _single(training: Training, seed: int) -> Layers:
+    import keras_freq as kf
+
+    return {
+        "single": kf.layers.APRSingle(
+            probability=training.augmentations.single, level=training.augmentations.level, seed=seed + 2
+        )
+    }
+
+
+def _pair(training: Training, seed: int) -> Layers:
+    import keras_freq as kf
+
+    pair = kf.layers.APRPair(probability=training.augmentations.pair, seed=seed + 3)
+    if training.augmentations.pair_space == "normalized":
+        from apps.lab.cropping import NormalizedPair
+
+        mean, std = STATISTICS[training.statistics]
+        pair = NormalizedPair(pair, mean=mean, std=std)
+    return {"pair": pair}
+
+
+def _cutout(training: Training, seed: int) -> Layers:
+    import keras
+
+    area = training.augmentations.cutout**2
+    return {
+        "after": keras.layers.RandomErasing(
+            factor=(1.0, 1.0),
+            scale=(area, area),
+            fill_value=training.augmentations.hole,
+            value_range=(0, 1),
+            seed=seed + 3,
+        )
+    }
+
+
+def _mix_up(training: Training, seed: int) -> Layers:
+    import keras
+
+    return {"mixture": keras.layers.MixUp(alpha=training.augmentations.mix_up, seed=seed + 3)}
+
+
+def _cut_mix(training: Training, seed: int) -> Layers:
+    import keras
+
+    # Keras draws alpha itself, between the two factors.
+    alpha = training.augmentations.cut_mix
+    return {"mixture": keras.layers.CutMix(factor=(alpha, alpha), seed=seed + 3)}
+
+
+def _aug_mix(training: Training, seed: int) -> Layers:
+    import keras_freq as kf
+
+    return {"after": kf.layers.AugMix(level=training.augmentations.aug_mix, seed=seed + 3)}
+
+
+def _rand_augment(training: Training, seed: int) -> Layers:
+    import keras
+
+    factor = training.augmentations.rand_augment
+    return {"after": keras.layers.RandAugment(value_range=(0, 1), num_ops=2, factor=factor, seed=seed + 3)}
+
+
+def _fourier_noise(training: Training, seed: int) -> Layers:
+    import keras_freq as kf
+
+    return {
+        "after": kf.layers.FourierNoise(
+            strength=training.augmentations.fourier_noise,
+            distribution="exponential",
+            clip=(0, 1),
+            seed=seed + 3,
+        )
+    }
+
+
+def _hybrid(training: Training, seed: int, *, plus: bool = False) -> Layers:
+    import keras_freq as kf
+
+    return {
+        "pair": kf.layers.HybridPair(
+            probability=training.augmentations.hybrid, recombine_amplitude=plus, seed=seed + 3
+        )
+    }
+
+
+def _fda(training: Training, seed: int) -> Layers:
+    import keras_freq as kf
+
+    return {"pair": kf.layers.FDAPair(beta=training.augmentations.fda, seed=seed + 3)}
+
+
+_PAIR, _SINGLE = ("pair", "pair_space"), ("single", "level")
+ROWS: dict[str, Row] = {
+    "standard": Row("Standard", adversarial=True),
+    "apr_p": Row("APR-P", _pair, _PAIR, adversarial=True),
+    "apr_s": Row("APR-S", _single, _SINGLE, adversarial=True),
+    "apr_sp": Row(
+        "APR-SP", lambda t, seed: _single(t, seed) | _pair(t, seed), _SINGLE + _PAIR, adversarial=True
+    ),
+    "cutout": Row("Cutout", _cutout, ("cutout", "hole")),
+    "mix_up": Row("MixUp", _mix_up, ("mix_up",)),
+    "cut_mix": Row("CutMix", _cut_mix, ("cut_mix",)),
+    "aug_mix": Row("AugMix", _aug_mix, ("aug_mix",)),
+    "rand_augment": Row("RandAugment", _rand_augment, ("rand_augment",)),
+    "fourier_noise": Row("FourierNoise", _fourier_noise, ("fourier_noise",)),
+    "hybrid_augment": Row("HybridAugment", _hybrid, ("hybrid",)),
+    "hybrid_augment_pp": Row("HybridAugment++", lambda t, seed: _hybrid(t, seed, plus=True), ("hybrid",)),
+    "fda": Row("FDA", _fda, ("fda",)),
+}
+
+
+def wrap(classifier: keras.Model, training: Training, shape: tuple[int, ...], *, seed: int) -> keras.Model:
+    """The model that trains `classifier` in the way of the recipe; the classifier where that adds nothing.
+
+    Args:
+        classifier: Images to logits.
+        training: The recipe.
+        shape: Shape of the training images.
+        seed: The seed of the network.
+    """
+    import keras
+
+    import keras_freq as kf
+
+    layers = ROWS[training.augmentation].layers(training, seed)
+    name = {"name": f"{classifier.name}_training"}
+    crop = training.crop
+    single, after = layers.pop("single", None), layers.pop("after", None)
+    if crop.size is not None:
+        from apps.lab.cropping import CroppedAPRModel
+
+        flip = keras.layers.RandomFlip("horizontal", seed=seed + 4)
+        return CroppedAPRModel(
+            classifier,
+            crop=cropping_layer(training, seed=seed + 1),
+            single=single,
+            augment=_sequence(flip, after),
+            **layers,
+            **name,
+        )
+    crops = []
+    if crop.padding is not None:
+        crops.append(kf.layers.CropFlip(crop.padding, fill=crop.fill, mode=crop.mode, seed=seed + 1))
+    if crop.area is not None:
+        options = {"area": crop.area, "aspect": crop.aspect, "flip": not crops, "center": 1.0}
+        crops.append(kf.layers.RandomResizedCrop(*shape[:2], **options, seed=seed + 4))
+    if training.adversary.steps:
+        return kf.training.AdversarialModel(
+            classifier,
+            **dataclasses.asdict(training.adversary),
+            augment=_sequence(single, *crops),
+            seed=seed,
+            **layers,
+            **name,
+        )
+    augment = _sequence(*crops, after)
+    if "mixture" in layers:
+        return kf.training.MixtureModel(classifier, augment=augment, **layers, **name)
+    if single is None and augment is None and not layers:
+        return classifier
+    return kf.APRModel(classifier, single=single, augment=augment, **layers, **name)
+
+
+def cropping_layer(training: Training, *, seed: int | None = None) -> keras.Layer:
+    """The crop to `crop.size`: a random box in training, the middle in testing; without a flip."""
+    import keras_freq as kf
+
+    crop = training.crop
+    return kf.layers.RandomResizedCrop(
+        crop.size, area=crop.area, aspect=crop.aspect, flip=False, center=crop.center, seed=seed
+    )
+
+
+def _sequence(*layers: keras.Layer | None) -> keras.Layer | None:
+    import keras
+
+    kept = [layer for layer in layers if layer is not None]
+    if len(kept) < 2:
+        return kept[0] if kept else None
+    return keras.Sequential(kept)

@@ -1,0 +1,111 @@
+"""Files that are written whole or not at all, and lines that are appended whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+
+def write_whole(path: str | os.PathLike, content: str | bytes | Callable[[BinaryIO], Any]) -> Path:
+    """Writes a file through a temporary one in the same folder, so that a reader never sees half of it.
+
+    Args:
+        path: Where to write. Missing folders are made.
+        content: Text (stored as UTF-8), bytes, or a function that writes to the open binary file it is given.
+
+    Returns:
+        The path.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files that only their owner can read; a result is as readable as any other file.
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+        _sync(path.parent)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def write_json(path: str | os.PathLike, value: Any) -> Path:
+    """Writes JSON, indented, whole or not at all."""
+    return write_whole(path, json.dumps(value, indent=2, allow_nan=True) + "\n")
+
+
+def append_records(path: str | os.PathLike, records: list[dict]) -> None:
+    """Appends one JSON line a record, all of them or none.
+
+    A kill in the middle can at worst leave a last line without its end, which `read_records` leaves out and
+    the next call removes.
+    """
+    lines = "".join(json.dumps(record, allow_nan=True) + "\n" for record in records).encode()
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        end = _end_of_last_line(handle)
+        os.ftruncate(handle, end)
+        written = 0
+        try:
+            while written < len(lines):  # a nearly full disk writes a part first and fails at the next call
+                written += os.pwrite(handle, lines[written:], end + written)
+            os.fsync(handle)
+        except BaseException as error:
+            # Ctrl-C while the disk is slow: the lines are whole, and what they tell took long to measure.
+            if written < len(lines) or isinstance(error, OSError):
+                os.ftruncate(handle, end)
+            raise
+    finally:
+        os.close(handle)
+
+
+def read_records(path: str | os.PathLike) -> list[dict]:
+    """Reads the whole lines of a file of JSON lines; a missing file holds none.
+
+    Raises:
+        ValueError: If a line before the last is not JSON.
+    """
+    path = Path(path)
+    if not path.exists():
+        return []
+    records = []
+    lines = path.read_bytes().split(b"\n")[:-1]  # what follows the last line end is half a line, or nothing
+    for number, line in enumerate(lines, start=1):
+        try:
+            records.append(json.loads(line))
+        except ValueError as error:
+            raise ValueError(f"{path}, line {number}, must be JSON. Received: {line[:60]!r}") from error
+    return records
+
+
+def _end_of_last_line(handle: int) -> int:
+    size = os.fstat(handle).st_size
+    return os.pread(handle, size, 0).rfind(b"\n") + 1 if size else 0
+
+
+def _sync(folder: Path) -> None:
+    """Makes the new name of a file last, where folders can be opened."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

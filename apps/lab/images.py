@@ -1,0 +1,118 @@
+"""The images of an experiment, as arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+import keras_freq as kf
+from apps.lab.errors import RunError
+from apps.lab.run import Run
+from apps.lab.settings import Data
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """Training and test images with int32 labels.
+
+    They are float32 in [0, 1], or uint8 where that was allowed and they are many; `keras_freq` takes both.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: tuple[np.ndarray, np.ndarray]
+    test: tuple[np.ndarray, np.ndarray]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.train[0].shape[1:]
+
+
+def load_images(
+    run: Run,
+    settings: Data,
+    *,
+    radii: Iterable[float] = (),
+    image_size: int | None = None,
+    classes: Sequence[str] | None = None,
+    most_bytes: float = math.inf,
+) -> Images:
+    """Loads what the settings name, or their fallback, and says which it was.
+
+    The choice is recorded, so that a run that is gone on with never mixes two sets.
+
+    Args:
+        run: The run.
+        settings: What to load.
+        radii: Radii that must not exceed the side of the images.
+        image_size: As in `keras_freq.data.load`; the fallback keeps its own.
+        classes: The classes to keep, in order, of the fallback too.
+        most_bytes: A split that would take more memory as float32 stays uint8.
+
+    Raises:
+        RunError: If neither is there, there are no two splits, a class is missing, or a radius exceeds the
+            side of the images.
+    """
+    chosen = [r["value"] for r in run.records if r["stage"] == "data"]
+    data = _load(run, settings, chosen[0] if chosen else None, image_size, classes)
+    for split in ("train", "test"):
+        if getattr(data, split) is None:
+            raise RunError(
+                f"`data.name` must have a training and a test split. Received: {data.name} without {split}"
+            )
+    side = max(data.input_shape[:2])
+    for radius in radii:
+        if radius > side:
+            raise RunError(
+                f"radii must be at most the side of the images, {side}. Received: radius={radius:g}"
+            )
+    train, test = (
+        _read(data, split, getattr(settings, f"{split}_images"), most_bytes) for split in ("train", "test")
+    )
+    run.measure("data", lambda: {"measure": "data", "value": data.name, "n": len(train[1])})
+    run.say(
+        f"{data.name}: {len(train[1])} training and {len(test[1])} test images, {len(data.classes)} classes"
+    )
+    return Images(data.name, data.classes, train, test)
+
+
+def _read(
+    data: kf.data.ImageData, split: str, limit: int | None, most_bytes: float
+) -> tuple[np.ndarray, np.ndarray]:
+    if most_bytes == math.inf:
+        return data.arrays(split, limit=limit)
+    images, labels = data.arrays(split, limit=limit, dtype="uint8")
+    if 4 * images.nbytes <= most_bytes:
+        images = np.divide(images, np.float32(255), dtype="float32")
+    return images, labels
+
+
+def _load(
+    run: Run,
+    settings: Data,
+    chosen: str | None,
+    image_size: int | None,
+    classes: Sequence[str] | None,
+) -> kf.data.ImageData:
+    if chosen is not None and chosen == settings.fallback:
+        return kf.data.load(chosen, classes=classes)
+    try:
+        return kf.data.load(
+            settings.name,
+            data_dir=settings.data_dir,
+            download=settings.download,
+            image_size=image_size,
+            classes=classes,
+        )
+    except ValueError as error:
+        raise RunError(str(error)) from error
+    except (FileNotFoundError, ImportError) as error:
+        if settings.fallback is None or chosen is not None:
+            raise RunError(
+                f"{error} (or take the images that ship with the package: data.name=cifar10_mini)"
+            ) from error
+        run.say(f"{settings.name} is not here ({error}); {settings.fallback} is taken instead")
+        return kf.data.load(settings.fallback, classes=classes)

@@ -1,0 +1,76 @@
+"""What of a recipe a trained network follows from. Nothing here imports Keras."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from apps.lab.augmentations import ROWS
+from apps.lab.settings import Augmentations, Crop, Training
+
+# A setting at this value does nothing and is left out: a new one leaves the recipes of before as they were.
+_IDLE = {
+    "width": None,
+    "normalization": "published",
+    "dropout": None,
+    "statistics": "cifar10",
+    "precision": "float32",
+    "weight_decay": 0.0,
+    "label_smoothing": 0.0,
+    "validation": 0.0,
+    "augmentation": "standard",
+}
+_OF_SCHEDULE = {
+    "constant": (),
+    "steps": ("milestones", "factor"),
+    "cosine": ("warmup",),
+    "cyclic": ("peak",),
+    "plateau": ("factor", "patience"),
+}
+
+
+def recipe(training: Training) -> dict[str, Any]:
+    """The settings that matter, as plain values: those of other schedules, rows and attacks are left out."""
+    names = ["network", "width", "normalization", "dropout", "statistics", "precision"]
+    names += ["iterations" if training.iterations else "epochs", "batch_size", "optimizer", "learning_rate"]
+    if training.optimizer == "sgd":
+        names += ["momentum", "nesterov"]
+    names += ["weight_decay"] + (["decoupled"] if training.weight_decay else [])
+    names += ["label_smoothing", "schedule", *_OF_SCHEDULE[training.schedule]]
+    names += ["validation", "augmentation"]
+    found = {name: getattr(training, name) for name in names}
+    found = {name: value for name, value in found.items() if name not in _IDLE or value != _IDLE[name]}
+    strengths = ROWS[training.augmentation].strengths
+    groups = {
+        "augmentations": {name: getattr(training.augmentations, name) for name in strengths},
+        "crop": {name: getattr(training.crop, name) for name in _of_crop(training.crop)},
+        "adversary": dataclasses.asdict(training.adversary) if training.adversary.steps else {},
+    }
+    return found | {name: values for name, values in groups.items() if values}
+
+
+def _of_crop(crop: Crop) -> tuple[str, ...]:
+    names: tuple[str, ...] = ()
+    if crop.padding is not None:
+        names += ("padding", "mode") + (("fill",) if crop.mode == "constant" else ())
+    if crop.area is not None:
+        names += ("area", "aspect")
+    if crop.size is not None:
+        names += ("size", "center")
+    return names
+
+
+def shorten(found: dict[str, Any]) -> str:
+    """A recipe in a few words: ``small_resnet 16, apr_sp, sgd 0.05 cosine, 10 x 50``."""
+    network = " ".join(str(found[name]) for name in ("network", "width") if name in found)
+    parts = [network, *(str(found[name]) for name in ("normalization", "augmentation") if name in found)]
+    for name, value in found.get("augmentations", {}).items():
+        if value != getattr(Augmentations(), name):
+            parts.append(f"{name} {value}")
+    if "dropout" in found:
+        parts.append(f"dropout {found['dropout']:g}")
+    if "adversary" in found:
+        parts.append(f"adversary {found['adversary']['epsilon']:.3g} x {found['adversary']['steps']}")
+    parts.append(f"{found['optimizer']} {found['learning_rate']:g} {found['schedule']}")
+    length = f"{found['iterations']} steps" if "iterations" in found else f"{found['epochs']} epochs"
+    return ", ".join([*parts, f"{length} of {found['batch_size']}"])

@@ -1,0 +1,109 @@
+"""Numbers over the seeds: selected from the records, as mean and range, compared in claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from apps.lab.run import Claim, Run
+
+
+def values(run: Run, **wanted) -> np.ndarray:
+    """The values of the records with these entries, in the order of their seeds."""
+    found = [r for r in run.records if all(r.get(key) == value for key, value in wanted.items())]
+    return np.array([r["value"] for r in sorted(found, key=lambda r: r["seed"])], "float64")
+
+
+def mean_and_range(numbers: Iterable[float], digits: int = 3) -> str:
+    """`0.612 (0.604 to 0.621)`, or the one number there is."""
+    numbers = np.asarray(list(numbers), "float64")
+    if len(numbers) == 0 or not np.isfinite(numbers).all():
+        return "-"
+    mean = f"{numbers.mean():.{digits}f}"
+    if len(numbers) == 1:
+        return mean
+    return f"{mean} ({numbers.min():.{digits}f} to {numbers.max():.{digits}f})"
+
+
+def order(first: Sequence[float], second: Sequence[float], *, higher: str, lower: str) -> str:
+    """What the pairs of one seed each say: all one way, or not."""
+    differences = np.asarray(first, "float64") - np.asarray(second, "float64")
+    total, above, below = len(differences), int((differences > 0).sum()), int((differences < 0).sum())
+    if above == total:
+        return f"{higher} in {total} of {total} seeds"
+    if below == total:
+        return f"{lower} in {total} of {total} seeds"
+    return f"no one order ({higher} in {above} of {total} seeds)"
+
+
+def compare(
+    text: str,
+    first: tuple[str, Iterable[float]],
+    second: tuple[str, Iterable[float]],
+    *,
+    n: int,
+    stages: Sequence[str],
+    seeds: Sequence[int],
+    published: str = "-",
+    higher: str = "higher",
+    lower: str = "lower",
+    digits: int = 3,
+) -> Claim:
+    """The claim that one number is above or below another, with both over the seeds and their order.
+
+    Args:
+        text: What the paper says, in one sentence.
+        first: Name and values by seed.
+        second: Name and values by seed.
+        n: Number of images.
+        stages: Beginnings of the stage names whose time the row adds up.
+        seeds: The seeds.
+        published: The paper's number with its evidence tag.
+        higher: What to say where the first is higher.
+        lower: What to say where it is lower.
+        digits: Digits after the point.
+
+    Returns:
+        The claim; ours is ``first 0.612 (0.604 to 0.621), second 0.5 (...): higher in 3 of 3 seeds``.
+    """
+    verdict = order(list(first[1]), list(second[1]), higher=higher, lower=lower)
+    both = ", ".join(f"{name} {mean_and_range(numbers, digits)}" for name, numbers in (first, second))
+    return Claim(text, published, f"{both}: {verdict}", n, tuple(stages), tuple(seeds))
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def print_table(
+    title: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, whole: bool = False
+) -> None:
+    """The same table on the terminal; where it has many columns, the means without their ranges.
+
+    Args:
+        title: What stands above.
+        head: Names of the columns.
+        rows: The cells.
+        whole: Whether every cell is printed whole, in one line however wide.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    rows = [[str(cell) for cell in row] for row in rows]
+    wide = len(head) > 6 and not whole
+    note = "the ranges stand in summary.md" if wide else ""
+    table = Table(title=title, title_justify="left", caption=note, caption_justify="left")
+    for index, heading in enumerate(head):
+        table.add_column(heading, justify="right" if index and not whole else "left", no_wrap=whole)
+    for row in rows:
+        table.add_row(*(cell.partition(" (")[0] if wide else cell for cell in row))
+    console = Console()
+    if whole:
+        widths = [max(map(len, column)) + 3 for column in zip(head, *rows, strict=True)]
+        console = Console(width=max(console.width, sum(widths) + 1))
+    elif not console.is_terminal:  # a log file has no width of its own
+        console = Console(width=120)
+    console.print(table)

@@ -1,0 +1,383 @@
+"""The run folder: settings, versions, results, figures and summary of a run that a kill does not undo."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import datetime
+import io
+import json
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from apps.lab.config import as_dict, as_yaml, differences
+from apps.lab.errors import RunError, one_line
+from apps.lab.files import append_records, read_records, write_json, write_whole
+from apps.lab.interruption import stop_if_interrupted, uninterrupted
+from apps.lab.versions import versions
+
+if TYPE_CHECKING:
+    from keras_freq.evaluate import Result
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """One row of ``summary.md``.
+
+    Args:
+        claim: What the paper says, in one sentence.
+        paper: The paper's number with its evidence tag, ``"-"`` where it gives none that can be compared.
+        ours: What this run measured.
+        n: Number of images.
+        stages: Beginnings of the stage names whose time the row adds up.
+        seeds: The seeds it was measured with.
+    """
+
+    claim: str
+    paper: str
+    ours: str
+    n: int
+    stages: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+
+class Run:
+    """A run folder. `Run.start` makes a new one, `Run.resume` goes on with one.
+
+    The folder holds ``config.yaml``, ``versions.json`` (with the seed), ``results.jsonl``, ``results.csv``,
+    ``results/``, ``checkpoints/``, ``arrays/``, ``figures/`` and ``summary.md``. It is usable at any moment:
+    every file is written whole or not at all.
+
+    Attributes:
+        folder: Path of the folder.
+        app: Name of the app, with its experiment where it has several.
+        config: The settings.
+        seed: ``config.seed``.
+    """
+
+    def __init__(self, folder: Path, app: str, config: Any):
+        self.folder = Path(folder)
+        self.app = app
+        self.config = config
+        self.seed = int(config.seed)
+        self._lock = _lock(self.folder / ".lock")
+        records = read_records(self._jsonl)
+        # A stage counts once all its lines are there.
+        sizes: dict[str, int] = {}
+        for record in records:
+            sizes[record["stage"]] = sizes.get(record["stage"], 0) + 1
+        self.records: list[dict] = [r for r in records if sizes[r["stage"]] >= r["stage_records"]]
+
+    @classmethod
+    def start(cls, app: str, config: Any) -> Run:
+        """Makes ``runs/<app>/<timestamp>-<backend>``, or ``config.output`` where that is set."""
+        import keras
+
+        folder = _new_folder(app, config, keras.backend.backend())
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_whole(folder / "config.yaml", as_yaml(config))
+            write_json(folder / "versions.json", {"app": app, "seed": config.seed, **versions()})
+        except OSError as error:
+            raise RunError(
+                f"the output folder must be one that can be written. Received: {folder} ({error.strerror})",
+                code=1,
+            ) from error
+        return cls(folder, app, config)
+
+    @classmethod
+    def resume(cls, app: str, config: Any, folder: Path) -> Run:
+        """Goes on with a folder that `start` made, if its settings and backend are the same."""
+        import draccus
+        import keras
+
+        folder = Path(folder)
+        try:
+            made = json.loads((folder / "versions.json").read_text())
+            stored = draccus.load(type(config), folder / "config.yaml")
+        except Exception as error:
+            raise RunError(f"{folder} must be a run folder of {app}. Received: {one_line(error)}") from error
+        if made.get("app") != app:
+            raise RunError(f"{folder} must be a run folder of {app}. Received: one of {made.get('app')}")
+        backend = keras.backend.backend()
+        if made["backend"] != backend:
+            raise RunError(
+                f"{folder} was made with KERAS_BACKEND={made['backend']}: go on with the same. "
+                f"Received: KERAS_BACKEND={backend}"
+            )
+        places = ("output", "store")
+        changed = [d for d in differences(as_dict(stored), as_dict(config)) if d[0] not in places]
+        if changed:
+            raise RunError(
+                f"{folder} was made with {', '.join(f'{k}={old}' for k, old, _ in changed[:3])}: "
+                "go on with the same settings, or start a new run without --resume. "
+                f"Received: {', '.join(f'{k}={new}' for k, _, new in changed[:3])}"
+            )
+        now = versions()
+        other = [f"{k} {made[k]} then, {now[k]} now" for k in now if k in made and made[k] != now[k]]
+        if other:
+            print(
+                f"warning: the numbers may differ from an unbroken run: {'; '.join(other)}", file=sys.stderr
+            )
+        run = cls(folder, app, config)
+        (folder / "error.log").unlink(missing_ok=True)  # of the process that this one follows
+        return run
+
+    def measured(self, stage: str) -> list[dict]:
+        """The records of a stage; none where it was not measured yet."""
+        return [record for record in self.records if record["stage"] == stage]
+
+    def measure(self, stage: str, compute: Callable[..., dict | list[dict]], *args, **kwargs) -> list[dict]:
+        """Measures once: calls `compute(*args, **kwargs)` and stores its records, or returns the stored ones.
+
+        Args:
+            stage: Unique name, such as ``"apr_sp/noise/0.1"``.
+            compute: Returns one flat dict a measured number, or a list of them (plain numbers and text).
+            *args: What `compute` takes.
+            **kwargs: What it takes by name.
+
+        Returns:
+            The records, with ``stage``, ``stage_records`` (how many the stage has), ``seed`` and ``seconds``
+            added.
+        """
+        stop_if_interrupted()
+        found = self.measured(stage)
+        if found:
+            return found
+        start = time.perf_counter()
+        rows = compute(*args, **kwargs)
+        seconds = round(time.perf_counter() - start, 3)
+        rows = [rows] if isinstance(rows, dict) else list(rows)
+        if not rows:
+            raise ValueError(f"stage {stage!r} must give at least one record. Received: none")
+        records = []
+        for row in rows:
+            # A stage that went on after a kill brings its own time.
+            share = row.get("seconds", seconds / len(rows))
+            records.append(
+                {"stage": stage, "stage_records": len(rows), "seed": self.seed}
+                | {key: _plain(value) for key, value in row.items()}
+                | {"seconds": round(float(share), 3)}
+            )
+        with uninterrupted():
+            append_records(self._jsonl, records)
+            self.records += records
+            self._write_csv()
+        return records
+
+    def result(self, stage: str, compute: Callable[..., Result], *args, **kwargs) -> Result:
+        """Evaluates once: keeps what `compute(*args, **kwargs)` returns, a result of `keras_freq`, whole.
+
+        It lies in ``results/<stage>.json``, and a record tells of it. What is returned is read from there at
+        the first call too, so that a run that is gone on with sees the same (images are not kept).
+
+        Args:
+            stage: Unique name, also among those of `measure`; each ``/`` is a folder.
+            compute: Returns a `keras_freq.evaluate.Result`.
+            *args: What `compute` takes.
+            **kwargs: What it takes by name.
+
+        Returns:
+            The result, of the class that `compute` returned.
+
+        Raises:
+            RunError: If the kept file cannot be read.
+        """
+        from keras_freq.evaluate import Result
+
+        *folders, last = map(_file_name, stage.split("/"))
+        path = self.folder.joinpath("results", *folders, f"{last}.json")
+
+        def keep() -> dict:
+            result = compute(*args, **kwargs)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            result.to_json(path)
+            file = path.relative_to(self.folder).as_posix()
+            return {"measure": "result", "value": type(result).__name__, "n": result.n, "file": file}
+
+        self.measure(stage, keep)
+        try:
+            return Result.from_json(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise RunError(
+                f"{path} must hold the result of the stage {stage}. Received: {one_line(error)}", code=1
+            ) from error
+
+    def arrays(
+        self, name: str, compute: Callable[..., dict[str, np.ndarray]], *args, **kwargs
+    ) -> dict[str, np.ndarray]:
+        """Arrays of `compute(*args, **kwargs)`, computed once and kept in ``arrays/<name>.npz``."""
+        path = self.folder / "arrays" / f"{_file_name(name)}.npz"
+        if not path.exists():
+            arrays = {key: np.asarray(value) for key, value in compute(*args, **kwargs).items()}
+            write_whole(path, lambda file: np.savez(file, **arrays))
+        with np.load(path) as stored:
+            return {key: stored[key] for key in stored.files}
+
+    def checkpoint(self, name: str) -> Path:
+        """Where `fit_resumably` keeps the state of one training."""
+        return self.folder / "checkpoints" / f"{_file_name(name)}.npz"
+
+    def figure(self, name: str, figure: Any) -> Path:
+        """Writes a Matplotlib figure to ``figures/<name>.png``."""
+        return write_whole(
+            self.folder / "figures" / f"{_file_name(name)}.png",
+            lambda file: figure.savefig(file, format="png"),
+        )
+
+    def sweep(self, items: Iterable, label: str) -> Iterator:
+        """Goes through `items` with a progress bar (in a log file: a line now and then)."""
+        from tqdm import tqdm
+
+        terminal = sys.stderr.isatty()
+        return iter(
+            tqdm(
+                list(items),
+                desc=label,
+                mininterval=0.2 if terminal else 10.0,
+                bar_format=None if terminal else "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}]\n",
+            )
+        )
+
+    def say(self, text: str) -> None:
+        """Prints one line of progress at once."""
+        print(text, flush=True)
+
+    def minutes(self, *stages: str) -> float:
+        """Minutes that the stages took whose names begin so (all of them by default), over all resumes."""
+        stages = stages or ("",)
+        return sum(r["seconds"] for r in self.records if r["stage"].startswith(stages)) / 60
+
+    def summary(self, title: str, claims: list[Claim], *, notes: str = "") -> Path:
+        """Writes ``summary.md``: one row a claim, then the notes, the settings and the figures."""
+        made = json.loads((self.folder / "versions.json").read_text())
+        head = ["claim", "paper's number", "ours", "n", "seeds", "minutes"]
+        rows = [
+            [
+                claim.claim,
+                claim.paper,
+                claim.ours,
+                str(claim.n),
+                ", ".join(map(str, claim.seeds)),
+                f"{self.minutes(*claim.stages):.1f}",
+            ]
+            for claim in claims
+        ]
+        table = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+        figures = sorted(path.name for path in (self.folder / "figures").glob("[!.]*.png"))
+        parts = [
+            f"# {title}",
+            "\n".join(f"| {' | '.join(row)} |" for row in table),
+            notes,
+            f"{self.minutes():.1f} minutes of measuring and training in all, on {made['backend']} "
+            f"{made['backend_version']}, keras {made['keras']}, {made['cpu_count']} CPU cores, "
+            f"{made['platform']}.",
+            f"Settings: [config.yaml](config.yaml). Numbers: [results.csv](results.csv). "
+            f"Versions: [versions.json](versions.json). Again: `{self.command()}`",
+            "\n\n".join(f"![{name.removesuffix('.png')}](figures/{name})" for name in figures),
+        ]
+        return write_whole(self.folder / "summary.md", "\n\n".join(part for part in parts if part) + "\n")
+
+    def command(self, *, resume: bool = False) -> str:
+        """The command line that goes on with this run, or makes it again."""
+        words = ["python", "-m", f"apps.{self.app}"]
+        words += ["--resume", str(self.folder)] if resume else [str(self.folder / "config.yaml")]
+        if not resume and self.config.output:
+            words.append("output=NEW_FOLDER")
+        return " ".join(words)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the summary, which comes last, is there."""
+        return (self.folder / "summary.md").exists()
+
+    @property
+    def _jsonl(self) -> Path:
+        return self.folder / "results.jsonl"
+
+    def _write_csv(self) -> None:
+        last = ["seed", "seconds", "stage", "stage_records"]
+        columns = list(dict.fromkeys(key for record in self.records for key in record if key not in last))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, [*columns, *last[:-1]], extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.records)
+        write_whole(self.folder / "results.csv", text.getvalue())
+
+
+def latest_unfinished(app: str, backend: str) -> Path:
+    """The newest run folder of an app and backend under ``runs/`` that has no summary yet."""
+    parent = _runs(app)
+    folders = sorted(path.parent for path in parent.glob(f"*-{backend}*/versions.json"))
+    unfinished = [folder for folder in folders if not (folder / "summary.md").exists()]
+    if not unfinished:
+        raise RunError(
+            f"--resume needs a run that was cut short; name its folder: --resume RUN_DIR. "
+            f"Received: {len(folders)} finished and 0 unfinished runs with {backend} in {parent}"
+        )
+    return unfinished[-1]
+
+
+def _runs(app: str) -> Path:
+    return Path("runs", *app.split())
+
+
+def _new_folder(app: str, config: Any, backend: str) -> Path:
+    if config.output:
+        folder = Path(config.output)
+        if folder.is_dir() and any(folder.iterdir()):
+            raise RunError(
+                f"`output` must be a new or empty folder, or add --resume to go on with the run in it. "
+                f"Received: output={folder}"
+            )
+        if folder.exists() and not folder.is_dir():
+            raise RunError(f"`output` must be a folder. Received: output={folder} (a file)")
+        return folder
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    folder, count = _runs(app) / f"{stamp}-{backend}", 2
+    while folder.exists():
+        folder, count = _runs(app) / f"{stamp}-{backend}-{count}", count + 1
+    return folder
+
+
+def _lock(path: Path) -> Any:
+    """Holds the folder for this process: two that write to one run would mix their numbers."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has no flock; the folder then is not guarded
+        return None
+    try:
+        file = open(path, "a")  # noqa: SIM115 (held for the life of the run)
+    except OSError as error:
+        raise RunError(
+            f"the output folder must be one that can be written. Received: {path.parent} ({error.strerror})",
+            code=1,
+        ) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise RunError(
+            f"{path.parent} is in use by another process. Received: --resume {path.parent}"
+        ) from error
+    except OSError:  # some network file systems cannot lock; the folder then is not guarded
+        return file
+    return file
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (str, int, float, bool)) or value is None:
+        return value
+    raise TypeError(f"a record must hold numbers and text only. Received: {value!r}")
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "unnamed"

@@ -1,0 +1,182 @@
+"""Every configuration: its keys, its header, and that a variant states only what differs from its base."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import re
+
+import pytest
+
+from apps.lab import Experiment, load_config
+from apps.lab.config import as_dict, read_chain
+from apps.lab.recipe import recipe
+from apps.lab.settings import Augmentations, Training
+from tests.apps.running import CONFIGS, ROOT
+
+FILES = sorted(path.relative_to(CONFIGS) for path in CONFIGS.rglob("*.yaml"))
+# Where a run writes and keeps its networks is no part of a protocol.
+PLACES = {"output", "store"}
+# Their variants do not name a base yet, and their networks do not come from the store.
+NOT_PORTED = ("apr", "freq_bias", "freq_shortcuts")
+
+
+def experiments(app):
+    """The experiments of an app by name; one that is alone has the name of the app."""
+    module = importlib.import_module(f"apps.{app}.__main__")
+    return getattr(module, "EXPERIMENTS", None) or {app: module.EXPERIMENT}
+
+
+def experiment_of(path) -> tuple[str, Experiment]:
+    """The experiment that the command in the header names, and by what words."""
+    app = path.parts[0]
+    found = re.search(rf"python -m apps\.{app}( \w+)? configs/{path}", header(path))
+    assert found, f"{path} must say how it is run: python -m apps.{app} ... configs/{path}"
+    name = (found[1] or app).strip()
+    return name, experiments(app)[name]
+
+
+def header(path) -> str:
+    lines = (CONFIGS / path).read_text().splitlines()
+    end = next(i for i, line in enumerate(lines) if line and not line.startswith("#"))
+    return "\n".join(line.removeprefix("#").strip() for line in lines[:end])
+
+
+def resolved(path):
+    _, experiment = experiment_of(path)
+    return load_config(experiment.config, CONFIGS / path)
+
+
+def recipes(config) -> list[tuple[str, Training]]:
+    """The recipes among the settings."""
+    found = ((field.name, getattr(config, field.name)) for field in dataclasses.fields(config))
+    return [(name, value) for name, value in found if isinstance(value, Training)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_it_resolves(path):
+    config = resolved(path)
+    assert as_dict(config)
+    assert (config.seed, config.output) == (0, None)
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_the_header_has_its_parts(path):
+    text = header(path)
+    assert "inutes" in text or "Seconds" in text, "how long it takes"
+    assert "[mem]" not in text, "numbers from memory"
+    if path.parts[0] not in ("quickstart", "benchmarks"):
+        name, _ = experiment_of(path)
+        assert "Paper:" in text
+        assert re.search(r"(CVPR|ICCV|IJCAI|ICLR|NeurIPS) 20\d\d", text)
+        assert re.search(r"[Pp]ublished", text), "what was published, or that nothing can be compared"
+        assert f"apps.{path.parts[0]} {name} " in text
+        assert "--resume" in text
+        if read_chain(CONFIGS / path)[1:]:
+            assert "Not the paper's:" in text, "what differs from the paper"
+
+
+# What a header says, and the settings that must say so too.
+SAID = {
+    r"(\d+) epochs": lambda config: {training.epochs for _, training in recipes(config)},
+    r"batches of (\d+)": lambda config: {training.batch_size for _, training in recipes(config)},
+    r"seeds ((?:\d+, )*\d+)\b": lambda config: {
+        ", ".join(str(config.seed + k) for k in range(count)) for count in range(1, config.seeds + 1)
+    },
+}
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_numbers_of_the_header_are_those_of_the_settings(path):
+    config = resolved(path)
+    if not recipes(config):
+        pytest.skip("no recipe of a network")
+    for pattern, settings in SAID.items():
+        said = re.findall(pattern, header(path))
+        allowed = {str(value) for value in settings(config)} | set(map(str, numbers_of(as_dict(config))))
+        for word in said:
+            # A range, as "9 to 24 epochs", is that of all configurations of the app.
+            if not re.search(rf"\d+ to {word} ", header(path)):
+                assert word in allowed, f"{path} says {pattern}: {word}; the settings say {sorted(allowed)}"
+
+
+def numbers_of(value) -> list[int]:
+    """All whole numbers among the settings."""
+    if isinstance(value, dict):
+        return [number for one in value.values() for number in numbers_of(one)]
+    if isinstance(value, list):
+        return [number for one in value for number in numbers_of(one)]
+    return [value] if isinstance(value, int) and not isinstance(value, bool) else []
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.name.endswith(".cpu.yaml")], ids=str)
+def test_a_variant_states_only_what_differs(path):
+    if path.parts[0] in NOT_PORTED:
+        pytest.skip("no base yet")
+    chain = read_chain(CONFIGS / path)
+    if len(chain) == 1:
+        assert not (CONFIGS / str(path).replace(".cpu", "")).exists(), "it must have a `base`"
+        return
+    (_, own), (base, _) = chain[:2]
+    below = as_dict(load_config(experiment_of(path)[1].config, base))
+    assert not sorted(repeated(below, own)), "these settings are those of the base"
+
+
+def repeated(below: dict, own: dict, prefix: str = "") -> list[str]:
+    found = []
+    for key, value in own.items():
+        if isinstance(value, dict) and isinstance(below.get(key), dict):
+            found += repeated(below[key], value, f"{prefix}{key}.")
+        elif key in below and below[key] == value:
+            found.append(prefix + key)
+    return found
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if not p.name.endswith(".cpu.yaml")], ids=str)
+def test_the_file_of_a_paper_is_whole(path):
+    """Every setting stands in it that its other settings do not make idle; strengths where they differ."""
+    chain = read_chain(CONFIGS / path)
+    config = resolved(path)
+    if not recipes(config) or chain[1:]:
+        pytest.skip("no recipe of a network, or a variant")
+    written = chain[0][1]
+    expected = {k: v for k, v in as_dict(config).items() if k not in PLACES}
+    for name, training in recipes(config):
+        expected[name] = recipe(training)
+        strengths = expected[name].pop("augmentations", {})
+        for key, value in (written[name].get("augmentations") or {}).items():
+            assert value != getattr(Augmentations(), key), f"{name}.augmentations.{key} is the default"
+        assert all(
+            value == getattr(Augmentations(), key) or key in written[name]["augmentations"]
+            for key, value in strengths.items()
+        )
+    assert sorted(missing(expected, written)) == []
+
+
+def missing(expected: dict, written: dict, prefix: str = "") -> list[str]:
+    found = []
+    for key, value in expected.items():
+        if key not in written:
+            found.append(prefix + key)
+        elif isinstance(value, dict) and isinstance(written[key], dict):
+            found += missing(value, written[key], f"{prefix}{key}.")
+    return found
+
+
+def test_no_configuration_lists_all_rows():
+    from apps.lab.augmentations import ROWS
+
+    for path in FILES:
+        if path.parts[0] in NOT_PORTED:
+            continue
+        rows = read_chain(CONFIGS / path)[0][1].get("rows")
+        assert rows is None or set(rows) != set(ROWS), f"{path} must leave `rows` out for all of them"
+
+
+def test_every_experiment_has_its_file():
+    for main in sorted((ROOT / "apps").glob("*/__main__.py")):
+        app = main.parent.name
+        if app in ("lab", "quickstart", "benchmarks"):
+            continue
+        named = {experiment_of(path)[0] for path in FILES if path.parts[0] == app}
+        assert named == set(experiments(app))
