@@ -72,7 +72,7 @@ def early(
 
 def first(kept: dict[str, np.ndarray]) -> list[int]:
     """The classes in the order in which they were learned; those that were not are left out."""
-    return list(kf.callbacks.first_learned(kept["f1"], LEARNED))
+    return list(kf.shortcuts.first_learned(kept["f1"], threshold=LEARNED))
 
 
 def tied(kept: dict[str, np.ndarray]) -> bool:

@@ -223,6 +223,7 @@ class ModelFeed(Feed):
             name=name,
         )
         self._model = model
+        _check_fits(model, self.image_shape, name)
         classes = None if needs_logits else _tell_classes(model, self.image_shape)
         if classes is None:
             outputs = self._run_model()
@@ -244,6 +245,17 @@ class ModelFeed(Feed):
 
     def _run_model(self) -> np.ndarray:
         return keras.ops.convert_to_numpy(compile_logits(self._model)(self.first_batch()[0]))
+
+
+def _check_fits(model: keras.Model, image_shape: tuple[int, ...], name: str) -> None:
+    """Refuses images of another size or other channels than a model says that it takes."""
+    wanted = getattr(model, "input_shape", None)
+    known = wanted[1:] if isinstance(wanted, tuple) and len(wanted) == 4 else (None, None, None)
+    if any(size not in (None, found) for size, found in zip(known, image_shape, strict=True)):
+        raise ValueError(
+            f"`{name}` must hold images of the shape {known}, which the model takes. "
+            f"Received: images of shape {image_shape}"
+        )
 
 
 def _tell_classes(model: keras.Model, image_shape: tuple[int, ...]) -> int | None:

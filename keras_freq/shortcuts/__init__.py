@@ -5,6 +5,7 @@ Masks are `(classes, height, width)`, one for each class, centred: DC at `(heigh
 
 from keras_freq.shortcuts._adcs import ADCSResult, adcs
 from keras_freq.shortcuts._band_stop import BandStopResult, band_stop
+from keras_freq.shortcuts._first_learned import first_learned
 from keras_freq.shortcuts._frequency_importance import FrequencyImportance, frequency_importance
 from keras_freq.shortcuts._frequency_maps import FrequencyMaps, dominant_frequency_map
 from keras_freq.shortcuts._hfss import HFSSResult, hfss
@@ -22,6 +23,7 @@ __all__ = [
     "adcs",
     "band_stop",
     "dominant_frequency_map",
+    "first_learned",
     "frequency_importance",
     "hfss",
     "shortcut_curve",
