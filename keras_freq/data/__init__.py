@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from keras_freq.data._corruptions import (
         CORRUPTIONS,
         EXTRA_CORRUPTIONS,
-        corrupt,
         read_corrupted,
         write_corrupted,
     )
+    from keras_freq.data._corruptions.corrupt import corrupt  # else mypy takes the module for it
 
 __all__ = [
     "CORRUPTIONS",

@@ -27,7 +27,8 @@ def confusion_change(
     Rows are true classes, columns predictions; red cells gained images, blue ones lost them.
 
     Args:
-        result: What `keras_freq.shortcuts.band_stop` returns.
+        result: What `keras_freq.shortcuts.band_stop` returns, or a list of such results with the same bands
+            removed, over seeds say: their mean is drawn.
         classes: Names of the classes; default their numbers.
         title: Title of the figure.
 
@@ -45,7 +46,8 @@ def confusion_change(
     """
     from matplotlib.figure import Figure
 
-    change = np.asarray(result.change)
+    results = result if isinstance(result, (list, tuple)) else [result]
+    change = np.mean([one.change for one in results], axis=0)
     count = change.shape[-1]
     names = [str(name) for name in (range(count) if classes is None else classes)]
     if len(names) != count:
@@ -55,7 +57,7 @@ def confusion_change(
     side = max(2.2, 0.42 * count)
     figure = Figure(figsize=(1.6 + side * columns, 0.9 + (side + 0.4) * rows))
     axes = figure.subplots(rows, columns, squeeze=False)
-    for axis, matrix, bands in zip(axes.ravel(), change, result.stopped, strict=False):
+    for axis, matrix, bands in zip(axes.ravel(), change, results[0].stopped, strict=False):
         image = axis.imshow(matrix, vmin=-100, vmax=100, cmap="RdBu_r")
         axis.set_title("without " + " and ".join(f"B{band}" for band in bands), loc="center", fontsize=10)
         axis.grid(False)
