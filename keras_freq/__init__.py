@@ -5,9 +5,13 @@ train it not to. Reading `__all__` here and in each part is reading the library.
 """
 
 import importlib
+from typing import TYPE_CHECKING
 
 from keras_freq import layers, models, spectral
 from keras_freq.training import APRModel
+
+if TYPE_CHECKING:
+    from keras_freq import attacks, callbacks, cdes, data, evaluate, plots, shortcuts, training
 
 __version__ = "0.1.0"
 
@@ -26,13 +30,14 @@ __all__ = [
     "training",
 ]
 
+if not TYPE_CHECKING:  # a checker that saw it would take every name for a part of the package
 
-def __getattr__(name: str):
-    # The other parts are imported when first used, so that `import keras_freq` stays quick.
-    if name in __all__:
-        return importlib.import_module(f"keras_freq.{name}")
-    raise AttributeError(f"module 'keras_freq' has no attribute {name!r}")
+    def __getattr__(name: str):
+        # The other parts are imported when first used, so that `import keras_freq` stays quick.
+        if name in __all__:
+            return importlib.import_module(f"keras_freq.{name}")
+        raise AttributeError(f"module 'keras_freq' has no attribute {name!r}")
 
 
-def __dir__():
-    return sorted({*globals(), *__all__})
+def __dir__() -> list[str]:
+    return ["__version__", *__all__]

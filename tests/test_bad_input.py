@@ -93,7 +93,12 @@ CASES = {
         'bins="all"',
         "bins='inner'",
     ),
-    "probability above 1": (lambda: layers.APRPair(probability=1.5), ValueError, "0 to 1", "probability=1.5"),
+    "probability above 1": (
+        lambda: layers.APRPair(probability=1.5),
+        ValueError,
+        "in [0, 1]",
+        "probability=1.5",
+    ),
     "level 0": (lambda: layers.APRSingle(level=0), ValueError, "0.1 to 10", "level=0"),
     "operation unknown": (lambda: layers.APRSingle(operations=["blur"]), ValueError, "'equalize'", "'blur'"),
     "no operations": (lambda: layers.APRSingle(operations=[]), ValueError, "at least one", "operations=[]"),

@@ -1,6 +1,8 @@
 """The import rules of the package, read from its source, and what an import costs."""
 
 import ast
+import importlib
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +13,11 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "keras_freq"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-# Who may import whom; every part may import itself.
+# Who may import whom; every part may import itself and the private floor, `_core`.
 ALLOWED = {
+    "_core": set(),
     "spectral": set(),
-    "pixels": {"spectral"},
-    "layers": {"spectral", "pixels"},
+    "layers": {"spectral"},
     "data": {"spectral"},
     "models": {"layers"},
     "attacks": set(),
@@ -26,6 +28,7 @@ ALLOWED = {
     "callbacks": {"evaluate", "shortcuts"},
     "plots": set(),
 }
+PARTS = sorted(set(ALLOWED) - {"_core"})
 AT_THE_TOP = {"keras", "numpy", "keras_freq"} | set(sys.stdlib_module_names)
 ANYWHERE = AT_THE_TOP | {
     "tensorflow",
@@ -40,49 +43,91 @@ ANYWHERE = AT_THE_TOP | {
     "PIL",
 }
 ONLY_IN = {
-    "foolbox": {"attacks/foolbox_model.py"},
-    "eagerpy": {"attacks/foolbox_model.py"},
-    "pyautoattack": {"evaluate/auto_attack_accuracy.py"},
-    "tensorflow_datasets": {"data/tfds_sets.py"},
+    "foolbox": {"attacks/_foolbox_model.py"},
+    "eagerpy": {"attacks/_foolbox_model.py"},
+    "pyautoattack": {"evaluate/_auto_attack_accuracy.py"},
+    "tensorflow_datasets": {"data/_tfds_sets.py"},
 }
 
 
-def imports(path, *, top_only=False):
-    tree = ast.parse(path.read_text())
-    nodes = tree.body if top_only else ast.walk(tree)
-    for node in nodes:
+def imports(tree, *, top_only=False):
+    """Every module that a file imports, as `package.part.module`; a name imported from it counts too."""
+    for node in tree.body if top_only else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            yield node.module
+            assert node.level == 0, "relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def broken_rules(place, source):
+    """What a file of the library imports and may not, in words."""
+    part, tree = place.split("/")[0], ast.parse(source)
+    for name in imports(tree):
+        first, other, *_ = [*name.split("."), ""]
+        if name.startswith("keras.src"):
+            yield f"{name}: private"
+        if place not in ONLY_IN.get(first, {place}):
+            yield f"{first}, which {ONLY_IN.get(first)} alone may"
+        if first == "keras_freq" and part in ALLOWED and other not in ALLOWED[part] | {part, "_core"}:
+            yield name
+        if first == "matplotlib" and part != "plots":
+            yield name
+        if first in ("apps", "tests"):
+            yield name
+    for name in imports(tree, top_only=True):
+        if name.split(".")[0] not in AT_THE_TOP:
+            yield f"{name} at its top"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_a_module_imports_what_it_may(path):
-    place = str(path.relative_to(PACKAGE))
-    part = place.split("/")[0]
-    for name in imports(path):
-        first = name.split(".")[0]
-        assert not name.startswith("keras.src"), f"{place} imports {name}: private"
-        assert place in ONLY_IN.get(first, {place}), (
-            f"{place} imports {first}, which {ONLY_IN.get(first)} alone may"
-        )
-        if first == "keras_freq" and part in ALLOWED and "." in name:
-            other = name.split(".")[1]
-            assert other == part or other in ALLOWED[part], f"{place} imports {name}"
-        assert first != "matplotlib" or part == "plots", f"{place} imports matplotlib"
-        assert first not in ("apps", "tests"), f"{place} imports {name}"
-    for name in imports(path, top_only=True):
-        assert name.split(".")[0] in AT_THE_TOP, f"{place} imports {name} at its top"
+    assert not list(broken_rules(str(path.relative_to(PACKAGE)), path.read_text()))
 
 
-def test_apps_do_not_import_each_other():
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from keras_freq import evaluate",
+        "import keras_freq.evaluate",
+        "import keras_freq",
+        "from keras_freq.evaluate import accuracy",
+        "def f():\n    from keras_freq import evaluate as e",
+        "from keras.src import backend",
+        "import matplotlib",
+        "import scipy",
+        "import tensorflow_datasets",
+        "from apps import lab",
+    ],
+)
+def test_the_rules_see_every_form_of_import(line):
+    assert list(broken_rules("spectral/_grid.py", line))
+    assert not list(broken_rules("spectral/_grid.py", "from keras_freq._core import checks\nimport numpy"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_module_is_private_or_a_part(path):
+    *folders, name = path.relative_to(PACKAGE).parts
+    assert name == "__init__.py" or any(step.startswith("_") for step in (*folders, name))
+    assert name != "__init__.py" or not folders or folders[0] in ALLOWED
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_shows_its_public_names_alone(part):
+    module = importlib.import_module(f"keras_freq.{part}")
+    assert sorted(dir(module)) == sorted(module.__all__)
+    for name in module.__all__:
+        assert not inspect.ismodule(getattr(module, name)), f"{part}.{name} is a module"
+
+
+def test_apps_import_each_other_never_and_public_names_alone():
     for path in sorted((ROOT / "apps").rglob("*.py")):
         app = path.relative_to(ROOT / "apps").parts[0]
-        for name in imports(path):
+        for name in imports(ast.parse(path.read_text())):
             if name.startswith("apps."):
                 assert name.split(".")[1] in (app, "lab"), f"{path} imports {name}"
+            if name.startswith("keras_freq."):
+                assert not any(step.startswith("_") for step in name.split(".")), f"{path} imports {name}"
 
 
 def test_importing_loads_nothing_heavy():

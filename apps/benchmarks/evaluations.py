@@ -8,7 +8,6 @@ import numpy as np
 import keras_freq as kf
 from apps.benchmarks.config import Benchmarks
 from apps.benchmarks.timing import time_pair
-from keras_freq.attacks.foolbox_model import foolbox_attack
 
 RADII = (4, 8, 12, 16)
 
@@ -53,7 +52,7 @@ def pgd(config: Benchmarks, test: tuple) -> list[dict]:
     adapter = kf.attacks.foolbox_model(model)
     x, y = adapter.inputs(images, labels)
     epsilon, steps = 4 / 255, config.attack_steps
-    attack = foolbox_attack("linf_pgd", epsilon=epsilon, steps=steps)
+    attack = kf.attacks.foolbox_attack("linf_pgd", epsilon=epsilon, steps=steps)
 
     def ours():
         return kf.attacks.pgd(model, images, labels, epsilon=epsilon, steps=steps, batch_size=len(images))

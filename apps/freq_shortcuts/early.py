@@ -13,7 +13,6 @@ import keras_freq as kf
 from apps.freq_shortcuts.config import Training
 from apps.freq_shortcuts.networks import classifier, compile_for
 from apps.lab import Run
-from keras_freq.callbacks.early_learning import first_learned
 
 LEARNED = 0.5  # F1 from which a class counts as learned
 
@@ -73,7 +72,7 @@ def early(
 
 def first(kept: dict[str, np.ndarray]) -> list[int]:
     """The classes in the order in which they were learned; those that were not are left out."""
-    return list(first_learned(kept["f1"], LEARNED))
+    return list(kf.callbacks.first_learned(kept["f1"], LEARNED))
 
 
 def tied(kept: dict[str, np.ndarray]) -> bool:

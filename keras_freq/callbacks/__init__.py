@@ -1,11 +1,11 @@
 """Callbacks: each calls one function of `evaluate` every n epochs and puts plain floats into the logs."""
 
-from keras_freq.callbacks.adversarial_accuracy import AdversarialAccuracy
-from keras_freq.callbacks.band_accuracy import BandAccuracy
-from keras_freq.callbacks.early_learning import EarlyLearning
-from keras_freq.callbacks.fourier_heat_map import FourierHeatMap
-from keras_freq.callbacks.gradient_spectrum import GradientSpectrum
-from keras_freq.callbacks.shortcut_mask_evaluation import ShortcutMaskEvaluation
+from keras_freq.callbacks._adversarial_accuracy import AdversarialAccuracy
+from keras_freq.callbacks._band_accuracy import BandAccuracy
+from keras_freq.callbacks._early_learning import EarlyLearning, first_learned
+from keras_freq.callbacks._fourier_heat_map import FourierHeatMap
+from keras_freq.callbacks._gradient_spectrum import GradientSpectrum
+from keras_freq.callbacks._shortcut_mask_evaluation import ShortcutMaskEvaluation
 
 __all__ = [
     "AdversarialAccuracy",
@@ -14,4 +14,9 @@ __all__ = [
     "FourierHeatMap",
     "GradientSpectrum",
     "ShortcutMaskEvaluation",
+    "first_learned",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

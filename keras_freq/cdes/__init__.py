@@ -1,9 +1,9 @@
 """Spectral-density kernels (CDES) and the data sets that are made with them: SCR, WCR and HARS."""
 
-from keras_freq.cdes.class_related import EnhancedImages, make_scr, make_wcr
-from keras_freq.cdes.hars import HARS, make_hars
-from keras_freq.cdes.kernels import CDES
-from keras_freq.cdes.target import target_density
+from keras_freq.cdes._class_related import EnhancedImages, make_scr, make_wcr
+from keras_freq.cdes._hars import HARS, make_hars
+from keras_freq.cdes._kernels import CDES
+from keras_freq.cdes._target import target_density
 
 __all__ = [
     "CDES",
@@ -14,3 +14,7 @@ __all__ = [
     "make_wcr",
     "target_density",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -3,14 +3,25 @@
 Images are float32 in [0, 1], `(batch, height, width, channels)`; labels are int32 class indices.
 """
 
-from keras_freq.data.array_batches import ArrayBatches
-from keras_freq.data.batches import iterate_batches
-from keras_freq.data.image_data import ImageData
-from keras_freq.data.labels import shuffle_labels
-from keras_freq.data.load import load
-from keras_freq.data.synthetic_bands import synthetic_bands
-from keras_freq.data.write_npz import write_npz
-from keras_freq.data.write_tfds import write_tfds
+from typing import TYPE_CHECKING
+
+from keras_freq._core.array_batches import ArrayBatches
+from keras_freq._core.batches import iterate_batches
+from keras_freq.data._image_data import ImageData
+from keras_freq.data._load import load
+from keras_freq.data._shuffle_labels import shuffle_labels
+from keras_freq.data._synthetic_bands import synthetic_bands
+from keras_freq.data._write_npz import write_npz
+from keras_freq.data._write_tfds import write_tfds
+
+if TYPE_CHECKING:
+    from keras_freq.data._corruptions import (
+        CORRUPTIONS,
+        EXTRA_CORRUPTIONS,
+        corrupt,
+        read_corrupted,
+        write_corrupted,
+    )
 
 __all__ = [
     "CORRUPTIONS",
@@ -28,11 +39,16 @@ __all__ = [
     "write_tfds",
 ]
 
+if not TYPE_CHECKING:  # a checker that saw it would take every name for a part of the package
 
-def __getattr__(name: str):
-    # The corruptions are imported when first used, so that `import keras_freq` stays quick.
-    if name in __all__:
-        from keras_freq.data import corruptions
+    def __getattr__(name: str):
+        # The corruptions are imported when first used, so that `import keras_freq` stays quick.
+        if name in __all__:
+            from keras_freq.data import _corruptions
 
-        return getattr(corruptions, name)
-    raise AttributeError(f"module 'keras_freq.data' has no attribute {name!r}")
+            return getattr(_corruptions, name)
+        raise AttributeError(f"module 'keras_freq.data' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -4,32 +4,32 @@ Any Keras classifier and any data: arrays, a `tf.data.Dataset`, a `keras.utils.P
 batches.
 """
 
-from keras_freq.evaluate.accuracy import AccuracyResult, accuracy
-from keras_freq.evaluate.adversarial_accuracy import AdversarialResult, adversarial_accuracy
-from keras_freq.evaluate.adversarial_images import AdversarialImages
-from keras_freq.evaluate.amplitude_swap import AmplitudeSwapResult, SwappedPairs, amplitude_swap
-from keras_freq.evaluate.auto_attack_accuracy import auto_attack_accuracy
-from keras_freq.evaluate.band_accuracy import BandAccuracyResult, band_accuracy
-from keras_freq.evaluate.calibration_error import CalibrationResult, calibration_error
-from keras_freq.evaluate.class_scores import ClassScoresResult, class_scores
-from keras_freq.evaluate.corruption_error import CorruptionResult, corruption_error
-from keras_freq.evaluate.fourier_heat_map import fourier_heat_map
-from keras_freq.evaluate.gradient_spectrum_result import (
+from keras_freq._core.result import Result
+from keras_freq.evaluate._accuracy import AccuracyResult, accuracy
+from keras_freq.evaluate._adversarial_accuracy import AdversarialResult, adversarial_accuracy
+from keras_freq.evaluate._adversarial_images import AdversarialImages
+from keras_freq.evaluate._amplitude_swap import AmplitudeSwapResult, SwappedPairs, amplitude_swap
+from keras_freq.evaluate._auto_attack_accuracy import auto_attack_accuracy
+from keras_freq.evaluate._band_accuracy import BandAccuracyResult, band_accuracy
+from keras_freq.evaluate._calibration_error import CalibrationResult, calibration_error
+from keras_freq.evaluate._class_scores import ClassScoresResult, class_scores
+from keras_freq.evaluate._corruption_error import CorruptionResult, corruption_error
+from keras_freq.evaluate._fourier_heat_map import fourier_heat_map
+from keras_freq.evaluate._gradient_spectrum_result import (
     GradientSpectrumMap,
     GradientSpectrumResult,
     gradient_spectrum_map,
 )
-from keras_freq.evaluate.heat_map_result import FourierHeatMapResult, published_geometry
-from keras_freq.evaluate.image_spectral_density import SpectralDensityResult, image_spectral_density
-from keras_freq.evaluate.input_gradient_spectrum import input_gradient_spectrum
-from keras_freq.evaluate.mean_corruption_error import mean_corruption_error
-from keras_freq.evaluate.minimal_adversarials import MinimalAdversarialsResult, minimal_adversarials
-from keras_freq.evaluate.ood_metrics import OODResult, ood_metrics
-from keras_freq.evaluate.ood_scores import ood_scores
-from keras_freq.evaluate.predict_logits import predict_logits
-from keras_freq.evaluate.result import Result
-from keras_freq.evaluate.smooth_kernels import smooth_kernel, smooth_kernels
-from keras_freq.evaluate.worst_case_accuracy import WorstCaseResult, worst_case_accuracy
+from keras_freq.evaluate._heat_map_result import FourierHeatMapResult, published_geometry
+from keras_freq.evaluate._image_spectral_density import SpectralDensityResult, image_spectral_density
+from keras_freq.evaluate._input_gradient_spectrum import input_gradient_spectrum
+from keras_freq.evaluate._mean_corruption_error import mean_corruption_error
+from keras_freq.evaluate._minimal_adversarials import MinimalAdversarialsResult, minimal_adversarials
+from keras_freq.evaluate._ood_metrics import OODResult, ood_metrics
+from keras_freq.evaluate._ood_scores import ood_scores
+from keras_freq.evaluate._predict_logits import predict_logits
+from keras_freq.evaluate._smooth_kernels import smooth_kernel, smooth_kernels
+from keras_freq.evaluate._worst_case_accuracy import WorstCaseResult, worst_case_accuracy
 
 __all__ = [
     "AccuracyResult",
@@ -71,3 +71,7 @@ __all__ = [
     "smooth_kernels",
     "worst_case_accuracy",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -3,18 +3,18 @@
 The first layer of each normalises the pixels, so that attacks and filters work in the space of images.
 """
 
-from keras_freq.models.alexnet_small import alexnet_small
-from keras_freq.models.all_conv import all_conv
-from keras_freq.models.batch_statistics import BatchStatisticsNormalization
-from keras_freq.models.densenet_cifar import densenet_cifar
-from keras_freq.models.grouped_convolution import GroupedConv2D
-from keras_freq.models.resnet_cifar import resnet_cifar
-from keras_freq.models.resnext_cifar import resnext_cifar
-from keras_freq.models.small_resnet import small_resnet
-from keras_freq.models.tokens import ClassToken, PositionEmbedding
-from keras_freq.models.vgg16_bn import vgg16_bn
-from keras_freq.models.vit import vit
-from keras_freq.models.wide_resnet import wide_resnet
+from keras_freq.models._alexnet_small import alexnet_small
+from keras_freq.models._all_conv import all_conv
+from keras_freq.models._batch_statistics import BatchStatisticsNormalization
+from keras_freq.models._densenet_cifar import densenet_cifar
+from keras_freq.models._grouped_convolution import GroupedConv2D
+from keras_freq.models._resnet_cifar import resnet_cifar
+from keras_freq.models._resnext_cifar import resnext_cifar
+from keras_freq.models._small_resnet import small_resnet
+from keras_freq.models._tokens import ClassToken, PositionEmbedding
+from keras_freq.models._vgg16_bn import vgg16_bn
+from keras_freq.models._vit import vit
+from keras_freq.models._wide_resnet import wide_resnet
 
 __all__ = [
     "BatchStatisticsNormalization",
@@ -31,3 +31,7 @@ __all__ = [
     "vit",
     "wide_resnet",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

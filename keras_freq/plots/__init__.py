@@ -4,24 +4,24 @@ Figures are made without pyplot, so they need no display and leave no global sta
 ``keras_freq.plots.band_accuracy(results).savefig("bands.png")``. Matplotlib is imported at the first call.
 """
 
-from keras_freq.plots.adcs import adcs
-from keras_freq.plots.adversarial_examples import adversarial_examples
-from keras_freq.plots.amplitude_swap import amplitude_swap
-from keras_freq.plots.band_accuracy import band_accuracy
-from keras_freq.plots.component_predictions import component_predictions
-from keras_freq.plots.confusion_change import confusion_change
-from keras_freq.plots.corruption_table import corruption_table
-from keras_freq.plots.curves import curves
-from keras_freq.plots.filtered_examples import filtered_examples
-from keras_freq.plots.frequency_maps import frequency_maps
-from keras_freq.plots.gradient_spectrum import gradient_spectrum
-from keras_freq.plots.heat_map import heat_map
-from keras_freq.plots.image_rows import image_rows
-from keras_freq.plots.kernels import kernels
-from keras_freq.plots.reliability import reliability
-from keras_freq.plots.spectral_density import spectral_density
-from keras_freq.plots.spectrum import spectrum
-from keras_freq.plots.training_curves import training_curves
+from keras_freq.plots._adcs import adcs
+from keras_freq.plots._adversarial_examples import adversarial_examples
+from keras_freq.plots._amplitude_swap import amplitude_swap
+from keras_freq.plots._band_accuracy import band_accuracy
+from keras_freq.plots._component_predictions import component_predictions
+from keras_freq.plots._confusion_change import confusion_change
+from keras_freq.plots._corruption_table import corruption_table
+from keras_freq.plots._curves import curves
+from keras_freq.plots._filtered_examples import filtered_examples
+from keras_freq.plots._frequency_maps import frequency_maps
+from keras_freq.plots._gradient_spectrum import gradient_spectrum
+from keras_freq.plots._heat_map import heat_map
+from keras_freq.plots._image_rows import image_rows
+from keras_freq.plots._kernels import kernels
+from keras_freq.plots._reliability import reliability
+from keras_freq.plots._spectral_density import spectral_density
+from keras_freq.plots._spectrum import spectrum
+from keras_freq.plots._training_curves import training_curves
 
 __all__ = [
     "adcs",
@@ -43,3 +43,7 @@ __all__ = [
     "spectrum",
     "training_curves",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

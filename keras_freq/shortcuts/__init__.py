@@ -3,16 +3,16 @@
 Masks are `(classes, height, width)`, one for each class, centred: DC at `(height // 2, width // 2)`.
 """
 
-from keras_freq.shortcuts.adcs import ADCSResult, adcs
-from keras_freq.shortcuts.band_stop import BandStopResult, band_stop
-from keras_freq.shortcuts.frequency_importance import frequency_importance
-from keras_freq.shortcuts.frequency_maps import FrequencyMaps, dominant_frequency_map
-from keras_freq.shortcuts.hfss import hfss
-from keras_freq.shortcuts.hfss_result import HFSSResult
-from keras_freq.shortcuts.importance_result import FrequencyImportance
-from keras_freq.shortcuts.report_result import ShortcutReport
-from keras_freq.shortcuts.shortcut_curve import ShortcutCurve, shortcut_curve
-from keras_freq.shortcuts.shortcut_report import shortcut_report
+from keras_freq.shortcuts._adcs import ADCSResult, adcs
+from keras_freq.shortcuts._band_stop import BandStopResult, band_stop
+from keras_freq.shortcuts._frequency_importance import frequency_importance
+from keras_freq.shortcuts._frequency_maps import FrequencyMaps, dominant_frequency_map
+from keras_freq.shortcuts._hfss import hfss
+from keras_freq.shortcuts._hfss_result import HFSSResult
+from keras_freq.shortcuts._importance_result import FrequencyImportance
+from keras_freq.shortcuts._report_result import ShortcutReport
+from keras_freq.shortcuts._shortcut_curve import ShortcutCurve, shortcut_curve
+from keras_freq.shortcuts._shortcut_report import shortcut_report
 
 __all__ = [
     "ADCSResult",
@@ -30,3 +30,7 @@ __all__ = [
     "shortcut_curve",
     "shortcut_report",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

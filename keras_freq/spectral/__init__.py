@@ -16,12 +16,12 @@ Conventions, for the whole package:
   results come back in the type of the input, those of integers as float32. No complex tensor is ever seen.
 """
 
-from keras_freq.spectral.basis import fourier_basis
-from keras_freq.spectral.density import azimuthal_average, azimuthal_radii, spectral_density
-from keras_freq.spectral.enhance import enhance_density
-from keras_freq.spectral.filters import apply_mask, band_pass, high_pass, low_pass, split_bands
-from keras_freq.spectral.grid import mirror_index, radial_distance
-from keras_freq.spectral.masks import (
+from keras_freq.spectral._basis import fourier_basis
+from keras_freq.spectral._density import azimuthal_average, azimuthal_radii, spectral_density
+from keras_freq.spectral._enhance import enhance_density
+from keras_freq.spectral._filters import apply_mask, band_pass, high_pass, low_pass, split_bands
+from keras_freq.spectral._grid import mirror_index, radial_distance
+from keras_freq.spectral._masks import (
     blur_mask,
     butterworth_mask,
     disk_mask,
@@ -31,8 +31,8 @@ from keras_freq.spectral.masks import (
     square_mask,
     symmetrize,
 )
-from keras_freq.spectral.recombine import amplitude, phase, recombine, swap_low_amplitude
-from keras_freq.spectral.rescale import rescale
+from keras_freq.spectral._recombine import amplitude, phase, recombine, swap_low_amplitude
+from keras_freq.spectral._rescale import rescale
 
 __all__ = [
     "amplitude",
@@ -61,3 +61,7 @@ __all__ = [
     "swap_low_amplitude",
     "symmetrize",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

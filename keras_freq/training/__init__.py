@@ -5,10 +5,14 @@ labels.
 """
 
 from keras_freq.data import shuffle_labels
-from keras_freq.training.adversarial_model import AdversarialModel
-from keras_freq.training.apr_model import APRModel
-from keras_freq.training.band_model import BandModel
-from keras_freq.training.mix_up_model import MixUpModel
-from keras_freq.training.mixture_model import MixtureModel
+from keras_freq.training._adversarial_model import AdversarialModel
+from keras_freq.training._apr_model import APRModel
+from keras_freq.training._band_model import BandModel
+from keras_freq.training._mix_up_model import MixUpModel
+from keras_freq.training._mixture_model import MixtureModel
 
 __all__ = ["APRModel", "AdversarialModel", "BandModel", "MixUpModel", "MixtureModel", "shuffle_labels"]
+
+
+def __dir__() -> list[str]:
+    return __all__

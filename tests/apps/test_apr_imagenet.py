@@ -20,7 +20,7 @@ from apps.apr.__main__ import EXPERIMENTS
 from apps.apr.large_config import ImageNet
 from apps.lab import RunError, cli, load_config
 from apps.lab.files import read_records
-from keras_freq.evaluate.mean_corruption_error import ALEXNET
+from keras_freq.evaluate._mean_corruption_error import ALEXNET
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs" / "apr"

@@ -134,7 +134,7 @@ def test_rankings_are_cut_to_the_bins_of_hfss():
 
 @pytest.mark.slow
 def test_in_miniature_and_again_after_a_kill(here, monkeypatch, capsys):
-    module = importlib.import_module("keras_freq.shortcuts.hfss")
+    module = importlib.import_module("keras_freq.shortcuts._hfss")
     measure, passes = module._MaskedLosses.__call__, []
 
     def interrupted(self, *args):

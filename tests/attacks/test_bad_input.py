@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_freq.attacks import fgsm, foolbox_model, foolbox_seed, pgd
-from keras_freq.attacks.foolbox_model import foolbox_attack
+from keras_freq.attacks._foolbox_model import foolbox_attack
 
 
 def changed(array, value):

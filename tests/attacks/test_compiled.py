@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import pytest
 
+from keras_freq._core.compiled import differentiable_logits
 from keras_freq.attacks import compile_logits, compile_loss_gradient, pgd
-from keras_freq.attacks.compiled import differentiable_logits
 
 EAGER = keras.backend.backend() == "torch"
 

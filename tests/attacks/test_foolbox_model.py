@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from keras_freq.attacks import foolbox_model, foolbox_seed, pgd
-from keras_freq.attacks.foolbox_model import foolbox_attack, import_foolbox
+from keras_freq.attacks._foolbox_model import foolbox_attack, import_foolbox
 
 foolbox = pytest.importorskip("foolbox")
 
@@ -164,7 +164,7 @@ def test_missing_foolbox_is_one_clear_line(classifier, monkeypatch):
 @pytest.mark.slow
 def test_missing_git_is_one_clear_line():
     code = (
-        "from keras_freq.attacks.foolbox_model import import_foolbox\n"
+        "from keras_freq.attacks._foolbox_model import import_foolbox\n"
         "try:\n    import_foolbox()\nexcept ImportError as error:\n    print(error)"
     )
     environment = {**_environment(), "PATH": "/nonexistent"}

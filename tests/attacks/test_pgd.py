@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_freq.attacks import compile_logits, fgsm, pgd
-from keras_freq.attacks.balls import distances, pixel_limits, snap
+from keras_freq.attacks._balls import distances, pixel_limits, snap
 
 
 def linear(classes=3, size=4, seed=0):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_freq.attacks import square
-from keras_freq.attacks.square import side_length
+from keras_freq.attacks._square import side_length
 from keras_freq.evaluate import predict_logits
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_freq.callbacks import EarlyLearning
-from keras_freq.callbacks.early_learning import first_learned
+from keras_freq.callbacks._early_learning import first_learned
 from keras_freq.evaluate import class_scores
 
 

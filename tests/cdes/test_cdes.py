@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
-from keras_freq.cdes import CDES, fitting, target_density
+from keras_freq.cdes import CDES, target_density
+from keras_freq.cdes import _fitting as fitting
 from tests.oracles import cdes as oracle
 
 to_numpy = keras.ops.convert_to_numpy

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_freq.cdes import HARS, make_hars
-from keras_freq.cdes.hars import donors_of_other_classes
+from keras_freq.cdes._hars import donors_of_other_classes
 from keras_freq.spectral import high_pass, low_pass, rescale
 from tests.oracles import hars as oracle
 from tests.oracles.spectral import rescaled

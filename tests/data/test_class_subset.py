@@ -12,8 +12,8 @@ tf = pytest.importorskip("tensorflow")
 tfds = pytest.importorskip("tensorflow_datasets")
 
 from keras_freq.data import write_tfds  # noqa: E402 (it needs TensorFlow)
-from keras_freq.data.class_subset import class_subset  # noqa: E402
-from keras_freq.data.tfds_sets import TFDSet  # noqa: E402
+from keras_freq.data._class_subset import class_subset  # noqa: E402
+from keras_freq.data._tfds_sets import TFDSet  # noqa: E402
 
 NAMES = ("round", "square", "long", "wide")
 IMAGES = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 3), dtype="uint8")

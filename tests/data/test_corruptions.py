@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import keras_freq
 from keras_freq.data import CORRUPTIONS, EXTRA_CORRUPTIONS, corrupt, write_corrupted
-from keras_freq.data.corruptions.severities import LARGE, SMALL, parameters
-from keras_freq.data.npz import read_sample
+from keras_freq.data._corruptions.severities import LARGE, SMALL, parameters
+from keras_freq.data._npz import read_sample
 
 pytest.importorskip("scipy")
 pytest.importorskip("PIL")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_freq.data import CORRUPTIONS, corrupt, read_corrupted, write_corrupted
-from keras_freq.data.corruptions import cifar_c
+from keras_freq.data._corruptions import cifar_c
 
 NAMES = ("fog", "glass_blur", "contrast")
 

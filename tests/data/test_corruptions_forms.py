@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from keras_freq.data import corrupt
-from keras_freq.data.corruptions import draws, filters, frost, glass, spatter, weather
-from keras_freq.data.corruptions.severities import TABLES
-from keras_freq.data.npz import read_sample
+from keras_freq.data._corruptions import draws, filters, frost, glass, spatter, weather
+from keras_freq.data._corruptions.severities import TABLES
+from keras_freq.data._npz import read_sample
 
 pytest.importorskip("scipy")
 pytest.importorskip("PIL")

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from keras_freq._core.labels import class_indices
 from keras_freq.data import shuffle_labels
-from keras_freq.data.labels import class_indices
 
 
 @pytest.mark.parametrize(

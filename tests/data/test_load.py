@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from keras_freq.data import ArrayBatches, iterate_batches, load
-from keras_freq.data.npz import decode_residuals
+from keras_freq.data._npz import decode_residuals
 
 BACKEND = keras.backend.backend()
 SHA256 = "ae628cb43efd88b7a2b79b67db7dcbf360eb9de758177cbb8972ba299eb3b29d"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_freq.data.resize import resize_and_crop, tf_resize_and_crop
+from keras_freq.data._resize import resize_and_crop, tf_resize_and_crop
 
 pytest.importorskip("PIL")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_freq.data import synthetic_bands
-from keras_freq.data.synthetic_bands import BAND_MARKERS, MARKERS
+from keras_freq.data._synthetic_bands import BAND_MARKERS, MARKERS
 from keras_freq.spectral import radial_distance
 
 

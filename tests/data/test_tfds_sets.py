@@ -188,7 +188,7 @@ def test_an_unknown_name_with_download_gives_one_line(tmp_path):
 
 
 def test_versions_and_configurations_are_found(tmp_path):
-    from keras_freq.data.tfds_sets import find_prepared
+    from keras_freq.data._tfds_sets import find_prepared
 
     for folder in ("a/1.9.0", "a/1.10.0", "b/fog_1/1.0.0", "b/fog_2/1.0.0", "c/only/2.0.0"):
         (tmp_path / folder).mkdir(parents=True)

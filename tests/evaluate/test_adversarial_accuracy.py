@@ -95,7 +95,7 @@ def test_engines_agree(classifier, images):
 
 def test_small_adversarials_count_for_larger_balls(model, data, monkeypatch):
     """An attack that only finds something at the smallest size still gives a falling curve."""
-    module = __import__("keras_freq.evaluate.adversarial_accuracy", fromlist=["_"])
+    module = __import__("keras_freq.evaluate._adversarial_accuracy", fromlist=["_"])
 
     def only_small(model, attack, norm, bounds, seed, options):
         worst = adversarial_accuracy(model, data, epsilons=(0.05,), keep_images=True).images.adversarials
@@ -111,7 +111,7 @@ def test_small_adversarials_count_for_larger_balls(model, data, monkeypatch):
 
 @pytest.mark.parametrize("wrong", ["ball", "bounds", "nan"])
 def test_an_attack_that_leaves_the_ball_is_an_error(model, data, monkeypatch, wrong):
-    module = __import__("keras_freq.evaluate.adversarial_accuracy", fromlist=["_"])
+    module = __import__("keras_freq.evaluate._adversarial_accuracy", fromlist=["_"])
 
     def broken(*arguments):
         shift = {"ball": 0.02, "bounds": 0.009, "nan": np.nan}[wrong]

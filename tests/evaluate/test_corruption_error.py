@@ -9,7 +9,7 @@ import pytest
 import keras_freq as kf
 from keras_freq.data import CORRUPTIONS, corrupt, write_corrupted
 from keras_freq.evaluate import corruption_error, mean_corruption_error
-from keras_freq.evaluate.mean_corruption_error import ALEXNET
+from keras_freq.evaluate._mean_corruption_error import ALEXNET
 
 NAMES = ("gaussian_noise", "contrast", "glass_blur")
 

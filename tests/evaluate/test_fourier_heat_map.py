@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 
+from keras_freq._core.journal import SweepJournal
 from keras_freq.data import ArrayBatches
 from keras_freq.evaluate import accuracy, fourier_heat_map, predict_logits, published_geometry
-from keras_freq.evaluate.sweep_journal import SweepJournal
 from keras_freq.spectral import fourier_basis
 from tests.oracles import heat_map as oracle
 
@@ -294,7 +294,7 @@ def test_exports(tmp_path):
     heat = fourier_heat_map(model, (images, labels), epsilon=1.0, layer="hidden", window=1)
     heat.to_json(tmp_path / "heat.json")
     read = json.loads((tmp_path / "heat.json").read_text())
-    assert read["error"][0] == [None] * 4
+    assert read["error"][0] == ["NaN"] * 4
     assert read["error"][2][2] == heat.error[2, 2]
     assert read["settings"]["epsilon"] == 1.0
     assert read["n"] == 11

@@ -94,7 +94,7 @@ def test_files_and_rows(images, tmp_path):
     result.to_json(tmp_path / "density.json")
     stored = json.loads((tmp_path / "density.json").read_text())
     assert stored["mean"] == list(result.mean)
-    assert stored["mean_per_class"][2][0] is None
+    assert stored["mean_per_class"][2][0] == "NaN"
     result.to_csv(tmp_path / "density.csv")
     with open(tmp_path / "density.csv", newline="") as file:
         rows = list(csv.DictReader(file))

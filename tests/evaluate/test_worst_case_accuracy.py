@@ -14,7 +14,7 @@ from keras_freq.data import ArrayBatches
 from keras_freq.evaluate import accuracy, adversarial_accuracy, predict_logits, worst_case_accuracy
 
 ALL = ("pgd_ce", "pgd_margin", "deepfool", "square")
-MODULE = __import__("keras_freq.evaluate.standing_images", fromlist=["_"])
+MODULE = __import__("keras_freq.evaluate._standing_images", fromlist=["_"])
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_square_alone_needs_no_foolbox(model, data, monkeypatch):
     def missing(*arguments, **options):
         raise ImportError("no foolbox")
 
-    module = __import__("keras_freq.evaluate.worst_case_accuracy", fromlist=["_"])
+    module = __import__("keras_freq.evaluate._worst_case_accuracy", fromlist=["_"])
     monkeypatch.setattr(module, "foolbox_model", missing)
     result = worst_case_accuracy(model, data, epsilon=0.05, attacks="square", queries=30)
     assert result.attacks == ("square",)

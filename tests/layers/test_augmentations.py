@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import keras_freq as kf
-from keras_freq.pixels import OPERATIONS
+from keras_freq.layers._operations import OPERATIONS
 from tests.oracles import pillow
 from tests.oracles import spectral as oracle
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
-from keras_freq.pixels import OPERATIONS
+from keras_freq.layers._operations import OPERATIONS
 from tests.layers.test_augmentations import natural
 from tests.oracles import augmentations as oracle
 
@@ -183,7 +183,7 @@ def test_aug_mix_of_a_zero_draw_and_of_a_range():
         (lambda: kf.layers.HybridPair(sigma=0), "above 0", "sigma=0"),
         (lambda: kf.layers.HybridPair(kernel_size=4), "odd", "kernel_size=4"),
         (lambda: kf.layers.HybridPair(scope="image"), "'sample'", "scope='image'"),
-        (lambda: kf.layers.FDAPair(beta=-0.1), "0 to 1", "beta=-0.1"),
+        (lambda: kf.layers.FDAPair(beta=-0.1), "in [0, 1]", "beta=-0.1"),
         (lambda: kf.layers.FDAPair(clip=1), "two finite numbers", "clip=1"),
         (lambda: kf.layers.FDAPair().transform(natural(1)[0], np.zeros((2, 1))), "a batch", "(32, 32, 3)"),
         (lambda: kf.layers.AugMix(chains=0), "at least 1", "chains=0"),

@@ -151,7 +151,7 @@ def test_a_saved_model_needs_keras_alone(images, tmp_path):
 
 
 def test_shortcuts_without_parameters_pick_pixels_and_add_zero_channels(rng):
-    from keras_freq.models.blocks import padded_shortcut
+    from keras_freq.models._blocks import padded_shortcut
 
     inputs = keras.Input((7, 6, 4))
     model = keras.Model(inputs, padded_shortcut(inputs, 9, 2, name="shortcut"))
@@ -163,7 +163,7 @@ def test_shortcuts_without_parameters_pick_pixels_and_add_zero_channels(rng):
 
 
 def test_strided_convolutions_pad_evenly():
-    from keras_freq.models.blocks import conv
+    from keras_freq.models._blocks import conv
 
     # With ones as the kernel, even padding gives one mirrored pattern for a mirrored image of odd size.
     inputs = keras.Input((9, 9, 1))

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from keras_freq.pixels import OPERATIONS
+from keras_freq.layers._operations import OPERATIONS
 from tests.oracles import pillow
 from tests.oracles import spectral as oracle
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from keras_freq import plots
+from keras_freq.plots import _pixels
 
 CLASSES = ("cat", "dog", "automobile")
 
@@ -27,7 +28,7 @@ def test_pictures_and_predictions(images, tmp_path):
     assert axes[2, 0].get_ylabel() == "low part\n$d < 6$"
     assert "radius 6" in figure.get_suptitle()
 
-    low, high = plots.pixels.split(images[:3].astype("float64"), 6)
+    low, high = _pixels.split(images[:3].astype("float64"), 6)
     gain = float(axes[1, 0].get_ylabel().split("×")[1])
     for column in range(3):
         np.testing.assert_allclose(axes[0, column].images[0].get_array(), images[column], atol=1e-6)

@@ -9,7 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from keras_freq import plots
-from keras_freq.plots.style import STYLE
+from keras_freq.plots import _pixels
+from keras_freq.plots._style import STYLE
 
 CLASSES = ("cat", "dog", "ship")
 
@@ -148,7 +149,7 @@ def test_filtered_examples(images, tmp_path):
     original = axes[0, 0].images[0].get_array()
     np.testing.assert_allclose(original, images[0], atol=1e-6)
     gain = float(axes[2, 0].get_ylabel().split("×")[1])
-    low = plots.pixels.split(images[:3].astype("float64"), 6)[0]
+    low = _pixels.split(images[:3].astype("float64"), 6)[0]
     np.testing.assert_allclose(axes[1, 1].images[0].get_array(), np.clip(low[1], 0, 1), atol=1e-9)
     high = np.clip(0.5 + gain * (images[2] - low[2]), 0, 1)
     np.testing.assert_allclose(axes[2, 2].images[0].get_array(), high, atol=1e-9)
@@ -157,7 +158,7 @@ def test_filtered_examples(images, tmp_path):
 def test_split_matches_the_library(images):
     import keras_freq
 
-    low, high = plots.pixels.split(images.astype("float64"), 7.5)
+    low, high = _pixels.split(images.astype("float64"), 7.5)
     expected_low, expected_high = keras_freq.spectral.split_bands(images, 7.5)
     np.testing.assert_allclose(low, np.asarray(expected_low), atol=1e-5)
     np.testing.assert_allclose(high, np.asarray(expected_high), atol=1e-5)

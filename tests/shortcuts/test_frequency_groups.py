@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_freq.shortcuts.frequency_groups import conjugate_groups, reference_groups
+from keras_freq.shortcuts._frequency_groups import conjugate_groups, reference_groups
 from keras_freq.spectral import mirror_index
 from tests.oracles import shortcuts as oracle
 

@@ -6,7 +6,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from keras_freq.evaluate import predict_logits
-from keras_freq.shortcuts import dominant_frequency_map, frequency_importance, removal_sweep
+from keras_freq.shortcuts import _removal_sweep as removal_sweep
+from keras_freq.shortcuts import dominant_frequency_map, frequency_importance
 from keras_freq.spectral import fourier_basis, mirror_index
 from tests.oracles import shortcuts as oracle
 

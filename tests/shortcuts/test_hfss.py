@@ -11,11 +11,11 @@ import pytest
 
 from keras_freq.evaluate import predict_logits
 from keras_freq.shortcuts import hfss
-from keras_freq.shortcuts.hfss_masks import StageMasks
+from keras_freq.shortcuts._hfss_masks import StageMasks
 from keras_freq.spectral import is_hermitian
 from tests.oracles import hfss as oracle
 
-module = importlib.import_module("keras_freq.shortcuts.hfss")  # the package has the function by this name
+module = importlib.import_module("keras_freq.shortcuts._hfss")  # the package has the function by this name
 FEW = {"budgets": (12, 9), "patches": (3, 1), "top": 3, "seed": 2}
 
 

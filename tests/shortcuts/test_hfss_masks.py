@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_freq.shortcuts.hfss_masks import StageMasks, default_patches, effective, patch_numbers
+from keras_freq.shortcuts._hfss_masks import StageMasks, default_patches, effective, patch_numbers
 from keras_freq.spectral import is_hermitian
 
 OPTIONS = {"share": 0.6, "grid": "all", "mirror": "conjugate", "seed": 3}

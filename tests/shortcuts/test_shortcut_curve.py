@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_freq.shortcuts.shortcut_curve import shortcut_curve
+from keras_freq.shortcuts._shortcut_curve import shortcut_curve
 
 
 def test_groups_and_means_by_hand():

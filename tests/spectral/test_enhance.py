@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
-from keras_freq.cdes.fitting import initial_kernels
-from keras_freq.spectral import enhance
+from keras_freq.cdes._fitting import initial_kernels
+from keras_freq.spectral import _enhance as enhance
 from tests.oracles import cdes as oracle
 
 to_numpy = keras.ops.convert_to_numpy

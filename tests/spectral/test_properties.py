@@ -94,7 +94,7 @@ def test_mirror_is_an_involution_that_keeps_dc(n):
 @quick
 @given(sizes, st.floats(0, 25), st.floats(0, 25), kinds)
 def test_all_masks_are_hermitian_and_between_0_and_1(size, a, b, kind):
-    from keras_freq.spectral.masks import band_mask
+    from keras_freq.spectral._masks import band_mask
 
     a, b = sorted((a, b))
     mask = band_mask(*size, a, b, kind=kind)

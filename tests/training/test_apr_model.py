@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
-from keras_freq.training.apr_model import Halves
+from keras_freq.training._apr_model import Halves
 
 to_numpy = keras.ops.convert_to_numpy
 

@@ -1,0 +1,109 @@
+"""Arrays in memory as a `keras.utils.PyDataset` whose order follows from a seed and the epoch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_freq._core.epoch_order import EpochOrder
+from keras_freq._core.labels import class_indices
+
+
+def unit_float32(images: np.ndarray) -> np.ndarray:
+    """uint8 in [0, 255] becomes float32 in [0, 1]; floats are cast to float32 and keep their range."""
+    if images.dtype == np.uint8:
+        return np.divide(images, np.float32(255), dtype="float32")
+    return np.asarray(images, dtype="float32")
+
+
+def check_images(images: np.ndarray) -> None:
+    """Raises where `images` are not a batch of finite uint8 or float images."""
+    # bfloat16 comes from ml_dtypes, which NumPy files under kind "V".
+    if images.dtype != np.uint8 and images.dtype.kind != "f" and images.dtype.name != "bfloat16":
+        raise ValueError(
+            f"Images must be uint8 (0 to 255) or floats (0 to 1). Received: dtype {images.dtype}"
+        )
+    if images.ndim != 4:
+        raise ValueError(
+            "Images must have rank 4, (batch, height, width, channels): batch the feed first. "
+            f"Received: images of shape {images.shape}"
+        )
+    if 0 in images.shape:
+        raise ValueError(f"Images must not be empty. Received: images of shape {images.shape}")
+    if images.dtype != np.uint8 and not np.isfinite(images.astype("float32", copy=False)).all():
+        raise ValueError(
+            f"Images must be finite. Received: NaN or infinity in images of shape {images.shape}"
+        )
+
+
+class ArrayBatches(keras.utils.PyDataset):
+    """Batches of arrays for `fit`, `evaluate` and `predict` on any backend, without TensorFlow.
+
+    With `shuffle`, epoch `e` visits the images in the order `default_rng([seed, e]).permutation(n)`: a run
+    that was interrupted goes on with the very same batches once `epoch` is set. `fit` itself also permutes
+    whole batches with Python's global generator unless it is called with `shuffle=False`; pass that where the
+    order must repeat.
+
+    Args:
+        images: `(n, height, width, channels)`, uint8 in [0, 255] (kept as it is, scaled batch by batch) or
+            floats, which keep their range.
+        labels: `(n,)` class indices, or one-hot `(n, classes)`.
+        batch_size: Images a batch, at least 1. The last batch holds the rest.
+        shuffle: Whether every epoch has an order of its own.
+        seed: Seed of the orders, a whole number of at least 0.
+
+    Attributes:
+        images: The images as given.
+        labels: int32 class indices `(n,)`.
+        epoch: The current epoch, from 0; settable. `fit` advances it after every epoch, and so does one pass
+            of `evaluate` or `predict`.
+
+    Raises:
+        ValueError: If images or labels are of the wrong rank, length or dtype, empty or not finite.
+
+    Example:
+
+    >>> images = np.zeros((10, 8, 8, 3), "uint8")
+    >>> batches = keras_freq.data.ArrayBatches(images, np.arange(10) % 2, batch_size=4, shuffle=True)
+    >>> len(batches), batches[2][0].shape
+    (3, (2, 8, 8, 3))
+    """
+
+    def __init__(
+        self, images: Any, labels: Any, *, batch_size: int = 128, shuffle: bool = False, seed: int = 0
+    ) -> None:
+        super().__init__()
+        images = np.asarray(images)
+        check_images(images)
+        labels = class_indices(labels)
+        if len(images) != len(labels):
+            raise ValueError(
+                f"Images and labels must have the same length. Received: {len(images)} images, "
+                f"{len(labels)} labels"
+            )
+        self.images = images
+        self.labels = labels.astype("int32")
+        self._order = EpochOrder(len(images), batch_size=batch_size, shuffle=shuffle, seed=seed)
+
+    @property
+    def epoch(self) -> int:
+        return self._order.epoch
+
+    @epoch.setter
+    def epoch(self, value: int) -> None:
+        self._order.epoch = value
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = self._order.rows(index)
+        return unit_float32(self.images[rows]), self.labels[rows]
+
+    def on_epoch_begin(self) -> None:
+        self._order.begin()
+
+    def on_epoch_end(self) -> None:
+        self._order.end()

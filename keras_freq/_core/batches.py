@@ -1,0 +1,184 @@
+"""One way to read every kind of feed: fixed-shape NumPy batches of images and class indices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_freq._core.array_batches import ArrayBatches, check_images, unit_float32
+from keras_freq._core.checks import check_whole
+from keras_freq._core.labels import class_indices
+
+# Images `(batch, height, width, channels)`, labels `(batch,)`, and how many of them at the front are real.
+Batch = tuple[np.ndarray, np.ndarray, int]
+
+_KINDS = (
+    "a tuple of arrays (images, labels), a keras.utils.PyDataset, a tf.data.Dataset or an iterable of "
+    "batches (images, labels)"
+)
+
+
+def iterate_batches(data: Any, batch_size: int | None = None) -> Iterator[Batch]:
+    """Reads any feed of `(images, labels)` as NumPy batches of a single shape.
+
+    Every batch has the size of the first one, so that one compiled function serves all: shorter batches are
+    filled up with copies of their last image, longer ones are cut. The order is the feed's. A PyDataset is
+    read in the order of its current epoch and does not advance.
+
+    Args:
+        data: A tuple of arrays, `ArrayBatches` or any `keras.utils.PyDataset`, a batched `tf.data.Dataset`, a
+            torch `DataLoader`, or any iterable of batches `(images, labels)`: NumPy arrays or tensors of any
+            backend. uint8 images are scaled to [0, 1]; float images keep their range; channels may come first
+            or last. Labels are class indices or one-hot rows.
+        batch_size: Images per batch for a tuple of arrays, default 128. A feed keeps its own batches; those
+            longer than `batch_size` are cut.
+
+    Yields:
+        Tuples `(images, labels, valid)`: float32 `(batch, height, width, channels)`, int64 `(batch,)`, and
+        the number of real images at the front of the batch; the rest is filling.
+
+    Raises:
+        ValueError: If the data are empty, infinite, not finite numbers, carry sample weights, are not
+            batched, or if images and labels do not fit together.
+        TypeError: If `data`, or a batch of it, is of another kind.
+
+    Example:
+
+    >>> images, labels = np.zeros((5, 8, 8, 3), "float32"), np.arange(5)
+    >>> [(x.shape, valid) for x, y, valid in keras_freq.data.iterate_batches((images, labels), batch_size=4)]
+    [((4, 8, 8, 3), 4), ((4, 8, 8, 3), 1)]
+    """
+    # A plain function around the generator: bad arguments raise at the call, not at the first batch.
+    return read_batches(wrap_arrays(data, batch_size), batch_size)
+
+
+def wrap_arrays(data: Any, batch_size: int | None = None) -> Any:
+    """Arrays `(images, labels)`, checked once, as `ArrayBatches`; other data as they are."""
+    if batch_size is not None:
+        check_whole(batch_size, "batch_size")
+    if not _is_arrays(data):
+        return data
+    if len(data) == 3:
+        raise ValueError(
+            "Sample weights are not supported: pass (images, labels). Received: a tuple of 3 arrays"
+        )
+    if len(data) != 2:
+        raise ValueError(
+            f"A tuple of arrays must be (images, labels). Received: a tuple of length {len(data)}"
+        )
+    images, labels = map(_to_numpy, data)
+    return ArrayBatches(images, labels, batch_size=batch_size or 128)
+
+
+def read_batches(data: Any, limit: int | None = None, name: str = "data") -> Iterator[Batch]:
+    """What `iterate_batches` yields, of data that are no bare arrays; errors call them by `name`."""
+    return _cut_and_fill(_open(data, name), limit)
+
+
+def _is_arrays(data: Any) -> bool:
+    # A tuple of batches holds tuples, which have no shape; labels beside an array may be a plain list.
+    return isinstance(data, (tuple, list)) and any(hasattr(part, "shape") for part in data)
+
+
+def _open(data: Any, name: str) -> Iterable[Any]:
+    """The feed's own batches, as it yields them."""
+    if isinstance(data, keras.utils.PyDataset):
+        if data.num_batches is None:
+            raise ValueError(
+                "An infinite PyDataset cannot be read to its end: give it a length. "
+                f"Received: {type(data).__name__} with num_batches=None"
+            )
+        return (data[index] for index in range(data.num_batches))
+    if hasattr(data, "as_numpy_iterator") and hasattr(data, "element_spec"):  # a tf.data.Dataset
+        return _finite_dataset(data).as_numpy_iterator()
+    if hasattr(data, "train") and hasattr(data, "test"):
+        raise TypeError("Pass one split, as in data.test. Received: an ImageData with its two splits")
+    if isinstance(data, (Mapping, str, bytes)) or hasattr(data, "shape") or not isinstance(data, Iterable):
+        raise TypeError(f"`{name}` must be {_KINDS}. Received: {_describe(data)}")
+    return data
+
+
+def _finite_dataset(dataset: Any) -> Any:
+    # tf.data marks an infinite set by the cardinality -1.
+    if int(dataset.cardinality()) == -1:
+        raise ValueError(
+            "An infinite tf.data.Dataset cannot be read to its end: drop .repeat() or add .take(n). "
+            "Received: a dataset of infinite cardinality"
+        )
+    return dataset
+
+
+def _cut_and_fill(batches: Iterable[Any], limit: int | None) -> Iterator[Batch]:
+    size, shape = 0, ()
+    for batch in batches:
+        images, labels = _check_batch(batch)
+        if not size:
+            size, shape = min(len(images), limit or len(images)), images.shape[1:]
+        if images.shape[1:] != shape:
+            raise ValueError(
+                f"All batches must hold images of one shape. Received: {shape}, then {images.shape[1:]}"
+            )
+        for start in range(0, len(images), size):
+            part, classes = images[start : start + size], labels[start : start + size]
+            valid = len(part)
+            if valid < size:
+                part = np.concatenate([part, np.repeat(part[-1:], size - valid, axis=0)])
+                classes = np.concatenate([classes, np.repeat(classes[-1:], size - valid)])
+            yield part, classes, valid
+    if not size:
+        raise ValueError(
+            "The data are empty: at least one batch is needed (a generator can be read only once). "
+            "Received: 0 batches"
+        )
+
+
+def _check_batch(batch: Any) -> tuple[np.ndarray, np.ndarray]:
+    """One batch of a feed as checked float32 images and int64 class indices."""
+    if not isinstance(batch, (tuple, list)):
+        raise TypeError(f"Every batch must be a tuple (images, labels). Received: {_describe(batch)}")
+    if len(batch) == 3:
+        raise ValueError(
+            "Sample weights are not supported: yield (images, labels). Received: a batch of 3 elements"
+        )
+    if len(batch) != 2:
+        raise ValueError(
+            f"Every batch must be a tuple (images, labels). Received: a batch of {len(batch)} elements"
+        )
+    images, labels = map(_to_numpy, batch)
+    check_images(images)
+    labels = class_indices(labels)
+    if len(images) != len(labels):
+        raise ValueError(
+            "Images and labels must have the same length. "
+            f"Received: {len(images)} images, {len(labels)} labels"
+        )
+    return unit_float32(images), labels
+
+
+def _to_numpy(array: Any) -> np.ndarray:
+    """Arrays and tensors of any framework, the active backend's or not, as NumPy."""
+    if isinstance(array, Mapping):
+        raise TypeError(
+            "Images and labels must be single arrays. "
+            f"Received: a dictionary with the keys {sorted(map(str, array))}"
+        )
+    if hasattr(array, "detach"):  # torch: NumPy refuses gradients, other devices and bfloat16
+        array = array.detach().cpu()
+        array = array.float() if str(array.dtype) == "torch.bfloat16" else array
+    try:
+        return np.asarray(array)
+    except (ValueError, TypeError) as error:
+        # Ragged nested lists and ragged or sparse tensors end here.
+        raise TypeError(
+            f"Images and labels must be dense arrays or tensors. Received: {_describe(array)}"
+        ) from error
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"a dictionary with the keys {sorted(map(str, value))}"
+    shape = getattr(value, "shape", None)
+    return f"{type(value).__name__}" + ("" if shape is None else f" of shape {tuple(shape)}")

@@ -1,0 +1,210 @@
+"""Checks of arguments: each returns the value in its plain form, or raises one line that names it.
+
+Every line says what is allowed and what was received: "`name` must be .... Received: name=value".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+DATA_FORMATS = ("channels_last", "channels_first")
+
+
+def check_whole(value: Any, name: str, *, least: int = 1, most: int | None = None) -> int:
+    """A whole number from `least` on."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        allowed = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise ValueError(f"`{name}` must be a whole number {allowed}. Received: {name}={value!r}")
+    return int(value)
+
+
+def check_number(
+    value: Any,
+    name: str,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+) -> float:
+    """A finite number within limits: `least` and `most` belong to them, `above` and `below` do not."""
+    number = _as_float(value)
+    inside = (
+        np.isfinite(number)
+        and (least is None or number >= least)
+        and (above is None or number > above)
+        and (most is None or number <= most)
+        and (below is None or number < below)
+    )
+    if not inside:
+        limits = _limits(least, above, most, below)
+        raise ValueError(f"`{name}` must be a finite number{limits}. Received: {name}={value!r}")
+    return number
+
+
+def check_numbers(values: Any, name: str, **limits: Any) -> tuple[float, ...]:
+    """One number or more, each within the limits of `check_number`."""
+    try:
+        values = tuple(values)
+    except TypeError:
+        values = (values,)
+    if not values:
+        raise ValueError(f"`{name}` must hold at least one number. Received: {name}=()")
+    return tuple(check_number(value, name, **limits) for value in values)
+
+
+def check_interval(
+    value: Any, name: str, *, least: float | None = None, most: float | None = None
+) -> tuple[float, float]:
+    """Two finite numbers, the lower first."""
+    try:
+        low, high = map(_as_float, value)
+    except (TypeError, ValueError):
+        low = high = np.nan
+    inside = (least is None or low >= least) and (most is None or high <= most)
+    if not (np.isfinite(low) and np.isfinite(high) and low < high and inside):
+        raise ValueError(
+            f"`{name}` must be two finite numbers{_limits(least, None, most, None)}, the lower first. "
+            f"Received: {name}={value!r}"
+        )
+    return low, high
+
+
+def check_choice(value: Any, name: str, allowed: Sequence[str | None]) -> Any:
+    """One of a few names, or None where it is among them."""
+    if not (value is None or isinstance(value, str)) or value not in allowed:
+        raise ValueError(
+            f"`{name}` must be one of {', '.join(map(repr, allowed))}. Received: {name}={value!r}"
+        )
+    return value
+
+
+def check_choices(values: Any, name: str, allowed: Sequence[str]) -> tuple[str, ...]:
+    """Some of a few names, each once."""
+    chosen = (values,) if isinstance(values, str) or not np.iterable(values) else tuple(values)
+    if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(allowed):
+        raise ValueError(
+            f"`{name}` must hold some of {', '.join(map(repr, allowed))}, each once. "
+            f"Received: {name}={values!r}"
+        )
+    return chosen
+
+
+def check_flag(value: Any, name: str) -> bool:
+    """True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
+    return bool(value)
+
+
+def check_radius(value: Any, name: str = "radius") -> float:
+    """A number of at least 0; infinity is a radius too."""
+    number = _as_float(value)
+    if not number >= 0:
+        raise ValueError(f"`{name}` must be a number of at least 0. Received: {name}={value!r}")
+    return number
+
+
+def check_data_format(value: Any) -> str:
+    return check_choice(value, "data_format", DATA_FORMATS)
+
+
+def check_model(model: Any) -> Any:
+    if not isinstance(model, keras.Layer):
+        raise TypeError(
+            f"`model` must be a Keras model. Received: model={model!r} of type {type(model).__name__}"
+        )
+    return model
+
+
+def check_readable_again(data: Any, name: str = "data", when: str = "at every epoch") -> None:
+    """Refuses a generator, which is empty after the first pass."""
+    if isinstance(data, Iterator):
+        raise ValueError(
+            f"`{name}` must be readable again {when}: arrays, a tf.data.Dataset or a PyDataset. "
+            f"Received: {name} of type {type(data).__name__}, which can be read only once"
+        )
+
+
+def _as_float(value: Any) -> float:
+    if isinstance(value, (bool, str, bytes)):
+        return float("nan")
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def _limits(least: float | None, above: float | None, most: float | None, below: float | None) -> str:
+    if least is not None and most is not None:
+        return f" in [{least:g}, {most:g}]"
+    if above is not None and most is not None:
+        return f" in ({above:g}, {most:g}]"
+    if above is not None and below is not None:
+        return f" in ({above:g}, {below:g})"
+    if least is not None and below is not None:
+        return f" in [{least:g}, {below:g})"
+    if least is not None:
+        return f" of at least {least:g}"
+    if above is not None:
+        return f" above {above:g}"
+    if most is not None:
+        return f" of at most {most:g}"
+    return "" if below is None else f" below {below:g}"
+
+
+def check_epsilons(epsilons: float | Sequence[float], *, positive: bool = False) -> tuple[float, ...]:
+    """Sizes of perturbations in ascending order, without repetitions."""
+    limits = {"above": 0} if positive else {"least": 0}
+    return tuple(sorted(set(check_numbers(epsilons, "epsilons", **limits))))
+
+
+def check_images(images: Any, bounds: tuple[float, float] | None = None) -> np.ndarray:
+    """Images as float32 `(batch, height, width, channels)`, finite, inside the bounds."""
+    images = np.asarray(images)
+    if images.ndim != 4 or 0 in images.shape:
+        raise ValueError(
+            "`images` must have the shape (batch, height, width, channels) with no empty axis. "
+            f"Received: images.shape={images.shape}"
+        )
+    if not (np.issubdtype(images.dtype, np.floating) or images.dtype.name == "bfloat16"):
+        raise ValueError(
+            f"`images` must be floating-point, scaled to the bounds. Received: images.dtype={images.dtype}"
+        )
+    images = np.ascontiguousarray(images, dtype="float32")
+    lowest, highest = float(images.min()), float(images.max())  # NaN comes through both
+    if not (np.isfinite(lowest) and np.isfinite(highest)):
+        raise ValueError("`images` must be finite. Received: images with NaN or infinite values")
+    if bounds is not None and (lowest < np.float32(bounds[0]) or highest > np.float32(bounds[1])):
+        raise ValueError(
+            f"`images` must lie within bounds={bounds}. Received: values from {lowest:.6g} to {highest:.6g}"
+        )
+    return images
+
+
+def check_labels(labels: Any, count: int, classes: int | None = None) -> np.ndarray:
+    """True classes as int32 `(count,)`, each below the number of the model's outputs."""
+    labels = np.asarray(labels)
+    if labels.shape != (count,) or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"`labels` must be {count} whole numbers, one an image. "
+            f"Received: labels.shape={labels.shape}, labels.dtype={labels.dtype}"
+        )
+    top = np.inf if classes is None else classes
+    if labels.min() < 0 or labels.max() >= top:
+        allowed = "at least 0" if classes is None else f"from 0 to {classes - 1}, the model's outputs"
+        raise ValueError(
+            f"`labels` must be {allowed}. Received: labels from {labels.min()} to {labels.max()}"
+        )
+    return labels.astype("int32")
+
+
+def check_model_classes(model: Any) -> int | None:
+    """The number of the model's outputs where it is known before a call."""
+    shape = getattr(model, "output_shape", None) if getattr(model, "built", False) else None
+    return shape[-1] if isinstance(shape, tuple) and len(shape) == 2 else None

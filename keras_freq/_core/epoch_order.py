@@ -1,0 +1,75 @@
+"""Which images make up which batch of which epoch, from a seed alone."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from keras_freq._core.checks import check_whole
+
+
+def whole_number(name: str, value: object, least: int) -> int:
+    """`value` as an int, or a one-line error that names it."""
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        raise ValueError(f"`{name}` must be a whole number of at least {least}. Received: {name}={value!r}")
+    return int(value)
+
+
+class EpochOrder:
+    """The order of epoch `e`: `default_rng([seed, e]).permutation(length)`; 0, 1, 2, ... without `shuffle`.
+
+    Args:
+        length: Number of images.
+        batch_size: Images a batch; the last batch holds the rest.
+        shuffle: Whether every epoch has an order of its own.
+        seed: Seed of the orders, a whole number of at least 0.
+    """
+
+    def __init__(self, length: int, *, batch_size: int, shuffle: bool, seed: int) -> None:
+        self.length = length
+        self.batch_size = check_whole(batch_size, "batch_size")
+        self.seed = check_whole(seed, "seed", least=0)
+        self.shuffle = bool(shuffle)
+        self._order: tuple[int, np.ndarray] | None = None
+        self._fetched: set[int] | None = None
+        self.epoch = 0
+
+    @property
+    def epoch(self) -> int:
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, value: int) -> None:
+        self._epoch = check_whole(value, "epoch", least=0)
+
+    def __len__(self) -> int:
+        return math.ceil(self.length / self.batch_size)
+
+    def rows(self, index: int) -> np.ndarray:
+        """The places of the images of batch `index` in the current epoch, int64 `(batch,)`."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"`index` must lie in [0, {len(self)}). Received: index={index}")
+        if self._fetched is not None:
+            self._fetched.add(index)
+        start = index * self.batch_size
+        stop = min(start + self.batch_size, self.length)
+        return self._permutation()[start:stop] if self.shuffle else np.arange(start, stop)
+
+    def _permutation(self) -> np.ndarray:
+        # One tuple, written at once: worker threads read it.
+        cached = self._order
+        if cached is None or cached[0] != self._epoch:
+            rng = np.random.default_rng([self.seed, self._epoch])
+            cached = self._order = (self._epoch, rng.permutation(self.length))
+        return cached[1]
+
+    def begin(self) -> None:
+        self._fetched = set()
+
+    def end(self) -> None:
+        # Keras also begins or ends an epoch to look at the first batches before it trains, differently on
+        # each backend. Only an epoch that began and fetched every batch counts, so that all backends agree.
+        if self._fetched is not None and len(self._fetched) == len(self):
+            self.epoch += 1
+        self._fetched = None

@@ -1,0 +1,257 @@
+"""Data as measurements take them: batch by batch, the first one looked at before anything is measured."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_freq._core.array_batches import ArrayBatches
+from keras_freq._core.batches import Batch, read_batches, wrap_arrays
+from keras_freq._core.checks import (
+    check_data_format,
+    check_images,
+    check_labels,
+    check_model,
+    check_model_classes,
+    check_readable_again,
+    check_whole,
+)
+from keras_freq._core.compiled import compile_logits
+from keras_freq._core.probabilities import reject_probabilities
+
+
+class Feed:
+    """Any data as batches `(images, labels, valid)` of one shape, for one pass over them or several.
+
+    The first batch is read at once and handed on by the first pass: nothing is read twice, and a generator
+    serves for one pass. Every further pass must bring the same labels in the same order.
+
+    Args:
+        data: What `keras_freq.data.iterate_batches` takes.
+        batch_size: Images per batch, as there.
+        n: Take the first `n` images, which are then held in memory: a generator can be read again, too.
+        bounds: Lowest and highest pixel value; images beyond them are refused.
+        data_format: `"channels_last"` or `"channels_first"`.
+        needs_labels: `False` takes an array of images alone, too, whose labels are 0.
+        hashed: Whether passes make `digest` on their way, and further ones must bring the same images.
+        name: What errors call the data.
+
+    Attributes:
+        batch_size: Images per batch, filling included.
+        image_shape: Shape of one image.
+        size: Its height and width.
+        channels: Its channels.
+
+    Raises:
+        ValueError: If the data are empty, not finite, out of bounds, or less than `n` images.
+        TypeError: If the data are of another kind.
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        *,
+        batch_size: int | None = None,
+        n: int | None = None,
+        bounds: tuple[float, float] | None = None,
+        data_format: str = "channels_last",
+        needs_labels: bool = True,
+        hashed: bool = False,
+        name: str = "data",
+    ):
+        last = check_data_format(data_format) == "channels_last"
+        if not needs_labels and len(getattr(data, "shape", ())) == 4:
+            data = (data, np.zeros(len(data), "int64"))
+        self._source, self._name, self._bounds, self._hashed = data, name, bounds, hashed
+        self._data, self._limit = wrap_arrays(data, batch_size), batch_size
+        self._classes: int | None = None
+        self._labels: np.ndarray | None = None
+        self._digest: str | None = None
+        self._opened = False
+        # A pass that has been opened and not begun: its first batch, and the rest.
+        self._ahead: tuple[Batch, Iterator[Batch]] | None = None
+        if n is not None:
+            check_whole(n, "n")
+            size = min(len(self.first_batch()[0]), n)
+            self._data, self._limit = ArrayBatches(*self.arrays(n), batch_size=size), None
+        if self._data is not data:  # arrays in an order that stays
+            self._labels = self._data.labels
+        shape = self.first_batch()[0].shape
+        self.batch_size: int = shape[0]
+        self.image_shape: tuple[int, ...] = shape[1:]
+        self.size: tuple[int, int] = (shape[1], shape[2]) if last else (shape[2], shape[3])
+        self.channels: int = shape[3] if last else shape[1]
+
+    def first_batch(self) -> Batch:
+        """The first batch of the next pass, which begins with it."""
+        return self._open()[0]
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Batches float32 `(batch, ...)`, int32 `(batch,)`, and how many images at the front are real."""
+        (first, rest), self._ahead = self._open(), None
+        parts, digest = [], hashlib.sha256() if self._hashed else None
+        for images, labels, valid in itertools.chain([first], rest):
+            labels = check_labels(labels, len(images), self._classes)
+            if self._bounds is not None:
+                images = check_images(images, self._bounds)
+            if digest is not None:
+                digest.update(np.ascontiguousarray(images[:valid]).data)
+            parts.append(labels[:valid])
+            yield images, labels, valid
+        self._close(np.concatenate(parts), digest)
+
+    def read_through(self) -> None:
+        """One pass for the checks alone."""
+        for _ in self:
+            pass
+
+    def arrays(self, n: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """All images and labels, or the first `n`, in memory."""
+        parts, count = [], 0
+        for images, labels, valid in self:
+            valid = valid if n is None else min(valid, n - count)
+            parts.append((images[:valid], labels[:valid]))
+            count += valid
+            if count == n:
+                break
+        if n is not None and count < n:
+            raise ValueError(f"`n` must be at most the number of images, here {count}. Received: n={n}")
+        images, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return images, labels
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The labels of all images, int32 `(n,)`; before the first pass is done, arrays alone know them."""
+        if self._labels is None:
+            self.read_through()
+            return self.labels
+        return self._labels
+
+    @property
+    def n(self) -> int:
+        """The number of images, known when the labels are."""
+        return len(self.labels)
+
+    @property
+    def count_per_class(self) -> np.ndarray:
+        """Images of each class, `(classes,)`, known when the labels are."""
+        return np.bincount(self.labels, minlength=self._classes or 0)
+
+    def digest(self) -> str:
+        """Digest of all images and labels in their order. Where no pass has made it, one is made for it."""
+        if self._digest is None:
+            self._hashed = True
+            self.read_through()
+            return self.digest()
+        return self._digest
+
+    def _open(self) -> tuple[Batch, Iterator[Batch]]:
+        if self._ahead is None:
+            if self._opened:
+                check_readable_again(self._data, self._name, "for another pass")
+            batches = read_batches(self._data, self._limit, self._name)
+            self._ahead, self._opened = (next(batches), batches), True
+        return self._ahead
+
+    def _close(self, labels: np.ndarray, digest: Any) -> None:
+        """Keeps what a whole pass has shown, and refuses other data than those of the passes before."""
+        known, before = labels if self._labels is None else self._labels, self._digest
+        if digest is not None:
+            digest.update(labels.data)
+            self._digest = digest.hexdigest()
+        if not np.array_equal(labels, known) or before not in (None, self._digest):
+            raise ValueError(
+                f"`{self._name}` must be the same, in the same order, at every pass over them. "
+                f"Received: {len(labels)} images, unlike the {len(known)} of an earlier pass"
+            )
+        self._labels = labels
+
+
+class ModelFeed(Feed):
+    """A `Feed` for a model: the first batch shows what the model makes of it, all labels fit its outputs.
+
+    The one place where a model and data meet for the first time.
+
+    Args:
+        model: A Keras classifier. It is run once, in inference mode, where its outputs cannot be counted
+            otherwise, or `needs_logits`.
+        data: As for `Feed`, and so are the other arguments.
+        needs_logits: Whether a model that returns probabilities is refused.
+        needs_labels: `False` leaves the labels alone, and takes images without any.
+
+    Attributes:
+        classes: The number of the model's outputs.
+
+    Raises:
+        ValueError: As for `Feed`; if labels are not among the model's outputs, the model does not return
+            `(batch, classes)`, or returns probabilities where logits are needed.
+        TypeError: If `model` is not a Keras model, or the data are of another kind.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        data: Any,
+        *,
+        batch_size: int | None = None,
+        n: int | None = None,
+        bounds: tuple[float, float] | None = None,
+        data_format: str = "channels_last",
+        needs_logits: bool = False,
+        needs_labels: bool = True,
+        hashed: bool = False,
+        name: str = "data",
+    ):
+        check_model(model)
+        if needs_logits:
+            reject_probabilities(model)  # what its layers tell, before the data are read
+        super().__init__(
+            data,
+            batch_size=batch_size,
+            n=n,
+            bounds=bounds,
+            data_format=data_format,
+            needs_labels=needs_labels,
+            hashed=hashed,
+            name=name,
+        )
+        self._model = model
+        classes = None if needs_logits else _tell_classes(model, self.image_shape)
+        if classes is None:
+            outputs = self._run_model()
+            if needs_logits:
+                reject_probabilities(model, outputs)
+            classes = outputs.shape[-1]
+        self.classes: int = classes
+        if needs_labels:
+            self._classes = classes
+            if self._labels is not None:
+                check_labels(self._labels, len(self._labels), classes)
+
+    def check(self) -> None:
+        """Finds what would stop later measurements: runs the model, reads all, and begins to read it anew."""
+        self._run_model()
+        self.read_through()
+        check_readable_again(self._source, self._name)
+        next(read_batches(wrap_arrays(self._source), name=self._name))
+
+    def _run_model(self) -> np.ndarray:
+        return keras.ops.convert_to_numpy(compile_logits(self._model)(self.first_batch()[0]))
+
+
+def _tell_classes(model: keras.Model, image_shape: tuple[int, ...]) -> int | None:
+    """The number of the model's outputs where it can be told without running it."""
+    classes = check_model_classes(model)
+    if classes is None and not isinstance(model, keras.Sequential) and _tells_its_shape(model):
+        shape = model.compute_output_shape((None, *image_shape))
+        classes = shape[-1] if isinstance(shape, tuple) and len(shape) == 2 else None
+    return classes if isinstance(classes, int) and classes > 1 else None
+
+
+def _tells_its_shape(model: keras.Model) -> bool:
+    return type(model).compute_output_shape is not keras.Model.compute_output_shape

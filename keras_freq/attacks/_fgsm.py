@@ -1,0 +1,66 @@
+"""The fast gradient sign method."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_freq.attacks._pgd import pgd
+
+
+def fgsm(
+    model: keras.Model,
+    images: Any,
+    labels: Any,
+    *,
+    epsilon: float,
+    random_start: bool = False,
+    seed: int = 0,
+    bounds: tuple[float, float] = (0.0, 1.0),
+    batch_size: int = 128,
+) -> np.ndarray:
+    """One step of the size of the whole ball along the sign of the gradient.
+
+    `x' = clip(x + epsilon * sign(g))`, with `g` the gradient of the cross-entropy with the true labels.
+
+    Args:
+        model: Keras classifier, pixels in `bounds` in, logits `(batch, classes)` out. It runs in inference
+            mode.
+        images: `(batch, height, width, channels)`, or any layout that the model takes; floats within
+            `bounds`.
+        labels: True classes, whole numbers `(batch,)`.
+        epsilon: Largest change of a pixel, at least 0.
+        random_start: Step from a uniform draw from the ball, and project the result onto the ball.
+        seed: Seed of the random start.
+        bounds: Lowest and highest pixel value.
+        batch_size: Images per compiled step.
+
+    Returns:
+        float32 array of the images' shape, within the bounds and the ball exactly, rounding included.
+
+    Raises:
+        ValueError: As `pgd`.
+
+    Source: Goodfellow et al., ICLR 2015, section 4; the random start is of Wong et al., ICLR 2020.
+    Differs from the original: the true label is always used, never the predicted one.
+
+    Example:
+
+    >>> adversarial = keras_freq.attacks.fgsm(model, images, labels, epsilon=8 / 255)
+    >>> adversarial.shape == images.shape
+    True
+    """
+    return pgd(
+        model,
+        images,
+        labels,
+        epsilon=epsilon,
+        steps=1,
+        step_size=epsilon,
+        random_start=random_start,
+        seed=seed,
+        bounds=bounds,
+        batch_size=batch_size,
+    )

@@ -1,0 +1,173 @@
+"""Projected gradient descent: our own loop over one compiled step."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_freq._core.checks import (
+    check_choice,
+    check_images,
+    check_interval,
+    check_labels,
+    check_model_classes,
+    check_number,
+    check_whole,
+)
+from keras_freq._core.compiled import compile_logits, compile_loss_gradient, to_tensor
+from keras_freq._core.probabilities import reject_probabilities
+from keras_freq.attacks._balls import pixel_limits, snap
+
+
+def default_step_size(epsilon: float, steps: int) -> float:
+    """`2.5 * epsilon / steps`: every point of the ball can be reached, and the boundary is reached early."""
+    return 2.5 * epsilon / steps
+
+
+def pgd(
+    model: keras.Model,
+    images: Any,
+    labels: Any,
+    *,
+    epsilon: float,
+    norm: Literal["linf", "l2"] = "linf",
+    steps: int = 20,
+    step_size: float | None = None,
+    random_start: bool = False,
+    restarts: int = 1,
+    seed: int = 0,
+    bounds: tuple[float, float] = (0.0, 1.0),
+    batch_size: int = 128,
+) -> np.ndarray:
+    """Untargeted projected gradient descent on the cross-entropy with the true labels.
+
+    `x <- P(x + a * sign(g))` for `norm="linf"`, `x <- P(x + a * g / |g|_2)` for `norm="l2"`, where `g` is the
+    gradient of the cross-entropy, `a` the step size, and `P` projects onto the epsilon ball around the image
+    and the bounds.
+
+    Args:
+        model: Keras classifier, pixels in `bounds` in, logits `(batch, classes)` out. It runs in inference
+            mode.
+        images: `(batch, height, width, channels)`, or any layout that the model takes; floats within
+            `bounds`.
+        labels: True classes, whole numbers `(batch,)`.
+        epsilon: Radius of the ball, in pixel units, at least 0. For `"l2"` the length of a whole image's
+            perturbation.
+        norm: `"linf"` or `"l2"`.
+        steps: Number of steps.
+        step_size: Size of one step, absolute, in the units of `epsilon`. Default `2.5 * epsilon / steps`.
+        random_start: Start at a uniform draw from the ball instead of at the image.
+        restarts: Number of random starts. Kept is the first result that fools the model, else the last one.
+        seed: Seed of the random starts. The draws do not depend on `batch_size`.
+        bounds: Lowest and highest pixel value.
+        batch_size: Images per compiled step.
+
+    Returns:
+        float32 array of the images' shape: the last iterate. Every image lies within the bounds and the ball
+        exactly, rounding included.
+
+    Raises:
+        ValueError: If an argument is out of range, images leave the bounds or are not finite, labels are not
+            among the model's outputs, or the model ends in softmax or sigmoid.
+
+    Source: Madry et al., ICLR 2018, section 2.1. Differs from the original: no random start unless asked for.
+
+    Example:
+
+    >>> adversarial = keras_freq.attacks.pgd(model, images, labels, epsilon=8 / 255, steps=10)
+    >>> bool(np.abs(adversarial - images).max() <= np.float32(8 / 255))
+    True
+    """
+    epsilon = check_number(epsilon, "epsilon", least=0)
+    check_choice(norm, "norm", ("linf", "l2"))
+    steps, batch_size = check_whole(steps, "steps"), check_whole(batch_size, "batch_size")
+    restarts, seed, bounds = (
+        check_whole(restarts, "restarts"),
+        check_whole(seed, "seed", least=0),
+        check_interval(bounds, "bounds"),
+    )
+    if step_size is None:
+        step_size = default_step_size(epsilon, steps)
+    step_size = check_number(step_size, "step_size", **{"above" if epsilon > 0 else "least": 0})
+    if restarts > 1 and not random_start:
+        raise ValueError(f"`restarts` above 1 needs random_start=True. Received: restarts={restarts}")
+    reject_probabilities(model)
+    images = check_images(images, bounds)
+    labels = check_labels(labels, len(images), check_model_classes(model))
+
+    attack = _linf_loop if norm == "linf" else _l2_loop
+    step = compile_loss_gradient(model, _linf_step if norm == "linf" else _l2_step)
+    logits = compile_logits(model)
+    generators = [np.random.default_rng([seed, restart]) for restart in range(restarts)]
+    result = np.empty_like(images)
+    for begin in range(0, len(images), batch_size):
+        real = images[begin : begin + batch_size]
+        valid = len(real)
+        # One shape for all: the last batch is filled up with copies of its last image.
+        filling = batch_size - valid if len(images) > batch_size else 0
+        x = np.concatenate([real, np.repeat(real[-1:], filling, axis=0)])
+        y = np.concatenate([labels[begin : begin + valid], np.repeat(labels[begin + valid - 1], filling)])
+        if begin == 0:
+            clean = ops.convert_to_numpy(logits(x))
+            check_labels(labels, len(images), clean.shape[-1])
+            reject_probabilities(model, clean)
+        found, done = x, np.zeros(len(x), bool)
+        for generator in generators:
+            start = x
+            if random_start:  # drawn also where all is done, so that later batches get the same draws
+                start = x.copy()
+                start[:valid] += _draw(generator, real.shape, epsilon, norm)
+                start = snap(x, start, epsilon, bounds, norm)
+            if done[:valid].all():
+                continue
+            new = attack(step, x, start, y, epsilon, step_size, steps, bounds)
+            found = np.where(done.reshape(-1, 1, 1, 1), found, new)
+            if restarts > 1:
+                done |= ops.convert_to_numpy(logits(found)).argmax(-1) != y
+        result[begin : begin + valid] = found[:valid]
+    return result
+
+
+def _linf_step(x, gradient, step_size, low, high):
+    return ops.minimum(ops.maximum(x + step_size * ops.sign(gradient), low), high)
+
+
+def _linf_loop(step, images, start, labels, epsilon, step_size, steps, bounds):
+    low, high = map(to_tensor, pixel_limits(images, epsilon, bounds))
+    x, labels, step_size = to_tensor(start), to_tensor(labels), to_tensor(np.float32(step_size))
+    # The loop stays in Python: XLA runs convolutions inside a loop of its own on one thread of the CPU.
+    for _ in range(steps):
+        x = step(x, labels, step_size, low, high)
+    return ops.convert_to_numpy(x)
+
+
+def _l2_step(x, gradient, step_size, images, epsilon, lower, upper):
+    def length(difference):
+        return ops.maximum(ops.sqrt(ops.sum(ops.square(difference), axis=(1, 2, 3), keepdims=True)), 1e-12)
+
+    moved = x + step_size * gradient / length(gradient) - images
+    moved = images + moved * ops.minimum(1.0, epsilon / length(moved))
+    return ops.minimum(ops.maximum(moved, lower), upper)
+
+
+def _l2_loop(step, images, start, labels, epsilon, step_size, steps, bounds):
+    numbers = [to_tensor(np.float32(number)) for number in (epsilon, *bounds)]
+    centre, x, labels = to_tensor(images), to_tensor(start), to_tensor(labels)
+    step_size = to_tensor(np.float32(step_size))
+    for _ in range(steps):
+        x = step(x, labels, step_size, centre, *numbers)
+    return snap(images, ops.convert_to_numpy(x), epsilon, bounds, "l2")
+
+
+def _draw(generator: np.random.Generator, shape: tuple, epsilon: float, norm: str) -> np.ndarray:
+    """Uniform draws from the ball, image by image, so that the batch size does not change them."""
+    if norm == "linf":
+        return (epsilon * (2 * generator.random(shape, dtype="float32") - 1)).astype("float32")
+    # The first d coordinates of a uniform point on the sphere in d + 2 dimensions are uniform in the d-ball.
+    size = int(np.prod(shape[1:]))
+    points = generator.standard_normal((shape[0], size + 2))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    return (epsilon * points[:, :size]).reshape(shape).astype("float32")

@@ -1,0 +1,175 @@
+"""The Square Attack: random search over squares, without gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_freq._core.checks import (
+    check_choice,
+    check_images,
+    check_interval,
+    check_labels,
+    check_model_classes,
+    check_number,
+    check_whole,
+)
+from keras_freq._core.compiled import compile_logits
+from keras_freq._core.probabilities import reject_probabilities
+from keras_freq.attacks._balls import pixel_limits
+
+# Share of an image's pixels that a square covers at first, and the queries, of 10,000, at which it is halved.
+FIRST_SHARE = 0.8
+_HALVED_AT = (10, 50, 200, 1000, 2000, 4000, 6000, 8000)
+
+
+def square(
+    model: keras.Model,
+    images: Any,
+    labels: Any,
+    *,
+    epsilon: float,
+    queries: int = 500,
+    seed: int = 0,
+    bounds: tuple[float, float] = (0.0, 1.0),
+    batch_size: int = 128,
+    data_format: str = "channels_last",
+) -> np.ndarray:
+    """Untargeted random search in the L-infinity ball, which sees logits only.
+
+    It lowers the margin `z_y - max_{j != y} z_j`. The search starts from vertical stripes of `+-epsilon`, one
+    pixel wide. Each query sets a square at a random place to `+epsilon` or `-epsilon`, one sign a channel,
+    and keeps the change if the margin falls. The square's side is `sqrt(p * height * width)`; the share `p`
+    starts at 0.8 and is halved after 0.1, 0.5, 2, 10, 20, 40, 60 and 80 % of the queries. An image is left
+    alone as soon as it fools the model.
+
+    Args:
+        model: Keras classifier, pixels in `bounds` in, logits `(batch, classes)` out. It runs in inference
+            mode.
+        images: `(batch, height, width, channels)`, or channels first; floats within `bounds`.
+        labels: True classes, whole numbers `(batch,)`.
+        epsilon: Largest change of a pixel, at least 0.
+        queries: Forward passes an image. The paper makes 10,000.
+        seed: Seed of the search. Every image has a stream of its own, so nothing depends on `batch_size`.
+        bounds: Lowest and highest pixel value.
+        batch_size: Images per compiled forward pass.
+        data_format: `"channels_last"` or `"channels_first"`.
+
+    Returns:
+        float32 array of the images' shape: the image with the lowest margin found. Every image lies within
+        the bounds and the ball exactly, rounding included.
+
+    Raises:
+        ValueError: If an argument is out of range, images leave the bounds or are not finite, labels are not
+            among the model's outputs, or the model ends in softmax or sigmoid.
+
+    Source: Andriushchenko et al., ECCV 2020, algorithms 1 and 2 and section 5.
+    Differs from the original: the squares of images that are not square stay within the shorter side.
+
+    Example:
+
+    >>> adversarial = keras_freq.attacks.square(model, images, labels, epsilon=8 / 255, queries=200)
+    >>> bool(np.abs(adversarial - images).max() <= np.float32(8 / 255))
+    True
+    """
+    epsilon, bounds, seed = (
+        check_number(epsilon, "epsilon", least=0),
+        check_interval(bounds, "bounds"),
+        check_whole(seed, "seed", least=0),
+    )
+    queries, batch_size = check_whole(queries, "queries"), check_whole(batch_size, "batch_size")
+    check_choice(data_format, "data_format", ("channels_last", "channels_first"))
+    reject_probabilities(model)
+    images = check_images(images, bounds)
+    labels = check_labels(labels, len(images), check_model_classes(model))
+    logits = compile_logits(model)
+    result = np.empty_like(images)
+    for begin in range(0, len(images), batch_size):
+        valid = min(batch_size, len(images) - begin)
+        # One shape for all: the last batch is filled up with copies of its last image.
+        rows = np.minimum(np.arange(begin, begin + min(batch_size, len(images))), len(images) - 1)
+        if begin == 0:
+            outputs = ops.convert_to_numpy(logits(images[rows]))
+            check_labels(labels, len(images), outputs.shape[-1])
+            reject_probabilities(model, outputs)
+        found = search_squares(
+            logits, images[rows], labels[rows], rows, epsilon, queries, seed, bounds, data_format
+        )
+        result[begin : begin + valid] = found[:valid]
+    return result
+
+
+def search_squares(
+    logits: Callable,
+    images: np.ndarray,
+    labels: np.ndarray,
+    streams: Sequence[int],
+    epsilon: float,
+    queries: int,
+    seed: int,
+    bounds: tuple[float, float],
+    data_format: str,
+) -> np.ndarray:
+    """The search on one batch of checked images; image `k` draws from `default_rng([seed, streams[k]])`."""
+    last = data_format == "channels_last"
+    height, width = images.shape[1:3] if last else images.shape[2:]
+    channels = images.shape[-1 if last else 1]
+    low, high = pixel_limits(images, epsilon, bounds)
+    stripes, corners, signs = _draws(seed, streams, queries, width, channels)
+
+    def painted(positive):
+        """The ends of the ball that signs `(batch, height or 1, width or 1, channels)` choose."""
+        return np.where(positive if last else np.moveaxis(positive, -1, 1), high, low)
+
+    best = painted(stripes[:, None])
+    margin, fooled = _margins(logits, best, labels)
+    row, column = np.arange(height), np.arange(width)
+    for query in range(1, queries):
+        if fooled.all():
+            break
+        side = side_length(query, queries, height, width)
+        top = (corners[:, query, 0] * (height - side + 1)).astype(int)[:, None]
+        left = (corners[:, query, 1] * (width - side + 1)).astype(int)[:, None]
+        inside = ((row >= top) & (row < top + side))[:, :, None] & (
+            (column >= left) & (column < left + side)
+        )[:, None]
+        inside = inside[..., None] if last else inside[:, None]
+        trial = np.where(inside, painted(signs[:, query, None, None]), best)
+        new, wrong = _margins(logits, trial, labels)
+        better = ~fooled & ((new < margin) | wrong)
+        best = np.where(better[:, None, None, None], trial, best)
+        margin = np.where(better, new, margin)
+        fooled = fooled | (better & wrong)
+    return best
+
+
+def side_length(query: int, queries: int, height: int, width: int) -> int:
+    """Side of the square of a query, in pixels: the paper's schedule, stretched to the number of queries."""
+    halvings = np.searchsorted(_HALVED_AT, 10_000 * query / queries)
+    side = round(float(np.sqrt(FIRST_SHARE / 2.0**halvings * height * width)))
+    return int(np.clip(side, 1, min(height, width)))
+
+
+def _draws(seed, streams, queries, width, channels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Signs of the stripes `(batch, width, channels)`; corners `(batch, queries, 2)` in [0, 1); signs."""
+    parts = []
+    for stream in streams:
+        generator = np.random.default_rng([seed, int(stream)])
+        stripes = generator.random((width, channels)) < 0.5
+        parts.append((stripes, generator.random((queries, 2)), generator.random((queries, channels)) < 0.5))
+    return tuple(np.stack(part) for part in zip(*parts, strict=True))
+
+
+def _margins(logits: Callable, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`z_y - max_{j != y} z_j`, and whether the model is fooled; an output that is not finite fools it."""
+    outputs = ops.convert_to_numpy(logits(images))
+    rows = np.arange(len(labels))
+    others = outputs.copy()
+    others[rows, labels] = -np.inf
+    broken = ~np.isfinite(outputs).all(axis=-1)
+    margin = np.where(broken, -np.inf, outputs[rows, labels] - others.max(axis=-1))
+    return margin, broken | (outputs.argmax(axis=-1) != labels)

@@ -1,0 +1,76 @@
+"""Frost: a texture of ice crystals, generated."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from keras_freq.data._corruptions import draws
+
+# Ice is a little blue.
+_TINT = np.array([0.86, 0.95, 1.0], "float32")
+_FAMILIES = 3
+# Sizes in pixels at scale 1, with the least that a pixel grid shows.
+_THICKNESS, _LENGTH, _CRYSTAL, _PATCH = (1.6, 0.35), (9, 1.6), (14, 2), (45, 6)
+
+
+def frost(
+    planes: np.ndarray, rngs: draws.Generators, image_weight: float, ice_weight: float, scale: float
+) -> np.ndarray:
+    """`image_weight * x + ice_weight * ice`."""
+    texture = ice(rngs, planes.shape[2:], scale)[:, None]
+    if planes.shape[1] == 3:
+        # Thick ice is white, thin ice blue.
+        tint = _TINT[:, None, None]
+        texture = texture * (tint + (1 - tint) * texture)
+    return image_weight * planes + ice_weight * texture
+
+
+def ice(rngs: draws.Generators, size: tuple[int, int], scale: float) -> np.ndarray:
+    """Needles in three directions 60 degrees apart, as ice grows.
+
+    Each direction is Gaussian noise filtered to thin ridges of two lengths. Smooth random fields say which
+    direction a crystal takes, and how far the ice has grown.
+
+    Args:
+        rngs: One generator an image.
+        size: `(height, width)`.
+        scale: Size of the crystals; 1 suits 224 pixels.
+
+    Returns:
+        float32 `(n, height, width)` in [0, 1].
+    """
+    # A margin keeps the periodic texture from meeting itself; multiples of 16 transform quickly.
+    height, width = grid = tuple(-(-(side + 8) // 16) * 16 for side in size)
+    turn = draws.uniform(rngs, 0, np.pi / _FAMILIES, (1, 1))
+    noise = np.fft.rfft2(draws.normal(rngs, (2 * _FAMILIES + 1, *grid)))
+    y = np.fft.fftfreq(height).astype("float32")[:, None]
+    x = np.fft.rfftfreq(width).astype("float32")
+    thickness, length, crystal, patch = (
+        max(scale * pixels, least) for pixels, least in (_THICKNESS, _LENGTH, _CRYSTAL, _PATCH)
+    )
+
+    needles = None
+    for family in range(_FAMILIES):
+        angle = turn + family * np.pi / _FAMILIES
+        along = np.square(x * np.cos(angle) + y * np.sin(angle))
+        across = np.square(y * np.cos(angle) - x * np.sin(angle))
+        # A Gaussian of deviation d in the plane is exp(-2 (pi d f)²) in the spectrum.
+        fine = np.exp(-2 * np.pi**2 * (length**2 * along + thickness**2 * across))
+        ridges = fine + 3 * fine**6
+        grown = _field(noise[:, 2 * family] * ridges, grid)
+        grown += _field(noise[:, 2 * family + 1] * _smooth(along + across, crystal), grid)
+        needles = grown if needles is None else np.maximum(needles, grown)
+    texture = 0.2 + 0.2 * needles + 0.16 * _field(noise[:, -1] * _smooth(y**2 + x**2, patch), grid)
+    return np.clip(texture, 0, 1).astype("float32")[:, : size[0], : size[1]]
+
+
+def _smooth(squared_frequency: np.ndarray, deviation: float) -> np.ndarray:
+    return np.exp(-2 * np.square(np.pi * deviation) * squared_frequency)
+
+
+def _field(spectra: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Back to the plane, mean 0 and variance 1."""
+    fields = np.fft.irfft2(spectra, size)
+    fields -= fields.mean(axis=(1, 2), keepdims=True)
+    fields /= np.maximum(fields.std(axis=(1, 2), keepdims=True), 1e-12)
+    return fields

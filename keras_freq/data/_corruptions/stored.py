@@ -1,0 +1,107 @@
+"""Corrupted copies that are stored already: folders like CIFAR-10-C, and the sets of TFDS."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_freq._core.labels import class_indices
+from keras_freq.data._corruptions.cifar_c import load_array, recorded_severities
+from keras_freq.data._corruptions.severities import checked_severities
+from keras_freq.data._corruptions.tfds_corrupted import TFDS_CORRUPTED, check_prepared, load_corrupted
+
+
+def read_corrupted(
+    source: str | os.PathLike,
+    name: str,
+    severity: int,
+    *,
+    severities: Sequence[int] | None = None,
+    data_dir: str | os.PathLike | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Reads one corruption at one severity from a folder like CIFAR-10-C, or from TFDS.
+
+    Args:
+        source: Folder with `NAME.npy` and `labels.npy`: CIFAR-10-C or CIFAR-100-C as published, or what
+            `write_corrupted` wrote. Or `"cifar10_corrupted"` or `"imagenet2012_corrupted"`, prepared by TFDS.
+        name: A corruption, see `corrupt`: the name of the file without its ending.
+        severity: One of `severities`.
+        severities: What the files of a folder hold, in order. By default what `write_corrupted` recorded, or
+            1 to 5 as published.
+        data_dir: The folder of TFDS, see `load`.
+
+    Returns:
+        `(images, labels)`: uint8 `(n, height, width, channels)` and the labels `(n,)`. Those of a folder are
+        mapped from the file and read when used; those of TFDS are read into memory at once.
+
+    Raises:
+        FileNotFoundError: If the folder, a file or the prepared set is missing. Nothing is fetched.
+        ValueError: If a file is no array of uint8 images, the lengths do not fit, or there is no such
+            severity.
+
+    Source: Hendrycks, Dietterich, ICLR 2019; layout of the published CIFAR-10-C.
+
+    Example: see `write_corrupted`.
+    """
+    if source in TFDS_CORRUPTED:
+        checked_severities((severity,))
+        check_prepared(source, name, severity, data_dir=data_dir)
+        found = load_corrupted(source, name, severity, data_dir=data_dir)
+        images, labels = found.arrays("test")
+        return np.rint(images * np.float32(255)).astype("uint8"), labels.astype("int64")
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"The corrupted images must be a folder, or one of {', '.join(TFDS_CORRUPTED)}. "
+            f"Received: {os.fspath(source)!r}, which is no folder"
+        )
+    severities = recorded_severities(folder) if severities is None else checked_severities(severities)
+    if isinstance(severity, bool) or severity not in severities:
+        raise ValueError(
+            f"`severity` must be one of {', '.join(map(str, severities))}. Received: severity={severity!r}"
+        )
+    path = folder / f"{name}.npy"
+    if not path.is_file():
+        found = sorted(file.stem for file in folder.glob("*.npy") if file.stem != "labels")
+        raise FileNotFoundError(
+            f"There is no {path.name} in {folder}, which holds {', '.join(found) or 'no .npy file'}. "
+            f"Received: name={name!r}"
+        )
+    images = load_array(path)
+    if images.dtype != np.uint8 or images.ndim != 4:
+        raise ValueError(
+            f"{path} must hold uint8 images (n, height, width, channels). "
+            f"Received: {images.dtype} of shape {images.shape}"
+        )
+    if not (folder / "labels.npy").is_file():
+        raise FileNotFoundError(f"There is no labels.npy beside {path}. Received: folder={str(folder)!r}")
+    labels = load_array(folder / "labels.npy")
+    if len(images) == 0 or len(images) % len(severities) or labels.shape[:1] != images.shape[:1]:
+        raise ValueError(
+            f"{path.name} and labels.npy must have one length, a multiple of {len(severities)} severities. "
+            f"Received: {len(images)} images, labels of shape {labels.shape} in {folder}"
+        )
+    count = len(images) // len(severities)
+    first = severities.index(severity) * count
+    return images[first : first + count], class_indices(labels[first : first + count])
+
+
+def stored_batches(
+    source: str | os.PathLike,
+    name: str,
+    severity: int,
+    *,
+    data_dir: str | os.PathLike | None,
+    batch_size: int | None,
+) -> Callable[[], Any]:
+    """Looks whether the images are there, and returns what opens them: a set may not fit into memory."""
+    if source in TFDS_CORRUPTED:
+        check_prepared(source, name, severity, data_dir=data_dir)
+        options = {"data_dir": data_dir, "batch_size": batch_size}
+        return lambda: load_corrupted(source, name, severity, **options).test
+    arrays = read_corrupted(source, name, severity)
+    return lambda: arrays

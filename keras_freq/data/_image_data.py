@@ -1,0 +1,72 @@
+"""What `load` gives: a named data set with its two feeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from keras_freq._core.array_batches import unit_float32
+from keras_freq._core.checks import check_whole
+from keras_freq.data._labelled_splits import as_bytes
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """A data set with its training and test feeds.
+
+    Attributes:
+        name: The name it was loaded by.
+        classes: The names of the classes in label order.
+        input_shape: `(height, width, channels)` of one image.
+        train: Shuffled batches `(images, labels)` for `fit`: float32 images in [0, 1],
+            `(batch, height, width, channels)`, and int32 labels `(batch,)`. None where the set has no such
+            split.
+        test: The same for the test split, in the stored order. None where the set has no such split.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    input_shape: tuple[int, int, int]
+    train: Any = field(repr=False)
+    test: Any = field(repr=False)
+    _read: Callable[[str, int | None], tuple[np.ndarray, np.ndarray]] = field(repr=False, compare=False)
+
+    def arrays(
+        self,
+        split: str = "test",
+        limit: int | None = None,
+        *,
+        dtype: Literal["float32", "uint8"] = "float32",
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """One split as NumPy arrays, in the stored order.
+
+        Args:
+            split: "train" or "test".
+            limit: How many images to read from the start of the split; None reads all of them into memory.
+            dtype: "float32", or "uint8" for a quarter of the memory: every function of this package that
+                takes images scales bytes itself.
+
+        Returns:
+            Images `(n, height, width, channels)`, float32 in [0, 1] or uint8, and int32 labels `(n,)`.
+
+        Raises:
+            ValueError: If the set has no such split, or another argument is not one of those above.
+
+        Example:
+
+        >>> images, labels = keras_freq.data.load("cifar10_mini").arrays("test", limit=16)
+        >>> images.shape
+        (16, 32, 32, 3)
+        """
+        splits = [name for name in ("train", "test") if getattr(self, name) is not None]
+        if split not in splits:
+            raise ValueError(f"`split` must be one of {splits}. Received: split={split!r}")
+        if limit is not None:
+            check_whole(limit, "limit")
+        if dtype not in ("float32", "uint8"):
+            raise ValueError(f"`dtype` must be 'float32' or 'uint8'. Received: dtype={dtype!r}")
+        images, labels = self._read(split, limit)
+        return (unit_float32 if dtype == "float32" else as_bytes)(images), labels.astype("int32")

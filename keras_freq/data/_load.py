@@ -1,0 +1,226 @@
+"""`load`: the bundled sample, `.npz` files, folders and TFDS sets, as feeds for the active backend."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from keras_freq._core.array_batches import ArrayBatches
+from keras_freq._core.checks import check_whole
+from keras_freq.data import _tf_feed as tf_feed
+from keras_freq.data._class_subset import checked_names, class_subset
+from keras_freq.data._folder_sets import is_folder, open_folder
+from keras_freq.data._image_data import ImageData
+from keras_freq.data._npz import Splits, read_npz, read_sample
+from keras_freq.data._tfds_sets import SourceBatches, TFDSet, open_set
+
+SAMPLE = "cifar10_mini"
+SPLITS = ("train", "test")
+
+
+def load(
+    name: str | os.PathLike,
+    *,
+    data_dir: str | os.PathLike | None = None,
+    batch_size: int = 128,
+    seed: int = 0,
+    feed: Literal["auto", "tf.data", "pydataset"] = "auto",
+    download: bool = False,
+    image_size: int | tuple[int, int] | None = None,
+    classes: Sequence[str] | None = None,
+) -> ImageData:
+    """Loads an image-classification set as batches of float32 images in [0, 1] and int32 labels.
+
+    - `"cifar10_mini"` ships with the package: 2000 training and 1000 test images of CIFAR-10.
+    - A path that ends in `.npz`: arrays `x_train`, `y_train`, `x_test`, `y_test` (uint8, or floats in
+      [0, 1]), the residual-coded `r_train`, `r_test` of `samples/cifar10_mini.md` in place of `x_train`,
+      `x_test`, or a single split `x`, `y`, which becomes `test`. An array `classes` may name the classes.
+    - A folder, as a path object or as text with a separator in it (`"./photos"`): image files in
+      `train/<class>/` and `test/<class>/` (or `validation`, `val`), or in `<class>/`, a single split which
+      becomes `test`. They are read as RGB, batch by batch, with a file of each class in turn. The classes are
+      `classes`, or else all folders in alphabetical order.
+    - Any other name is a set of TensorFlow Datasets: `"cifar10"`, `"name/config"`, `"name:version"`. Its test
+      split is `test`, or else `validation` (and that of `imagenet2012`, whose test images have no labels).
+      Nothing is fetched unless `download=True`.
+
+    Args:
+        name: What to load.
+        data_dir: The folder of TFDS; by default that of TFDS itself (`TFDS_DATA_DIR` or
+            `~/tensorflow_datasets`).
+        batch_size: Images a batch, at least 1. The last batch holds the rest.
+        seed: Seed of the order of the training images, at least 0.
+        feed: "tf.data" (needs TensorFlow), "pydataset" (a `keras.utils.PyDataset`, no TensorFlow; its order
+            can be resumed, see `ArrayBatches`), or "auto": tf.data on the TensorFlow backend and a PyDataset
+            on the others, unless the files of a TFDS set allow only the other one.
+        download: Whether TFDS may fetch and prepare a set that it does not find. That step needs TensorFlow.
+        image_size: `side` or `(height, width)` of the images of a TFDS set or a folder: the shorter side is
+            resized (bilinear, antialiased), the middle cut out. Needed where the images vary in size.
+        classes: Names of the classes to keep, in the order of their labels, which are numbered anew; by
+            default all. Images of other classes are never decoded. A TFDS set has no index of its classes:
+            tf.data reads all of its files in the first epoch (in every one where the files of the chosen
+            classes exceed 2 GiB) and cannot say how many batches there will be, of which `fit` warns at the
+            end of an epoch; a PyDataset reads all files once when it is made.
+
+    Returns:
+        An `ImageData` with `train` and `test` feeds, `classes`, `input_shape` and `arrays(split)`.
+
+    Raises:
+        FileNotFoundError: If the file, the folder or a prepared TFDS set is not there and may not be fetched.
+        ImportError: If TensorFlow, tensorflow-datasets or Pillow is needed and not installed.
+        ValueError: If an option is not one of those above, a class is missing, or the data are no labelled
+            images.
+
+    Example:
+
+    >>> data = keras_freq.data.load("cifar10_mini", batch_size=64)
+    >>> data.input_shape, len(data.classes)
+    ((32, 32, 3), 10)
+    """
+    if not isinstance(name, (str, os.PathLike)) or not os.fspath(name):
+        raise ValueError(
+            f"`name` must be {SAMPLE!r}, a path that ends in .npz, a folder, or a TFDS name. "
+            f"Received: name={name!r}"
+        )
+    if feed not in ("auto", "tf.data", "pydataset"):
+        raise ValueError(f"`feed` must be 'auto', 'tf.data' or 'pydataset'. Received: feed={feed!r}")
+    options = {
+        "batch_size": check_whole(batch_size, "batch_size"),
+        "seed": check_whole(seed, "seed", least=0),
+    }
+    size, kept = _size(image_size), checked_names(classes)
+    folder = is_folder(name)
+    if folder and feed == "tf.data":
+        raise ValueError(
+            f"A folder is read without tf.data: use feed='pydataset' or 'auto' for {name}. "
+            "Received: feed='tf.data'"
+        )
+    if feed == "tf.data":
+        tf_feed.tensorflow()  # says at once where it is missing
+    if folder:
+        return open_folder(name, kept, size, **options)
+    name = os.fspath(name)
+    if name == SAMPLE or name.endswith(".npz"):
+        splits, names = read_sample() if name == SAMPLE else read_npz(name)
+        subset = class_subset(kept, names, name)
+        if subset is not None:
+            splits, names = {split: subset.keep(*pair) for split, pair in splits.items()}, subset.names
+        return from_arrays(name, splits, names, size, feed, options)
+    found = open_set(name, data_dir=data_dir, download=download, feed=_native(feed)).of_classes(kept, name)
+    return _from_tfds(name, found, size, feed, options)
+
+
+def _size(image_size: Any) -> tuple[int, int] | None:
+    if image_size is None:
+        return None
+    sides = image_size if isinstance(image_size, (tuple, list)) else (image_size, image_size)
+    if len(sides) != 2 or not all(isinstance(side, (int, np.integer)) and side > 0 for side in sides):
+        raise ValueError(
+            "`image_size` must be None, a whole number of at least 1 or a pair (height, width). "
+            f"Received: image_size={image_size!r}"
+        )
+    return int(sides[0]), int(sides[1])
+
+
+def _native(feed: str) -> str:
+    if feed != "auto":
+        return feed
+    return "tf.data" if keras.backend.backend() == "tensorflow" else "pydataset"
+
+
+def from_arrays(
+    name: str, splits: Splits, classes: tuple[str, ...], size: Any, feed: str, options: dict[str, int]
+) -> ImageData:
+    """Arrays in memory as `load` gives them."""
+    shapes = {images.shape[1:] for images, _ in splits.values()}
+    if len(shapes) > 1:
+        raise ValueError(f"All splits must hold images of one shape. Received: {sorted(shapes)} in {name}")
+    shape = shapes.pop()
+    if size not in (None, shape[:2]):
+        raise ValueError(
+            f"`image_size` applies to TFDS sets and folders; the images of {name} are "
+            f"{shape[0]} x {shape[1]}. Received: image_size={size}"
+        )
+    make = tf_feed.feed_from_arrays if _native(feed) == "tf.data" else ArrayBatches
+    feeds = {
+        split: make(*splits[split], shuffle=split == "train", **options) if split in splits else None
+        for split in SPLITS
+    }
+
+    def read(split: str, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
+        images, labels = splits[split]
+        return images[:limit], labels[:limit]
+
+    label = name if name == SAMPLE else Path(name).stem
+    return ImageData(name=label, classes=classes, input_shape=shape, **feeds, _read=read)
+
+
+def _from_tfds(
+    name: str, found: TFDSet, size: tuple[int, int] | None, feed: str, options: dict[str, int]
+) -> ImageData:
+    stored = found.stored_shape
+    if size is None and None in stored[:2]:
+        raise ValueError(
+            f"The images of {name} vary in size: pass image_size=, a side or (height, width). "
+            "Received: image_size=None"
+        )
+    if stored[2] is None:
+        raise ValueError(f"The images of {name} must have a fixed number of channels. Received: {stored}")
+    shape = (*(size or stored[:2]), stored[2])
+    # Where the wanted size is the stored one nothing is touched.
+    size = None if size == stored[:2] else size
+    own = {split: found.split_name(split) for split in SPLITS}
+    if own["train"] is None and own["test"] is None:
+        raise ValueError(
+            f"A TFDS set must have a split train, test or validation. Received: {name} with the splits "
+            f"{sorted(found.builder.info.splits)}"
+        )
+    make = _tfds_tf_data if _tfds_feed(name, found, feed) == "tf.data" else _tfds_pydataset
+    feeds = {
+        split: own[split] and make(found, own[split], shape, size, shuffle=split == "train", **options)
+        for split in SPLITS
+    }
+
+    def read(split: str, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
+        return found.arrays(own[split], shape, size, limit)
+
+    return ImageData(name=name, classes=found.classes, input_shape=shape, **feeds, _read=read)
+
+
+def _tfds_feed(name: str, found: TFDSet, feed: str) -> str:
+    """The feed asked for, or where either will do the one that these files allow."""
+    stored = found.builder.info.file_format.value
+    native = _native(feed)
+    if native == "tf.data" and found.has_random_access:
+        if feed == "tf.data":
+            raise ValueError(
+                f"TFDS reads {stored} files without tf.data: use feed='pydataset' or 'auto' for {name}. "
+                "Received: feed='tf.data'"
+            )
+        return "pydataset"
+    if native == "pydataset" and not found.has_random_access:
+        if feed == "pydataset" or importlib.util.find_spec("tensorflow") is None:
+            raise ValueError(
+                f"{name} is stored as {stored}, which only tf.data reads: use feed='tf.data' (needs "
+                f"TensorFlow) or prepare the set with file_format='array_record'. Received: feed={feed!r}"
+            )
+        tf_feed.tensorflow()
+        return "tf.data"
+    return native
+
+
+def _tfds_tf_data(found: TFDSet, split: str, shape: Any, size: Any, *, shuffle: bool, **options: int) -> Any:
+    dataset = found.dataset(split, size=size, shuffle=shuffle, seed=options["seed"])
+    return tf_feed.batched(dataset, found.length(split), int(np.prod(shape)), shuffle=shuffle, **options)
+
+
+def _tfds_pydataset(
+    found: TFDSet, split: str, shape: Any, size: Any, *, shuffle: bool, **options: int
+) -> SourceBatches:
+    keys = {"image_key": found.image_key, "label_key": found.label_key}
+    return SourceBatches(found.source(split), shape=shape, size=size, shuffle=shuffle, **keys, **options)

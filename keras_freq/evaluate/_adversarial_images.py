@@ -1,0 +1,97 @@
+"""Adversarial images: kept for figures, checked, and shortened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from keras_freq._core.result import Record
+from keras_freq.attacks._balls import distances, snap
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdversarialImages(Record):
+    """Images before and after an attack.
+
+    Attributes:
+        originals: float32 `(n, height, width, channels)`.
+        adversarials: float32, same shape: what the attack made of them, whether it fooled the model or not.
+        labels: True classes, `(n,)`.
+        clean_predictions: Classes that the model sees in the originals, `(n,)`.
+        predictions: Classes that the model sees in the adversarials, `(n,)`.
+        epsilon: Size of the ball that all adversarials lie in; `None` for attacks that look for the smallest
+            change.
+    """
+
+    originals: np.ndarray
+    adversarials: np.ndarray
+    labels: np.ndarray
+    clean_predictions: np.ndarray
+    predictions: np.ndarray
+    epsilon: float | None
+
+
+def keep(parts: list[tuple], epsilon: float | None) -> AdversarialImages:
+    """Joins the batches' `(originals, adversarials, labels, clean_predictions, predictions)`."""
+    names = ("originals", "adversarials", "labels", "clean_predictions", "predictions")
+    arrays = [np.concatenate(part) for part in zip(*parts, strict=True)]
+    return AdversarialImages(**dict(zip(names, arrays, strict=True)), epsilon=epsilon)
+
+
+def predict(logits: Callable, images: np.ndarray) -> np.ndarray:
+    """Predicted classes; -1, which no label equals, where an output is NaN or infinite."""
+    outputs = keras.ops.convert_to_numpy(logits(images))
+    return np.where(np.isfinite(outputs).all(axis=-1), outputs.argmax(axis=-1), -1)
+
+
+def checked(
+    originals: np.ndarray,
+    images: np.ndarray,
+    epsilon: float,
+    bounds: tuple[float, float],
+    norm: str,
+    attack: str,
+) -> np.ndarray:
+    """An attack's result, exactly inside the ball and the bounds. More than rounding outside is an error."""
+    if not np.isfinite(images).all():
+        raise RuntimeError(f"The attack returned values that are not finite. Received: attack={attack!r}")
+    size = distances(originals, images, norm).max()
+    low, high = float(images.min()), float(images.max())
+    slack = 1e-5 * max(1.0, bounds[1] - bounds[0])
+    if size > epsilon * (1 + 1e-4) + slack or low < bounds[0] - slack or high > bounds[1] + slack:
+        raise RuntimeError(
+            f"The attack left the {norm} ball of {epsilon:.6g} or the bounds {bounds}. "
+            f"Received: attack={attack!r}, largest distance {size:.6g}, values from {low:.6g} to {high:.6g}"
+        )
+    return snap(originals, images, epsilon, bounds, norm)
+
+
+def shorten(
+    logits: Callable, originals: np.ndarray, images: np.ndarray, labels: np.ndarray, steps: int = 10
+) -> np.ndarray:
+    """Moves adversarial images straight towards the originals by bisection, as long as they fool the model.
+
+    Args:
+        logits: Compiled logits of the model.
+        originals: float32 `(batch, ...)`.
+        images: Adversarial images; those that fool nobody come back as they are.
+        labels: True classes.
+        steps: Halvings, one forward pass each.
+
+    Returns:
+        float32 images, no farther from the originals than before.
+    """
+    right = np.zeros(len(images))  # the share of the way at which the model is still right
+    fooled_at = np.ones(len(images))
+    best = images
+    for _ in range(steps):
+        middle = (right + fooled_at) / 2
+        weight = middle.reshape((-1,) + (1,) * (images.ndim - 1)).astype("float32")
+        between = originals + weight * (images - originals)
+        fooled = predict(logits, between) != labels
+        best = np.where(fooled.reshape(weight.shape), between, best)
+        fooled_at, right = np.where(fooled, middle, fooled_at), np.where(fooled, right, middle)
+    return best

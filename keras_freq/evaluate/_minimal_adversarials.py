@@ -1,0 +1,271 @@
+"""The smallest change of each image that fools a model."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_freq._core.checks import (
+    check_choice,
+    check_epsilons,
+    check_images,
+    check_interval,
+    check_labels,
+    check_number,
+    check_whole,
+)
+from keras_freq._core.compiled import compile_logits
+from keras_freq._core.probabilities import reject_probabilities
+from keras_freq._core.progress import progress_bar
+from keras_freq._core.result import Result, versions
+from keras_freq.attacks._balls import distances
+from keras_freq.attacks._foolbox_model import (
+    FIXED_SIZE,
+    MINIMAL_SIZE,
+    foolbox_attack,
+    foolbox_model,
+    foolbox_seed,
+)
+from keras_freq.evaluate._adversarial_images import AdversarialImages, checked, keep, predict, shorten
+from keras_freq.evaluate._counting import first_images, labelled_batches
+
+# As shares of the range of the bounds: 0.5 to 64 grey levels of 255, and a two's ladder of lengths.
+_LADDER = {
+    "linf": tuple(level / 255 for level in (0.5, 1, 2, 4, 8, 16, 32, 64)),
+    "l2": tuple(2.0**k for k in range(-4, 4)),
+}
+# Random images that are tried as the other end of a Boundary attack, where no image of the batch will do.
+_DRAWS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class MinimalAdversarialsResult(Result):
+    """Sizes of the smallest perturbations found, one an image.
+
+    Attributes:
+        attack: Name of the attack.
+        norm: Norm of the distances, `"linf"` or `"l2"`.
+        distances: Size of each image's perturbation, in pixel units, in the order of the data: 0 where the
+            model is wrong without one, infinite where the attack found none.
+        labels: True class of each image.
+        clean: Accuracy without attack.
+        success: Share of the images with a finite distance.
+        median: Median distance, infinite if the attack found less than half.
+        images: The images, if they were asked for. In `to_json` alone.
+    """
+
+    attack: str
+    norm: str
+    distances: tuple[float, ...]
+    labels: tuple[int, ...]
+    clean: float
+    success: float
+    median: float
+    images: AdversarialImages | None = field(
+        default=None, repr=False, compare=False, metadata={"export": False}
+    )
+
+    def accuracy_at(self, epsilon: float) -> float:
+        """Share of the images with a distance above `epsilon`: accuracy under this attack, an upper bound."""
+        return float(np.mean(np.asarray(self.distances) > check_number(epsilon, "epsilon", least=0)))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row an image."""
+        pairs = enumerate(zip(self.labels, self.distances, strict=True))
+        start = {"model": self.model, "attack": self.attack, "norm": self.norm}
+        return [{**start, "image": index, "label": label, "distance": size} for index, (label, size) in pairs]
+
+
+def minimal_adversarials(
+    model: keras.Model,
+    data: Any,
+    *,
+    attack: str = "deepfool",
+    epsilons: Sequence[float] | None = None,
+    steps: int | None = None,
+    n: int | None = None,
+    seed: int = 0,
+    bounds: tuple[float, float] = (0.0, 1.0),
+    batch_size: int | None = None,
+    data_format: str = "channels_last",
+    keep_images: bool = False,
+    progress: bool | None = None,
+) -> MinimalAdversarialsResult:
+    """Looks for the smallest change of each image that fools the model, through Foolbox.
+
+    `"deepfool"`, `"linf_deepfool"` and `"boundary"` look for it themselves. The attacks of fixed size,
+    `"linf_pgd"`, `"l2_pgd"` and `"fgsm"`, run on a ladder of sizes; the first adversarial of each image is
+    then moved straight towards the image by ten bisections, as long as it fools the model. All distances are
+    upper bounds.
+
+    Args:
+        model: Keras classifier, pixels in `bounds` in, logits `(batch, classes)` out. It runs in inference
+            mode.
+        data: Arrays `(images, labels)`, a `tf.data.Dataset`, a `keras.utils.PyDataset`, or an iterable of
+            batches.
+        attack: One of the names above.
+        epsilons: Ladder of an attack of fixed size, in pixel units, above 0. Default for bounds (0, 1): 0.5
+            to 64 grey levels of 255 (L-infinity), 1/16 to 8 (L2), in factors of two.
+        steps: Steps of the attack; default 20 (PGD, each size), 50 (DeepFool), 1000 (Boundary). FGSM has one.
+        n: Use the first `n` images of the data; default all.
+        seed: Seed of random draws (Boundary).
+        bounds: Lowest and highest pixel value.
+        batch_size: Images a batch where `data` are arrays, default 128.
+        data_format: `"channels_last"` or `"channels_first"`.
+        keep_images: Keep the originals and the adversarials in the result.
+        progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
+
+    Returns:
+        A `MinimalAdversarialsResult`.
+
+    Raises:
+        ImportError: If Foolbox, or the git executable that its import needs, is missing.
+        ValueError: If an argument is out of range, images leave the bounds or are not finite, labels are not
+            among the model's outputs, `n` exceeds the data, or the model ends in softmax or sigmoid.
+
+    Source: Moosavi-Dezfooli et al., CVPR 2016 (DeepFool); Brendel et al., ICLR 2018 (Boundary).
+    Differs from the original: Boundary starts from another image of the batch, moved towards the attacked one
+    by bisection; an image of whatever attack that the model gets wrong has distance 0.
+
+    Example:
+
+    >>> result = keras_freq.evaluate.minimal_adversarials(model, data.test, attack="linf_deepfool", n=100)
+    >>> result.accuracy_at(0.0), result.accuracy_at(2 / 255)
+    (0.71, 0.3)
+    """
+    table = MINIMAL_SIZE | FIXED_SIZE
+    _, norm, default_steps = table[check_choice(attack, "attack", tuple(table))]
+    bounds, seed = check_interval(bounds, "bounds"), check_whole(seed, "seed", least=0)
+    steps = default_steps if steps is None or attack == "fgsm" else check_whole(steps, "steps")
+    if attack in FIXED_SIZE:
+        scale = bounds[1] - bounds[0]
+        ladder = [scale * size for size in _LADDER[norm]] if epsilons is None else epsilons
+        epsilons = check_epsilons(ladder, positive=True)
+    elif epsilons is not None:
+        raise ValueError(
+            f"`epsilons` belongs to attacks of fixed size only. Received: epsilons with attack={attack!r}"
+        )
+    adapter = foolbox_model(model, bounds, data_format=data_format)
+    logits = compile_logits(model)
+    settings = {
+        "steps": steps,
+        "epsilons": epsilons,
+        "seed": seed,
+        "bounds": bounds,
+        "batch_size": batch_size,
+    }
+    settings["first_n"] = n
+    if n is not None:
+        data, batch_size = first_images(model, data, n, batch_size)
+
+    generator = np.random.default_rng(seed)
+    sizes, labels_seen, correct, kept = [], [], [], []
+    seeded = foolbox_seed(seed) if attack == "boundary" else contextlib.nullcontext()
+    with progress_bar(progress, attack) as advance, seeded:
+        for index, (images, labels, valid) in enumerate(labelled_batches(model, data, batch_size)):
+            images = check_images(images, bounds)
+            if index == 0:
+                first = keras.ops.convert_to_numpy(logits(images))
+                reject_probabilities(model, first)
+            check_labels(labels, len(labels), first.shape[-1])
+            before = predict(logits, images)
+            if attack in FIXED_SIZE:
+                found = _climb(adapter, logits, images, labels, before, attack, norm, steps, epsilons, bounds)
+            elif attack == "boundary":
+                found = _boundary(adapter, logits, images, labels, before, steps, generator, bounds)
+            else:
+                x, y = adapter.inputs(images, labels)
+                found = foolbox_attack(attack, steps=steps)(adapter, x, y, epsilons=None)[1]
+                found = keras.ops.convert_to_numpy(found)
+            broken = ~np.isfinite(found).all(axis=(1, 2, 3))
+            found = np.clip(np.where(broken.reshape(-1, 1, 1, 1), images, found), *np.float32(bounds))
+            # An image that is wrong without any change stays as it is, whatever the attack did to it.
+            found = np.where((before != labels).reshape(-1, 1, 1, 1), images, found)
+            after = predict(logits, found)
+            size = np.where(after != labels, distances(images, found, norm), np.inf)
+            sizes.append(size[:valid])
+            labels_seen.append(labels[:valid])
+            correct.append((before == labels)[:valid])
+            if keep_images:
+                kept.append(tuple(part[:valid] for part in (images, found, labels, before, after)))
+            advance(valid)
+    sizes = np.concatenate(sizes)
+    return MinimalAdversarialsResult(
+        model=model.name,
+        n=len(sizes),
+        settings=settings,
+        versions=versions(),
+        attack=attack,
+        norm=norm,
+        distances=tuple(sizes.tolist()),
+        labels=tuple(np.concatenate(labels_seen).tolist()),
+        clean=float(np.concatenate(correct).mean()),
+        success=float(np.isfinite(sizes).mean()),
+        median=float(np.median(sizes)),
+        images=keep(kept, None) if keep_images else None,
+    )
+
+
+def _climb(adapter, logits, images, labels, before, attack, norm, steps, epsilons, bounds) -> np.ndarray:
+    """The first adversarial on a ladder of sizes, shortened; where there is none, the last attempt."""
+    x, y = adapter.inputs(images, labels)
+    found, fooled = images, before != labels
+    for epsilon in epsilons:
+        run = foolbox_attack(attack, steps=steps, epsilon=epsilon)
+        new = keras.ops.convert_to_numpy(run(adapter, x, y, epsilons=epsilon)[1])
+        new = checked(images, new, epsilon, bounds, norm, attack)
+        found = np.where(fooled.reshape(-1, 1, 1, 1), found, new)
+        fooled = fooled | (predict(logits, new) != labels)
+        if fooled.all():
+            break
+    return shorten(logits, images, found, labels)
+
+
+def _boundary(
+    adapter: Any,
+    logits: Callable,
+    images: np.ndarray,
+    labels: np.ndarray,
+    before: np.ndarray,
+    steps: int,
+    generator: np.random.Generator,
+    bounds: tuple[float, float],
+) -> np.ndarray:
+    """The Boundary attack on those images that have somewhere to start from."""
+    starts, ready = _other_ends(logits, images, labels, before, generator, bounds)
+    ready &= before == labels
+    if not ready.any():
+        return images
+    starts = shorten(logits, images, starts, labels)
+    # The attack refuses a batch with one bad start: another image stands in for such a one, and for one that
+    # is wrong as it is, whose direction would be 0 / 0.
+    rows = np.where(ready, np.arange(len(images)), np.flatnonzero(ready)[0])
+    x, y = adapter.inputs(images[rows], labels[rows])
+    from_start = adapter.inputs(starts[rows], labels[rows])[0]
+    found = foolbox_attack("boundary", steps=steps)(adapter, x, y, epsilons=None, starting_points=from_start)[
+        1
+    ]
+    return np.where(ready.reshape(-1, 1, 1, 1), keras.ops.convert_to_numpy(found), images)
+
+
+def _other_ends(logits, images, labels, before, generator, bounds) -> tuple[np.ndarray, np.ndarray]:
+    """For each image one that the model puts into another class: from the batch, else random."""
+    ends, ready = images.copy(), np.zeros(len(images), bool)
+    for row, label in enumerate(labels):
+        others = np.flatnonzero(before != label)
+        others = others[others != row]
+        if len(others):
+            nearest = np.argmin(np.square(images[others] - images[row]).sum(axis=(1, 2, 3)))
+            ends[row], ready[row] = images[others[nearest]], True
+    for _ in range(_DRAWS):
+        if ready.all():
+            break
+        noise = generator.uniform(*bounds, size=images.shape).astype("float32")
+        new = ~ready & (predict(logits, noise) != labels)
+        ends, ready = np.where(new.reshape(-1, 1, 1, 1), noise, ends), ready | new
+    return ends, ready

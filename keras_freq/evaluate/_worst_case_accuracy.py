@@ -1,0 +1,229 @@
+"""Accuracy under the worst of several attacks, image by image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_freq._core.checks import (
+    check_choice,
+    check_interval,
+    check_number,
+    check_whole,
+)
+from keras_freq._core.probabilities import reject_probabilities
+from keras_freq._core.progress import progress_bar
+from keras_freq._core.result import Result, versions
+from keras_freq.attacks._foolbox_model import foolbox_attack, foolbox_model, foolbox_seed
+from keras_freq.attacks._square import search_squares
+from keras_freq.evaluate._standing_images import StandingImages
+
+ATTACKS = ("pgd_ce", "pgd_margin", "deepfool", "square")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorstCaseResult(Result):
+    """Accuracy under a sequence of attacks, each image against all of them.
+
+    Attributes:
+        attacks: Names of the attacks in the order they ran.
+        norm: Norm of the ball, `"linf"`.
+        epsilon: Radius of the ball, in pixel units.
+        clean: Accuracy without attack.
+        accuracy: Share of the images that the model gets right and no attack fools.
+        after: That share after the first attack, after the first two, and so on; the last is `accuracy`.
+        fooled_by: Images that each attack fooled, of those that stood before it.
+        robust_per_class: Robust images of each class.
+        count_per_class: Images of each class.
+    """
+
+    attacks: tuple[str, ...]
+    norm: str
+    epsilon: float
+    clean: float
+    accuracy: float
+    after: tuple[float, ...]
+    fooled_by: tuple[int, ...]
+    robust_per_class: tuple[int, ...]
+    count_per_class: tuple[int, ...]
+
+    def __float__(self) -> float:
+        return self.accuracy
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row an attack, after one for the clean images."""
+        start = {"model": self.model, "norm": self.norm, "epsilon": self.epsilon}
+        stages = [("none", self.clean, 0), *zip(self.attacks, self.after, self.fooled_by, strict=True)]
+        return [
+            {**start, "attack": attack, "accuracy": value, "fooled": fooled, "n": self.n}
+            for attack, value, fooled in stages
+        ]
+
+
+def worst_case_accuracy(
+    model: keras.Model,
+    data: Any,
+    *,
+    epsilon: float = 8 / 255,
+    attacks: Sequence[str] = ATTACKS,
+    steps: int = 40,
+    restarts: int = 2,
+    queries: int = 500,
+    n: int | None = None,
+    seed: int = 0,
+    bounds: tuple[float, float] = (0.0, 1.0),
+    batch_size: int | None = None,
+    data_format: str = "channels_last",
+    progress: bool | None = None,
+) -> WorstCaseResult:
+    """Accuracy in the L-infinity ball under the worst of several attacks for each image.
+
+    An image is robust only if the model classifies it as labelled and no attack and no restart fools the
+    model. What is scored lies within the bounds and the ball exactly, rounding included. The result is an
+    upper bound of the true robust accuracy, as with any set of attacks.
+
+    - `"pgd_ce"`: Foolbox's PGD on the cross-entropy, absolute steps of `2.5 * epsilon / steps`; the first run
+      starts at the image, the others at random points of the ball.
+    - `"pgd_margin"`: the same on the margin `max_{j != y} z_j - z_y`.
+    - `"deepfool"`: Foolbox's L-infinity DeepFool, its result clipped to the ball.
+    - `"square"`: the Square Attack, `keras_freq.attacks.square`, which needs no gradients: it finds what a
+      model hides behind flat or noisy ones.
+
+    Later attacks and restarts run on the images that still stand, packed into batches of one shape: nothing
+    is compiled again. The images are held in memory: of a large data set take the first `n`.
+
+    Args:
+        model: Keras classifier, pixels in `bounds` in, logits `(batch, classes)` out. It runs in inference
+            mode.
+        data: Arrays `(images, labels)`, a `tf.data.Dataset`, a `keras.utils.PyDataset`, or an iterable of
+            batches.
+        epsilon: Radius of the ball, absolute, in pixel units, above 0.
+        attacks: Names from above, in the order they run. The order moves `after` and `fooled_by`, and hardly
+            the final accuracy.
+        steps: Steps of each PGD run, and at most so many of DeepFool.
+        restarts: Runs of each PGD: one from the image, the others random.
+        queries: Forward passes of the Square Attack for each image.
+        n: Use the first `n` images of the data; default all.
+        seed: Seed of random starts and of the Square Attack.
+        bounds: Lowest and highest pixel value.
+        batch_size: Images a batch where `data` are arrays, default 128.
+        data_format: `"channels_last"` or `"channels_first"`.
+        progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
+
+    Returns:
+        A `WorstCaseResult`.
+
+    Raises:
+        ImportError: If an attack of Foolbox is asked for and Foolbox, or the git executable that its import
+            needs, is missing.
+        ValueError: If an argument is out of range, images leave the bounds or are not finite, labels are not
+            among the model's outputs, `n` exceeds the data, or the model ends in softmax or sigmoid.
+        RuntimeError: If an attack leaves the ball or the bounds by more than rounding.
+
+    Source: Madry et al., ICLR 2018 (PGD); Moosavi-Dezfooli et al., CVPR 2016 (DeepFool); Andriushchenko et
+    al., ECCV 2020 (Square Attack). The idea of a worst case over different attacks is that of Croce and Hein,
+    ICML 2020; for their own ensemble see `auto_attack_accuracy`.
+
+    Example:
+
+    >>> result = keras_freq.evaluate.worst_case_accuracy(model, data.test, epsilon=8 / 255, n=1000)
+    >>> result.clean, result.accuracy
+    (0.843, 0.462)
+    >>> dict(zip(result.attacks, result.fooled_by))
+    {'pgd_ce': 331, 'pgd_margin': 43, 'deepfool': 5, 'square': 2}
+    """
+    epsilon, bounds, seed = (
+        check_number(epsilon, "epsilon", above=0),
+        check_interval(bounds, "bounds"),
+        check_whole(seed, "seed", least=0),
+    )
+    attacks = _check_attacks(attacks)
+    counts = {"steps": steps, "restarts": restarts, "queries": queries}
+    counts = {name: check_whole(value, name) for name, value in counts.items()}
+    check_choice(data_format, "data_format", ("channels_last", "channels_first"))
+    reject_probabilities(model)
+    settings = {**counts, "seed": seed, "bounds": bounds, "batch_size": batch_size, "first_n": n}
+    foolbox = None
+    if set(attacks) - {"square"}:  # before the data are read: it may be missing
+        foolbox = foolbox_model(model, bounds, data_format=data_format)
+    images = StandingImages(model, data, epsilon=epsilon, bounds=bounds, n=n, batch_size=batch_size)
+
+    after, fooled_by = [], []
+    with progress_bar(progress, f"{len(attacks)} attacks") as advance:
+        for attack in attacks:
+            before = int(images.standing.sum())
+            if attack == "square":
+                runs = [_square(images.logits, epsilon, counts["queries"], seed, bounds, data_format)]
+            else:
+                runs = _foolbox_runs(foolbox, attack, epsilon, counts["steps"], counts["restarts"], seed)
+            for run in runs:
+                images.attack(attack, run, advance)
+            fooled_by.append(before - int(images.standing.sum()))
+            after.append(images.accuracy)
+    robust_per_class, count_per_class = images.per_class()
+    return WorstCaseResult(
+        model=model.name,
+        n=len(images.labels),
+        settings=settings,
+        versions=versions(),
+        attacks=attacks,
+        norm="linf",
+        epsilon=epsilon,
+        clean=images.clean,
+        accuracy=images.accuracy,
+        after=tuple(after),
+        fooled_by=tuple(fooled_by),
+        robust_per_class=robust_per_class,
+        count_per_class=count_per_class,
+    )
+
+
+def _check_attacks(attacks: Sequence[str]) -> tuple[str, ...]:
+    names = (attacks,) if isinstance(attacks, str) else tuple(attacks)
+    for name in names:
+        check_choice(name, "attacks", ATTACKS)
+    if not names or len(set(names)) < len(names):
+        raise ValueError(
+            f"`attacks` must name at least one attack, and each once. Received: attacks={attacks!r}"
+        )
+    return names
+
+
+def _foolbox_runs(adapter, name, epsilon, steps, restarts, seed) -> list[Callable]:
+    """One function a run of an attack of Foolbox."""
+    if name == "deepfool":
+        attacks = [foolbox_attack("linf_deepfool", steps=steps)]
+    else:
+        loss = "margin" if name == "pgd_margin" else "cross_entropy"
+        options = {"steps": steps, "epsilon": epsilon, "loss": loss}
+        attacks = [foolbox_attack("linf_pgd", random_start=k > 0, **options) for k in range(restarts)]
+
+    def run_of(index, attack):
+        def run(images, labels, rows):
+            x, y = adapter.inputs(images, labels)
+            # The draws depend on the run and the batch, not on what ran before.
+            with foolbox_seed(_seed_of(seed, ATTACKS.index(name), index, rows[0])):
+                found = keras.ops.convert_to_numpy(attack(adapter, x, y, epsilons=epsilon)[1])
+            if name == "deepfool":  # it divides by gradients, which may vanish
+                broken = ~np.isfinite(found).all(axis=(1, 2, 3), keepdims=True)
+                found = np.where(broken, images, found)
+            return found
+
+        return run
+
+    return [run_of(index, attack) for index, attack in enumerate(attacks)]
+
+
+def _square(logits, epsilon, queries, seed, bounds, data_format) -> Callable:
+    def run(images, labels, rows):
+        return search_squares(logits, images, labels, rows, epsilon, queries, seed, bounds, data_format)
+
+    return run
+
+
+def _seed_of(*numbers: int) -> int:
+    return int(np.random.SeedSequence([int(number) for number in numbers]).generate_state(1)[0] >> 1)

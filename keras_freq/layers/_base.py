@@ -1,0 +1,131 @@
+"""What the frequency layers share: they run in a model and inside `tf.data` under every backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+
+from keras_freq._core.checks import check_choice
+from keras_freq.spectral._backend import Array, is_foreign_tensorflow, is_tensorflow
+from keras_freq.spectral._images import DATA_FORMATS, check_images_shape
+
+
+class FrequencyLayer(keras.layers.Layer):
+    """A layer that maps images to images of the same shape.
+
+    Subclasses write `transform(images)` with functions that accept the tensors of every library. In a Keras
+    model it runs on the active backend; inside `tf.data.Dataset.map`, where tensors are TensorFlow's whatever
+    the backend, it runs on TensorFlow and touches no Keras state.
+
+    Images arrive in the type they have (mixed precision does not round them first) and leave in the compute
+    type of the layer.
+    """
+
+    def __init__(self, *, data_format: str | None = None, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        data_format = data_format or keras.config.image_data_format()
+        self.data_format = check_choice(data_format, "data_format", DATA_FORMATS)
+
+    def __call__(self, images, *args, **kwargs):
+        if is_foreign_tensorflow(images):
+            return self.call_in_pipeline(images, *args, **kwargs)
+        return super().__call__(images, *args, **kwargs)
+
+    def call(self, images):
+        return keras.ops.cast(self.transform(images), self.compute_dtype)
+
+    def call_in_pipeline(self, images):
+        import tensorflow as tf
+
+        return tf.cast(self.transform(images), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "data_format": self.data_format}
+
+
+class RandomFrequencyLayer(FrequencyLayer):
+    """A frequency layer that draws anew at every call in training and is the identity otherwise.
+
+    Subclasses write `draw_shape(batch, channels)`, the shape of the uniform numbers they need, and
+    `transform(images, draws)`, which is pure. A fresh seed gives a fresh stream, the same seed the same
+    stream, per backend; `tf.data` has a stream of its own.
+    """
+
+    def __init__(self, *, seed: int | None = None, data_format: str | None = None, **kwargs):
+        super().__init__(data_format=data_format, **kwargs)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self._pipeline_generator = None
+
+    def _drawn(self, images: Array, batch, uniform: Callable[[tuple], Array]) -> Array:
+        check_images_shape(images.shape, self.data_format)
+        channels = images.shape[-1 if self.data_format == "channels_last" else -3]
+        return self.transform(images, uniform(self.draw_shape(batch, channels)))
+
+    def call(self, images, training=True):
+        if not training:
+            return keras.ops.cast(images, self.compute_dtype)
+        batch = keras.ops.shape(images)[0] if len(images.shape) == 4 else 1
+        return self._in_keras(images, batch, self.seed_generator)
+
+    def _in_keras(self, images, batch, seed):
+        # float32 whatever the default float: half precision has too few numbers to draw from.
+        result = self._drawn(
+            images, batch, lambda shape: keras.random.uniform(shape, dtype="float32", seed=seed)
+        )
+        return keras.ops.cast(result, self.compute_dtype)
+
+    def call_in_pipeline(self, images, training=True):
+        import tensorflow as tf
+
+        if not training:
+            return tf.cast(images, self.compute_dtype)
+        if self._pipeline_generator is None:
+            with tf.init_scope():
+                start = int(keras.ops.convert_to_numpy(self.seed_generator.state.value)[0])
+                self._pipeline_generator = tf.random.Generator.from_seed(start)
+        return self._in_tensorflow(images, self._pipeline_generator.uniform)
+
+    def _in_tensorflow(self, images, uniform):
+        import tensorflow as tf
+
+        batch = tf.shape(images)[0] if len(images.shape) == 4 else 1
+        return tf.cast(self._drawn(images, batch, uniform), self.compute_dtype)
+
+    def apply_stateless(self, images, seed):
+        """Apply the layer with the randomness of `seed` alone, as for training.
+
+        A layer's own stream is a counter, and `num_parallel_calls` makes calls race for it. With the seed
+        brought by the data set a pipeline repeats exactly:
+
+        ```python
+        seeds = tf.data.Dataset.random(seed=0, rerandomize_each_iteration=True).batch(2)
+        dataset = tf.data.Dataset.zip(dataset, seeds).map(layer.apply_stateless, num_parallel_calls=8)
+        ```
+
+        Args:
+            images: As for calling the layer.
+            seed: Two integers as a TensorFlow tensor of shape `(2,)` for TensorFlow's tensors; else one
+                Python integer.
+
+        Returns:
+            Images of the same shape.
+        """
+        if is_tensorflow(seed):
+            import tensorflow as tf
+
+            return self._in_tensorflow(images, lambda shape: tf.random.stateless_uniform(shape, seed=seed))
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise TypeError(
+                f"`seed` must be an integer, or a TensorFlow tensor of two. Received: seed={seed!r}"
+            )
+        images = keras.ops.convert_to_tensor(images)
+        batch = images.shape[0] if len(images.shape) == 4 else 1
+        return self._in_keras(images, batch, seed)
+
+    def get_config(self):
+        return {**super().get_config(), "seed": self.seed}

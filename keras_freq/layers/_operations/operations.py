@@ -1,0 +1,116 @@
+"""The nine operations of AugMix's and APR's training: each image gets one, with a strength and a sign of its
+own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_freq.layers._operations import tone
+from keras_freq.layers._operations.warp import affine
+from keras_freq.spectral._backend import Array, library_of
+
+OPERATIONS = (
+    "autocontrast",
+    "equalize",
+    "posterize",
+    "rotate",
+    "solarize",
+    "shear_x",
+    "shear_y",
+    "translate_x",
+    "translate_y",
+)
+TONE = ("autocontrast", "equalize", "posterize", "solarize")
+
+
+def apply_operations(
+    levels: Array, choice: Array, strength: Array, sign: Array, operations: Sequence[str] = OPERATIONS
+) -> Array:
+    """Apply one operation to every image of a batch.
+
+    With strength `s` from 0 to 10 and sign `+1` or `-1`: posterize to `4 - int(0.4 s)` bits; solarize from
+    `256 - int(25.6 s)` on; rotate by `+-int(3 s)` degrees about the middle; shear by `+-0.03 s`, from the
+    upper left corner; translate by `+-int(s * size / 30)` pixels; autocontrast and equalize have no
+    parameter. Whatever comes from outside the image is black.
+
+    Args:
+        levels: `(batch, height, width, channels)`, whole levels 0 to 255 as floats.
+        choice: `(batch,)`, index into `operations` as a float.
+        strength: `(batch,)`, 0 to 10.
+        sign: `(batch,)`, +1 or -1.
+        operations: Names out of `OPERATIONS`.
+
+    Returns:
+        Whole levels of the same shape.
+
+    Source: Hendrycks et al., "AugMix", ICLR 2020, and Chen et al., ICCV 2021: the operations that no
+        corruption of the robustness benchmarks repeats. Pixels agree with Pillow's; where Pillow's own float
+        rounding misses a whole number, by at most one level.
+    """
+    operations = tuple(operations)
+    # One of the two is the identity for every image, so their order is free. Curves last: XLA repeats what it
+    # fuses into a gather for each pixel read, and the affine map reads four pixels for one.
+    curve = _curve(levels, choice, strength, operations) if set(operations) & set(TONE) else None
+    if set(operations) - set(TONE):
+        levels = affine(levels, _matrix(levels, choice, strength, sign, operations))
+    return levels if curve is None else tone.apply_curve(levels, curve)
+
+
+def _curve(levels, choice, strength, operations):
+    """Tone curves `(batch, channels, 256)`, the identity where the operation is no tone curve."""
+    xp = library_of(levels)
+    column = (-1, 1, 1)
+    choice, strength = xp.reshape(choice, column), xp.reshape(strength, column)
+    low, high = (
+        xp.transpose(reduce(levels, axis=(1, 2), keepdims=True), (0, 3, 1, 2)) for reduce in (xp.min, xp.max)
+    )
+    low, high = xp.squeeze(low, -1), xp.squeeze(high, -1)
+    grid = tone.grid_like(levels)
+    curve = grid + xp.zeros_like(low)
+    for index, name in enumerate(operations):
+        if name == "posterize":
+            curved = tone.posterize(curve, 4 - xp.floor(0.4 * strength))
+        elif name == "solarize":
+            curved = tone.solarize(curve, 256 - xp.floor(25.6 * strength))
+        elif name == "autocontrast":
+            curved = tone.autocontrast(grid, low, high)
+        elif name == "equalize":
+            curved = tone.equalize(grid, tone.histogram(levels))
+        else:
+            continue
+        # Exactly one choice matches, so later curves never build on earlier ones.
+        curve = xp.where(choice == float(index), curved, curve)
+    # The product changes nothing (whole numbers to 255 are exact in every precision). It makes XLA keep the
+    # curves, where it would compute them again for every pixel that looks one up.
+    return xp.matmul(curve, xp.constant(np.eye(tone.LEVELS, dtype="float32"), curve))
+
+
+def _matrix(levels, choice, strength, sign, operations):
+    """Six arrays `(batch,)`, the identity where the operation is no affine map."""
+    xp = library_of(levels)
+    height, width = levels.shape[1:3]
+    zero, one = xp.zeros_like(strength), xp.ones_like(strength)
+
+    def amount(name, value):
+        """`sign * value` where `name` was drawn, else 0."""
+        if name not in operations:
+            return zero
+        return xp.where(choice == float(operations.index(name)), sign * value, zero)
+
+    # Pillow turns counter-clockwise for positive degrees and measures y downwards.
+    angle = -np.pi / 180 * amount("rotate", xp.floor(3 * strength))
+    cosine, sine = xp.cos(angle), xp.sin(angle)
+    shear_x, shear_y = amount("shear_x", 0.03 * strength), amount("shear_y", 0.03 * strength)
+    shift_x = amount("translate_x", xp.floor(strength * (width / 30)))
+    shift_y = amount("translate_y", xp.floor(strength * (height / 30)))
+    middle_x, middle_y = width / 2, height / 2
+    return (
+        cosine,
+        sine + shear_x,
+        middle_x * (one - cosine) - middle_y * sine + shift_x,
+        shear_y - sine,
+        cosine,
+        middle_x * sine + middle_y * (one - cosine) + shift_y,
+    )

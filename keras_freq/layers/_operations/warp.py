@@ -1,0 +1,50 @@
+"""Affine maps of images, bilinear with black outside, one map per image."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from keras_freq.spectral._backend import Array, library_of
+
+
+def affine(levels: Array, matrix: tuple[Array, ...]) -> Array:
+    """Pull every image through its own affine map.
+
+    The pixel at `(x, y)` takes the value at `(a*x' + b*y' + c, d*x' + e*y' + f)` with `x' = x + 1/2`, `y' = y
+    + 1/2`: black where that point lies outside the image, else bilinear between the four nearest pixel
+    centres (edges repeated), rounded down to a whole level. That is the arithmetic of Pillow's
+    `Image.transform(..., AFFINE, resample=BILINEAR)`.
+
+    Args:
+        levels: `(batch, height, width, channels)`, whole levels.
+        matrix: Six arrays `a, b, c, d, e, f` of shape `(batch,)`.
+
+    Returns:
+        Whole levels of the same shape.
+    """
+    xp = library_of(levels)
+    batch = xp.shape(levels)[0]
+    height, width, channels = levels.shape[1:]
+    a, b, c, d, e, f = (xp.reshape(entry, (-1, 1, 1)) for entry in matrix)
+    columns = xp.constant(np.arange(width)[None, None, :] + 0.5, levels)
+    rows = xp.constant(np.arange(height)[None, :, None] + 0.5, levels)
+    x, y = a * columns + b * rows + c, d * columns + e * rows + f
+    inside = xp.logical_and(
+        xp.logical_and(x >= 0.0, x < float(width)), xp.logical_and(y >= 0.0, y < float(height))
+    )
+    x, y = x - 0.5, y - 0.5
+    left, top = xp.floor(x), xp.floor(y)
+    right_share, lower_share = xp.expand_dims(x - left, -1), xp.expand_dims(y - top, -1)
+    x0, x1 = (xp.cast(xp.clip(left + k, 0.0, width - 1.0), "int32") for k in (0, 1))
+    y0, y1 = (xp.cast(xp.clip(top + k, 0.0, height - 1.0), "int32") for k in (0, 1))
+    pixels = xp.reshape(levels, (-1, channels))
+    first = height * width * xp.reshape(xp.cast(xp.arange(batch), "int32"), (-1, 1, 1))
+
+    def row(y_index):
+        start = first + width * y_index
+        near, far = xp.take(pixels, start + x0, axis=0), xp.take(pixels, start + x1, axis=0)
+        return near + (far - near) * right_share
+
+    upper = row(y0)
+    value = upper + (row(y1) - upper) * lower_share
+    return xp.floor(xp.where(xp.expand_dims(inside, -1), value, xp.zeros_like(value)))

@@ -1,0 +1,66 @@
+"""One compiled step of a search: many filtered copies of a batch, summed loss and hits by class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_freq._core.compiled import compile_function
+
+LOSSES = ("cross_entropy", "logit")
+
+
+def compile_class_losses(
+    model: keras.Model, filter_images: Callable, *, what: tuple, loss: str = "cross_entropy"
+) -> Callable:
+    """The losses of filtered images by class as one compiled function, nothing copied back.
+
+    Args:
+        model: A Keras classifier that returns logits.
+        filter_images: Pure function `filter_images(images, *args)` of tensors that returns the copies
+            `(masks * batch, ...)`, all images under the first mask in front.
+        what: Tells the compiled functions of one model apart: all that `filter_images` depends on.
+        loss: `"cross_entropy"`, or `"logit"` for the logit of the own class with its sign changed.
+
+    Returns:
+        A function `(images, labels, valid, *args)` of tensors. It returns a float32 tensor `(masks, 2,
+        classes)` on the device: for each class the sum over its images among the first `valid` of the loss,
+        and how many of them are recognised.
+    """
+
+    def build(forward, images, labels, valid, args):
+        logits = forward(filter_images(images, *args))
+        return sums_by_class(logits, labels, valid, loss)
+
+    run = compile_function(model, ("class losses", loss, *what), build)
+    return lambda images, labels, valid, *args: run(images, labels, valid, args)
+
+
+def sums_by_class(logits: Any, labels: Any, valid: Any, loss: str = "cross_entropy") -> Any:
+    """Summed loss and correct predictions `(masks, 2, classes)` of logits `(masks * batch, classes)`."""
+    classes, batch = logits.shape[-1], ops.shape(labels)[0]
+    logits = ops.reshape(logits, (-1, batch, classes))
+    correct = ops.cast(ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels), "float32")
+    both = ops.stack([image_losses(logits, labels, loss), correct], axis=1)
+    real = ops.arange(batch, dtype="int32") < valid
+    own = ops.logical_and(ops.one_hot(labels, classes, dtype="bool"), ops.expand_dims(real, -1))
+    # Chosen, not multiplied by zeros: an undefined loss stays with its class.
+    return ops.sum(ops.where(own, ops.expand_dims(both, -1), 0.0), axis=2)
+
+
+def image_losses(logits: Any, labels: Any, loss: str) -> Any:
+    """Loss of each image, `(..., batch)`, of logits `(..., batch, classes)`; NaN where a logit is infinite.
+
+    The cross-entropy comes from the odds of all other classes, so that float32 keeps the small losses of
+    images that the model is sure of, and their gradients.
+    """
+    own = ops.one_hot(labels, logits.shape[-1], dtype="bool")
+    target = ops.sum(ops.where(own, logits, 0.0), axis=-1)
+    if loss == "logit":
+        return -target
+    finite = ops.all(ops.isfinite(logits), axis=-1)
+    odds = ops.logsumexp(ops.where(own, -1e30, logits), axis=-1) - target
+    return ops.softplus(odds) * ops.where(finite, 1.0, float("nan"))

@@ -1,0 +1,81 @@
+"""Where each frequency lies in a centred spectrum."""
+
+from __future__ import annotations
+
+import functools
+from typing import Literal
+
+import numpy as np
+
+from keras_freq._core.checks import check_choice, check_whole
+
+Units = Literal["index", "cycles_per_pixel"]
+
+
+def check_sides(height: int, width: int) -> tuple[int, int]:
+    return check_whole(height, "height"), check_whole(width, "width")
+
+
+@functools.lru_cache(maxsize=128)
+def _axes(height: int, width: int, units: str) -> tuple[np.ndarray, np.ndarray]:
+    rows = np.arange(height, dtype="float64")[:, None] - height // 2
+    columns = np.arange(width, dtype="float64")[None, :] - width // 2
+    if units == "cycles_per_pixel":
+        rows, columns = rows / height, columns / width
+    return rows, columns
+
+
+def frequency_axes(height: int, width: int, *, units: Units = "index") -> tuple[np.ndarray, np.ndarray]:
+    """Signed vertical and horizontal frequency of a centred spectrum, shapes `(height, 1)` and `(1,
+    width)`."""
+    height, width = check_sides(height, width)
+    return _axes(height, width, check_choice(units, "units", ("index", "cycles_per_pixel")))
+
+
+def radial_distance(height: int, width: int, *, units: Units = "index") -> np.ndarray:
+    """Distance of every frequency from DC in a centred spectrum.
+
+    `d[i, j] = sqrt((i - height // 2)**2 + (j - width // 2)**2)`
+
+    Args:
+        height: Rows of the spectrum (pixels of the image).
+        width: Columns of the spectrum.
+        units: `"index"` counts bins, as the published methods do; `"cycles_per_pixel"` divides each axis by
+            its size first (0 to 0.707), which treats both axes of a non-square image alike.
+
+    Returns:
+        A float64 array of shape `(height, width)`, 0 at `(height // 2, width // 2)`.
+
+    Source: Wang et al., "High-frequency Component Helps Explain the Generalization of Convolutional Neural
+        Networks", CVPR 2020, section 3.
+        Differs from the original: the centre is `N // 2` on each axis; the original uses `N / 2`, half a bin
+        off DC for odd sizes, where its masks are not symmetric.
+
+    Example:
+        >>> radial_distance(4, 4)[2]
+        array([2., 1., 0., 1.])
+    """
+    rows, columns = frequency_axes(height, width, units=units)
+    return np.hypot(rows, columns)
+
+
+def mirror_index(n: int) -> np.ndarray:
+    """Index of the conjugate partner along one axis of a centred spectrum.
+
+    `mirror[i] = (2 * (n // 2) - i) mod n`: the partner of frequency `k` is `-k`. DC is its own partner, and
+    so is the Nyquist frequency (index 0) of an even size.
+
+    Args:
+        n: Size of the axis.
+
+    Returns:
+        An integer array of shape `(n,)`, an involution.
+
+    Example:
+        >>> mirror_index(4)
+        array([0, 3, 2, 1])
+        >>> mirror_index(5)
+        array([4, 3, 2, 1, 0])
+    """
+    n, _ = check_sides(n, 1)
+    return (2 * (n // 2) - np.arange(n)) % n

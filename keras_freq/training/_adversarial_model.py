@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from typing import Literal
+
+import keras
+from keras import ops
+
+from keras_freq._core.checks import (
+    check_choice,
+    check_interval,
+    check_number,
+    check_whole,
+)
+from keras_freq._core.input_gradient import cross_entropy, input_gradient
+from keras_freq.attacks._pgd import default_step_size
+from keras_freq.training._prepared_batches import PreparedBatches
+
+_TINY = 1e-12
+_FLOAT16_SCALE = 128.0
+
+
+@keras.saving.register_keras_serializable(package="keras_freq")
+class AdversarialModel(PreparedBatches):
+    """A classifier that trains on adversarial images only and is the bare classifier otherwise.
+
+    `min_w E max_{|d| <= epsilon} CE(f_w(x + d), y)`: in every training step projected gradient descent moves
+    the batch inside the ball and the bounds, and the step trains on where it ends,
+
+    `x <- P(x + a * sign(g))` for `norm="linf"`, `x <- P(x + a * g / |g|_2)` for `norm="l2"`.
+
+    The attack is part of the compiled step. It runs the classifier in inference mode, so that it neither
+    moves nor uses up anything: batch normalisation attacks with its running statistics, dropout is off.
+    Images and perturbations are float32 whatever the precision of the classifier.
+
+    With `pair`, a layer that mixes the batch, the step trains on the adversarial versions of the batch and of
+    its mixed copy as one batch of twice the size (batch normalisation sees both), with the same labels and
+    sample weights; the loss is the mean over both halves. The order is `augment`, `pair`, attack. Mixed
+    images are clipped to the bounds before they are attacked.
+
+    `compile`, `fit`, `evaluate`, `predict`, `save` and `keras.saving.load_model` work as with any model.
+    Losses and metrics of training are those on adversarial images; validation, `evaluate` and `predict` are
+    those on the images as they are.
+
+    Args:
+        classifier: Any Keras model from images to one tensor of logits.
+        epsilon: Radius of the ball, in pixel units, at least 0.
+        steps: Number of steps. A step costs about as much as half a plain training step.
+        step_size: Absolute size of a step. Default `2.5 * epsilon / steps`.
+        norm: `"linf"` or `"l2"`.
+        random_start: Start at a random point of the ball instead of at the image: uniform in the cube for
+            `"linf"`, in a random direction at a uniform fraction of the radius for `"l2"`.
+        bounds: Lowest and highest pixel value.
+        augment: Layer or model applied before the attack, such as `keras_freq.layers.CropFlip()`, or a
+            `keras.Sequential` of several, or `None`.
+        pair: Layer that mixes the batch, such as `keras_freq.layers.APRPair(probability=0.16)`, or `None`.
+        seed: Seed of the random starts.
+        **kwargs: `name`, `dtype` and so on of `keras.Model`. The default `dtype` is that of the classifier,
+            so that `compile` scales the loss of one in mixed float16.
+
+    Raises:
+        TypeError: if `classifier` is no Keras model, or `augment` or `pair` no Keras layer.
+        ValueError: if a number is out of range.
+
+    Source: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", ICLR 2018, section
+        2.1. Wang et al., CVPR 2020, train with `epsilon=0.03, steps=10, step_size=0.003,
+        random_start=False`. FGSM with a random start, the fast training of Wong et al., ICLR 2020, which Chen
+        et al., ICCV 2021, combine with `pair`, is `epsilon=8 / 255, steps=1, step_size=10 / 255`. Differs
+        from the original: with `pair` Chen et al. mix normalised images and do not clip them.
+
+    Example:
+        >>> model = keras_freq.training.AdversarialModel(classifier, epsilon=8 / 255, steps=3)
+        >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        >>> history = model.fit(images, labels, epochs=1, verbose=0)
+    """
+
+    PARTS = ("augment", "pair", "classifier")
+
+    def __init__(
+        self,
+        classifier: keras.Model,
+        *,
+        epsilon: float = 8 / 255,
+        steps: int = 10,
+        step_size: float | None = None,
+        norm: Literal["linf", "l2"] = "linf",
+        random_start: bool = True,
+        bounds: tuple[float, float] = (0.0, 1.0),
+        augment: keras.Layer | None = None,
+        pair: keras.Layer | None = None,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        if isinstance(classifier, keras.Model):
+            kwargs.setdefault("dtype", classifier.dtype_policy)
+        super().__init__(**kwargs)
+        self.hold(classifier=classifier, augment=augment, pair=pair)
+        self.copies = 1 if pair is None else 2
+        self.epsilon = check_number(epsilon, "epsilon", least=0)
+        self.steps = check_whole(steps, "steps")
+        self.step_size = None if step_size is None else check_number(step_size, "step_size", least=0)
+        self.norm = check_choice(norm, "norm", ("linf", "l2"))
+        self.random_start = bool(random_start)
+        self.bounds = check_interval(bounds, "bounds")
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def prepare(self, images, labels):
+        images = ops.cast(images, "float32")
+        if self.augment is not None:
+            images = ops.cast(self.augment(images, training=True), "float32")
+        if self.pair is not None:
+            mixed = ops.cast(self.pair(images, training=True), "float32")
+            images = ops.concatenate([images, ops.clip(mixed, *self.bounds)])
+            labels = ops.concatenate([labels, labels])
+        step_size = default_step_size(self.epsilon, self.steps) if self.step_size is None else self.step_size
+        flat = labels if len(labels.shape) == 1 or labels.shape[-1] > 1 else ops.squeeze(labels, axis=-1)
+
+        # Small gradients vanish in float16; the length of the gradient is of no account.
+        scale = _FLOAT16_SCALE if self.classifier.compute_dtype == "float16" else 1
+
+        def step(moved):
+            gradient = input_gradient(
+                lambda x: scale * cross_entropy(self.classifier(x, training=False), flat), moved
+            )
+            if scale > 1:  # and large ones overflow: such a pixel stays where it is
+                gradient = ops.where(ops.isfinite(gradient), gradient, 0.0)
+            if self.norm == "linf":
+                return self._project(images, moved + step_size * ops.sign(gradient))
+            return self._project(images, moved + step_size * gradient / (_length(gradient) + _TINY))
+
+        start = self._project(images, images + self._draw(images)) if self.random_start else images
+        return _repeat(step, start, self.steps), labels
+
+    def _draw(self, images):
+        shape = ops.shape(images)
+        if self.norm == "linf":
+            return keras.random.uniform(
+                shape, -self.epsilon, self.epsilon, dtype="float32", seed=self.seed_generator
+            )
+        direction = keras.random.normal(shape, dtype="float32", seed=self.seed_generator)
+        radius = keras.random.uniform((shape[0], 1, 1, 1), dtype="float32", seed=self.seed_generator)
+        return self.epsilon * radius * direction / (_length(direction) + _TINY)
+
+    def _project(self, images, moved):
+        """Onto the ball around the images, then onto the bounds."""
+        if self.norm == "linf":
+            moved = ops.clip(moved, images - self.epsilon, images + self.epsilon)
+        else:
+            change = moved - images
+            moved = images + change * ops.minimum(1.0, self.epsilon / (_length(change) + _TINY))
+        return ops.clip(moved, *self.bounds)
+
+    def get_config(self):
+        names = ("epsilon", "steps", "step_size", "norm", "random_start", "bounds", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        # Models saved before there was a `pair` have none.
+        return super().from_config({"pair": None, **config}, custom_objects)
+
+
+def _length(images):
+    return ops.sqrt(ops.sum(ops.square(images), axis=(1, 2, 3), keepdims=True))
+
+
+def _repeat(step, start, count):
+    """`step` applied `count` times, without a gradient through the steps."""
+    backend = keras.backend.backend()
+    if backend == "torch" or (backend == "jax" and _on_cpu()):
+        # XLA runs convolutions inside a loop of its own on one thread of the CPU, so there it is unrolled.
+        for _ in range(count):
+            start = ops.stop_gradient(step(start))
+        return start
+    return ops.fori_loop(0, count, lambda _, moved: ops.stop_gradient(step(moved)), start)
+
+
+def _on_cpu() -> bool:
+    import jax
+
+    return jax.default_backend() == "cpu"

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import keras
+
+from keras_freq.spectral._backend import Array
+from keras_freq.training._classifier_wrapper import ClassifierWrapper
+
+
+class Halves(NamedTuple):
+    """What a recombining model returns in training."""
+
+    clean: Array
+    mixed: Array
+
+
+@keras.saving.register_keras_serializable(package="keras_freq")
+class APRModel(ClassifierWrapper):
+    """A classifier that trains with amplitude-phase recombination and is the bare classifier otherwise.
+
+    In training a batch goes through `single`, then `augment`; `pair` makes a mixed copy of the result; both
+    halves go through the classifier as one batch (batch normalisation sees both), and the loss is
+    `loss(clean) + loss(mixed)`, with the same labels and sample weights. Metrics are those of the clean half.
+    Without `pair` there is one half and the usual loss.
+
+    `compile`, `fit`, `evaluate`, `predict`, `save` and `keras.saving.load_model` work as with any model.
+    `evaluate` and `predict`, and calls with `training=False`, run the classifier alone. A call with
+    `training=True` returns the pair `(clean, mixed)` of logits when there is a `pair`.
+
+    Args:
+        classifier: Any Keras model from images to one tensor of logits.
+        single: Layer for the single-image augmentation, such as `keras_freq.layers.APRSingle()`, or `None`.
+        pair: Layer that mixes a batch, such as `keras_freq.layers.APRPair()`, or `None`.
+        augment: Layer or model applied between the two, the published place of crop and flip
+            (`keras_freq.layers.CropFlip()`), or `None`.
+        **kwargs: `name`, `dtype` and so on of `keras.Model`.
+
+    Raises:
+        TypeError: if `classifier` is no Keras model, or one of the others no Keras layer.
+
+    Source: Chen et al., "Amplitude-Phase Recombination", ICCV 2021, section 3.3: APR-S with `single`, APR-P
+        with `pair`, APR-SP with both.
+
+    Example:
+        >>> single, pair = keras_freq.layers.APRSingle(), keras_freq.layers.APRPair()
+        >>> model = keras_freq.APRModel(classifier, single=single, pair=pair)
+        >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        >>> history = model.fit(images, labels, epochs=1, verbose=0)
+    """
+
+    PARTS = ("single", "augment", "pair", "classifier")
+
+    def __init__(
+        self,
+        classifier: keras.Model,
+        *,
+        single: keras.Layer | None = None,
+        pair: keras.Layer | None = None,
+        augment: keras.Layer | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.hold(classifier=classifier, single=single, pair=pair, augment=augment)
+
+    def call(self, images, training=False):
+        if not training:
+            return self.classifier(images, training=False)
+        for layer in (self.single, self.augment):
+            if layer is not None:
+                images = layer(images, training=True)
+        if self.pair is None:
+            return self.classifier(images, training=True)
+        dtype = self.classifier.compute_dtype
+        mixed = self.pair(images, training=True)
+        both = keras.ops.concatenate([keras.ops.cast(half, dtype) for half in (images, mixed)])
+        logits = self.classifier(both, training=True)
+        batch = keras.ops.shape(images)[0]
+        return Halves(logits[:batch], logits[batch:])
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        if not isinstance(y_pred, Halves):
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        loss = sum(super(APRModel, self).compute_loss(x, y, half, sample_weight, training) for half in y_pred)
+        # Weight decay and other added losses belong to the model, not to a half: count them once.
+        for added in self.losses:
+            loss = loss - keras.ops.sum(keras.ops.cast(added, loss.dtype))
+        return loss
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        clean = y_pred.clean if isinstance(y_pred, Halves) else y_pred
+        return super().compute_metrics(x, y, clean, sample_weight=sample_weight)

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import keras
+
+from keras_freq.training._classifier_wrapper import ClassifierWrapper
+
+
+@keras.saving.register_keras_serializable(package="keras_freq")
+class BandModel(ClassifierWrapper):
+    """A classifier that trains on one part of the spectrum and is the bare classifier otherwise.
+
+    In training a batch goes through `augment`, then `band`; validation, `evaluate` and `predict` see the
+    images as they are. (A filter inside the classifier itself would filter there too.)
+
+    Args:
+        classifier: Any Keras model from images to one tensor of logits.
+        band: The filter, such as `keras_freq.layers.LowPass(8)` or `keras_freq.layers.HighPass(8)`, or a
+            model that filters and then rescales.
+        augment: Layer or model applied before the filter, such as `keras_freq.layers.CropFlip()`, or `None`.
+        **kwargs: `name`, `dtype` and so on of `keras.Model`.
+
+    Raises:
+        TypeError: if `classifier` is no Keras model, or one of the others no Keras layer.
+
+    Source: Wang et al., CVPR 2020, section 5 (training on the low- or the high-frequency component).
+
+    Example:
+        >>> model = keras_freq.training.BandModel(classifier, keras_freq.layers.LowPass(8))
+        >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        >>> history = model.fit(images, labels, epochs=1, verbose=0)
+    """
+
+    PARTS = ("augment", "band", "classifier")
+
+    def __init__(
+        self, classifier: keras.Model, band: keras.Layer, *, augment: keras.Layer | None = None, **kwargs
+    ):
+        super().__init__(**kwargs)
+        if band is None:
+            raise TypeError("`band` must be a Keras layer. Received: band=None")
+        self.hold(classifier=classifier, band=band, augment=augment)
+
+    def call(self, images, training=False):
+        if training:
+            if self.augment is not None:
+                images = self.augment(images, training=True)
+            images = self.band(images)
+        return self.classifier(images, training=training)

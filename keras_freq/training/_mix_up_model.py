@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import keras
+
+from keras_freq.training._mixture_model import MixtureModel
+
+
+@keras.saving.register_keras_serializable(package="keras_freq")
+class MixUpModel(MixtureModel):
+    """A classifier that trains on mixtures of two images and is the bare classifier otherwise.
+
+    `x' = l * x_i + (1 - l) * x_j`, `y' = l * y_i + (1 - l) * y_j`, `l ~ Beta(alpha, alpha)`, by
+    `keras.layers.MixUp` inside the compiled step.
+
+    Feed class indices `(batch,)` or one-hot labels; the model makes distributions of them, so it is compiled
+    with `keras.losses.CategoricalCrossentropy(from_logits=True)`. Accuracy in training counts the class with
+    the larger weight.
+
+    Args:
+        classifier: Any Keras model from images to one tensor of logits.
+        alpha: Parameter of the Beta distribution, above 0. 1: every mixture is as likely.
+        augment: Layer or model applied before the mixture, such as `keras_freq.layers.CropFlip()`, or `None`.
+        seed: Seed of the mixtures.
+        **kwargs: `name`, `dtype` and so on of `keras.Model`.
+
+    Raises:
+        TypeError: if `classifier` is no Keras model, or `augment` no Keras layer.
+        ValueError: if `alpha` is not above 0, or the model is compiled with a loss of class indices, or with
+            `jit_compile=True` on TensorFlow, whose XLA cannot draw the mixtures.
+
+    Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018. Wang et al., CVPR 2020, use
+        `alpha=1`. Differs from the original: each image has a mixing weight of its own, not each batch.
+
+    Example:
+        >>> model = keras_freq.training.MixUpModel(classifier, alpha=1.0)
+        >>> model.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=True))
+        >>> history = model.fit(images, labels, epochs=1, verbose=0)
+    """
+
+    # The mixture follows from `alpha` and `seed`.
+    PARTS = ("augment", "classifier")
+
+    def __init__(
+        self,
+        classifier: keras.Model,
+        *,
+        alpha: float = 1.0,
+        augment: keras.Layer | None = None,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not 0 < alpha < float("inf"):
+            raise ValueError(f"`alpha` must be a finite number above 0. Received: alpha={alpha!r}")
+        mixture = keras.layers.MixUp(alpha=float(alpha), seed=seed)
+        super().__init__(classifier, mixture, augment=augment, **kwargs)
+        self.alpha, self.seed = float(alpha), seed
+
+    @property
+    def mixture(self):
+        return self.mix_up
+
+    @mixture.setter
+    def mixture(self, layer):
+        # Saved files have the layer under this name.
+        self.mix_up = layer
+
+    def get_config(self):
+        return {**super().get_config(), "alpha": self.alpha, "seed": self.seed}

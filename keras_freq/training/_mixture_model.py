@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+from keras_freq.training._prepared_batches import PreparedBatches
+
+
+@keras.saving.register_keras_serializable(package="keras_freq")
+class MixtureModel(PreparedBatches):
+    """A classifier that trains on what a layer makes of images and labels, and is the bare classifier
+    otherwise.
+
+    The layer is one of `{"images": ..., "labels": ...}`, such as `keras.layers.CutMix(factor=(1.0, 1.0))` or
+    `keras.layers.MixUp()`, and runs inside the compiled step. (CutMix draws the parameter of its Beta
+    distribution from `factor`: with the default, 1.0, uniformly from 0 to 1; with `(1.0, 1.0)` it is 1, as
+    published.)
+
+    Feed class indices `(batch,)` or one-hot labels; the model makes distributions of them, so it is compiled
+    with `keras.losses.CategoricalCrossentropy(from_logits=True)`. Accuracy in training counts the class with
+    the larger weight.
+
+    Args:
+        classifier: Any Keras model from images to one tensor of logits.
+        mixture: Layer that takes and returns a dictionary with the keys `"images"` and `"labels"`.
+        augment: Layer or model applied before the mixture, such as `keras_freq.layers.CropFlip()`, or `None`.
+        **kwargs: `name`, `dtype` and so on of `keras.Model`.
+
+    Raises:
+        TypeError: if `classifier` is no Keras model, or one of the others no Keras layer.
+        ValueError: if the model is compiled with a loss of class indices, or with `jit_compile=True` on
+            TensorFlow, whose XLA cannot draw the weights of MixUp and CutMix; if `mixture` returns something
+            else.
+
+    Source: Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable
+        Features", ICCV 2019; Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018.
+        Differs from the originals: Keras' layers draw a weight for each image, not for each batch. Its CutMix
+        lays the patch inside the image (the original cuts off what lies outside), and the weights of the
+        labels are those of a patch with fractional corners: on 32x32 they miss the share of the pixels by
+        0.015 on average, 0.06 at most.
+
+    Example:
+        >>> model = keras_freq.training.MixtureModel(classifier, keras.layers.CutMix(factor=(1.0, 1.0)))
+        >>> model.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=True))
+        >>> history = model.fit(images, labels, epochs=1, verbose=0)
+    """
+
+    PARTS = ("augment", "mixture", "classifier")
+
+    def __init__(
+        self,
+        classifier: keras.Model,
+        mixture: keras.Layer,
+        *,
+        augment: keras.Layer | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not isinstance(mixture, keras.Layer):
+            raise TypeError(f"`mixture` must be a Keras layer. Received: type={type(mixture).__name__}")
+        self.hold(classifier=classifier, augment=augment, mixture=mixture)
+        # XLA has no kernel for TensorFlow's gamma draws; jit_compile="auto" asks for this.
+        self.supports_jit = keras.backend.backend() != "tensorflow"
+
+    def compile(self, optimizer="rmsprop", loss=None, **kwargs):
+        if isinstance(loss, keras.losses.SparseCategoricalCrossentropy) or (
+            isinstance(loss, str) and loss.startswith("sparse_")
+        ):
+            raise ValueError(
+                "`loss` must take distributions over the classes, such as "
+                "keras.losses.CategoricalCrossentropy(from_logits=True). "
+                f"Received: loss={getattr(loss, 'name', loss)!r}"
+            )
+        if kwargs.get("jit_compile") is True and not self.supports_jit:
+            raise ValueError(
+                "`jit_compile` must be False or 'auto' on TensorFlow, whose XLA cannot draw from a Beta "
+                "distribution. Received: jit_compile=True"
+            )
+        super().compile(optimizer=optimizer, loss=loss, **kwargs)
+
+    def compile_from_config(self, config):
+        # Keras leaves a loaded model with a compile() of its own uncompiled.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def prepare(self, images, labels):
+        images = ops.cast(images, "float32")
+        if self.augment is not None:
+            images = ops.cast(self.augment(images, training=True), "float32")
+        mixed = self.mixture({"images": images, "labels": self._distribution(labels)}, training=True)
+        if not isinstance(mixed, dict) or not {"images", "labels"} <= set(mixed):
+            found = sorted(mixed) if isinstance(mixed, dict) else type(mixed).__name__
+            raise ValueError(
+                "`mixture` must return a dictionary with the keys 'images' and 'labels'. "
+                f"Received: {found} from {self.mixture.name!r}"
+            )
+        return mixed["images"], mixed["labels"]
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return super().compute_loss(x, self._distribution(y), y_pred, sample_weight, training)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        return super().compute_metrics(x, self._distribution(y), y_pred, sample_weight=sample_weight)
+
+    def _distribution(self, labels):
+        self.check_labels(labels)
+        if len(labels.shape) == 2 and labels.shape[-1] > 1:
+            return ops.cast(labels, "float32")
+        classes = self.classifier.output_shape[-1]
+        return ops.one_hot(ops.reshape(ops.cast(labels, "int32"), (-1,)), classes, dtype="float32")

@@ -1,0 +1,206 @@
+"""Data gone through batch by batch, and the first look of a model at them."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_freq as kf
+from keras_freq._core.feeds import Feed, ModelFeed
+
+
+def in_batches(images, labels, size=3):
+    return [(images[i : i + size], labels[i : i + size]) for i in range(0, len(images), size)]
+
+
+class Counted(keras.utils.PyDataset):
+    """Batches, and which of them were read."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches, self.read = batches, []
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        self.read.append(index)
+        return self.batches[index]
+
+
+class Worn:
+    """An iterable, not an iterator, that is empty after one pass all the same."""
+
+    def __init__(self, batches):
+        self._batches = iter(batches)
+
+    def __iter__(self):
+        return self._batches
+
+
+class Shifting:
+    """Other data at every pass."""
+
+    def __init__(self, *passes):
+        self._passes = iter(passes)
+
+    def __iter__(self):
+        return iter(next(self._passes))
+
+
+def test_the_first_batch_is_read_at_once_and_nothing_twice(images, labels):
+    source = Counted(in_batches(images, labels))
+    feed = Feed(source)
+    assert source.read == [0]
+    assert (feed.batch_size, feed.image_shape, feed.size, feed.channels) == (3, (32, 32, 3), (32, 32), 3)
+    batches = list(feed)
+    assert source.read == [0, 1, 2]
+    assert [valid for *_, valid in batches] == [3, 3, 2]
+    np.testing.assert_array_equal(np.concatenate([x[:v] for x, _, v in batches]), images)
+    assert feed.n == 8
+    assert feed.labels.tolist() == labels.tolist()
+    assert feed.count_per_class.tolist() == [2, 2, 2, 2]
+    assert source.read == [0, 1, 2]
+    assert len(list(feed)) == 3
+    assert source.read == [0, 1, 2] * 2
+
+
+def test_a_generator_serves_for_one_pass(images, labels):
+    feed = Feed(batch for batch in in_batches(images, labels))
+    assert sum(valid for *_, valid in feed) == 8
+    assert feed.n == 8
+    with pytest.raises(ValueError, match="`data` must be readable again for another pass"):
+        list(feed)
+
+
+@pytest.mark.parametrize("kind", ["arrays", "batches", "generator"])
+def test_the_first_n_are_held(kind, images, labels):
+    data = (images, labels) if kind == "arrays" else in_batches(images, labels)
+    feed = Feed(iter(data) if kind == "generator" else data, n=5)
+    for _ in range(2):
+        batches = list(feed)
+        assert [len(x) for x, _, _ in batches] == ([5] if kind == "arrays" else [3, 3])
+        np.testing.assert_array_equal(np.concatenate([x[:v] for x, _, v in batches]), images[:5])
+    assert feed.labels.tolist() == labels[:5].tolist()
+    with pytest.raises(ValueError, match=r"number of images, here 8\. Received: n=9"):
+        Feed(data, n=9)
+    with pytest.raises(ValueError, match="`n` must be a whole number"):
+        Feed(data, n=0)
+
+
+def test_all_in_memory(images, labels):
+    for data in ((images, labels), in_batches(images, labels)):
+        feed = Feed(data)
+        for count in (8, 4):
+            x, y = feed.arrays(None if count == 8 else count)
+            np.testing.assert_array_equal(x, images[:count])
+            assert y.tolist() == labels[:count].tolist()
+
+
+def test_images_alone(images):
+    feed = Feed(images, needs_labels=False, data_format="channels_first")
+    assert (feed.size, feed.channels) == ((32, 3), 32)
+    assert feed.labels.tolist() == [0] * 8
+    with pytest.raises(TypeError, match="`donors` must be a tuple of arrays"):
+        Feed(images, name="donors")
+
+
+def test_the_digest_follows_the_content_alone(images, labels):
+    whole = Feed((images, labels)).digest()
+    on_the_way = Feed(in_batches(images, labels), batch_size=2, hashed=True)
+    on_the_way.read_through()
+    assert on_the_way.digest() == whole == Feed(in_batches(images, labels)).digest()
+    assert Feed((images, labels[::-1])).digest() != whole
+    assert Feed((images[::-1], labels)).digest() != whole
+
+
+def test_other_data_at_a_later_pass_are_refused(images, labels):
+    batches, turned = in_batches(images, labels), in_batches(images[::-1], labels)
+    feed = Feed(Shifting(batches, turned, batches[:2]))
+    feed.read_through()
+    feed.read_through()  # the same labels: without a digest that is all that is compared
+    with pytest.raises(ValueError, match=r"in the same order, at every pass.*6 images, unlike the 8"):
+        feed.read_through()
+    feed = Feed(Shifting(batches, turned), hashed=True)
+    feed.read_through()
+    with pytest.raises(ValueError, match="in the same order"):
+        feed.read_through()
+
+
+def test_bounds(images, labels):
+    Feed((images, labels), bounds=(0, 1)).read_through()
+    with pytest.raises(ValueError, match=r"within bounds=\(0, 1\)"):
+        Feed((images + 1, labels), bounds=(0, 1)).read_through()
+
+
+class Unknown(keras.Model):
+    """Nobody can tell its outputs without running it."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def call(self, images):
+        return self.inner(images)
+
+
+def test_a_model_is_run_where_its_outputs_are_unknown_alone(classifier, images, labels, monkeypatch):
+    runs = []
+    monkeypatch.setattr(
+        "keras_freq._core.feeds.compile_logits",
+        lambda model: lambda x: runs.append(model) or model(x, training=False),
+    )
+    wrapped = kf.APRModel(classifier)
+    for model, count in ((classifier, 0), (wrapped, 0), (Unknown(classifier), 1)):
+        assert ModelFeed(model, (images, labels)).classes == 4
+        assert len(runs) == count
+    assert ModelFeed(classifier, (images, labels), needs_logits=True).classes == 4
+    assert len(runs) == 2
+
+
+def test_labels_are_looked_at_before_anything_is_measured(classifier, images, labels):
+    with pytest.raises(ValueError, match="from 0 to 3, the model's outputs"):
+        ModelFeed(classifier, (images, labels + 1))
+    with pytest.raises(ValueError, match="from 0 to 3, the model's outputs"):
+        ModelFeed(classifier, in_batches(images, labels + 1), n=8)
+    feed = ModelFeed(classifier, in_batches(images, labels + 1))
+    with pytest.raises(ValueError, match="from 0 to 3, the model's outputs"):
+        list(feed)
+    assert sum(valid for *_, valid in ModelFeed(classifier, (images, labels + 1), needs_labels=False)) == 8
+
+
+def test_probabilities_are_refused_where_logits_are_needed(classifier, images, labels):
+    ending = keras.Sequential([classifier, keras.layers.Softmax()])
+    hidden = Unknown(ending)
+    for model in (ending, hidden):
+        assert ModelFeed(model, (images, labels)).classes == 4
+        with pytest.raises(ValueError, match="must return logits"):
+            ModelFeed(model, (images, labels), needs_logits=True)
+
+
+def test_one_output_and_no_model_are_refused(images, labels):
+    one = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(1)])
+    with pytest.raises(ValueError, match="at least two classes"):
+        ModelFeed(one, (images, labels))
+    with pytest.raises(TypeError, match="Received: model=None"):
+        ModelFeed(None, (images, labels))
+
+
+def test_a_check_finds_what_would_stop_a_later_measurement(classifier, images, labels):
+    broken = images.copy()
+    broken[-1, 0, 0, 0] = np.nan
+    good = in_batches(images, labels)
+    ModelFeed(classifier, good).check()
+    ModelFeed(classifier, (images, labels), n=4).check()
+    for data, says in (
+        (in_batches(broken, labels), "finite"),
+        (in_batches(images, np.append(labels[:-1], 4)), "from 0 to 3"),
+        (iter(good), "readable again at every epoch"),
+        (Worn(good), "read only once"),
+    ):
+        with pytest.raises(ValueError, match=says) as error:
+            ModelFeed(classifier, data).check()
+        assert "\n" not in str(error.value)
+    # Held are the first images alone: what follows them is not needed.
+    ModelFeed(classifier, in_batches(broken, labels), n=6).check()
+    with pytest.raises(ValueError, match="readable again"):
+        ModelFeed(classifier, iter(good), n=4).check()
