@@ -19,7 +19,7 @@ ALLOWED = {
     "spectral": set(),
     "layers": {"spectral"},
     "data": {"spectral"},
-    "models": {"layers"},
+    "models": {"layers", "spectral"},
     "attacks": set(),
     "training": {"layers", "attacks", "spectral", "data"},
     "evaluate": {"spectral", "data", "attacks"},

@@ -29,7 +29,7 @@ def kernels(run: Run, config: Kernels) -> None:
         # A copy only where something is left to measure: its compiled functions cost seconds.
         smoothed = functools.cache(
             functools.partial(
-                kf.evaluate.smooth_kernels, classifiers[name, seed], rho, normalize=config.normalize
+                kf.models.smooth_kernels, classifiers[name, seed], rho, normalize=config.normalize
             )
         )
         run.measure(f"{prefix}/fixed", _attack, smoothed, images, config, name, seed, rho)

@@ -55,7 +55,7 @@ def load_config(config_class: type, path: str | Path, overrides: list[str] | tup
         _check_value(field_type, value, tuple(key.split(".")), "the command line")
         _put(values, key.split("."), value)
     try:
-        return draccus.decode(config_class, values)
+        return draccus.decode(config_class, _merge(_default_groups(config_class), values))
     except DecodingError as error:
         raise RunError(_describe(config_class, values, tuple(error.key_path), path)) from error
     except Exception as error:
@@ -95,6 +95,20 @@ def read_chain(path: Path) -> list[tuple[Path, dict]]:
                 f"`base` must be the path of a configuration. Received: base={base!r} (from {path})"
             )
         path = path.parent / base
+
+
+def _default_groups(config_class: type) -> dict:
+    """The groups of settings as the class has them where nothing is stated.
+
+    A group that is stated in part keeps the rest of its own default, which may be another than that of its
+    class.
+    """
+    return {
+        field.name: as_dict(field.default_factory())
+        for field in dataclasses.fields(config_class)
+        if field.default_factory is not dataclasses.MISSING
+        and dataclasses.is_dataclass(field.default_factory())
+    }
 
 
 def _merge(below: dict, above: dict) -> dict:

@@ -7,35 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_freq._core.checks import check_labeled_images
 from keras_freq._core.epoch_order import EpochOrder
-from keras_freq._core.labels import class_indices
-
-
-def unit_float32(images: np.ndarray) -> np.ndarray:
-    """uint8 in [0, 255] becomes float32 in [0, 1]; floats are cast to float32 and keep their range."""
-    if images.dtype == np.uint8:
-        return np.divide(images, np.float32(255), dtype="float32")
-    return np.asarray(images, dtype="float32")
-
-
-def check_images(images: np.ndarray) -> None:
-    """Raises where `images` are not a batch of finite uint8 or float images."""
-    # bfloat16 comes from ml_dtypes, which NumPy files under kind "V".
-    if images.dtype != np.uint8 and images.dtype.kind != "f" and images.dtype.name != "bfloat16":
-        raise ValueError(
-            f"Images must be uint8 (0 to 255) or floats (0 to 1). Received: dtype {images.dtype}"
-        )
-    if images.ndim != 4:
-        raise ValueError(
-            "Images must have rank 4, (batch, height, width, channels): batch the feed first. "
-            f"Received: images of shape {images.shape}"
-        )
-    if 0 in images.shape:
-        raise ValueError(f"Images must not be empty. Received: images of shape {images.shape}")
-    if images.dtype != np.uint8 and not np.isfinite(images.astype("float32", copy=False)).all():
-        raise ValueError(
-            f"Images must be finite. Received: NaN or infinity in images of shape {images.shape}"
-        )
+from keras_freq._core.pixels import unit_float32
 
 
 class ArrayBatches(keras.utils.PyDataset):
@@ -75,17 +49,9 @@ class ArrayBatches(keras.utils.PyDataset):
         self, images: Any, labels: Any, *, batch_size: int = 128, shuffle: bool = False, seed: int = 0
     ) -> None:
         super().__init__()
-        images = np.asarray(images)
-        check_images(images)
-        labels = class_indices(labels)
-        if len(images) != len(labels):
-            raise ValueError(
-                f"Images and labels must have the same length. Received: {len(images)} images, "
-                f"{len(labels)} labels"
-            )
-        self.images = images
+        self.images, labels = check_labeled_images(images, labels)
         self.labels = labels.astype("int32")
-        self._order = EpochOrder(len(images), batch_size=batch_size, shuffle=shuffle, seed=seed)
+        self._order = EpochOrder(len(labels), batch_size=batch_size, shuffle=shuffle, seed=seed)
 
     @property
     def epoch(self) -> int:

@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.array_batches import ArrayBatches, check_images, unit_float32
-from keras_freq._core.checks import check_whole
-from keras_freq._core.labels import class_indices
+from keras_freq._core.array_batches import ArrayBatches
+from keras_freq._core.checks import check_labeled_images, check_whole
+from keras_freq._core.pixels import unit_float32
 
 # Images `(batch, height, width, channels)`, labels `(batch,)`, and how many of them at the front are real.
 Batch = tuple[np.ndarray, np.ndarray, int]
@@ -147,14 +147,7 @@ def _check_batch(batch: Any) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(
             f"Every batch must be a tuple (images, labels). Received: a batch of {len(batch)} elements"
         )
-    images, labels = map(_to_numpy, batch)
-    check_images(images)
-    labels = class_indices(labels)
-    if len(images) != len(labels):
-        raise ValueError(
-            "Images and labels must have the same length. "
-            f"Received: {len(images)} images, {len(labels)} labels"
-        )
+    images, labels = check_labeled_images(*map(_to_numpy, batch))
     return unit_float32(images), labels
 
 

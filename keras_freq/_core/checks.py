@@ -11,6 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_freq._core.labels import class_indices
+
 DATA_FORMATS = ("channels_last", "channels_first")
 
 
@@ -164,44 +166,74 @@ def check_epsilons(epsilons: float | Sequence[float], *, positive: bool = False)
     return tuple(sorted(set(check_numbers(epsilons, "epsilons", **limits))))
 
 
+def check_pixels(images: Any, *, unit: bool = False, single: bool = False) -> np.ndarray:
+    """Images as an array, uint8 or finite floats, as they are.
+
+    With `unit` floats must lie in [0, 1]; with `single` one image without the batch axis will do.
+    """
+    images = np.asarray(images)
+    # bfloat16 comes from ml_dtypes, which NumPy files under kind "V".
+    if images.dtype != np.uint8 and images.dtype.kind != "f" and images.dtype.name != "bfloat16":
+        raise ValueError(
+            f"Images must be uint8 (0 to 255) or floats (0 to 1). Received: dtype {images.dtype}"
+        )
+    if images.ndim != 4 and not (single and images.ndim == 3):
+        other = ", or 3, (height, width, channels)" if single else ": batch the feed first"
+        raise ValueError(
+            f"Images must have rank 4, (batch, height, width, channels){other}. "
+            f"Received: images of shape {images.shape}"
+        )
+    if 0 in images.shape:
+        raise ValueError(f"Images must not be empty. Received: images of shape {images.shape}")
+    if images.dtype != np.uint8:
+        least, most = float(images.min()), float(images.max())  # NaN comes through both
+        if not max(-least, most) <= np.finfo("float32").max:
+            raise ValueError(
+                f"Images must be finite. Received: NaN or infinity in images of shape {images.shape}"
+            )
+        if unit and (least < 0 or most > 1):
+            raise ValueError(
+                "Float images must lie in [0, 1]: clip or rescale them, or pass bytes as uint8. "
+                f"Received: values from {least:.6g} to {most:.6g}"
+            )
+    return images
+
+
 def check_images(images: Any, bounds: tuple[float, float] | None = None) -> np.ndarray:
     """Images as float32 `(batch, height, width, channels)`, finite, inside the bounds."""
-    images = np.asarray(images)
-    if images.ndim != 4 or 0 in images.shape:
-        raise ValueError(
-            "`images` must have the shape (batch, height, width, channels) with no empty axis. "
-            f"Received: images.shape={images.shape}"
-        )
-    if not (np.issubdtype(images.dtype, np.floating) or images.dtype.name == "bfloat16"):
-        raise ValueError(
-            f"`images` must be floating-point, scaled to the bounds. Received: images.dtype={images.dtype}"
-        )
+    images = check_pixels(images)
+    if images.dtype == np.uint8:
+        raise ValueError("`images` must be floats, scaled to the bounds. Received: images of dtype uint8")
     images = np.ascontiguousarray(images, dtype="float32")
-    lowest, highest = float(images.min()), float(images.max())  # NaN comes through both
-    if not (np.isfinite(lowest) and np.isfinite(highest)):
-        raise ValueError("`images` must be finite. Received: images with NaN or infinite values")
-    if bounds is not None and (lowest < np.float32(bounds[0]) or highest > np.float32(bounds[1])):
-        raise ValueError(
-            f"`images` must lie within bounds={bounds}. Received: values from {lowest:.6g} to {highest:.6g}"
-        )
+    if bounds is not None:
+        least, most = float(images.min()), float(images.max())
+        if least < np.float32(bounds[0]) or most > np.float32(bounds[1]):
+            raise ValueError(
+                f"`images` must lie within bounds={bounds}. Received: values from {least:.6g} to {most:.6g}"
+            )
     return images
 
 
 def check_labels(labels: Any, count: int, classes: int | None = None) -> np.ndarray:
-    """True classes as int32 `(count,)`, each below the number of the model's outputs."""
-    labels = np.asarray(labels)
-    if labels.shape != (count,) or not np.issubdtype(labels.dtype, np.integer):
+    """True classes, in any form that `class_indices` takes, as int32 `(count,)` below the model's outputs."""
+    labels = class_indices(labels)
+    if len(labels) != count:
         raise ValueError(
-            f"`labels` must be {count} whole numbers, one an image. "
-            f"Received: labels.shape={labels.shape}, labels.dtype={labels.dtype}"
+            f"Images and labels must have the same length. Received: {count} images, {len(labels)} labels"
         )
-    top = np.inf if classes is None else classes
-    if labels.min() < 0 or labels.max() >= top:
-        allowed = "at least 0" if classes is None else f"from 0 to {classes - 1}, the model's outputs"
+    if classes is not None and labels.max(initial=0) >= classes:
         raise ValueError(
-            f"`labels` must be {allowed}. Received: labels from {labels.min()} to {labels.max()}"
+            f"`labels` must be from 0 to {classes - 1}, the model's outputs. "
+            f"Received: labels from {labels.min()} to {labels.max()}"
         )
     return labels.astype("int32")
+
+
+def check_labeled_images(images: Any, labels: Any, *, unit: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Images as `check_pixels` gives them, and as many class indices, int64."""
+    images, labels = check_pixels(images, unit=unit), class_indices(labels)
+    check_labels(labels, len(images))
+    return images, labels
 
 
 def check_model_classes(model: Any) -> int | None:

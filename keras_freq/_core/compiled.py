@@ -16,7 +16,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.input_gradient import cross_entropy, input_gradient
+from keras_freq._core.checks import check_model
+from keras_freq._core.input_gradient import input_gradient
+from keras_freq._core.losses import cross_entropy
 
 # model -> {(what is computed, the model's weights): compiled function}. The functions hold the model weakly.
 _COMPILED: weakref.WeakKeyDictionary[Any, dict] = weakref.WeakKeyDictionary()
@@ -90,7 +92,7 @@ def compile_loss_gradient(model: keras.Model, update: Callable | None = None) ->
     """
 
     def build(forward, images, labels, args):
-        gradient = input_gradient(lambda x: cross_entropy(forward(x), labels), images)
+        gradient = input_gradient(lambda x: ops.sum(cross_entropy(forward(x), labels)), images)
         return gradient if update is None else update(images, gradient, *args)
 
     run = compile_function(model, ("gradient", update), build)
@@ -130,10 +132,7 @@ def compile_function(model: keras.Model, what: tuple, build: Callable) -> Callab
     `forward` is the model in inference mode with the weights that it has at each call. `what` tells the
     functions of one model apart; of equal ones the first is kept.
     """
-    if not isinstance(model, keras.Layer):
-        raise TypeError(
-            f"`model` must be a Keras model. Received: model={model!r} of type {type(model).__name__}"
-        )
+    check_model(model)
 
     def run(*arguments):
         arguments = keras.tree.map_structure(to_tensor, arguments)

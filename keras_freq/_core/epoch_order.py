@@ -9,13 +9,6 @@ import numpy as np
 from keras_freq._core.checks import check_whole
 
 
-def whole_number(name: str, value: object, least: int) -> int:
-    """`value` as an int, or a one-line error that names it."""
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise ValueError(f"`{name}` must be a whole number of at least {least}. Received: {name}={value!r}")
-    return int(value)
-
-
 class EpochOrder:
     """The order of epoch `e`: `default_rng([seed, e]).permutation(length)`; 0, 1, 2, ... without `shuffle`.
 

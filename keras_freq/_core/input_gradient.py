@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-from keras import ops
 
 
 def input_gradient(loss: Callable, x: Any) -> Any:
@@ -37,21 +36,3 @@ def input_gradient(loss: Callable, x: Any) -> Any:
         x = x.detach().requires_grad_(True)
         # Only the path to the input: `.grad` of the weights is never filled.
         return torch.autograd.grad(loss(x), x)[0]
-
-
-def cross_entropy(logits: Any, labels: Any) -> Any:
-    """Sum over the batch of the cross-entropy, so that an image's gradient does not depend on its batch.
-
-    Args:
-        logits: `(batch, classes)`.
-        labels: Class indices `(batch,)`, or a distribution over the classes `(batch, classes)`.
-
-    Returns:
-        Scalar, float32.
-    """
-    logits = ops.cast(logits, "float32")
-    if len(labels.shape) == 1:
-        labels = ops.one_hot(labels, logits.shape[-1], dtype="float32")
-    # The distribution may not add up to one, so its sum stands in front of the logarithm.
-    total = ops.sum(labels, axis=-1) * ops.logsumexp(logits, axis=-1)
-    return ops.sum(total - ops.sum(logits * labels, axis=-1))

@@ -30,7 +30,7 @@ def fgsm(
             mode.
         images: `(batch, height, width, channels)`, or any layout that the model takes; floats within
             `bounds`.
-        labels: True classes, whole numbers `(batch,)`.
+        labels: True classes: indices `(batch,)` or one-hot rows `(batch, classes)`.
         epsilon: Largest change of a pixel, at least 0.
         random_start: Step from a uniform draw from the ball, and project the result onto the ball.
         seed: Seed of the random start.

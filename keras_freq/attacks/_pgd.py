@@ -53,7 +53,7 @@ def pgd(
             mode.
         images: `(batch, height, width, channels)`, or any layout that the model takes; floats within
             `bounds`.
-        labels: True classes, whole numbers `(batch,)`.
+        labels: True classes: indices `(batch,)` or one-hot rows `(batch, classes)`.
         epsilon: Radius of the ball, in pixel units, at least 0. For `"l2"` the length of a whole image's
             perturbation.
         norm: `"linf"` or `"l2"`.

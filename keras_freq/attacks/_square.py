@@ -51,7 +51,7 @@ def square(
         model: Keras classifier, pixels in `bounds` in, logits `(batch, classes)` out. It runs in inference
             mode.
         images: `(batch, height, width, channels)`, or channels first; floats within `bounds`.
-        labels: True classes, whole numbers `(batch,)`.
+        labels: True classes: indices `(batch,)` or one-hot rows `(batch, classes)`.
         epsilon: Largest change of a pixel, at least 0.
         queries: Forward passes an image. The paper makes 10,000.
         seed: Seed of the search. Every image has a stream of its own, so nothing depends on `batch_size`.

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_freq._core.array_batches import check_images
-from keras_freq._core.checks import check_whole
+from keras_freq._core.checks import check_labeled_images, check_whole
 from keras_freq._core.files import write_whole
 from keras_freq._core.labels import class_indices
 from keras_freq._core.progress import progress_bar
@@ -85,19 +84,18 @@ def make_scr(
         An `EnhancedImages`. Labels and order are those given.
 
     Raises:
-        ValueError: If images and labels do not fit, a class of the test images has no training images, or
+        ValueError: if images and labels do not fit, a class of the test images has no training images, or
             `folder` holds kernels of other images or settings.
 
     Source: Lin, Gao and Sang, "Investigating and Explaining the Frequency Bias in Image Classification",
-    IJCAI 2022 (SCR). Differs from the original: fresh, seeded kernels for every class, trained on training
-    images alone; those of the last epoch; order kept.
+        IJCAI 2022 (SCR). Differs from the original: fresh, seeded kernels for every class, trained on
+        training images alone; those of the last epoch; order kept.
 
     Example:
-
-    >>> images, labels = keras_freq.data.load("cifar10_mini").arrays("train")
-    >>> scr = keras_freq.cdes.make_scr(images, labels, epochs=20, folder="kernels")
-    >>> scr.images.shape, len(scr.kernels)
-    ((2000, 32, 32, 3), 10)
+        >>> images, labels = keras_freq.data.load("cifar10_mini").arrays("train")
+        >>> scr = keras_freq.cdes.make_scr(images, labels, epochs=20, folder="kernels")
+        >>> scr.images.shape, len(scr.kernels)
+        ((2000, 32, 32, 3), 10)
     """
     options = _Options(cdes, train_limit, include_test, carry_over, epoch, noise, folder, progress, fit)
     labels = class_indices(labels)
@@ -140,13 +138,12 @@ def make_wcr(
         ValueError: As in `make_scr`.
 
     Source: Lin, Gao and Sang, IJCAI 2022 (WCR). Differs from the original: as for `make_scr`; labels and
-    order are kept, which the published code loses.
+        order are kept, which the published code loses.
 
     Example:
-
-    >>> images, labels = keras_freq.data.load("cifar10_mini").arrays("train")
-    >>> keras_freq.cdes.make_wcr(images, labels, epochs=5).images.shape
-    (2000, 32, 32, 3)
+        >>> images, labels = keras_freq.data.load("cifar10_mini").arrays("train")
+        >>> keras_freq.cdes.make_wcr(images, labels, epochs=5).images.shape
+        (2000, 32, 32, 3)
     """
     options = _Options(cdes, train_limit, include_test, False, epoch, noise, folder, progress, fit)
     return _make(images, class_indices(labels), test, [None], options, "WCR kernels")
@@ -272,14 +269,10 @@ def _of_class(
 
 
 def _checked(images: Any, labels: Any, which: str) -> Arrays:
-    images, labels = np.asarray(images), class_indices(labels)
-    check_images(images)
-    if len(images) != len(labels):
-        raise ValueError(
-            f"The {which} images and labels must have the same length. "
-            f"Received: {len(images)} images, {len(labels)} labels"
-        )
-    return images, labels
+    try:
+        return check_labeled_images(images, labels)
+    except ValueError as error:
+        raise ValueError(f"{error} in the {which} set") from error
 
 
 def _check_test(

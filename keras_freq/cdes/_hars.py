@@ -8,9 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from keras_freq._core.array_batches import check_images, unit_float32
-from keras_freq._core.checks import check_choice, check_radius, check_whole
-from keras_freq._core.labels import class_indices
+from keras_freq._core.checks import check_choice, check_labeled_images, check_radius, check_whole
+from keras_freq._core.pixels import unit_float32
 from keras_freq.spectral._dft import LARGEST_MATMUL
 from keras_freq.spectral._filters import low_pass
 from keras_freq.spectral._rescale import rescale as rescale_images
@@ -75,7 +74,7 @@ def make_hars(
         `HARS`: images, labels and donors.
 
     Raises:
-        ValueError: If images, labels or an option are not as above.
+        ValueError: if images, labels or an option are not as above.
 
     Source: Lin, Gao and Sang, "Investigating and Explaining the Frequency Bias in Image Classification",
         IJCAI 2022, section on class consistency; radius 12.
@@ -94,14 +93,7 @@ def make_hars(
     check_choice(transform, "transform", ("dft", "dct"))
     check_choice(rescale, "rescale", ("minmax", "clip", "none"))
     batch_size = check_whole(batch_size, "batch_size")
-    images = np.asarray(images)
-    check_images(images)
-    labels = class_indices(labels)
-    if len(images) != len(labels):
-        raise ValueError(
-            "Images and labels must have the same length. "
-            f"Received: {len(images)} images, {len(labels)} labels"
-        )
+    images, labels = check_labeled_images(images, labels)
     donors = donors_of_other_classes(labels, seed=seed)
     method = "matmul" if max(images.shape[1:3]) <= LARGEST_MATMUL else "auto"
     result = np.empty(images.shape, "float32")
@@ -122,7 +114,7 @@ def donors_of_other_classes(labels: np.ndarray, *, seed: int = 0) -> np.ndarray:
     """A seeded permutation that takes every image to one of another class.
 
     Raises:
-        ValueError: If a class holds more than half of the images: then there is none.
+        ValueError: if a class holds more than half of the images: then there is none.
     """
     random = np.random.default_rng(check_whole(seed, "seed", least=0))
     classes, labels, counts = np.unique(labels, return_inverse=True, return_counts=True)

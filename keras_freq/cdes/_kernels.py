@@ -13,9 +13,10 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from keras_freq._core.array_batches import ArrayBatches, check_images, unit_float32
-from keras_freq._core.checks import check_choice, check_radius, check_whole
+from keras_freq._core.array_batches import ArrayBatches
+from keras_freq._core.checks import check_choice, check_pixels, check_radius, check_whole
 from keras_freq._core.files import write_whole
+from keras_freq._core.pixels import unit_float32
 from keras_freq.cdes._fit_options import fit_options
 from keras_freq.cdes._fitting import Fitting, KeepKernels, initial_kernels
 from keras_freq.cdes._target import check_rho, target_density
@@ -43,7 +44,7 @@ class CDES:
         rho: Weight of the target's second curve, at least 0; see `keras_freq.cdes.target_density`.
         radius: Cut-off below which an image keeps its own frequencies, at least 0, in index units.
         center: `"dc"` measures the bands of the density from DC; `"pixel"` half a bin off, as published.
-        bins: `"inner"` leaves out the last band and, as published, the first, which is the mean colour and
+        bins: `"inner"` leaves out the last band and, as published, the first, which is the mean color and
             would dwarf the others; `"all"` takes both.
         masks: `"complementary"`, or `"reference"` for the published pair, which leaves out a ring.
         noise: Strength of the noise as a share of the mean of an image, at least 0.
@@ -62,20 +63,19 @@ class CDES:
         radii: Radius of each band. `None` before `fit`.
 
     Raises:
-        ValueError: If an argument is outside its range.
+        ValueError: if an argument is outside its range.
 
     Source: Lin, Gao and Sang, "Investigating and Explaining the Frequency Bias in Image Classification",
-    IJCAI 2022. Differs from the original: bands centred on DC; complementary masks; noise scaled
-    by the mean of each image, not of the batch, so that neighbours do not matter; seeded; images shuffled;
-    the kernels of the last epoch, not of the first, are used unless `epoch=` says otherwise.
+        IJCAI 2022. Differs from the original: bands centered on DC; complementary masks; noise scaled
+        by the mean of each image, not of the batch, so that neighbors do not matter; seeded; images shuffled;
+        the kernels of the last epoch, not of the first, are used unless `epoch=` says otherwise.
 
     Example:
-
-    >>> images, labels = keras_freq.data.load("cifar10_mini").arrays("train", limit=500)
-    >>> cdes = keras_freq.cdes.CDES(seed=0)
-    >>> history = cdes.fit(images, epochs=20)
-    >>> enhanced = cdes.transform(images)
-    >>> cdes.save("cdes.npz")
+        >>> images, labels = keras_freq.data.load("cifar10_mini").arrays("train", limit=500)
+        >>> cdes = keras_freq.cdes.CDES(seed=0)
+        >>> history = cdes.fit(images, epochs=20)
+        >>> enhanced = cdes.transform(images)
+        >>> cdes.save("cdes.npz")
     """
 
     def __init__(
@@ -174,12 +174,10 @@ class CDES:
             `history`: the mean loss of each epoch and its two parts.
 
         Raises:
-            ValueError: If images or an option are not as above, or a loss is not finite: then the rate is too
+            ValueError: if images or an option are not as above, or a loss is not finite: then the rate is too
                 high.
         """
-        images = np.asarray(images)
-        check_images(images)
-        _check_range(images)
+        images = check_pixels(images, unit=True)
         options = fit_options(
             epochs=epochs,
             batch_size=batch_size,
@@ -228,7 +226,7 @@ class CDES:
                 reduction=self.reduction,
             )
             if options["weight_decay"]:
-                # In the loss, as the published optimiser has it: its momentum gathers the decay too.
+                # In the loss, as the published optimizer has it: its momentum gathers the decay too.
                 for variable in model.kernels:
                     variable.regularizer = keras.regularizers.L2(options["weight_decay"] / 2)
             model.compile(keras.optimizers.SGD(options["learning_rate"], momentum=options["momentum"]))
@@ -255,7 +253,7 @@ class CDES:
                 end. Default: the last.
 
         Raises:
-            ValueError: If the kernels are not trained, or for fewer epochs.
+            ValueError: if the kernels are not trained, or for fewer epochs.
         """
         if not self._kernels:
             raise ValueError("The kernels must be trained first: call fit. Received: 0 epochs")
@@ -284,14 +282,12 @@ class CDES:
             float32 images of the same shape, in the same order; in [0, 1] unless `rescale="none"`.
 
         Raises:
-            ValueError: If the kernels are not trained, or the images have other channels.
+            ValueError: if the kernels are not trained, or the images have other channels.
         """
         kernels = self.kernels(epoch)
-        images = np.asarray(images)
+        images = check_pixels(images, unit=True, single=True)
         single = images.ndim == 3
         images = images[None] if single else images
-        check_images(images)
-        _check_range(images)
         batch_size = check_whole(batch_size, "batch_size")
         random = np.random.default_rng([self.seed, 1])
         step = _transformation(self.radius, self.masks, self.rescale)
@@ -330,8 +326,8 @@ class CDES:
         """Reads what `save` wrote.
 
         Raises:
-            FileNotFoundError: If there is no such file.
-            ValueError: If the file holds no kernels.
+            FileNotFoundError: if there is no such file.
+            ValueError: if the file holds no kernels.
         """
         if not Path(path).is_file():
             raise FileNotFoundError(f"There is no such file of kernels. Received: path={os.fspath(path)!r}")
@@ -348,14 +344,6 @@ class CDES:
         found._kernels = [list(kernels) for kernels in zip(*parts, strict=True)]
         found.history, found.target, found.radii = note["history"], target, tuple(note["radii"])
         return found
-
-
-def _check_range(images: np.ndarray) -> None:
-    if images.dtype != np.uint8 and not (images.min() >= 0 and images.max() <= 1):
-        raise ValueError(
-            "Float images must lie in [0, 1]. "
-            f"Received: values from {float(images.min()):.6g} to {float(images.max()):.6g}"
-        )
 
 
 def _transformation(radius: float, masks: str, rescale: str) -> Callable:

@@ -1,4 +1,4 @@
-"""The spectral density that the kernels are trained towards."""
+"""The spectral density that the kernels are trained toward."""
 
 from __future__ import annotations
 
@@ -20,15 +20,14 @@ def target_density(bands: int, *, size: int, rho: float = 1.0) -> np.ndarray:
         `(bands,)`, float64 in [0, 1].
 
     Raises:
-        ValueError: If an argument is outside its range.
+        ValueError: if an argument is outside its range.
 
     Source: Lin, Gao and Sang, IJCAI 2022 (CDES). The paper's figure shows a second peak of about .37, which
-    is `rho` of about .4.
+        is `rho` of about .4.
 
     Example:
-
-    >>> target_density(20, size=32).round(2)[[0, 8, 16]]
-    array([1., 0., 1.])
+        >>> target_density(20, size=32).round(2)[[0, 8, 16]]
+        array([1., 0., 1.])
     """
     for name, value in (("bands", bands), ("size", size)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 2:

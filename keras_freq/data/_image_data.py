@@ -8,9 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from keras_freq._core.array_batches import unit_float32
-from keras_freq._core.checks import check_whole
-from keras_freq.data._labelled_splits import as_bytes
+from keras_freq._core.checks import check_choice, check_whole
+from keras_freq._core.pixels import to_bytes, unit_float32
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,9 @@ class ImageData:
         >>> images.shape
         (16, 32, 32, 3)
         """
-        splits = [name for name in ("train", "test") if getattr(self, name) is not None]
-        if split not in splits:
-            raise ValueError(f"`split` must be one of {splits}. Received: split={split!r}")
+        check_choice(split, "split", [name for name in ("train", "test") if getattr(self, name) is not None])
         if limit is not None:
             check_whole(limit, "limit")
-        if dtype not in ("float32", "uint8"):
-            raise ValueError(f"`dtype` must be 'float32' or 'uint8'. Received: dtype={dtype!r}")
+        check_choice(dtype, "dtype", ("float32", "uint8"))
         images, labels = self._read(split, limit)
-        return (unit_float32 if dtype == "float32" else as_bytes)(images), labels.astype("int32")
+        return (unit_float32 if dtype == "float32" else to_bytes)(images), labels.astype("int32")

@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_freq._core.array_batches import check_images
-from keras_freq._core.labels import class_indices
-
-_CHUNK = 1000
+from keras_freq._core.checks import check_labeled_images
+from keras_freq._core.pixels import to_bytes
 
 
 def checked_splits(
@@ -26,13 +24,10 @@ def checked_splits(
             raise ValueError(
                 f"`{name}` must be a pair (images, labels). Received: {name} of type {type(pair).__name__}"
             )
-        images, labels = np.asarray(pair[0]), class_indices(pair[1])
-        check_images(images)
-        if len(images) != len(labels):
-            raise ValueError(
-                "Images and labels must have the same length. "
-                f"Received: {len(images)} images and {len(labels)} labels in {name}"
-            )
+        try:
+            images, labels = check_labeled_images(*pair, unit=True)
+        except ValueError as error:
+            raise ValueError(f"{error} in {name}") from error
         splits[name] = images, labels.astype("int32")
     shapes = {images.shape[1:] for images, _ in splits.values()}
     if len(shapes) > 1:
@@ -41,24 +36,7 @@ def checked_splits(
             + ", ".join(f"{name} of shape {images.shape}" for name, (images, _) in splits.items())
         )
     names = _checked_classes(classes, 1 + max(int(labels.max()) for _, labels in splits.values()))
-    return {name: (as_bytes(images), labels) for name, (images, labels) in splits.items()}, names
-
-
-def as_bytes(images: np.ndarray) -> np.ndarray:
-    """Float images in [0, 1] as uint8, rounded to the nearest of 256 values; uint8 images as they are."""
-    if images.dtype == np.uint8:
-        return images
-    least, most = float(images.min()), float(images.max())
-    if least < 0 or most > 1:
-        raise ValueError(
-            "Float images must lie in [0, 1]: clip or rescale them first. "
-            f"Received: values from {least:.6g} to {most:.6g}"
-        )
-    result = np.empty(images.shape, "uint8")
-    for start in range(0, len(images), _CHUNK):  # a float copy of all of them may not fit into memory
-        part = images[start : start + _CHUNK].astype("float32")
-        result[start : start + _CHUNK] = np.rint(part * np.float32(255))
-    return result
+    return {name: (to_bytes(images), labels) for name, (images, labels) in splits.items()}, names
 
 
 def _checked_classes(classes: Sequence[str] | None, count: int) -> tuple[str, ...] | None:

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_freq._core.array_batches import check_images
-from keras_freq._core.labels import class_indices
+from keras_freq._core.checks import check_labeled_images
 
 CIFAR10_CLASSES = (
     "airplane",
@@ -99,7 +98,10 @@ def _splits(archive: Any, path: str) -> Splits:
             ) from error
         if images.ndim == 3:  # grey images without an axis of channels
             images = images[..., None]
-        splits[split] = _checked(images, labels)
+        images, labels = check_labeled_images(images, labels, unit=True)
+        if images.dtype != np.uint8:
+            images = images.astype("float32", copy=False)
+        splits[split] = images, labels.astype("int32")
     if not splits:
         raise ValueError(
             "An .npz file must hold x_train, y_train, x_test, y_test (plain images), or r_train, y_train, "
@@ -107,21 +109,3 @@ def _splits(archive: Any, path: str) -> Splits:
             f"Received: {path} with the keys {sorted(keys)}"
         )
     return splits
-
-
-def _checked(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    check_images(images)
-    labels = class_indices(labels)
-    if len(images) != len(labels):
-        raise ValueError(
-            "Images and labels must have the same length. "
-            f"Received: {len(images)} images, {len(labels)} labels"
-        )
-    if images.dtype != np.uint8:
-        images = images.astype("float32", copy=False)
-        if images.min() < 0 or images.max() > 1:
-            raise ValueError(
-                "Float images must lie in [0, 1]; store bytes as uint8. "
-                f"Received: values from {images.min():.6g} to {images.max():.6g}"
-            )
-    return images, labels.astype("int32")

@@ -14,8 +14,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.array_batches import unit_float32
 from keras_freq._core.epoch_order import EpochOrder
+from keras_freq._core.pixels import unit_float32
 from keras_freq.data import _tf_feed as tf_feed
 from keras_freq.data._class_subset import ClassSubset, SubsetSource, class_subset
 from keras_freq.data._resize import resize_and_crop, tf_resize_and_crop

@@ -28,7 +28,6 @@ from keras_freq.evaluate._minimal_adversarials import MinimalAdversarialsResult,
 from keras_freq.evaluate._ood_metrics import OODResult, ood_metrics
 from keras_freq.evaluate._ood_scores import ood_scores
 from keras_freq.evaluate._predict_logits import predict_logits
-from keras_freq.evaluate._smooth_kernels import smooth_kernel, smooth_kernels
 from keras_freq.evaluate._worst_case_accuracy import WorstCaseResult, worst_case_accuracy
 
 __all__ = [
@@ -67,8 +66,6 @@ __all__ = [
     "ood_scores",
     "predict_logits",
     "published_geometry",
-    "smooth_kernel",
-    "smooth_kernels",
     "worst_case_accuracy",
 ]
 

@@ -10,7 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_freq._core.checks import check_pixels
 from keras_freq._core.compiled import compile_logits
+from keras_freq._core.pixels import to_bytes
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
 from keras_freq.data import iterate_batches
@@ -181,12 +183,7 @@ def _corrupted(clean: _Batches, name: str, severity: int, *, seed: int, table: s
     def make():
         start = 0
         for images, labels in clean:
-            if images.min() < 0 or images.max() > 1:
-                raise ValueError(
-                    "images must lie in [0, 1] to be corrupted. "
-                    f"Received: values from {images.min():.6g} to {images.max():.6g}"
-                )
-            levels = np.rint(images * np.float32(255)).astype("uint8")
+            levels = to_bytes(check_pixels(images, unit=True))
             yield corrupt(levels, name, severity, seed=seed, start=start, table=table), labels
             start += len(images)
 

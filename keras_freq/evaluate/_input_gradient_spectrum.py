@@ -13,6 +13,7 @@ from keras import ops
 from keras_freq._core.checks import check_choice, check_labels
 from keras_freq._core.compiled import compile_function, compile_logits
 from keras_freq._core.input_gradient import input_gradient
+from keras_freq._core.losses import cross_entropy, nan_where_infinite
 from keras_freq._core.probabilities import reject_probabilities
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import versions
@@ -144,8 +145,9 @@ def _build(center: str, bins: str, normalize: bool, data_format: str) -> Callabl
 
     def step(forward, images, labels, valid, state):
         def loss(x):
-            odds = wrong_log_odds(forward(x), labels)
-            return ops.sum(odds if normalize else ops.softplus(odds))
+            logits = forward(x)
+            losses = (wrong_log_odds if normalize else cross_entropy)(logits, labels)
+            return ops.sum(losses * nan_where_infinite(logits))
 
         gradient = ops.cast(input_gradient(loss, images), "float32")
         gradient = ops.sum(gradient, axis=-1 if data_format == "channels_last" else 1)
@@ -164,9 +166,7 @@ def wrong_log_odds(logits: Any, labels: Any) -> Any:
     """
     own = ops.one_hot(labels, logits.shape[-1], dtype="float32")
     others = ops.where(own > 0, -1e30, logits)
-    odds = ops.logsumexp(others, axis=-1) - ops.sum(own * logits, axis=-1)
-    # An infinite logit leaves a finite gradient now and then, depending on the backend: none has a meaning.
-    return odds * ops.where(ops.all(ops.isfinite(logits), axis=-1), 1.0, float("nan"))
+    return ops.logsumexp(others, axis=-1) - ops.sum(own * logits, axis=-1)
 
 
 def _profiles(gradient: Any, center: str, bins: str, normalize: bool) -> tuple[Any, Any]:

@@ -3,14 +3,11 @@
 from keras_freq.layers._apr_pair import APRPair
 from keras_freq.layers._apr_single import APRSingle
 from keras_freq.layers._aug_mix import AugMix
-from keras_freq.layers._band_pass import BandPass
 from keras_freq.layers._crop_flip import CropFlip
 from keras_freq.layers._fda_pair import FDAPair
+from keras_freq.layers._filters import BandPass, FrequencyMask, HighPass, LowPass
 from keras_freq.layers._fourier_noise import FourierNoise
-from keras_freq.layers._frequency_mask import FrequencyMask
-from keras_freq.layers._high_pass import HighPass
 from keras_freq.layers._hybrid_pair import HybridPair
-from keras_freq.layers._low_pass import LowPass
 from keras_freq.layers._random_resized_crop import RandomResizedCrop
 from keras_freq.layers._spectral_density_enhancement import SpectralDensityEnhancement
 

@@ -33,7 +33,7 @@ class APRPair(PairLayer):
 
     Call arguments:
         images: A batch of images in any range; the published recipes recombine CIFAR in [0, 1], ImageNet
-            after normalisation.
+            after normalization.
         training: `False` makes the layer the identity. Inside a model Keras sets it; alone the layer
             augments.
 

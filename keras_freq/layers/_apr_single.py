@@ -7,8 +7,14 @@ import keras
 
 from keras_freq._core.checks import check_choice, check_interval, check_number
 from keras_freq.layers._base import RandomFrequencyLayer
-from keras_freq.layers._operations import OPERATIONS
-from keras_freq.layers._operations.random_operation import check_level, check_operations, random_operation
+from keras_freq.layers._operations import (
+    OPERATIONS,
+    apply_random_operation,
+    check_level,
+    check_operations,
+    from_levels,
+    to_levels,
+)
 from keras_freq.spectral._backend import library_of
 from keras_freq.spectral._dft import Method
 from keras_freq.spectral._images import to_planes
@@ -24,8 +30,7 @@ class APRSingle(RandomFrequencyLayer):
     Operations and strengths are drawn for each image on its own, and everything happens on the device, inside
     the compiled step.
 
-    The operations are defined on 256 levels, so the result is on 256 levels
-    too.
+    The operations are defined on 256 levels, so the result is on 256 levels too.
 
     Args:
         probability: Chance of an image to be recombined, 0 to 1.
@@ -92,18 +97,16 @@ class APRSingle(RandomFrequencyLayer):
     def transform(self, images, draws):
         planes, back = to_planes(images, self.data_format)
         xp = library_of(planes)
-        low, high = self.value_range
-        planes = xp.clip(xp.round((planes - low) * (255 / (high - low))), 0.0, 255.0)
-        levels = xp.transpose(planes, (0, 2, 3, 1))
+        levels = to_levels(planes, self.value_range)
         draws = xp.cast(draws, planes.dtype)
         options = {"operations": self.operations, "level": self.level}
-        first = random_operation(levels, draws[:, :3], **options)
-        second = random_operation(first, draws[:, 3:6], **options)
+        first = apply_random_operation(levels, draws[:, :3], **options)
+        second = apply_random_operation(first, draws[:, 3:6], **options)
 
-        def chance(column, probability):
+        def toss(column, probability):
             return xp.reshape(draws[:, column], (-1, 1, 1, 1)) < probability
 
-        swap = chance(7, 0.5)
+        swap = toss(7, 0.5)
         amplitude_of, phase_of = xp.where(swap, second, first), xp.where(swap, first, second)
         mixed = recombine(amplitude_of, phase_of, axes=self.axes, method=self.method)
         if self.overflow == "clip":
@@ -111,8 +114,8 @@ class APRSingle(RandomFrequencyLayer):
         else:
             whole = xp.where(mixed < 0, -xp.floor(-mixed), xp.floor(mixed))
             mixed = whole - 256 * xp.floor(whole / 256)
-        levels = xp.where(chance(6, self.probability), mixed, first)
-        return back(xp.transpose(levels, (0, 3, 1, 2)) * ((high - low) / 255) + low)
+        levels = xp.where(toss(6, self.probability), mixed, first)
+        return back(from_levels(levels, self.value_range))
 
     def get_config(self):
         return {

@@ -4,10 +4,16 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_freq._core.checks import check_interval
+from keras_freq._core.checks import check_interval, check_whole
 from keras_freq.layers._base import RandomFrequencyLayer
-from keras_freq.layers._operations import OPERATIONS
-from keras_freq.layers._operations.random_operation import check_level, check_operations, random_operation
+from keras_freq.layers._operations import (
+    OPERATIONS,
+    apply_random_operation,
+    check_level,
+    check_operations,
+    from_levels,
+    to_levels,
+)
 from keras_freq.spectral._backend import library_of
 from keras_freq.spectral._images import to_planes
 
@@ -25,8 +31,8 @@ class AugMix(RandomFrequencyLayer):
     operations with Python's own generator, for the whole batch at once: in a compiled step they are drawn
     once for the whole training.
 
-    The operations are defined on 256 levels: an image is rounded to them
-    before the chains, and stands in the mixture as it is.
+    The operations are defined on 256 levels: an image is rounded to them before the chains, and stands in the
+    mixture as it is.
 
     Args:
         chains: Number of augmented versions, at least 1.
@@ -54,7 +60,7 @@ class AugMix(RandomFrequencyLayer):
 
     Source: Hendrycks et al., "AugMix", ICLR 2020, algorithm 1.
         Differs from the original: the images alone, without the Jensen-Shannon loss between two mixtures and
-        the clean image, which costs three forward passes a step; the parameter of the Dirichlet and Beta
+        the clean image, which costs three forward passes per step; the parameter of the Dirichlet and Beta
         distributions is 1, as published, and cannot be set.
 
     Example:
@@ -75,19 +81,16 @@ class AugMix(RandomFrequencyLayer):
         **kwargs,
     ):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
-        if isinstance(chains, bool) or not isinstance(chains, int) or chains < 1:
-            raise ValueError(f"`chains` must be a whole number of at least 1. Received: chains={chains!r}")
-        if isinstance(depth, bool) or not isinstance(depth, int) or (depth < 1 and depth != -1):
-            raise ValueError(
-                f"`depth` must be a whole number of at least 1, or -1 for 1 to 3. Received: depth={depth!r}"
-            )
-        self.chains, self.depth = chains, depth
+        self.chains = check_whole(chains, "chains")
+        self.depth = check_whole(depth, "depth", least=-1)
+        if self.depth == 0:
+            raise ValueError(f"`depth` must be at least 1, or -1 for 1 to 3. Received: depth={depth!r}")
         self.level = check_level(level)
         self.operations = check_operations(operations)
         self.value_range = check_interval(value_range, "value_range")
 
     def draw_shape(self, batch, channels):
-        # The image's share, then for each chain a weight, a depth, and three numbers an operation.
+        # The image's share, then for each chain a weight, a depth, and three numbers per operation.
         return (batch, 1 + self.chains * (2 + 3 * self._steps))
 
     @property
@@ -97,9 +100,7 @@ class AugMix(RandomFrequencyLayer):
     def transform(self, images, draws):
         planes, back = to_planes(images, self.data_format)
         xp = library_of(planes)
-        low, high = self.value_range
-        levels = xp.clip(xp.round((planes - low) * (255 / (high - low))), 0.0, 255.0)
-        levels = xp.transpose(levels, (0, 2, 3, 1))
+        levels = to_levels(planes, self.value_range)
         draws = xp.cast(draws, planes.dtype)
         share, columns = xp.reshape(draws[:, 0], (-1, 1, 1, 1)), 2 + 3 * self._steps
         # All chains as one batch: the first chain of every image, then the second of every image.
@@ -110,15 +111,14 @@ class AugMix(RandomFrequencyLayer):
         weights = -xp.log(xp.maximum(draws[:, 0], xp.zeros_like(draws[:, 0]) + 2.0**-25))
         weights = xp.reshape(weights, (self.chains, -1, 1, 1, 1))
         chained = weights * xp.reshape(chained, (self.chains, -1, *levels.shape[1:]))
-        mean = xp.sum(chained, axis=0) / xp.sum(weights, axis=0)
-        mean = xp.transpose(mean, (0, 3, 1, 2)) * ((high - low) / 255) + low
+        mean = from_levels(xp.sum(chained, axis=0) / xp.sum(weights, axis=0), self.value_range)
         return back(planes + share * (mean - planes))
 
     def _chain(self, levels, draws):
         xp = library_of(levels)
         count = xp.reshape(xp.floor(draws[:, 1] * LONGEST), (-1, 1, 1, 1)) + 1
         for step in range(self._steps):
-            operated = random_operation(
+            operated = apply_random_operation(
                 levels, draws[:, 2 + 3 * step : 5 + 3 * step], operations=self.operations, level=self.level
             )
             levels = xp.where(count > step, operated, levels) if self.depth == -1 else operated

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import keras
 
-from keras_freq._core.checks import check_choice
+from keras_freq._core.checks import check_data_format
 from keras_freq.spectral._backend import Array, is_foreign_tensorflow, is_tensorflow
-from keras_freq.spectral._images import DATA_FORMATS, check_images_shape
+from keras_freq.spectral._images import check_images_shape
 
 
 class FrequencyLayer(keras.layers.Layer):
@@ -25,7 +25,7 @@ class FrequencyLayer(keras.layers.Layer):
     def __init__(self, *, data_format: str | None = None, **kwargs):
         super().__init__(autocast=False, **kwargs)
         data_format = data_format or keras.config.image_data_format()
-        self.data_format = check_choice(data_format, "data_format", DATA_FORMATS)
+        self.data_format = check_data_format(data_format)
 
     def __call__(self, images, *args, **kwargs):
         if is_foreign_tensorflow(images):
@@ -61,7 +61,7 @@ class RandomFrequencyLayer(FrequencyLayer):
         self.seed_generator = keras.random.SeedGenerator(seed)
         self._pipeline_generator = None
 
-    def _drawn(self, images: Array, batch, uniform: Callable[[tuple], Array]) -> Array:
+    def _draw_and_transform(self, images: Array, batch, uniform: Callable[[tuple], Array]) -> Array:
         check_images_shape(images.shape, self.data_format)
         channels = images.shape[-1 if self.data_format == "channels_last" else -3]
         return self.transform(images, uniform(self.draw_shape(batch, channels)))
@@ -70,11 +70,11 @@ class RandomFrequencyLayer(FrequencyLayer):
         if not training:
             return keras.ops.cast(images, self.compute_dtype)
         batch = keras.ops.shape(images)[0] if len(images.shape) == 4 else 1
-        return self._in_keras(images, batch, self.seed_generator)
+        return self._apply_in_keras(images, batch, self.seed_generator)
 
-    def _in_keras(self, images, batch, seed):
+    def _apply_in_keras(self, images, batch, seed):
         # float32 whatever the default float: half precision has too few numbers to draw from.
-        result = self._drawn(
+        result = self._draw_and_transform(
             images, batch, lambda shape: keras.random.uniform(shape, dtype="float32", seed=seed)
         )
         return keras.ops.cast(result, self.compute_dtype)
@@ -88,13 +88,13 @@ class RandomFrequencyLayer(FrequencyLayer):
             with tf.init_scope():
                 start = int(keras.ops.convert_to_numpy(self.seed_generator.state.value)[0])
                 self._pipeline_generator = tf.random.Generator.from_seed(start)
-        return self._in_tensorflow(images, self._pipeline_generator.uniform)
+        return self._apply_in_tensorflow(images, self._pipeline_generator.uniform)
 
-    def _in_tensorflow(self, images, uniform):
+    def _apply_in_tensorflow(self, images, uniform):
         import tensorflow as tf
 
         batch = tf.shape(images)[0] if len(images.shape) == 4 else 1
-        return tf.cast(self._drawn(images, batch, uniform), self.compute_dtype)
+        return tf.cast(self._draw_and_transform(images, batch, uniform), self.compute_dtype)
 
     def apply_stateless(self, images, seed):
         """Apply the layer with the randomness of `seed` alone, as for training.
@@ -118,14 +118,16 @@ class RandomFrequencyLayer(FrequencyLayer):
         if is_tensorflow(seed):
             import tensorflow as tf
 
-            return self._in_tensorflow(images, lambda shape: tf.random.stateless_uniform(shape, seed=seed))
+            return self._apply_in_tensorflow(
+                images, lambda shape: tf.random.stateless_uniform(shape, seed=seed)
+            )
         if isinstance(seed, bool) or not isinstance(seed, int):
             raise TypeError(
                 f"`seed` must be an integer, or a TensorFlow tensor of two. Received: seed={seed!r}"
             )
         images = keras.ops.convert_to_tensor(images)
         batch = images.shape[0] if len(images.shape) == 4 else 1
-        return self._in_keras(images, batch, seed)
+        return self._apply_in_keras(images, batch, seed)
 
     def get_config(self):
         return {**super().get_config(), "seed": self.seed}

@@ -5,7 +5,7 @@ from typing import Literal
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice
+from keras_freq._core.checks import check_choice, check_number, check_whole
 from keras_freq.layers._base import RandomFrequencyLayer
 from keras_freq.spectral._backend import library_of
 from keras_freq.spectral._images import to_planes
@@ -62,11 +62,9 @@ class CropFlip(RandomFrequencyLayer):
         **kwargs,
     ):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
-        if isinstance(padding, bool) or not isinstance(padding, int) or padding < 0:
-            raise ValueError(f"`padding` must be a whole number of at least 0. Received: padding={padding!r}")
-        if isinstance(fill, bool) or not isinstance(fill, (int, float)) or not np.isfinite(fill):
-            raise ValueError(f"`fill` must be a finite number. Received: fill={fill!r}")
-        self.padding, self.flip, self.fill = padding, bool(flip), float(fill)
+        self.padding = check_whole(padding, "padding", least=0)
+        self.flip = bool(flip)
+        self.fill = check_number(fill, "fill")
         self.mode = check_choice(mode, "mode", ("constant", "reflect"))
 
     def draw_shape(self, batch, channels):
@@ -94,7 +92,7 @@ class CropFlip(RandomFrequencyLayer):
         inside = xp.logical_and(
             xp.logical_and(rows >= 0, rows < height), xp.logical_and(columns >= 0, columns < width)
         )
-        rows, columns = self._into(rows, height, xp), self._into(columns, width, xp)
+        rows, columns = self._bring_inside(rows, height), self._bring_inside(columns, width)
         first = height * width * xp.reshape(xp.cast(xp.arange(batch), "int32"), (-1, 1, 1))
         pixels = xp.reshape(xp.transpose(planes, (0, 2, 3, 1)), (-1, channels))
         moved = xp.take(pixels, first + width * rows + columns, axis=0)
@@ -103,8 +101,9 @@ class CropFlip(RandomFrequencyLayer):
             moved = xp.where(xp.expand_dims(inside, -1), moved, fill)
         return back(xp.transpose(moved, (0, 3, 1, 2)))
 
-    def _into(self, index, size, xp):
-        """Indices brought into the image: mirrored about the edges, or anywhere where they will be filled."""
+    def _bring_inside(self, index, size):
+        """Indices inside the image: mirrored about the edges, or anywhere where they will be filled."""
+        xp = library_of(index)
         if self.mode == "reflect" and size > 1:
             return (size - 1) - xp.abs((size - 1) - xp.abs(index))
         return xp.clip(index, 0, size - 1)

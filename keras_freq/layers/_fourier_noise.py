@@ -9,18 +9,17 @@ import numpy as np
 from keras_freq._core.checks import check_choice, check_interval, check_radius
 from keras_freq.layers._base import RandomFrequencyLayer
 from keras_freq.spectral._backend import library_of
-from keras_freq.spectral._grid import mirror_index, radial_distance
+from keras_freq.spectral._grid import one_of_each_pair, own_mirror, radial_distance
 from keras_freq.spectral._images import to_planes
 
 
 @functools.lru_cache(maxsize=64)
-def _orbits(height: int, width: int, low: float, high: float) -> np.ndarray:
+def _list_pairs(height: int, width: int, low: float, high: float) -> np.ndarray:
     """One `(u, v, own mirror)` for every pair of conjugate frequencies with `low <= d < high`."""
-    place = np.arange(height * width).reshape(height, width)
-    partner = place[np.ix_(mirror_index(height), mirror_index(width))]
     distance = radial_distance(height, width)
-    rows, columns = np.nonzero((place <= partner) & (distance >= low) & (distance < high))
-    own = place[rows, columns] == partner[rows, columns]
+    inside = (distance >= low) & (distance < high)
+    rows, columns = np.nonzero(one_of_each_pair(height, width, "upper") & inside)
+    own = own_mirror(height, width)[rows, columns]
     return np.stack([rows - height // 2, columns - width // 2, own], axis=1).astype("float32")
 
 
@@ -34,7 +33,7 @@ class FourierNoise(RandomFrequencyLayer):
 
     Args:
         strength: L2 norm of the noise in each channel, at least 0, in the units of the images. 4 on 32x32
-            images in [0, 1] is an RMS of 0.125 a pixel. With `distribution="exponential"` it is the mean.
+            images in [0, 1] is an RMS of 0.125 per pixel. With `distribution="exponential"` it is the mean.
         distribution: `"constant"`, or `"exponential"` to draw a strength for each image and channel.
         band: `(low, high)` in bins: frequencies with `low <= d < high` are drawn. By default all but DC.
         clip: `None`, or two bounds, such as `(0, 1)`.
@@ -60,7 +59,7 @@ class FourierNoise(RandomFrequencyLayer):
         basis); Vaish et al., "Fourier-basis Functions to Bridge Augmentation Gap", CVPR 2024 (waves with
         exponential strength as augmentation).
         Differs from the latter: it is the augmentation alone, without the auxiliary loss and second batch
-        normalisation.
+        normalization.
 
     Example:
         >>> tuple(keras_freq.layers.FourierNoise(strength=4, seed=0)(np.zeros((8, 32, 32, 3))).shape)
@@ -98,18 +97,18 @@ class FourierNoise(RandomFrequencyLayer):
         planes, back = to_planes(images, self.data_format)
         xp = library_of(planes)
         height, width = planes.shape[-2:]
-        orbits = _orbits(height, width, *self.band)
-        if not len(orbits):
+        pairs = _list_pairs(height, width, *self.band)
+        if not len(pairs):
             raise ValueError(
                 f"`band` holds no frequency of images of {height}x{width}. Received: band={self.band}"
             )
         draws = xp.cast(draws, planes.dtype)
         # A draw just below 1 times a large count can round up to the count itself.
-        which = xp.clip(xp.cast(xp.floor(draws[0] * len(orbits)), "int32"), 0, len(orbits) - 1)
-        wave = xp.take(xp.constant(orbits, planes), which, axis=0)
-        u, v, own_mirror = (xp.expand_dims(xp.expand_dims(wave[..., k], -1), -1) for k in range(3))
+        which = xp.clip(xp.cast(xp.floor(draws[0] * len(pairs)), "int32"), 0, len(pairs) - 1)
+        wave = xp.take(xp.constant(pairs, planes), which, axis=0)
+        u, v, alone = (xp.expand_dims(xp.expand_dims(wave[..., k], -1), -1) for k in range(3))
         drawn_phase = xp.expand_dims(xp.expand_dims(2 * np.pi * draws[1], -1), -1)
-        phase = xp.where(own_mirror > 0.5, xp.zeros_like(drawn_phase), drawn_phase)
+        phase = xp.where(alone > 0.5, xp.zeros_like(drawn_phase), drawn_phase)
         # cos(a + b) from sines and cosines of each axis: no transcendental function per pixel.
         vertical = (2 * np.pi / height) * u * xp.constant(np.arange(height)[:, None], planes) + phase
         horizontal = (2 * np.pi / width) * v * xp.constant(np.arange(width), planes)
@@ -117,7 +116,7 @@ class FourierNoise(RandomFrequencyLayer):
         strength = self.strength
         if self.distribution == "exponential":
             strength = -strength * xp.log(1 - xp.expand_dims(xp.expand_dims(draws[2], -1), -1))
-        norm = xp.where(own_mirror > 0.5, xp.ones_like(own_mirror), 2.0**0.5 * xp.ones_like(own_mirror))
+        norm = xp.where(alone > 0.5, xp.ones_like(alone), 2.0**0.5 * xp.ones_like(alone))
         planes = planes + strength * norm / (height * width) ** 0.5 * waves
         if self.clip is not None:
             planes = xp.clip(planes, *self.clip)

@@ -11,10 +11,10 @@ from keras_freq.spectral._dft import Method
 
 
 class PairLayer(RandomFrequencyLayer):
-    """An augmentation that mixes images of a batch, with one coin a batch or one an image.
+    """An augmentation that mixes images of a batch, with one coin per batch or one per image.
 
-    Subclasses write `mix(images, draws)`, which is pure, and say in `DRAWS` how many uniform numbers an image
-    it needs: `draws` has the shape `(DRAWS, batch)`, and the order of a row is a random permutation.
+    Subclasses write `mix(images, draws)`, which is pure, and say in `DRAWS` how many uniform numbers it needs
+    per image: `draws` has the shape `(DRAWS, batch)`, and the order of a row is a random permutation.
     """
 
     DRAWS = 1

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_number
+from keras_freq._core.checks import check_number, check_whole
 from keras_freq.layers._base import RandomFrequencyLayer
 from keras_freq.spectral._backend import Array, dtype_of, library_of
 from keras_freq.spectral._images import check_images_shape, to_planes
@@ -18,7 +18,7 @@ class RandomResizedCrop(RandomFrequencyLayer):
 
     A box covers a random share of the area, with a random ratio of width to height (uniform in its
     logarithm), at a random place; it is resized bilinearly with antialiasing: `out = R x C^T`, where the rows
-    of `R` and `C` hold triangles as wide as the reduction, one pair of matrices an image. Sides and places
+    of `R` and `C` hold triangles as wide as the reduction, one pair of matrices per image. Sides and places
     are whole pixels. With chance 1/2 the result is mirrored left to right.
 
     In inference the crop is the same for all images: the largest box in the middle with the shape of the
@@ -51,7 +51,7 @@ class RandomResizedCrop(RandomFrequencyLayer):
         ValueError: if an argument lies outside its range.
 
     Source: Szegedy et al., "Going Deeper with Convolutions", CVPR 2015, section 6.
-    Differs from the original: a box that is wider or higher than the image is cut to it; the common
+        Differs from the original: a box that is wider or higher than the image is cut to it; the common
         implementations draw again, up to ten times.
 
     Example:
@@ -74,14 +74,12 @@ class RandomResizedCrop(RandomFrequencyLayer):
         **kwargs,
     ):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
-        self.height = _check_side("height", height)
-        self.width = self.height if width is None else _check_side("width", width)
-        self.area = _check_bounds("area", area, 1)
-        self.aspect = _check_bounds("aspect", aspect, math.inf)
+        self.height = check_whole(height, "height")
+        self.width = self.height if width is None else check_whole(width, "width")
+        self.area = _check_bounds(area, "area", 1)
+        self.aspect = _check_bounds(aspect, "aspect", math.inf)
         self.flip = bool(flip)
-        self.center = check_number(center, "center", least=0, most=1)
-        if self.center == 0:
-            raise ValueError(f"`center` must be above 0. Received: center={center!r}")
+        self.center = check_number(center, "center", above=0, most=1)
 
     def draw_shape(self, batch, channels):
         return (5, batch)
@@ -116,13 +114,13 @@ class RandomResizedCrop(RandomFrequencyLayer):
         xp = library_of(planes)
         size = tuple(planes.shape[2:])
         top, left, tall, wide = self.boxes(draws, *size)
-        rows = _interpolation(top, tall, _steps(self.height, draws), size[0])
-        steps = _steps(self.width, draws)
+        rows = _interpolate(top, tall, _make_steps(self.height, draws), size[0])
+        steps = _make_steps(self.width, draws)
         if self.flip:
             mirrored = xp.reshape(draws[4] < 0.5, (-1, 1, 1))
             steps = xp.where(mirrored, self.width - 1 - steps, steps)
-        columns = _interpolation(left, wide, steps, size[1])
-        return back(_resized(planes, rows, columns))
+        columns = _interpolate(left, wide, steps, size[1])
+        return back(_resize(planes, rows, columns))
 
     def middle(self, images: Array) -> Array:
         """The crop in the middle, which the layer takes in inference."""
@@ -139,9 +137,9 @@ class RandomResizedCrop(RandomFrequencyLayer):
         for length, out in zip(size, (self.height, self.width), strict=True):
             start, side = np.array([(length - scale * out) / 2]), np.array([scale * out])
             # Of the whole image, as where it is resized first and cut then.
-            matrix = _interpolation(start, side, _steps(out, start), length, inside=False)
+            matrix = _interpolate(start, side, _make_steps(out, start), length, inside=False)
             matrices.append(library_of(planes).constant(matrix, planes))
-        return back(_resized(planes, *matrices))
+        return back(_resize(planes, *matrices))
 
     def call(self, images, training=True):
         if training:
@@ -173,13 +171,7 @@ class RandomResizedCrop(RandomFrequencyLayer):
         }
 
 
-def _check_side(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"`{name}` must be a whole number of at least 1. Received: {name}={value!r}")
-    return value
-
-
-def _check_bounds(name: str, value: Any, most: float) -> tuple[float, float]:
+def _check_bounds(value: Any, name: str, most: float) -> tuple[float, float]:
     try:
         low, high = (float(bound) for bound in value)
     except (TypeError, ValueError):
@@ -192,12 +184,12 @@ def _check_bounds(name: str, value: Any, most: float) -> tuple[float, float]:
     return low, high
 
 
-def _steps(out: int, like: Array) -> Array:
+def _make_steps(out: int, like: Array) -> Array:
     """Places along the output, `(1, out, 1)`."""
     return library_of(like).constant(np.arange(out)[None, :, None], like)
 
 
-def _interpolation(start: Array, side: Array, steps: Array, length: int, *, inside: bool = True) -> Array:
+def _interpolate(start: Array, side: Array, steps: Array, length: int, *, inside: bool = True) -> Array:
     """Matrices `(batch, 1, out, length)` that resize `[start, start + side)` of an axis to `out` pixels.
 
     Args:
@@ -219,7 +211,7 @@ def _interpolation(start: Array, side: Array, steps: Array, length: int, *, insi
     return xp.expand_dims(weights / xp.sum(weights, axis=-1, keepdims=True), 1)
 
 
-def _resized(planes: Array, rows: Array, columns: Array) -> Array:
+def _resize(planes: Array, rows: Array, columns: Array) -> Array:
     xp = library_of(planes)
     rows, columns = (xp.cast(matrix, dtype_of(planes)) for matrix in (rows, columns))
     return xp.matmul(xp.matmul(rows, planes), xp.transpose(columns, (0, 1, 3, 2)))

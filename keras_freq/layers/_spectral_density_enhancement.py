@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_radius
+from keras_freq._core.checks import check_choice, check_radius, check_whole
 from keras_freq.layers._base import FrequencyLayer
 from keras_freq.spectral._backend import is_foreign_tensorflow
-from keras_freq.spectral._enhance import MASKS, RESCALES, check_kernels, enhance_density
+from keras_freq.spectral._enhance import MASKS, RESCALES, Enhanced, Masks, check_kernels, enhance_density
 
 NAMES = ("kernel_1", "bias_1", "kernel_2", "bias_2")
 
@@ -50,7 +49,7 @@ class SpectralDensityEnhancement(FrequencyLayer):
 
     Source: Lin, Gao and Sang, "Investigating and Explaining the Frequency Bias in Image Classification",
         IJCAI 2022 (CDES).
-        Differs from the original: complementary masks centred on DC, unless asked otherwise.
+        Differs from the original: complementary masks centered on DC, unless asked otherwise.
 
     Example:
         >>> layer = keras_freq.layers.SpectralDensityEnhancement(channels=3, rescale="none")
@@ -66,15 +65,15 @@ class SpectralDensityEnhancement(FrequencyLayer):
         filters: int = 16,
         kernel_size: int = 7,
         radius: float = 10,
-        masks: Literal["complementary", "reference"] = "complementary",
-        rescale: Literal["minmax", "clip", "none"] = "minmax",
+        masks: Masks = "complementary",
+        rescale: Enhanced = "minmax",
         trainable: bool = False,
         data_format: str | None = None,
         **kwargs,
     ):
         super().__init__(data_format=data_format, trainable=trainable, **kwargs)
         if kernels is None:
-            kernels = _identity(channels, filters, kernel_size)
+            kernels = _make_identity(channels, filters, kernel_size)
         kernels = [np.asarray(keras.ops.convert_to_numpy(part), "float32") for part in kernels]
         check_kernels([part.shape for part in kernels])
         self.kernel_size, _, self.channels, self.filters = kernels[0].shape
@@ -111,11 +110,10 @@ class SpectralDensityEnhancement(FrequencyLayer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def _identity(channels: int, filters: int, kernel_size: int) -> list[np.ndarray]:
+def _make_identity(channels: int, filters: int, kernel_size: int) -> list[np.ndarray]:
     """Kernels that pass every channel on as it is."""
     for name, value in (("channels", channels), ("filters", filters), ("kernel_size", kernel_size)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"`{name}` must be a whole number of at least 1. Received: {name}={value!r}")
+        check_whole(value, name)
     if filters < channels:
         raise ValueError(
             f"`filters` must be at least `channels`, {channels}, to pass every channel on. "

@@ -1,6 +1,7 @@
 """Image classifiers: pixels in [0, 1] in, `(batch, height, width, channels)`; logits out.
 
-The first layer of each normalises the pixels, so that attacks and filters work in the space of images.
+The first layer of each normalizes the pixels, so that attacks and filters work in the space of images.
+`smooth_kernels` copies a classifier with smoother convolutions.
 """
 
 from keras_freq.models._alexnet_small import alexnet_small
@@ -11,6 +12,7 @@ from keras_freq.models._grouped_convolution import GroupedConv2D
 from keras_freq.models._resnet_cifar import resnet_cifar
 from keras_freq.models._resnext_cifar import resnext_cifar
 from keras_freq.models._small_resnet import small_resnet
+from keras_freq.models._smooth_kernels import smooth_kernel, smooth_kernels
 from keras_freq.models._tokens import ClassToken, PositionEmbedding
 from keras_freq.models._vgg16_bn import vgg16_bn
 from keras_freq.models._vit import vit
@@ -27,6 +29,8 @@ __all__ = [
     "resnet_cifar",
     "resnext_cifar",
     "small_resnet",
+    "smooth_kernel",
+    "smooth_kernels",
     "vgg16_bn",
     "vit",
     "wide_resnet",

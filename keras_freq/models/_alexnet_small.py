@@ -8,18 +8,8 @@ import keras
 from keras import layers
 
 from keras_freq._core.checks import check_whole
-from keras_freq.models._blocks import (
-    CIFAR10_MEAN,
-    CIFAR10_STD,
-    FORMAT,
-    check_arguments,
-    check_dropout,
-    conv,
-    drop,
-    inputs_and_normalized,
-    norm,
-    relu,
-)
+from keras_freq.models._blocks import FORMAT, conv, drop, norm, relu
+from keras_freq.models._classifier import CIFAR10_MEAN, CIFAR10_STD, make_classifier
 
 # Channels of each convolution in units of the width, and whether the largest of 2 x 2 pixels follows.
 _CONVOLUTIONS = ((1, True), (3, True), (6, False), (4, False), (4, True))
@@ -46,15 +36,15 @@ def alexnet_small(
     configured for.
 
     Args:
-        input_shape: `(height, width, channels)`; height and width may be None, odd or different.
+        input_shape: `(height, width, channels)`; height and width may be `None`, odd or different.
         classes: Number of classes, at least 2.
         width: Channels of the first convolution; all other widths follow in proportion.
-        normalization: None, as published; "batch"; or "batch_statistics" for batch normalisation with the
-            statistics of the batch in inference too (`keras_freq.models.BatchStatisticsNormalization`).
+        normalization: `None`, as published; `"batch"`; or `"batch_statistics"` for batch normalization with
+            the statistics of the batch in inference too (`keras_freq.models.BatchStatisticsNormalization`).
         dropout: Share of the features that is dropped in training in front of each of the two layers of 1024
             units, from 0 to below 1. With 0 there are no such layers.
         seed: Seed of the dropout, for the same draws in every run.
-        mean: Mean of the pixels, a number or one a channel. The default is that of CIFAR-10.
+        mean: Mean of the pixels, a number or one per channel. The default is that of CIFAR-10.
         std: Standard deviation of the pixels, likewise.
         name: Name of the model.
 
@@ -63,33 +53,42 @@ def alexnet_small(
         Its first layer computes `(pixels - mean) / std`.
 
     Raises:
-        ValueError: If an argument is not one of those above.
+        ValueError: if an argument is not one of those above.
 
-    Source: Krizhevsky, Sutskever, Hinton, ImageNet Classification with Deep Convolutional Neural Networks,
-    NeurIPS 2012, section 3.5; channels as in Krizhevsky, One weird trick for parallelizing convolutional
-    neural networks, 2014.
-    Differs from the original: 3 x 3 convolutions and 2 x 2 pooling, which small images allow; the global
-    average; 1024 units in place of 4096; no local response normalisation.
+    Source: Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural
+        Networks", NeurIPS 2012, section 3.5; channels as in Krizhevsky, "One weird trick for parallelizing
+        convolutional neural networks", 2014.
+        Differs from the original: 3 x 3 convolutions and 2 x 2 pooling, which small images allow; the global
+        average; 1024 units in place of 4096; no local response normalization.
 
     Example:
-
-    >>> keras_freq.models.alexnet_small(classes=100, width=4).output_shape
-    (None, 100)
+        >>> keras_freq.models.alexnet_small(classes=100, width=4).output_shape
+        (None, 100)
     """
-    shape, mean, std = check_arguments(input_shape, classes, normalization, mean, std)
-    check_dropout(dropout, seed)
-    check_whole("width", width)
-    inputs, x = inputs_and_normalized(shape, mean, std)
-    for index, (times, pooled) in enumerate(_CONVOLUTIONS, start=1):
-        x = conv(x, times * width, 3, strides=2 if index == 1 else 1, bias=True, name=f"conv{index}")
-        x = relu(norm(x, normalization, name=f"conv{index}_norm"), name=f"conv{index}_relu")
-        if pooled:
-            x = layers.MaxPooling2D(2, padding="same", data_format=FORMAT, name=f"pool{index}")(x)
-    x = layers.GlobalAveragePooling2D(data_format=FORMAT, name="pool")(x)
-    for index in (1, 2):
-        x = drop(x, dropout, seed, name=f"hidden{index}_dropout")
-        x = layers.Dense(
-            _HIDDEN * width, activation="relu", kernel_initializer="he_normal", name=f"hidden{index}"
-        )(x)
-    outputs = layers.Dense(classes, dtype="float32", name="logits")(x)
-    return keras.Model(inputs, outputs, name=name)
+    check_whole(width, "width")
+
+    def body(x):
+        for index, (times, pooled) in enumerate(_CONVOLUTIONS, start=1):
+            x = conv(x, times * width, 3, strides=2 if index == 1 else 1, bias=True, name=f"conv{index}")
+            x = relu(norm(x, normalization, name=f"conv{index}_norm"), name=f"conv{index}_relu")
+            if pooled:
+                x = layers.MaxPooling2D(2, padding="same", data_format=FORMAT, name=f"pool{index}")(x)
+        x = layers.GlobalAveragePooling2D(data_format=FORMAT, name="pool")(x)
+        for index in (1, 2):
+            x = drop(x, dropout, seed, name=f"hidden{index}_dropout")
+            x = layers.Dense(
+                _HIDDEN * width, activation="relu", kernel_initializer="he_normal", name=f"hidden{index}"
+            )(x)
+        return x
+
+    return make_classifier(
+        body,
+        input_shape,
+        classes,
+        normalization=normalization,
+        dropout=dropout,
+        seed=seed,
+        mean=mean,
+        std=std,
+        name=name,
+    )

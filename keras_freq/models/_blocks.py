@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import keras
@@ -14,89 +12,20 @@ from keras import layers
 from keras_freq.models._batch_statistics import BatchStatisticsNormalization
 from keras_freq.models._grouped_convolution import GroupedConv2D
 
-# Per-channel mean and standard deviation of the CIFAR-10 training images in [0, 1].
-CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
-CIFAR10_STD = (0.2470, 0.2435, 0.2616)
-
 FORMAT = "channels_last"
 
-_NORMALIZATIONS = {"batch": layers.BatchNormalization, "batch_statistics": BatchStatisticsNormalization}
+NORMALIZATIONS = {"batch": layers.BatchNormalization, "batch_statistics": BatchStatisticsNormalization}
 
 
-def check_arguments(
-    input_shape: Any, classes: Any, normalization: Any, mean: Any, std: Any
-) -> tuple[tuple[int | None, int | None, int], np.ndarray, np.ndarray]:
-    """The arguments that all networks share, checked: input shape, mean and deviation per channel."""
-    shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
-    if (
-        len(shape) != 3
-        or not all(side is None or _is_whole(side, 1) for side in shape[:2])
-        or not _is_whole(shape[2], 1)
-    ):
-        raise ValueError(
-            "`input_shape` must be (height, width, channels), where height and width may be None. "
-            f"Received: input_shape={input_shape!r}"
-        )
-    if not _is_whole(classes, 2):
-        raise ValueError(f"`classes` must be a whole number of at least 2. Received: classes={classes!r}")
-    if normalization not in (*_NORMALIZATIONS, None):
-        raise ValueError(
-            "`normalization` must be 'batch', 'batch_statistics' or None. "
-            f"Received: normalization={normalization!r}"
-        )
-    return shape, _per_channel("mean", mean, shape[2]), _per_channel("std", std, shape[2])
-
-
-def check_whole(name: str, value: Any) -> None:
-    if not _is_whole(value, 1):
-        raise ValueError(f"`{name}` must be a whole number of at least 1. Received: {name}={value!r}")
-
-
-def repeats(depth: Any, layers: int, rest: int) -> int:
+def count_repeats(depth: Any, layers: int, rest: int) -> int:
     """`n` of a network of depth `layers * n + rest`."""
-    if not _is_whole(depth, layers + rest) or (depth - rest) % layers:
+    whole = isinstance(depth, (int, np.integer)) and not isinstance(depth, bool)
+    if not whole or depth < layers + rest or (depth - rest) % layers:
         raise ValueError(
             f"`depth` must be {layers}n + {rest} with a whole number n of at least 1, such as "
             f"{layers + rest} or {2 * layers + rest}. Received: depth={depth!r}"
         )
-    return (depth - rest) // layers
-
-
-def check_dropout(dropout: Any, seed: Any) -> None:
-    if not isinstance(dropout, Real) or isinstance(dropout, bool) or not 0 <= dropout < 1:
-        raise ValueError(f"`dropout` must be a number from 0 to below 1. Received: dropout={dropout!r}")
-    if seed is not None and not _is_whole(seed, 0):
-        raise ValueError(f"`seed` must be a whole number of at least 0 or None. Received: seed={seed!r}")
-
-
-def _is_whole(value: Any, least: int) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= least
-
-
-def _per_channel(name: str, value: float | Sequence[float], channels: int) -> np.ndarray:
-    try:
-        values = np.asarray(value, "float64")
-    except (TypeError, ValueError):
-        values = np.array(np.nan)
-    if values.shape not in ((), (channels,)) or not np.isfinite(values).all():
-        raise ValueError(
-            f"`{name}` must be a number or one number for each of the {channels} input channels. "
-            f"Received: {name}={value!r}"
-        )
-    if name == "std" and values.min() <= 0:
-        raise ValueError(f"`std` must be greater than 0. Received: std={value!r}")
-    return np.broadcast_to(values, (channels,)).copy()
-
-
-def inputs_and_normalized(
-    shape: tuple[int | None, int | None, int], mean: np.ndarray, std: np.ndarray
-) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Pixels in [0, 1] and `(pixels - mean) / std`, the first layer of every network."""
-    inputs = keras.Input(shape, name="pixels")
-    rescale = layers.Normalization(
-        axis=-1, mean=mean.tolist(), variance=np.square(std).tolist(), name="normalization"
-    )
-    return inputs, rescale(inputs)
+    return int(depth - rest) // layers
 
 
 def conv(
@@ -111,7 +40,7 @@ def conv(
     bias: bool = False,
     zero: bool = False,
 ) -> keras.KerasTensor:
-    """Convolution, He's initialisation, zeros added evenly on all sides: `ceil(side / strides)` out."""
+    """Convolution, He's initialization, zeros added evenly on all sides: `ceil(side / strides)` out."""
     # Keras' own "same" adds more on the lower right where it strides, which shifts the feature map.
     if padded and size > 1 and strides > 1:
         x = layers.ZeroPadding2D(size // 2, data_format=FORMAT, name=f"{name}_pad")(x)
@@ -130,10 +59,10 @@ def conv(
 
 
 def norm(x: keras.KerasTensor, normalization: str | None, *, name: str) -> keras.KerasTensor:
-    """Batch normalisation of the chosen kind, or nothing."""
+    """Batch normalization of the chosen kind, or nothing."""
     if normalization is None:
         return x
-    return _NORMALIZATIONS[normalization](axis=-1, momentum=0.9, epsilon=1e-5, name=name)(x)
+    return NORMALIZATIONS[normalization](axis=-1, momentum=0.9, epsilon=1e-5, name=name)(x)
 
 
 def relu(x: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
@@ -149,7 +78,9 @@ def drop(x: keras.KerasTensor, dropout: float, seed: int | None, *, name: str) -
     return layers.Dropout(float(dropout), seed=seed, name=name)(x)
 
 
-def padded_shortcut(x: keras.KerasTensor, filters: int, strides: int, *, name: str) -> keras.KerasTensor:
+def pad_shortcut(
+    x: keras.KerasTensor, filters: int, strides: int, normalization: str | None = None, *, name: str
+) -> keras.KerasTensor:
     """The shortcut without parameters: every `strides`-th pixel, and channels of zeros up to `filters`."""
     if strides > 1:
         x = layers.MaxPooling2D(1, strides=strides, data_format=FORMAT, name=f"{name}_pick")(x)
@@ -161,9 +92,33 @@ def padded_shortcut(x: keras.KerasTensor, filters: int, strides: int, *, name: s
     return x
 
 
-def logits(x: keras.KerasTensor, classes: int, dropout: float, seed: int | None) -> keras.KerasTensor:
-    """Global average, then one linear layer; float32 also under mixed precision."""
-    x = layers.GlobalAveragePooling2D(data_format=FORMAT, name="pool")(x)
-    if dropout:
-        x = layers.Dropout(float(dropout), seed=seed, name="dropout")(x)
-    return layers.Dense(classes, dtype="float32", name="logits")(x)
+def project_shortcut(
+    x: keras.KerasTensor, filters: int, strides: int, normalization: str | None, *, name: str
+) -> keras.KerasTensor:
+    """The shortcut with parameters: a 1 x 1 convolution where the shape changes."""
+    if strides > 1 or x.shape[-1] != filters:
+        x = conv(x, filters, 1, strides=strides, bias=normalization is None, name=f"{name}_shortcut")
+        x = norm(x, normalization, name=f"{name}_shortcut_norm")
+    return x
+
+
+def bottleneck_block(
+    x: keras.KerasTensor,
+    inner: int,
+    outer: int,
+    strides: int,
+    normalization: str | None,
+    *,
+    name: str,
+    groups: int = 1,
+) -> keras.KerasTensor:
+    """Convolve 1 x 1 to `inner` channels, 3 x 3 in groups, 1 x 1 to `outer`; add and activate."""
+    bias = normalization is None
+    y = conv(x, inner, 1, bias=bias, name=f"{name}_conv1")
+    y = relu(norm(y, normalization, name=f"{name}_norm1"), name=f"{name}_relu1")
+    y = conv(y, inner, 3, strides=strides, groups=groups, bias=bias, name=f"{name}_conv2")
+    y = relu(norm(y, normalization, name=f"{name}_norm2"), name=f"{name}_relu2")
+    y = conv(y, outer, 1, bias=bias, zero=bias, name=f"{name}_conv3")
+    y = norm(y, normalization, name=f"{name}_norm3")
+    x = project_shortcut(x, outer, strides, normalization, name=name)
+    return relu(layers.Add(name=f"{name}_add")([x, y]), name=f"{name}_relu")

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
 
 import keras
 from keras import layers
 
-from keras_freq._core.checks import check_whole
-from keras_freq.models._blocks import (
-    CIFAR10_MEAN,
-    CIFAR10_STD,
-    FORMAT,
-    check_arguments,
-    check_dropout,
-    conv,
-    drop,
-    inputs_and_normalized,
-    logits,
-    norm,
-    relu,
-    repeats,
-)
+from keras_freq._core.checks import check_flag, check_number, check_whole
+from keras_freq.models._blocks import FORMAT, conv, count_repeats, drop, norm, relu
+from keras_freq.models._classifier import CIFAR10_MEAN, CIFAR10_STD, make_classifier
 
 
 def densenet_cifar(
@@ -43,7 +30,7 @@ def densenet_cifar(
 ) -> keras.Model:
     """A densely connected network for images of about 32 pixels: pixels in [0, 1] in, logits out.
 
-    A 3 x 3 convolution, then three dense blocks of `(depth - 4) / 3` layers. A layer normalises, activates
+    A 3 x 3 convolution, then three dense blocks of `(depth - 4) / 3` layers. A layer normalizes, activates
     and convolves all that came before it in its block and adds `growth` channels to it. Between the blocks a
     1 x 1 convolution and an average over 2 x 2 pixels halve height and width. Images are channels last,
     whatever Keras is configured for.
@@ -57,23 +44,23 @@ def densenet_cifar(
     | DenseNet-BC-250-24 | `(250, 24, bottleneck=True, compression=0.5)` | 15,324,406 |
 
     Args:
-        depth: Number of layers: `3n + 4` for n layers a block, with bottlenecks `6n + 4`, since each then
+        depth: Number of layers: `3n + 4` for n layers per block, with bottlenecks `6n + 4`, since each then
             holds two convolutions.
         growth: Channels that a layer adds, at least 1.
-        input_shape: `(height, width, channels)`; height and width may be None, odd or different.
+        input_shape: `(height, width, channels)`; height and width may be `None`, odd or different.
         classes: Number of classes, at least 2.
-        bottleneck: True for a 1 x 1 convolution to `4 growth` channels in front of each 3 x 3 convolution.
+        bottleneck: `True` for a 1 x 1 convolution to `4 growth` channels in front of each 3 x 3 convolution.
         compression: Share of the channels that passes on from one block to the next, above 0, at most 1.
         stem: Channels of the first convolution, by default the paper's: 16, or `2 growth` with bottlenecks.
             The code of AugMix and APR has `2 growth` without bottlenecks too.
-        normalization: "batch"; "batch_statistics" for batch normalisation with the statistics of the batch in
-            inference too, so that predictions depend on the other images of the batch
-            (`keras_freq.models.BatchStatisticsNormalization`); or None for a network without, whose
+        normalization: `"batch"`; `"batch_statistics"` for batch normalization with the statistics of the
+            batch in inference too, so that predictions depend on the other images of the batch
+            (`keras_freq.models.BatchStatisticsNormalization`); or `None` for a network without, whose
             convolutions have biases.
         dropout: Share of the features that is dropped in training after every convolution but the first, from
             0 to below 1. The paper's is 0.2 without data augmentation. With 0 there are no such layers.
         seed: Seed of the dropout, for the same draws in every run.
-        mean: Mean of the pixels, a number or one a channel. The default is that of CIFAR-10.
+        mean: Mean of the pixels, a number or one per channel. The default is that of CIFAR-10.
         std: Standard deviation of the pixels, likewise.
         name: Name of the model, by default `densenet<depth>_<growth>` or, with bottlenecks and compression,
             `densenet_bc<depth>_<growth>`.
@@ -83,49 +70,54 @@ def densenet_cifar(
         Its first layer computes `(pixels - mean) / std`.
 
     Raises:
-        ValueError: If an argument is not one of those above.
+        ValueError: if an argument is not one of those above.
 
-    Source: Huang, Liu, van der Maaten, Weinberger, Densely Connected Convolutional Networks, CVPR 2017,
-    section 3.
-    Differs from the original: of an odd height or width, the last row or column is averaged too.
+    Source: Huang, Liu, van der Maaten and Weinberger, "Densely Connected Convolutional Networks", CVPR 2017,
+        section 3.
+        Differs from the original: of an odd height or width, the last row or column is averaged too.
 
     Example:
-
-    >>> model = keras_freq.models.densenet_cifar(10, 4, bottleneck=True, compression=0.5, classes=100)
-    >>> model.name, model.output_shape
-    ('densenet_bc10_4', (None, 100))
+        >>> model = keras_freq.models.densenet_cifar(10, 4, bottleneck=True, compression=0.5, classes=100)
+        >>> model.name, model.output_shape
+        ('densenet_bc10_4', (None, 100))
     """
-    if not isinstance(bottleneck, bool):
-        raise ValueError(f"`bottleneck` must be True or False. Received: bottleneck={bottleneck!r}")
-    count = repeats(depth, 6 if bottleneck else 3, 4)
-    check_whole("growth", growth)
+    check_flag(bottleneck, "bottleneck")
+    count = count_repeats(depth, 6 if bottleneck else 3, 4)
+    check_whole(growth, "growth")
     if stem is None:
         stem = 2 * growth if bottleneck else 16
-    check_whole("stem", stem)
-    if not isinstance(compression, Real) or isinstance(compression, bool) or not 0 < compression <= 1:
-        raise ValueError(
-            f"`compression` must be a number above 0 and at most 1. Received: compression={compression!r}"
-        )
-    shape, mean, std = check_arguments(input_shape, classes, normalization, mean, std)
-    check_dropout(dropout, seed)
-    inputs, x = inputs_and_normalized(shape, mean, std)
-    x = conv(x, stem, 3, bias=normalization is None, name="stem")
-    for block in (1, 2, 3):
-        for index in range(1, count + 1):
-            part = f"block{block}_layer{index}"
-            y = x
-            if bottleneck:
-                y = _layer(y, 4 * growth, 1, normalization, dropout, seed, name=f"{part}_bottleneck")
-            y = _layer(y, growth, 3, normalization, dropout, seed, name=part)
-            x = layers.Concatenate(axis=-1, name=f"{part}_concat")([x, y])
-        if block < 3:
-            channels = max(1, int(x.shape[-1] * compression))
-            part = f"transition{block}"
-            x = _layer(x, channels, 1, normalization, dropout, seed, name=part)
-            x = layers.AveragePooling2D(2, padding="same", data_format=FORMAT, name=f"{part}_pool")(x)
-    x = relu(norm(x, normalization, name="last_norm"), name="last_relu")
+    check_whole(stem, "stem")
+    check_number(compression, "compression", above=0, most=1)
+
+    def body(x):
+        x = conv(x, stem, 3, bias=normalization is None, name="stem")
+        for block in (1, 2, 3):
+            for index in range(1, count + 1):
+                part = f"block{block}_layer{index}"
+                y = x
+                if bottleneck:
+                    y = _layer(y, 4 * growth, 1, normalization, dropout, seed, name=f"{part}_bottleneck")
+                y = _layer(y, growth, 3, normalization, dropout, seed, name=part)
+                x = layers.Concatenate(axis=-1, name=f"{part}_concat")([x, y])
+            if block < 3:
+                channels = max(1, int(x.shape[-1] * compression))
+                part = f"transition{block}"
+                x = _layer(x, channels, 1, normalization, dropout, seed, name=part)
+                x = layers.AveragePooling2D(2, padding="same", data_format=FORMAT, name=f"{part}_pool")(x)
+        return relu(norm(x, normalization, name="last_norm"), name="last_relu")
+
     kind = "densenet_bc" if bottleneck and compression < 1 else "densenet"
-    return keras.Model(inputs, logits(x, classes, 0.0, None), name=name or f"{kind}{depth}_{growth}")
+    return make_classifier(
+        body,
+        input_shape,
+        classes,
+        normalization=normalization,
+        dropout=dropout,
+        seed=seed,
+        mean=mean,
+        std=std,
+        name=name or f"{kind}{depth}_{growth}",
+    )
 
 
 def _layer(

@@ -10,7 +10,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_freq")
 class GroupedConv2D(keras.layers.Conv2D):
-    """A grouped convolution, computed as one convolution a group and joined.
+    """A grouped convolution, computed as one convolution per group and joined.
 
     The channels are cut into `groups` equal parts, each is convolved with a kernel of its own,
     `y_g = kernel_g * x_g`, and the results are joined in the same order. Weights, results and options are
@@ -25,15 +25,15 @@ class GroupedConv2D(keras.layers.Conv2D):
         **kwargs: Those of `keras.layers.Conv2D`.
 
     Raises:
-        ValueError: If the channels are not a multiple of `groups`.
+        ValueError: if the channels are not a multiple of `groups`.
 
-    Source: Xie et al., CVPR 2017, figure 3c.
+    Source: Xie et al., "Aggregated Residual Transformations for Deep Neural Networks", CVPR 2017, figure 3c.
 
     Example:
-
-    >>> layer = keras_freq.models.GroupedConv2D(8, 3, groups=4, padding="same")
-    >>> layer(np.zeros((2, 5, 7, 12), "float32")).shape == (2, 5, 7, 8), layer.kernel.shape == (3, 3, 3, 8)
-    (True, True)
+        >>> layer = keras_freq.models.GroupedConv2D(8, 3, groups=4, padding="same")
+        >>> y = layer(np.zeros((2, 5, 7, 12), "float32"))
+        >>> tuple(y.shape), tuple(layer.kernel.shape)
+        ((2, 5, 7, 8), (3, 3, 3, 8))
     """
 
     def __init__(self, filters: int, kernel_size: int | tuple[int, int], *, groups: int = 1, **kwargs: Any):

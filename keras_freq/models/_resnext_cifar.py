@@ -7,18 +7,8 @@ from collections.abc import Sequence
 import keras
 
 from keras_freq._core.checks import check_whole
-from keras_freq.models._blocks import (
-    CIFAR10_MEAN,
-    CIFAR10_STD,
-    check_arguments,
-    check_dropout,
-    conv,
-    inputs_and_normalized,
-    logits,
-    norm,
-    relu,
-    repeats,
-)
+from keras_freq.models._blocks import bottleneck_block, conv, count_repeats, norm, relu
+from keras_freq.models._classifier import CIFAR10_MEAN, CIFAR10_STD, make_classifier
 
 
 def resnext_cifar(
@@ -42,26 +32,26 @@ def resnext_cifar(
     height and width and doubles both numbers of channels. Where the shape changes, the shortcut is a 1 x 1
     convolution. Images are channels last, whatever Keras is configured for.
 
-    | network | D a stage | channels out | trainable parameters, 10 classes |
+    | network | D by stage | channels out | trainable parameters, 10 classes |
     |---|---|---|---|
     | ResNeXt-29, 4x32d (AugMix, APR) | 128, 256, 512 | 256, 512, 1024 | 6,807,882 |
     | ResNeXt-29, 8x64d | 512, 1024, 2048 | 256, 512, 1024 | 34,426,698 |
     | ResNeXt-29, 16x64d | 1024, 2048, 4096 | 256, 512, 1024 | 68,155,210 |
 
     Args:
-        depth: Number of layers, `9n + 2` for n blocks a stage: 11, 20, 29, 38, ...
+        depth: Number of layers, `9n + 2` for n blocks per stage: 11, 20, 29, 38, ...
         cardinality: Number of groups, at least 1.
         width: Channels of a group in the first stage, at least 1.
-        input_shape: `(height, width, channels)`; height and width may be None, odd or different.
+        input_shape: `(height, width, channels)`; height and width may be `None`, odd or different.
         classes: Number of classes, at least 2.
-        normalization: "batch"; "batch_statistics" for batch normalisation with the statistics of the batch in
-            inference too, so that predictions depend on the other images of the batch
-            (`keras_freq.models.BatchStatisticsNormalization`); or None for a network without: its
+        normalization: `"batch"`; `"batch_statistics"` for batch normalization with the statistics of the
+            batch in inference too, so that predictions depend on the other images of the batch
+            (`keras_freq.models.BatchStatisticsNormalization`); or `None` for a network without: its
             convolutions have biases, and the last one of every block starts at zero.
         dropout: Share of the pooled features that is dropped in training, in front of the last layer, from 0
             to below 1. With 0 there is no such layer.
         seed: Seed of the dropout, for the same draws in every run.
-        mean: Mean of the pixels, a number or one a channel. The default is that of CIFAR-10.
+        mean: Mean of the pixels, a number or one per channel. The default is that of CIFAR-10.
         std: Standard deviation of the pixels, likewise.
         name: Name of the model, by default `resnext<depth>_<cardinality>x<width>d`.
 
@@ -71,59 +61,46 @@ def resnext_cifar(
         its grouped convolutions are `keras_freq.models.GroupedConv2D`.
 
     Raises:
-        ValueError: If an argument is not one of those above.
+        ValueError: if an argument is not one of those above.
 
-    Source: Xie, Girshick, Dollar, Tu, He, Aggregated Residual Transformations for Deep Neural Networks, CVPR
-    2017, section 5.3, in the form of figure 3c.
-    Differs from the original: initialised by the number of inputs of a convolution, not of its outputs.
+    Source: Xie, Girshick, Dollar, Tu and He, "Aggregated Residual Transformations for Deep Neural Networks",
+        CVPR 2017, section 5.3, in the form of figure 3c.
+        Differs from the original: initialized by the number of inputs of a convolution, not of its outputs.
 
     Example:
-
-    >>> model = keras_freq.models.resnext_cifar(11, 2, 4, classes=100)
-    >>> model.name, model.output_shape
-    ('resnext11_2x4d', (None, 100))
+        >>> model = keras_freq.models.resnext_cifar(11, 2, 4, classes=100)
+        >>> model.name, model.output_shape
+        ('resnext11_2x4d', (None, 100))
     """
-    blocks = repeats(depth, 9, 2)
-    check_whole("cardinality", cardinality)
-    check_whole("width", width)
-    shape, mean, std = check_arguments(input_shape, classes, normalization, mean, std)
-    check_dropout(dropout, seed)
-    inputs, x = inputs_and_normalized(shape, mean, std)
-    x = conv(x, 64, 3, bias=normalization is None, name="stem")
-    x = relu(norm(x, normalization, name="stem_norm"), name="stem_relu")
-    for stage in range(3):
-        for index in range(blocks):
-            x = _block(
-                x,
-                cardinality * width * 2**stage,
-                256 * 2**stage,
-                cardinality,
-                2 if stage > 0 and index == 0 else 1,
-                normalization,
-                name=f"stage{stage + 1}_block{index + 1}",
-            )
-    name = name or f"resnext{depth}_{cardinality}x{width}d"
-    return keras.Model(inputs, logits(x, classes, dropout, seed), name=name)
+    blocks = count_repeats(depth, 9, 2)
+    check_whole(cardinality, "cardinality")
+    check_whole(width, "width")
 
+    def body(x):
+        x = conv(x, 64, 3, bias=normalization is None, name="stem")
+        x = relu(norm(x, normalization, name="stem_norm"), name="stem_relu")
+        for stage in range(3):
+            for index in range(blocks):
+                x = bottleneck_block(
+                    x,
+                    cardinality * width * 2**stage,
+                    256 * 2**stage,
+                    2 if stage > 0 and index == 0 else 1,
+                    normalization,
+                    groups=cardinality,
+                    name=f"stage{stage + 1}_block{index + 1}",
+                )
+        return x
 
-def _block(
-    x: keras.KerasTensor,
-    inner: int,
-    outer: int,
-    groups: int,
-    strides: int,
-    normalization: str | None,
-    *,
-    name: str,
-) -> keras.KerasTensor:
-    bias = normalization is None
-    y = conv(x, inner, 1, bias=bias, name=f"{name}_conv1")
-    y = relu(norm(y, normalization, name=f"{name}_norm1"), name=f"{name}_relu1")
-    y = conv(y, inner, 3, strides=strides, groups=groups, bias=bias, name=f"{name}_conv2")
-    y = relu(norm(y, normalization, name=f"{name}_norm2"), name=f"{name}_relu2")
-    y = conv(y, outer, 1, bias=bias, zero=bias, name=f"{name}_conv3")
-    y = norm(y, normalization, name=f"{name}_norm3")
-    if strides > 1 or x.shape[-1] != outer:
-        x = conv(x, outer, 1, strides=strides, bias=bias, name=f"{name}_shortcut")
-        x = norm(x, normalization, name=f"{name}_shortcut_norm")
-    return relu(keras.layers.Add(name=f"{name}_add")([x, y]), name=f"{name}_relu")
+    return make_classifier(
+        body,
+        input_shape,
+        classes,
+        normalization=normalization,
+        dropout=dropout,
+        drop_pooled=True,
+        seed=seed,
+        mean=mean,
+        std=std,
+        name=name or f"resnext{depth}_{cardinality}x{width}d",
+    )

@@ -7,17 +7,8 @@ from collections.abc import Sequence
 import keras
 
 from keras_freq._core.checks import check_whole
-from keras_freq.models._blocks import (
-    CIFAR10_MEAN,
-    CIFAR10_STD,
-    check_arguments,
-    check_dropout,
-    conv,
-    inputs_and_normalized,
-    logits,
-    norm,
-    relu,
-)
+from keras_freq.models._blocks import conv, norm, relu
+from keras_freq.models._classifier import CIFAR10_MEAN, CIFAR10_STD, make_classifier
 
 
 def small_resnet(
@@ -40,17 +31,17 @@ def small_resnet(
     last, whatever Keras is configured for.
 
     Args:
-        input_shape: `(height, width, channels)`; height and width may be None, odd or different.
+        input_shape: `(height, width, channels)`; height and width may be `None`, odd or different.
         classes: Number of classes, at least 2.
         width: Channels of the first convolution; the blocks have 2, 4 and 8 times as many.
-        normalization: "batch"; "batch_statistics" for batch normalisation with the statistics of the batch in
-            inference too, so that predictions depend on the other images of the batch
-            (`keras_freq.models.BatchStatisticsNormalization`); or None for a network without: its
+        normalization: `"batch"`; `"batch_statistics"` for batch normalization with the statistics of the
+            batch in inference too, so that predictions depend on the other images of the batch
+            (`keras_freq.models.BatchStatisticsNormalization`); or `None` for a network without: its
             convolutions have biases, and the last one of every block starts at zero.
         dropout: Share of the pooled features that is dropped in training, in front of the last layer, from 0
             to below 1. With 0 there is no such layer.
         seed: Seed of the dropout, for the same draws in every run.
-        mean: Mean of the pixels, a number or one a channel. The default is that of CIFAR-10.
+        mean: Mean of the pixels, a number or one per channel. The default is that of CIFAR-10.
         std: Standard deviation of the pixels, likewise.
         name: Name of the model.
 
@@ -59,35 +50,45 @@ def small_resnet(
         Its first layer computes `(pixels - mean) / std`.
 
     Raises:
-        ValueError: If an argument is not one of those above.
+        ValueError: if an argument is not one of those above.
 
-    Source: the blocks are those of He, Zhang, Ren, Sun, Identity Mappings in Deep Residual Networks, ECCV
-    2016, figure 4e.
-    Differs from the original: eight layers, and every block strides.
+    Source: the blocks are those of He, Zhang, Ren and Sun, "Identity Mappings in Deep Residual Networks",
+        ECCV 2016, figure 4e.
+        Differs from the original: eight layers, and every block strides.
 
     Example:
-
-    >>> keras_freq.models.small_resnet(input_shape=(32, 32, 3), classes=10).output_shape
-    (None, 10)
+        >>> keras_freq.models.small_resnet(input_shape=(32, 32, 3), classes=10).output_shape
+        (None, 10)
     """
-    shape, mean, std = check_arguments(input_shape, classes, normalization, mean, std)
-    check_dropout(dropout, seed)
-    check_whole("width", width)
-    inputs, x = inputs_and_normalized(shape, mean, std)
-    x = conv(x, width, 3, bias=normalization is None, name="stem")
-    for index in (1, 2, 3):
-        x = _block(x, width * 2**index, normalization, name=f"block{index}")
-    x = relu(norm(x, normalization, name="last_norm"), name="last_relu")
-    return keras.Model(inputs, logits(x, classes, dropout, seed), name=name)
+    check_whole(width, "width")
+
+    def body(x):
+        x = conv(x, width, 3, bias=normalization is None, name="stem")
+        for index in (1, 2, 3):
+            x = _block(x, width * 2**index, normalization, name=f"block{index}")
+        return relu(norm(x, normalization, name="last_norm"), name="last_relu")
+
+    return make_classifier(
+        body,
+        input_shape,
+        classes,
+        normalization=normalization,
+        dropout=dropout,
+        drop_pooled=True,
+        seed=seed,
+        mean=mean,
+        std=std,
+        name=name,
+    )
 
 
 def _block(x: keras.KerasTensor, filters: int, normalization: str | None, *, name: str) -> keras.KerasTensor:
-    """Normalise, activate, convolve, twice; half the height and width."""
+    """Normalize, activate, convolve, twice; half the height and width."""
     bias = normalization is None
     y = relu(norm(x, normalization, name=f"{name}_norm1"), name=f"{name}_relu1")
     # The shortcut starts from the activated features, as wherever the shape changes in the original.
     shortcut = conv(y, filters, 1, strides=2, bias=bias, name=f"{name}_shortcut")
     y = conv(y, filters, 3, strides=2, bias=bias, name=f"{name}_conv1")
     y = relu(norm(y, normalization, name=f"{name}_norm2"), name=f"{name}_relu2")
-    y = conv(y, filters, 3, bias=bias, zero=normalization is None, name=f"{name}_conv2")
+    y = conv(y, filters, 3, bias=bias, zero=bias, name=f"{name}_conv2")
     return keras.layers.Add(name=f"{name}_add")([shortcut, y])

@@ -15,12 +15,12 @@ class ClassToken(keras.layers.Layer):
     Args:
         **kwargs: `name`, `dtype` and so on of `keras.layers.Layer`.
 
-    Source: Dosovitskiy et al., An Image is Worth 16x16 Words, ICLR 2021, equation 1.
+    Source: Dosovitskiy et al., "An Image is Worth 16x16 Words: Transformers for Image Recognition at Scale",
+        ICLR 2021, equation 1.
 
     Example:
-
-    >>> tuple(keras_freq.models.ClassToken()(np.ones((2, 4, 8), "float32")).shape)
-    (2, 5, 8)
+        >>> tuple(keras_freq.models.ClassToken()(np.ones((2, 4, 8), "float32")).shape)
+        (2, 5, 8)
     """
 
     def build(self, input_shape):
@@ -47,18 +47,21 @@ class PositionEmbedding(keras.layers.Layer):
     Args:
         **kwargs: `name`, `dtype` and so on of `keras.layers.Layer`.
 
-    Source: Dosovitskiy et al., An Image is Worth 16x16 Words, ICLR 2021, equation 1.
+    Raises:
+        ValueError: if the length of the sequence is not known.
+
+    Source: Dosovitskiy et al., "An Image is Worth 16x16 Words: Transformers for Image Recognition at Scale",
+        ICLR 2021, equation 1.
 
     Example:
-
-    >>> tuple(keras_freq.models.PositionEmbedding()(np.ones((2, 4, 8), "float32")).shape)
-    (2, 4, 8)
+        >>> tuple(keras_freq.models.PositionEmbedding()(np.ones((2, 4, 8), "float32")).shape)
+        (2, 4, 8)
     """
 
     def build(self, input_shape):
         if input_shape[1] is None:
             raise ValueError(
-                "The sequence must be of known length, one vector a place. "
+                "The sequence must be of known length, one vector per place. "
                 f"Received: input_shape={tuple(input_shape)}"
             )
         self.positions = self.add_weight(

@@ -1,4 +1,4 @@
-"""VGG-16 with batch normalisation and a single linear layer."""
+"""VGG-16 with batch normalization and a single linear layer."""
 
 from __future__ import annotations
 
@@ -8,18 +8,8 @@ import keras
 from keras import layers
 
 from keras_freq._core.checks import check_whole
-from keras_freq.models._blocks import (
-    CIFAR10_MEAN,
-    CIFAR10_STD,
-    FORMAT,
-    check_arguments,
-    check_dropout,
-    conv,
-    inputs_and_normalized,
-    logits,
-    norm,
-    relu,
-)
+from keras_freq.models._blocks import FORMAT, conv, norm, relu
+from keras_freq.models._classifier import CIFAR10_MEAN, CIFAR10_STD, make_classifier
 
 # Convolutions of each stage, and its channels in units of the width.
 _STAGES = ((2, 1), (2, 2), (3, 4), (3, 8), (3, 8))
@@ -37,25 +27,25 @@ def vgg16_bn(
     std: float | Sequence[float] = CIFAR10_STD,
     name: str = "vgg16_bn",
 ) -> keras.Model:
-    """VGG-16 with batch normalisation: pixels in [0, 1] in, logits out.
+    """VGG-16 with batch normalization: pixels in [0, 1] in, logits out.
 
     Thirteen 3 x 3 convolutions in five stages of 64, 128, 256, 512 and 512 channels, each stage ended by the
     largest of 2 x 2 pixels; then the global average and one linear layer: 14,728,266 trainable parameters for
-    10 classes. Convolutions have biases, with normalisation too, as in the published code. Images are
+    10 classes. Convolutions have biases, with normalization too, as in the published code. Images are
     channels last, whatever Keras is configured for.
 
     Args:
-        input_shape: `(height, width, channels)`; height and width may be None, odd or different. A side is
+        input_shape: `(height, width, channels)`; height and width may be `None`, odd or different. A side is
             halved, rounding up, until it is 1.
         classes: Number of classes, at least 2.
         width: Channels of the first stage; the others have 2, 4, 8 and 8 times as many.
-        normalization: "batch"; "batch_statistics" for batch normalisation with the statistics of the batch in
-            inference too, so that predictions depend on the other images of the batch
-            (`keras_freq.models.BatchStatisticsNormalization`); or None for a network without.
+        normalization: `"batch"`; `"batch_statistics"` for batch normalization with the statistics of the
+            batch in inference too, so that predictions depend on the other images of the batch
+            (`keras_freq.models.BatchStatisticsNormalization`); or `None` for a network without.
         dropout: Share of the pooled features that is dropped in training, in front of the last layer, from 0
             to below 1. With 0 there is no such layer.
         seed: Seed of the dropout, for the same draws in every run.
-        mean: Mean of the pixels, a number or one a channel. The default is that of CIFAR-10.
+        mean: Mean of the pixels, a number or one per channel. The default is that of CIFAR-10.
         std: Standard deviation of the pixels, likewise.
         name: Name of the model.
 
@@ -64,27 +54,38 @@ def vgg16_bn(
         Its first layer computes `(pixels - mean) / std`.
 
     Raises:
-        ValueError: If an argument is not one of those above.
+        ValueError: if an argument is not one of those above.
 
-    Source: Simonyan, Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition, ICLR
-    2015, table 1, column D.
-    Differs from the original: batch normalisation, and a global average in place of two layers of 4096 units.
+    Source: Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", ICLR
+        2015, table 1, column D.
+        Differs from the original: batch normalization, and a global average in place of two layers of 4096
+        units.
 
     Example:
-
-    >>> keras_freq.models.vgg16_bn(classes=100, width=4).output_shape
-    (None, 100)
+        >>> keras_freq.models.vgg16_bn(classes=100, width=4).output_shape
+        (None, 100)
     """
-    shape, mean, std = check_arguments(input_shape, classes, normalization, mean, std)
-    check_dropout(dropout, seed)
-    check_whole("width", width)
-    inputs, x = inputs_and_normalized(shape, mean, std)
-    for stage, (count, times) in enumerate(_STAGES, start=1):
-        for index in range(1, count + 1):
-            place = f"stage{stage}_{{}}{index}"
-            x = conv(x, times * width, 3, bias=True, name=place.format("conv"))
-            x = norm(x, normalization, name=place.format("norm"))
-            x = relu(x, name=place.format("relu"))
-        # A side of 1 stays.
-        x = layers.MaxPooling2D(2, padding="same", data_format=FORMAT, name=f"stage{stage}_pool")(x)
-    return keras.Model(inputs, logits(x, classes, dropout, seed), name=name)
+    check_whole(width, "width")
+
+    def body(x):
+        for stage, (count, times) in enumerate(_STAGES, start=1):
+            for index in range(1, count + 1):
+                x = conv(x, times * width, 3, bias=True, name=f"stage{stage}_conv{index}")
+                x = norm(x, normalization, name=f"stage{stage}_norm{index}")
+                x = relu(x, name=f"stage{stage}_relu{index}")
+            # A side of 1 stays.
+            x = layers.MaxPooling2D(2, padding="same", data_format=FORMAT, name=f"stage{stage}_pool")(x)
+        return x
+
+    return make_classifier(
+        body,
+        input_shape,
+        classes,
+        normalization=normalization,
+        dropout=dropout,
+        drop_pooled=True,
+        seed=seed,
+        mean=mean,
+        std=std,
+        name=name,
+    )

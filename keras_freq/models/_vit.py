@@ -8,16 +8,8 @@ import keras
 from keras import layers
 
 from keras_freq._core.checks import check_whole
-from keras_freq.models._blocks import (
-    CIFAR10_MEAN,
-    CIFAR10_STD,
-    FORMAT,
-    check_arguments,
-    check_dropout,
-    conv,
-    drop,
-    inputs_and_normalized,
-)
+from keras_freq.models._blocks import FORMAT, conv, drop
+from keras_freq.models._classifier import CIFAR10_MEAN, CIFAR10_STD, make_classifier
 from keras_freq.models._tokens import ClassToken, PositionEmbedding
 
 
@@ -39,7 +31,7 @@ def vit(
 
     The image is cut into patches, each a token; a learned class token comes in front and a learned vector is
     added at each place. Layers of attention and of a GELU network four times as wide follow, both with layer
-    normalisation in front and a shortcut around; a linear layer reads the class token. The default is
+    normalization in front and a shortcut around; a linear layer reads the class token. The default is
     ViT-B/8; `patch=16` with 1000 classes is ViT-B/16 of 86,567,656 parameters. Images are channels last,
     whatever Keras is configured for.
 
@@ -50,11 +42,11 @@ def vit(
         patch: Side of a patch in pixels.
         width: Length of a token, a multiple of `heads`.
         depth: Number of layers.
-        heads: Attention heads of a layer.
+        heads: Attention heads of each layer.
         dropout: Share of the features that is dropped in training from the tokens at the start and after each
             attention and network, from 0 to below 1. With 0 there are no such layers.
         seed: Seed of the dropout, for the same draws in every run.
-        mean: Mean of the pixels, a number or one a channel. The default is that of CIFAR-10.
+        mean: Mean of the pixels, a number or one per channel. The default is that of CIFAR-10.
         std: Standard deviation of the pixels, likewise.
         name: Name of the model.
 
@@ -63,44 +55,45 @@ def vit(
         Its first layer computes `(pixels - mean) / std`.
 
     Raises:
-        ValueError: If an argument is not one of those above.
+        ValueError: if an argument is not one of those above.
 
-    Source: Dosovitskiy et al., An Image is Worth 16x16 Words: Transformers for Image Recognition at Scale,
-    ICLR 2021, section 3.1 and table 1.
+    Source: Dosovitskiy et al., "An Image is Worth 16x16 Words: Transformers for Image Recognition at Scale",
+        ICLR 2021, section 3.1 and table 1.
 
     Example:
-
-    >>> keras_freq.models.vit((32, 32, 3), patch=8, width=8, depth=2, heads=2).output_shape
-    (None, 10)
+        >>> keras_freq.models.vit((32, 32, 3), patch=8, width=8, depth=2, heads=2).output_shape
+        (None, 10)
     """
-    shape, mean, std = check_arguments(input_shape, classes, None, mean, std)
-    check_dropout(dropout, seed)
     for argument, value in (("patch", patch), ("width", width), ("depth", depth), ("heads", heads)):
-        check_whole(argument, value)
-    if None in shape:
-        raise ValueError(
-            f"`input_shape` must have a known height and width. Received: input_shape={input_shape!r}"
-        )
+        check_whole(value, argument)
     if width % heads:
         raise ValueError(f"`width` must be a multiple of heads={heads}. Received: width={width}")
-    inputs, x = inputs_and_normalized(shape, mean, std)
-    missing = [-side % patch for side in shape[:2]]
-    if any(missing):
-        x = layers.ZeroPadding2D(tuple((0, m) for m in missing), data_format=FORMAT, name="fill")(x)
-    x = conv(x, width, patch, strides=patch, padded=False, bias=True, name="patches")
-    x = layers.Reshape((-1, width), name="tokens")(x)
-    x = PositionEmbedding(name="positions")(ClassToken(name="class_token")(x))
-    x = drop(x, dropout, seed, name="dropout")
-    for index in range(1, depth + 1):
-        x = _layer(x, width, heads, dropout, seed, name=f"layer{index}")
-    x = layers.LayerNormalization(epsilon=1e-6, name="last_norm")(x)
-    return keras.Model(inputs, layers.Dense(classes, dtype="float32", name="logits")(x[:, 0]), name=name)
+
+    def body(x):
+        if None in x.shape[1:3]:
+            raise ValueError(
+                f"`input_shape` must have a known height and width. Received: input_shape={input_shape!r}"
+            )
+        missing = [-side % patch for side in x.shape[1:3]]
+        if any(missing):
+            x = layers.ZeroPadding2D(tuple((0, m) for m in missing), data_format=FORMAT, name="fill")(x)
+        x = conv(x, width, patch, strides=patch, padded=False, bias=True, name="patches")
+        x = layers.Reshape((-1, width), name="tokens")(x)
+        x = PositionEmbedding(name="positions")(ClassToken(name="class_token")(x))
+        x = drop(x, dropout, seed, name="dropout")
+        for index in range(1, depth + 1):
+            x = _layer(x, width, heads, dropout, seed, name=f"layer{index}")
+        return layers.LayerNormalization(epsilon=1e-6, name="last_norm")(x)[:, 0]
+
+    return make_classifier(
+        body, input_shape, classes, dropout=dropout, seed=seed, mean=mean, std=std, name=name
+    )
 
 
 def _layer(
     x: keras.KerasTensor, width: int, heads: int, dropout: float, seed: int | None, *, name: str
 ) -> keras.KerasTensor:
-    """Normalise, attend, add; normalise, widen and narrow, add."""
+    """Normalize, attend, add; normalize, widen and narrow, add."""
     y = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm1")(x)
     y = layers.MultiHeadAttention(heads, width // heads, name=f"{name}_attention")(y, y)
     x = layers.Add(name=f"{name}_add1")([x, drop(y, dropout, seed, name=f"{name}_dropout1")])

@@ -7,19 +7,8 @@ from collections.abc import Sequence
 import keras
 
 from keras_freq._core.checks import check_whole
-from keras_freq.models._blocks import (
-    CIFAR10_MEAN,
-    CIFAR10_STD,
-    check_arguments,
-    check_dropout,
-    conv,
-    drop,
-    inputs_and_normalized,
-    logits,
-    norm,
-    relu,
-    repeats,
-)
+from keras_freq.models._blocks import conv, count_repeats, drop, norm, relu
+from keras_freq.models._classifier import CIFAR10_MEAN, CIFAR10_STD, make_classifier
 
 
 def wide_resnet(
@@ -38,7 +27,7 @@ def wide_resnet(
     """The wide residual network WRN-`depth`-`width`: pixels in [0, 1] in, logits out.
 
     A 3 x 3 convolution to 16 channels, then three stages of `(depth - 4) / 6` blocks with `16 width`,
-    `32 width` and `64 width` channels. A block normalises, activates and convolves (3 x 3), twice; the first
+    `32 width` and `64 width` channels. A block normalizes, activates and convolves (3 x 3), twice; the first
     of stages two and three halves height and width. Where the number of channels changes, the shortcut is a
     1 x 1 convolution of the activated features. Images are channels last, whatever Keras is configured for.
 
@@ -50,18 +39,18 @@ def wide_resnet(
     | WRN-34-10 | 3 x 5 | 160, 320, 640 | 46,160,474 |
 
     Args:
-        depth: Number of layers, `6n + 4` for n blocks a stage: 10, 16, 22, 28, 34, 40, ...
+        depth: Number of layers, `6n + 4` for n blocks per stage: 10, 16, 22, 28, 34, 40, ...
         width: Factor by which it is wider than a network of 16, 32 and 64 channels, at least 1.
-        input_shape: `(height, width, channels)`; height and width may be None, odd or different.
+        input_shape: `(height, width, channels)`; height and width may be `None`, odd or different.
         classes: Number of classes, at least 2.
-        normalization: "batch"; "batch_statistics" for batch normalisation with the statistics of the batch in
-            inference too, so that predictions depend on the other images of the batch
-            (`keras_freq.models.BatchStatisticsNormalization`); or None for a network without: its
+        normalization: `"batch"`; `"batch_statistics"` for batch normalization with the statistics of the
+            batch in inference too, so that predictions depend on the other images of the batch
+            (`keras_freq.models.BatchStatisticsNormalization`); or `None` for a network without: its
             convolutions have biases, and the last one of every block starts at zero.
         dropout: Share of the features that is dropped in training between the two convolutions of every
             block, from 0 to below 1. The paper's is 0 or 0.3. With 0 there are no such layers.
         seed: Seed of the dropout, for the same draws in every run.
-        mean: Mean of the pixels, a number or one a channel. The default is that of CIFAR-10.
+        mean: Mean of the pixels, a number or one per channel. The default is that of CIFAR-10.
         std: Standard deviation of the pixels, likewise.
         name: Name of the model, by default `wide_resnet<depth>_<width>`.
 
@@ -70,36 +59,45 @@ def wide_resnet(
         Its first layer computes `(pixels - mean) / std`.
 
     Raises:
-        ValueError: If an argument is not one of those above.
+        ValueError: if an argument is not one of those above.
 
-    Source: Zagoruyko, Komodakis, Wide Residual Networks, BMVC 2016, table 1 and section 2.
-    Differs from the original: initialised by the number of inputs of a convolution, not of its outputs.
+    Source: Zagoruyko and Komodakis, "Wide Residual Networks", BMVC 2016, table 1 and section 2.
+        Differs from the original: initialized by the number of inputs of a convolution, not of its outputs.
 
     Example:
-
-    >>> model = keras_freq.models.wide_resnet(10, 1, classes=100)
-    >>> model.name, model.output_shape
-    ('wide_resnet10_1', (None, 100))
+        >>> model = keras_freq.models.wide_resnet(10, 1, classes=100)
+        >>> model.name, model.output_shape
+        ('wide_resnet10_1', (None, 100))
     """
-    blocks = repeats(depth, 6, 4)
-    check_whole("width", width)
-    shape, mean, std = check_arguments(input_shape, classes, normalization, mean, std)
-    check_dropout(dropout, seed)
-    inputs, x = inputs_and_normalized(shape, mean, std)
-    x = conv(x, 16, 3, bias=normalization is None, name="stem")
-    for stage in range(3):
-        for index in range(blocks):
-            x = _block(
-                x,
-                16 * width * 2**stage,
-                2 if stage > 0 and index == 0 else 1,
-                normalization,
-                dropout,
-                seed,
-                name=f"stage{stage + 1}_block{index + 1}",
-            )
-    x = relu(norm(x, normalization, name="last_norm"), name="last_relu")
-    return keras.Model(inputs, logits(x, classes, 0.0, None), name=name or f"wide_resnet{depth}_{width}")
+    blocks = count_repeats(depth, 6, 4)
+    check_whole(width, "width")
+
+    def body(x):
+        x = conv(x, 16, 3, bias=normalization is None, name="stem")
+        for stage in range(3):
+            for index in range(blocks):
+                x = _block(
+                    x,
+                    16 * width * 2**stage,
+                    2 if stage > 0 and index == 0 else 1,
+                    normalization,
+                    dropout,
+                    seed,
+                    name=f"stage{stage + 1}_block{index + 1}",
+                )
+        return relu(norm(x, normalization, name="last_norm"), name="last_relu")
+
+    return make_classifier(
+        body,
+        input_shape,
+        classes,
+        normalization=normalization,
+        dropout=dropout,
+        seed=seed,
+        mean=mean,
+        std=std,
+        name=name or f"wide_resnet{depth}_{width}",
+    )
 
 
 def _block(

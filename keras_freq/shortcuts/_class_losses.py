@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from keras_freq._core.compiled import compile_function
+from keras_freq._core.losses import cross_entropy, nan_where_infinite
 
 LOSSES = ("cross_entropy", "logit")
 
@@ -52,15 +53,11 @@ def sums_by_class(logits: Any, labels: Any, valid: Any, loss: str = "cross_entro
 
 
 def image_losses(logits: Any, labels: Any, loss: str) -> Any:
-    """Loss of each image, `(..., batch)`, of logits `(..., batch, classes)`; NaN where a logit is infinite.
+    """Loss of each image, `(..., batch)`, of logits `(..., batch, classes)`.
 
-    The cross-entropy comes from the odds of all other classes, so that float32 keeps the small losses of
-    images that the model is sure of, and their gradients.
+    A cross-entropy is NaN where a logit is infinite.
     """
+    if loss == "cross_entropy":
+        return cross_entropy(logits, labels) * nan_where_infinite(logits)
     own = ops.one_hot(labels, logits.shape[-1], dtype="bool")
-    target = ops.sum(ops.where(own, logits, 0.0), axis=-1)
-    if loss == "logit":
-        return -target
-    finite = ops.all(ops.isfinite(logits), axis=-1)
-    odds = ops.logsumexp(ops.where(own, -1e30, logits), axis=-1) - target
-    return ops.softplus(odds) * ops.where(finite, 1.0, float("nan"))
+    return -ops.sum(ops.where(own, logits, 0.0), axis=-1)

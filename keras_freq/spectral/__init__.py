@@ -5,10 +5,10 @@ Conventions, for the whole package:
 * Images are `(batch, height, width, channels)`, or `(batch, channels, height, width)` with
   `data_format="channels_first"`; floats in [0, 1] unless a `value_range` says otherwise. Nothing is clipped
   or rescaled unless asked.
-* The transform is the two-dimensional DFT over space, per channel, un-normalised forward and `1 / (height *
+* The transform is the two-dimensional DFT over space, per channel, unnormalized forward and `1 / (height *
   width)` backward. Amplitude-phase recombination also transforms over channels, as published (`axes="hw"`
   does not).
-* Spectra and masks are centred: DC at `(height // 2, width // 2)`, for even and odd sizes.
+* Spectra and masks are centered: DC at `(height // 2, width // 2)`, for even and odd sizes.
 * A radius is a distance from DC in bins (`units="index"`); a low-pass keeps `d < radius`, a high-pass `d >=
   radius`.
 * Masks must be Hermitian, `m[u, v] == m[-u, -v]`; an error names the entries that are not.

@@ -1,6 +1,6 @@
 """The one file of `spectral` that knows the array libraries.
 
-Every function of this package is written once, in NumPy's names, against a `library`:
+Every function of this package is written once, in NumPy's names, against an `ArrayLibrary`:
 
 * NumPy arrays are computed by NumPy (float64 stays float64);
 * tensors of the active Keras backend by `keras.ops`, with the backend's own real FFT and a matrix product in
@@ -16,20 +16,96 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, TypeVar, cast
 
 import keras
 import numpy as np
 
 Array = Any  # a NumPy array or a tensor of one of the frameworks
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class ArrayLibrary(Protocol):
+    """All that the functions of this package compute with. Each library below has every one of these."""
+
+    name: str
+
+    def abs(self, x: Array, /) -> Array: ...
+    def arctan2(self, y: Array, x: Array, /) -> Array: ...
+    def clip(self, x: Array, lowest: Array, highest: Array, /) -> Array: ...
+    def cos(self, x: Array, /) -> Array: ...
+    def exp(self, x: Array, /) -> Array: ...
+    def floor(self, x: Array, /) -> Array: ...
+    def log(self, x: Array, /) -> Array: ...
+    def logical_and(self, x: Array, y: Array, /) -> Array: ...
+    def maximum(self, x: Array, y: Array, /) -> Array: ...
+    def minimum(self, x: Array, y: Array, /) -> Array: ...
+    def round(self, x: Array, /) -> Array: ...
+    def sin(self, x: Array, /) -> Array: ...
+    def sqrt(self, x: Array, /) -> Array: ...
+    def where(self, condition: Array, x: Array, y: Array, /) -> Array: ...
+
+    def cumsum(self, x: Array, /, axis: int) -> Array: ...
+    def max(self, x: Array, /, axis: Any = None, keepdims: bool = False) -> Array: ...
+    def min(self, x: Array, /, axis: Any = None, keepdims: bool = False) -> Array: ...
+    def sum(self, x: Array, /, axis: Any = None, keepdims: bool = False) -> Array: ...
+
+    def arange(self, stop: Any, /) -> Array: ...
+    def ones_like(self, x: Array, /) -> Array: ...
+    def zeros_like(self, x: Array, /) -> Array: ...
+
+    def argsort(self, x: Array, /) -> Array: ...
+    def concatenate(self, parts: Any, /, axis: int) -> Array: ...
+    def expand_dims(self, x: Array, axis: int, /) -> Array: ...
+    def matmul(self, x: Array, y: Array, /) -> Array: ...
+    def reshape(self, x: Array, shape: Any, /) -> Array: ...
+    def roll(self, x: Array, shift: int, axis: int, /) -> Array: ...
+    def squeeze(self, x: Array, axis: int, /) -> Array: ...
+    def stack(self, parts: Any, /, axis: int) -> Array: ...
+    def take(self, x: Array, indices: Array, /, axis: int | None = None) -> Array: ...
+    def transpose(self, x: Array, axes: Any, /) -> Array: ...
+
+    def cast(self, x: Array, dtype: Any, /) -> Array: ...
+
+    def constant(self, values: Any, like: Array) -> Array:
+        """Values in the floating type of `like`."""
+        ...
+
+    def indices(self, values: Any) -> Array:
+        """Whole numbers to take entries by."""
+        ...
+
+    def shape(self, x: Array, /) -> tuple[Any, ...]:
+        """The shape; sizes that are known only when the function runs are tensors."""
+        ...
+
+    def rfft2(self, x: Array) -> tuple[Array, Array]:
+        """Real and imaginary part of the half spectrum over the last two axes."""
+        ...
+
+    def irfft2(self, re: Array, im: Array, height: int, width: int) -> Array:
+        """The way back."""
+        ...
+
+    def filter2(self, x: Array, half_mask: Array) -> Array:
+        """The half spectrum times a gain, and back."""
+        ...
+
+    def conv2d(self, x: Array, kernel: Array) -> Array:
+        """Convolution of channels-last images, `same` size, zeros around."""
+        ...
+
+    def segment_sum(self, data: Array, segment_ids: Array, num_segments: Any, /) -> Array:
+        """Sums of the entries with the same id."""
+        ...
 
 
 class NumPyLibrary:
-    """NumPy under the names used here."""
+    """NumPy."""
 
     name = "numpy"
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         return getattr(np, name)
 
     def cast(self, x, dtype):
@@ -113,11 +189,10 @@ class KerasLibrary:
                 f"Received: keras.backend.backend()={backend!r}"
             )
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         return getattr(keras.ops, name)
 
     def conv2d(self, x, kernel):
-        """Convolution of channels-last images, `same` size, zeros around."""
         return keras.ops.conv(x, kernel, padding="same", data_format="channels_last")
 
     def constant(self, values, like):
@@ -147,24 +222,18 @@ class TensorFlowLibrary:
         import tensorflow as tf
 
         self.tf = tf
-        for name in ("abs", "arange", "clip", "cos", "cumsum", "exp", "floor", "log", "maximum", "minimum"):
-            function = {"arange": "range", "clip": "clip_by_value"}.get(name, name)
-            setattr(self, name, getattr(tf, function, None) or getattr(tf.math, function))
-        self.cast, self.reshape, self.where, self.round, self.matmul = (
-            tf.cast,
-            tf.reshape,
-            tf.where,
-            tf.round,
-            tf.matmul,
-        )
-        self.sin, self.sqrt, self.rsqrt, self.arctan2 = tf.sin, tf.sqrt, tf.math.rsqrt, tf.atan2
-        self.transpose, self.concatenate, self.argsort = tf.transpose, tf.concat, tf.argsort
-        self.stack = tf.stack
+        self.abs, self.exp, self.round, self.sqrt = tf.abs, tf.exp, tf.round, tf.sqrt
+        self.floor, self.log = tf.math.floor, tf.math.log
+        self.sin, self.cos, self.arctan2 = tf.sin, tf.cos, tf.atan2
+        self.maximum, self.minimum, self.clip = tf.maximum, tf.minimum, tf.clip_by_value
+        self.where, self.logical_and = tf.where, tf.logical_and
         self.sum, self.min, self.max = tf.reduce_sum, tf.reduce_min, tf.reduce_max
-        self.segment_sum = tf.math.unsorted_segment_sum
-        self.expand_dims, self.roll, self.zeros_like = tf.expand_dims, tf.roll, tf.zeros_like
-        self.ones_like, self.squeeze, self.logical_and = tf.ones_like, tf.squeeze, tf.logical_and
-        self.take = _tensorflow_take
+        self.cumsum, self.segment_sum = tf.cumsum, tf.math.unsorted_segment_sum
+        self.arange, self.ones_like, self.zeros_like = tf.range, tf.ones_like, tf.zeros_like
+        self.concatenate, self.stack, self.squeeze = tf.concat, tf.stack, tf.squeeze
+        self.reshape, self.transpose, self.expand_dims = tf.reshape, tf.transpose, tf.expand_dims
+        self.argsort, self.roll, self.take = tf.argsort, tf.roll, _tensorflow_take
+        self.cast, self.matmul = tf.cast, tf.matmul
 
     def conv2d(self, x, kernel):
         return self.tf.nn.conv2d(x, kernel, 1, "SAME")
@@ -207,7 +276,7 @@ def is_foreign_tensorflow(x: Array) -> bool:
     return is_tensorflow(x) and keras.backend.backend() != "tensorflow"
 
 
-def library_of(x: Array) -> NumPyLibrary | KerasLibrary | TensorFlowLibrary:
+def library_of(x: Array) -> ArrayLibrary:
     """The library that computes with `x`."""
     if isinstance(x, np.ndarray):
         return _numpy_library
@@ -271,14 +340,16 @@ class SpectralOperation(keras.Operation):
 _symbolic_functions: dict[str, tuple[Callable, Callable]] = {}
 
 
-def symbolic(output_shape: Callable = lambda shape, **options: shape):
+def symbolic(
+    output_shape: Callable = lambda shape, **options: shape,
+) -> Callable[[Function], Function]:
     """Let a function of images take `KerasTensor`s too.
 
     `output_shape(shape, **options)` gives the shape of the result, or a list of shapes for a function with
     several.
     """
 
-    def decorate(function):
+    def decorate(function: Function) -> Function:
         signature = inspect.signature(function)
         _symbolic_functions[function.__name__] = (function, output_shape)
 
@@ -291,6 +362,6 @@ def symbolic(output_shape: Callable = lambda shape, **options: shape):
             settings = {k: v for k, v in bound.items() if not isinstance(v, keras.KerasTensor)}
             return SpectralOperation(function.__name__, settings)(*tensors)
 
-        return wrapper
+        return cast(Function, wrapper)
 
     return decorate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_freq.spectral._grid import check_sides, mirror_index
+from keras_freq.spectral._grid import check_sides, own_mirror
 
 
 def fourier_basis(
@@ -19,8 +19,8 @@ def fourier_basis(
     Args:
         height: Rows of the image.
         width: Columns of the image.
-        i: Row in the centred spectrum, `0 <= i < height`; an integer or an array of them.
-        j: Column in the centred spectrum, `0 <= j < width`; broadcast against `i`.
+        i: Row in the centered spectrum, `0 <= i < height`; an integer or an array of them.
+        j: Column in the centered spectrum, `0 <= j < width`; broadcast against `i`.
         phase: Radians; 0 and pi / 4 are the two published conventions. Broadcast too.
 
     Returns:
@@ -42,13 +42,13 @@ def fourier_basis(
     for name, index, size in (("i", i, height), ("j", j, width)):
         if not np.issubdtype(index.dtype, np.integer) or np.any(index < 0) or np.any(index >= size):
             raise ValueError(
-                f"`{name}` must be whole and lie in 0 to {size - 1} (centred spectrum). "
+                f"`{name}` must be whole and lie in 0 to {size - 1} (centered spectrum). "
                 f"Received: {name}={index.tolist()}"
             )
     i, j, phase = np.broadcast_arrays(i, j, np.asarray(phase, dtype="float64"))
-    own_mirror = (mirror_index(height)[i] == i) & (mirror_index(width)[j] == j)
-    phase = np.where(own_mirror, 0.0, phase)
+    alone = own_mirror(height, width)[i, j]
+    phase = np.where(alone, 0.0, phase)
     u, v = (i - height // 2)[..., None, None], (j - width // 2)[..., None, None]
     turns = u * np.arange(height)[:, None] / height + v * np.arange(width) / width
-    scale = np.where(own_mirror, 1.0, np.sqrt(2.0)) / np.sqrt(height * width)
+    scale = np.where(alone, 1.0, np.sqrt(2.0)) / np.sqrt(height * width)
     return scale[..., None, None] * np.cos(2 * np.pi * turns + phase[..., None, None])

@@ -1,4 +1,4 @@
-"""From a centred map over frequencies to a profile over radius."""
+"""From a centered map over frequencies to a profile over radius."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _FLAT = 1e-5
 
 
 @functools.lru_cache(maxsize=64)
-def _bin_of(height: int, width: int, center: str) -> np.ndarray:
-    """Whole radius of every entry of a centred map."""
+def _bin_of(height: int, width: int, center: Center) -> np.ndarray:
+    """Whole radius of every entry of a centered map."""
     row, column = (height // 2, width // 2) if center == "dc" else ((height - 1) / 2, (width - 1) / 2)
     return np.hypot(np.arange(height)[:, None] - row, np.arange(width) - column).astype(int)
 
@@ -60,7 +60,7 @@ def azimuthal_radii(
 
 
 @functools.lru_cache(maxsize=64)
-def _averaging_matrix(height: int, width: int, center: str, bins: str) -> np.ndarray:
+def _averaging_matrix(height: int, width: int, center: Center, bins: Bins) -> np.ndarray:
     radii, counts = azimuthal_radii(height, width, center=center, bins=bins)
     if not len(radii):
         raise ValueError(
@@ -76,12 +76,12 @@ def _profile_shape(shape, center="dc", bins="all", **options):
 
 @symbolic(_profile_shape)
 def azimuthal_average(map: Array, *, center: Center = "dc", bins: Bins = "all") -> Array:
-    """Mean of a centred map over rings one bin wide.
+    """Mean of a centered map over rings one bin wide.
 
-    `a[k] = mean of map[i, j] over all entries whose distance from the centre, rounded down, is k`
+    `a[k] = mean of map[i, j] over all entries whose distance from the center, rounded down, is k`
 
     Args:
-        map: `(..., height, width)`, centred; NumPy array or tensor. The gradient is exact: it is a matrix
+        map: `(..., height, width)`, centered; NumPy array or tensor. The gradient is exact: it is a matrix
             product.
         center: `"dc"` measures from `(height // 2, width // 2)`; `"pixel"` from the middle of the array, half
             a bin off DC for even sizes, as the published code does.
@@ -96,7 +96,7 @@ def azimuthal_average(map: Array, *, center: Center = "dc", bins: Bins = "all") 
 
     Source: Lin, Gao and Sang, "Investigating and Explaining the Frequency Bias in Image Classification",
         IJCAI 2022.
-        Differs from the original: centred on DC with every bin, unless asked otherwise.
+        Differs from the original: centered on DC with every bin, unless asked otherwise.
 
     Example:
         >>> azimuthal_average(np.eye(3))
@@ -133,9 +133,9 @@ def spectral_density(
     data_format: str = "channels_last",
     method: Method = "auto",
 ) -> Array:
-    """Log-amplitude of the grey image by radius, scaled to [0, 1] image by image.
+    """Log-amplitude of the gray image by radius, scaled to [0, 1] image by image.
 
-    `s = azimuthal_average(20 * log(1 + |F(grey)|))`, then `(s - min s) / (max s - min s)`; natural logarithm.
+    `s = azimuthal_average(20 * log(1 + |F(gray)|))`, then `(s - min s) / (max s - min s)`; natural logarithm.
 
     Args:
         images: `(batch, height, width, channels)` or one image without the batch axis. Three channels are
@@ -150,7 +150,7 @@ def spectral_density(
         `(batch, bins)`, or `(bins,)` for one image.
 
     Source: Lin, Gao and Sang, IJCAI 2022, section 4.
-        Differs from the original: centred on DC with every bin, unless asked otherwise; a flat profile gives
+        Differs from the original: centered on DC with every bin, unless asked otherwise; a flat profile gives
         0, not NaN.
 
     Example:
@@ -162,8 +162,8 @@ def spectral_density(
     xp = library_of(planes)
     channels, _, width = planes.shape[1:]
     weights = np.asarray(LUMA if channels == 3 else [1 / channels] * channels).reshape(1, channels, 1, 1)
-    grey = xp.sum(planes * xp.constant(weights, planes), axis=1)
-    re, im = full_spectrum(*rfft2(grey, method=method), width)
+    gray = xp.sum(planes * xp.constant(weights, planes), axis=1)
+    re, im = full_spectrum(*rfft2(gray, method=method), width)
     profile = azimuthal_average(20 * xp.log(1 + magnitude(re, im)), center=center, bins=bins)
     if normalize:
         low, high = xp.min(profile, axis=-1, keepdims=True), xp.max(profile, axis=-1, keepdims=True)

@@ -1,7 +1,7 @@
 """Real two-dimensional DFT of image planes, as small matrix products or by the backend's FFT.
 
 Planes are float arrays of shape `(..., height, width)`; a spectrum is a pair `(re, im)` of real arrays of
-shape `(..., height, width // 2 + 1)`, not centred, un-normalised forward and `1 / (height * width)` backward.
+shape `(..., height, width // 2 + 1)`, not centered, unnormalized forward and `1 / (height * width)` backward.
 Which way is taken is decided by `choose_method`:
 
 * JAX under a `keras.distribution`: matrix products. There an FFT makes every device compute the whole batch,
@@ -105,7 +105,7 @@ def irfft2(re: Array, im: Array, height: int, width: int, *, method: Method = "a
 
 
 def half_mask(mask: Array, height: int, width: int) -> Array:
-    """The columns of a centred mask that a half spectrum has, in its order."""
+    """The columns of a centered mask that a half spectrum has, in its order."""
     rows = np.roll(np.arange(height), -(height // 2))
     columns = np.roll(np.arange(width), -(width // 2))[: width // 2 + 1]
     if isinstance(mask, np.ndarray):
@@ -124,7 +124,7 @@ def _flips_onto_itself(mask: Array) -> bool:
 
 
 def filter_planes(x: Array, mask: Array, *, method: Method = "auto") -> Array:
-    """Multiply the spectrum of real planes by a centred Hermitian mask of shape `(height, width)`."""
+    """Multiply the spectrum of real planes by a centered Hermitian mask of shape `(height, width)`."""
     xp = library_of(x)
     height, width = x.shape[-2:]
     flips = _flips_onto_itself(mask)
@@ -167,7 +167,7 @@ def dft_channels(re: Array, im: Array, *, inverse: bool = False) -> tuple[Array,
 
 
 def full_spectrum(re: Array, im: Array, width: int) -> tuple[Array, Array]:
-    """All columns of the spectrum, centred, from its half."""
+    """All columns of the spectrum, centered, from its half."""
     xp = library_of(re)
     height, columns = re.shape[-2:]
     rows = xp.indices((-np.arange(height)) % height)

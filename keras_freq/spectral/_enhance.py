@@ -46,7 +46,7 @@ def enhance_density(
         noise: `n`, of the shape of the images, or `None` for 0. It reaches the convolutions alone.
         radius: Cut-off, at least 0, in index units.
         masks: `"complementary"`, or `"reference"`: the two published masks, which leave out the ring between
-            `radius` and `radius + 1` and are centred half a bin off DC.
+            `radius` and `radius + 1` and are centered half a bin off DC.
         rescale: `"minmax"` as above, `"clip"` to [0, 1], or `"none"`.
         data_format: `"channels_last"` or `"channels_first"`.
         method: `"fft"`, `"matmul"` or `"auto"`.
@@ -59,7 +59,7 @@ def enhance_density(
 
     Source: Lin, Gao and Sang, "Investigating and Explaining the Frequency Bias in Image Classification",
         IJCAI 2022 (CDES).
-        Differs from the original: complementary masks centred on DC, unless asked otherwise.
+        Differs from the original: complementary masks centered on DC, unless asked otherwise.
 
     Example:
         >>> x = np.random.default_rng(0).random((2, 16, 16, 3))
@@ -90,7 +90,7 @@ def convolve_twice(planes: Array, kernels: Sequence[Array]) -> Array:
     xp = library_of(planes)
     x = xp.transpose(planes, (0, 2, 3, 1))
     check_kernels([tuple(as_array(part).shape) for part in kernels], channels=x.shape[-1])
-    first, first_bias, second, second_bias = (_like(part, x) for part in kernels)
+    first, first_bias, second, second_bias = (_convert_like(part, x) for part in kernels)
     x = xp.conv2d(x, first) + first_bias
     return xp.transpose(xp.conv2d(x, second) + second_bias, (0, 3, 1, 2))
 
@@ -114,7 +114,7 @@ def check_kernels(shapes: Sequence[tuple], *, channels: int | None = None) -> No
         )
 
 
-def _like(part: Array, x: Array) -> Array:
+def _convert_like(part: Array, x: Array) -> Array:
     part, xp = as_array(part), library_of(x)
     return xp.constant(part, x) if isinstance(part, np.ndarray) else xp.cast(part, dtype_of(x))
 
@@ -135,9 +135,6 @@ def reference_masks(height: int, width: int, radius: float) -> tuple[np.ndarray,
     """
     rows, columns = (n // 2 - np.minimum(np.arange(n), n - 1 - np.arange(n)) for n in (height, width))
     distance = np.hypot(rows[:, None], columns)
-    masks = []
-    for mask in (distance <= radius, distance >= radius + 1):
-        gain = np.array(symmetrize(mask.astype("float32"), "mean"), "float32")
-        gain.flags.writeable = False
-        masks.append(gain)
-    return tuple(masks)
+    low, high = (symmetrize(mask, "mean") for mask in (distance <= radius, distance >= radius + 1))
+    low.flags.writeable = high.flags.writeable = False
+    return low, high

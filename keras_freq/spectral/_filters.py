@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from keras_freq.spectral._backend import Array, as_array, symbolic
 from keras_freq.spectral._dft import Method, filter_planes
 from keras_freq.spectral._grid import Units
 from keras_freq.spectral._images import to_planes
-from keras_freq.spectral._masks import Kind, band_mask, checked_mask, low_pass_mask
+from keras_freq.spectral._masks import Kind, Symmetrize, band_mask, check_mask, low_pass_mask
 
 
 def _filter(images: Array, make_mask: Callable[[int, int], Array], data_format: str, method: Method) -> Array:
@@ -25,7 +24,7 @@ def apply_mask(
     mask: Array,
     *,
     data_format: str = "channels_last",
-    symmetrize: Literal["mean", "min", "max"] | None = None,
+    symmetrize: Symmetrize | None = None,
     method: Method = "auto",
 ) -> Array:
     """Multiply the spectrum of every channel by a gain.
@@ -35,7 +34,7 @@ def apply_mask(
     Args:
         images: `(batch, height, width, channels)` or one image without the batch axis; NumPy array or tensor,
             any floating or integer type.
-        mask: `(height, width)`, centred, DC at `(height // 2, width // 2)`. A NumPy array is checked to be
+        mask: `(height, width)`, centered, DC at `(height // 2, width // 2)`. A NumPy array is checked to be
             Hermitian. A tensor of the active backend is taken as it is, so that one compiled step can serve
             many masks.
         data_format: `"channels_last"` or `"channels_first"`.
@@ -56,9 +55,9 @@ def apply_mask(
     """
     mask = as_array(mask)
 
-    def sized(height, width):
+    def fit_mask(height, width):
         if isinstance(mask, np.ndarray):
-            return checked_mask(mask, height, width, how=symmetrize)
+            return check_mask(mask, height, width, how=symmetrize)
         if tuple(mask.shape) != (height, width):
             raise ValueError(
                 f"`mask` must have the images' size ({height}, {width}). "
@@ -66,7 +65,7 @@ def apply_mask(
             )
         return mask
 
-    return _filter(images, sized, data_format, method)
+    return _filter(images, fit_mask, data_format, method)
 
 
 @symbolic()
@@ -102,7 +101,7 @@ def low_pass(
         ValueError: if the radius is negative or not a number, or `kind` is unknown.
 
     Source: Wang et al., CVPR 2020, section 3, where this is the low-frequency component.
-        Differs from the original: centred on DC for odd sizes too; not rescaled by the image's maximum.
+        Differs from the original: centered on DC for odd sizes too; not rescaled by the image's maximum.
 
     Example:
         >>> x = np.ones((1, 8, 8, 1))
@@ -243,6 +242,7 @@ def split_bands(
         True
     """
     planes, back = to_planes(images, data_format)
-    mask = low_pass_mask(*planes.shape[-2:], radius, kind=kind, order=order, units=units)
+    height, width = planes.shape[-2:]
+    mask = low_pass_mask(height, width, radius, kind=kind, order=order, units=units)
     low = filter_planes(planes, mask, method=method)
     return back(low), back(planes - low)

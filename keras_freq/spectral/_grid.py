@@ -1,4 +1,4 @@
-"""Where each frequency lies in a centred spectrum."""
+"""Where each frequency lies in a centered spectrum."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from keras_freq._core.checks import check_choice, check_whole
 
 Units = Literal["index", "cycles_per_pixel"]
+UNITS = ("index", "cycles_per_pixel")
 
 
 def check_sides(height: int, width: int) -> tuple[int, int]:
@@ -26,14 +27,14 @@ def _axes(height: int, width: int, units: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def frequency_axes(height: int, width: int, *, units: Units = "index") -> tuple[np.ndarray, np.ndarray]:
-    """Signed vertical and horizontal frequency of a centred spectrum, shapes `(height, 1)` and `(1,
+    """Signed vertical and horizontal frequency of a centered spectrum, shapes `(height, 1)` and `(1,
     width)`."""
     height, width = check_sides(height, width)
-    return _axes(height, width, check_choice(units, "units", ("index", "cycles_per_pixel")))
+    return _axes(height, width, check_choice(units, "units", UNITS))
 
 
 def radial_distance(height: int, width: int, *, units: Units = "index") -> np.ndarray:
-    """Distance of every frequency from DC in a centred spectrum.
+    """Distance of every frequency from DC in a centered spectrum.
 
     `d[i, j] = sqrt((i - height // 2)**2 + (j - width // 2)**2)`
 
@@ -48,7 +49,7 @@ def radial_distance(height: int, width: int, *, units: Units = "index") -> np.nd
 
     Source: Wang et al., "High-frequency Component Helps Explain the Generalization of Convolutional Neural
         Networks", CVPR 2020, section 3.
-        Differs from the original: the centre is `N // 2` on each axis; the original uses `N / 2`, half a bin
+        Differs from the original: the center is `N // 2` on each axis; the original uses `N / 2`, half a bin
         off DC for odd sizes, where its masks are not symmetric.
 
     Example:
@@ -60,7 +61,7 @@ def radial_distance(height: int, width: int, *, units: Units = "index") -> np.nd
 
 
 def mirror_index(n: int) -> np.ndarray:
-    """Index of the conjugate partner along one axis of a centred spectrum.
+    """Index of the conjugate partner along one axis of a centered spectrum.
 
     `mirror[i] = (2 * (n // 2) - i) mod n`: the partner of frequency `k` is `-k`. DC is its own partner, and
     so is the Nyquist frequency (index 0) of an even size.
@@ -79,3 +80,32 @@ def mirror_index(n: int) -> np.ndarray:
     """
     n, _ = check_sides(n, 1)
     return (2 * (n // 2) - np.arange(n)) % n
+
+
+def mirror(map: np.ndarray) -> np.ndarray:
+    """A centered map `(..., height, width)` with every entry at the place of its conjugate partner."""
+    return map[..., mirror_index(map.shape[-2])[:, None], mirror_index(map.shape[-1])]
+
+
+@functools.lru_cache(maxsize=64)
+def one_of_each_pair(height: int, width: int, half: Literal["right", "upper"] = "right") -> np.ndarray:
+    """Which frequencies of a centered spectrum stand for their conjugate pair.
+
+    `"right"` takes the partner in the right half, and the lower one where both lie in the same column;
+    `"upper"` the first one in reading order. DC and other frequencies that are their own partner belong to
+    both. Read-only bool `(height, width)`.
+    """
+    i, j = np.indices((height, width))
+    mirror_i, mirror_j = mirror_index(height)[:, None], mirror_index(width)
+    if half == "right":
+        chosen = (j > mirror_j) | ((j == mirror_j) & (i >= mirror_i))
+    else:
+        chosen = (i < mirror_i) | ((i == mirror_i) & (j <= mirror_j))
+    chosen.flags.writeable = False
+    return chosen
+
+
+def own_mirror(height: int, width: int) -> np.ndarray:
+    """Which frequencies of a centered spectrum are their own conjugate partner, bool `(height, width)`."""
+    rows, columns = (mirror_index(side) == np.arange(side) for side in (height, width))
+    return np.outer(rows, columns)

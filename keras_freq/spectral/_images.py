@@ -6,10 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_freq._core.checks import check_choice
+from keras_freq._core.checks import DATA_FORMATS, check_choice
 from keras_freq.spectral._backend import Array, as_array, dtype_of, is_floating, library_of
-
-DATA_FORMATS = ("channels_last", "channels_first")
 
 
 def check_images_shape(shape: tuple, data_format: str = "channels_last") -> None:

@@ -1,20 +1,27 @@
-"""Gains over a centred spectrum: NumPy float32, cached by shape, read-only."""
+"""Gains over a centered spectrum: NumPy float32, cached by shape, read-only."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_radius
-from keras_freq.spectral._grid import Units, frequency_axes, mirror_index, radial_distance
+from keras_freq._core.checks import check_choice, check_number, check_radius, check_whole
+from keras_freq.spectral._grid import Units, frequency_axes, mirror, radial_distance
 
 Kind = Literal["ideal", "gaussian", "butterworth", "square"]
 KINDS = ("ideal", "gaussian", "butterworth", "square")
+Symmetrize = Literal["mean", "min", "max"]
+_COMBINE: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "mean": lambda a, b: (a + b) / 2,
+    "min": np.minimum,
+    "max": np.maximum,
+}
 
 
-def _frozen(mask: np.ndarray) -> np.ndarray:
+def _freeze(mask: np.ndarray) -> np.ndarray:
     mask = np.ascontiguousarray(mask, dtype="float32")
     mask.flags.writeable = False
     return mask
@@ -22,13 +29,13 @@ def _frozen(mask: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=256)
 def _disk(height, width, radius, units):
-    return _frozen(radial_distance(height, width, units=units) < radius)
+    return _freeze(radial_distance(height, width, units=units) < radius)
 
 
 @functools.lru_cache(maxsize=256)
 def _square(height, width, radius, units):
     rows, columns = frequency_axes(height, width, units=units)
-    return _frozen(np.maximum(np.abs(rows), np.abs(columns)) < radius)
+    return _freeze(np.maximum(np.abs(rows), np.abs(columns)) < radius)
 
 
 @functools.lru_cache(maxsize=256)
@@ -37,7 +44,7 @@ def _gaussian(height, width, radius, units):
         return _disk(height, width, 0.0, units)
     # Far outside a tiny radius the exponent overflows to infinity, where the gain is rightly 0.
     with np.errstate(over="ignore"):
-        return _frozen(np.exp(-0.5 * (radial_distance(height, width, units=units) / radius) ** 2))
+        return _freeze(np.exp(-0.5 * (radial_distance(height, width, units=units) / radius) ** 2))
 
 
 @functools.lru_cache(maxsize=256)
@@ -46,7 +53,7 @@ def _butterworth(height, width, radius, order, units):
         return _disk(height, width, 0.0, units)
     # A steep order or a tiny radius overflows to infinity far outside, where the gain is rightly 0.
     with np.errstate(over="ignore"):
-        return _frozen(1 / (1 + (radial_distance(height, width, units=units) / radius) ** (2 * order)))
+        return _freeze(1 / (1 + (radial_distance(height, width, units=units) / radius) ** (2 * order)))
 
 
 @functools.lru_cache(maxsize=256)
@@ -60,7 +67,7 @@ def _blur(height, width, sigma, kernel_size):
         np.cos(2 * np.pi * axis.ravel()[:, None] * offsets) @ kernel
         for axis in frequency_axes(height, width, units="cycles_per_pixel")
     )
-    return _frozen(np.outer(rows, columns))
+    return _freeze(np.outer(rows, columns))
 
 
 def disk_mask(height: int, width: int, radius: float, *, units: Units = "index") -> np.ndarray:
@@ -161,7 +168,7 @@ def butterworth_mask(
         height: Rows of the spectrum.
         width: Columns of the spectrum.
         radius: Cut-off, at least 0, in `units`; 0 keeps nothing.
-        order: Steepness, above 0. Towards infinity the mask becomes `disk_mask`.
+        order: Steepness, above 0. Toward infinity the mask becomes `disk_mask`.
         units: `"index"` or `"cycles_per_pixel"`.
 
     Returns:
@@ -174,9 +181,8 @@ def butterworth_mask(
         >>> butterworth_mask(32, 32, 4)[16, 20]
         np.float32(0.5)
     """
-    if not (isinstance(order, (int, float, np.number)) and not isinstance(order, bool) and order > 0):
-        raise ValueError(f"`order` must be a number above 0. Received: order={order!r}")
-    return _butterworth(height, width, check_radius(radius), float(order), units)
+    order = check_number(order, "order", above=0)
+    return _butterworth(height, width, check_radius(radius), order, units)
 
 
 def blur_mask(height: int, width: int, sigma: float, *, kernel_size: int = 3) -> np.ndarray:
@@ -205,14 +211,10 @@ def blur_mask(height: int, width: int, sigma: float, *, kernel_size: int = 3) ->
         >>> blur_mask(32, 32, 0.5)[16, 0].round(3)
         np.float32(0.574)
     """
-    if isinstance(sigma, bool) or not isinstance(sigma, (int, float, np.number)) or not 0 < sigma < np.inf:
-        raise ValueError(f"`sigma` must be a finite number above 0 (pixels). Received: sigma={sigma!r}")
-    whole = isinstance(kernel_size, (int, np.integer)) and not isinstance(kernel_size, bool)
-    if not whole or kernel_size < 1 or kernel_size % 2 == 0:
-        raise ValueError(
-            f"`kernel_size` must be an odd number of at least 1 (taps). Received: kernel_size={kernel_size!r}"
-        )
-    return _blur(height, width, float(sigma), int(kernel_size))
+    sigma, kernel_size = check_number(sigma, "sigma", above=0), check_whole(kernel_size, "kernel_size")
+    if kernel_size % 2 == 0:
+        raise ValueError(f"`kernel_size` must be odd. Received: kernel_size={kernel_size}")
+    return _blur(height, width, sigma, kernel_size)
 
 
 def low_pass_mask(
@@ -248,16 +250,12 @@ def band_mask(
         raise ValueError(f"`high` must be at least `low`. Received: low={low:g}, high={high:g}")
     inner = low_pass_mask(height, width, low, kind=kind, order=order, units=units)
     if np.isinf(high):
-        return _frozen(1 - inner)
-    return _frozen(low_pass_mask(height, width, high, kind=kind, order=order, units=units) - inner)
-
-
-def _mirrored(mask: np.ndarray) -> np.ndarray:
-    return mask[np.ix_(mirror_index(mask.shape[0]), mirror_index(mask.shape[1]))]
+        return _freeze(1 - inner)
+    return _freeze(low_pass_mask(height, width, high, kind=kind, order=order, units=units) - inner)
 
 
 def is_hermitian(mask: np.ndarray, *, tolerance: float = 0.0) -> bool:
-    """Whether a centred gain mask keeps real images real: `m[u, v] == m[-u, -v]` for all frequencies.
+    """Whether a centered gain mask keeps real images real: `m[u, v] == m[-u, -v]` for all frequencies.
 
     Args:
         mask: Shape `(height, width)`, DC at `(height // 2, width // 2)`.
@@ -273,14 +271,14 @@ def is_hermitian(mask: np.ndarray, *, tolerance: float = 0.0) -> bool:
     mask = np.asarray(mask)
     if mask.ndim != 2:
         raise ValueError(f"`mask` must have shape (height, width). Received: shape={mask.shape}")
-    return bool(np.all(np.abs(mask.astype("float64") - _mirrored(mask)) <= tolerance))
+    return bool(np.all(np.abs(mask.astype("float64") - mirror(mask)) <= tolerance))
 
 
-def symmetrize(mask: np.ndarray, how: Literal["mean", "min", "max"] = "mean") -> np.ndarray:
+def symmetrize(mask: np.ndarray, how: Symmetrize = "mean") -> np.ndarray:
     """Make a mask Hermitian by combining each entry with its conjugate partner.
 
     Args:
-        mask: Shape `(height, width)`, centred.
+        mask: Shape `(height, width)`, centered.
         how: `"mean"` is what taking the real part of the filtered image amounts to; `"min"` removes a
             frequency if either partner is removed; `"max"` keeps it if either is kept.
 
@@ -292,14 +290,12 @@ def symmetrize(mask: np.ndarray, how: Literal["mean", "min", "max"] = "mean") ->
         >>> symmetrize(one_sided, "max")[2]
         array([0., 1., 0., 1., 0.], dtype=float32)
     """
-    check_choice(how, "how", ("mean", "min", "max"))
+    check_choice(how, "how", tuple(_COMBINE))
     mask = np.asarray(mask, dtype="float32")
-    partner = _mirrored(mask)
-    combine = {"mean": lambda a, b: (a + b) / 2, "min": np.minimum, "max": np.maximum}[how]
-    return combine(mask, partner)
+    return _COMBINE[how](mask, mirror(mask))
 
 
-def checked_mask(mask: np.ndarray, height: int, width: int, *, how: str | None = None) -> np.ndarray:
+def check_mask(mask: np.ndarray, height: int, width: int, *, how: Symmetrize | None = None) -> np.ndarray:
     """The mask as float32, after checking size, finiteness and symmetry (or making it symmetric)."""
     mask = np.asarray(mask)
     if mask.shape != (height, width):
@@ -312,7 +308,7 @@ def checked_mask(mask: np.ndarray, height: int, width: int, *, how: str | None =
         )
     if how is not None:
         return symmetrize(mask, how)
-    wrong = np.argwhere(np.abs(mask.astype("float64") - _mirrored(mask)) > 1e-6)
+    wrong = np.argwhere(np.abs(mask.astype("float64") - mirror(mask)) > 1e-6)
     if len(wrong):
         shown = ", ".join(str((int(i), int(j))) for i, j in wrong[:4]) + (", ..." if len(wrong) > 4 else "")
         raise ValueError(

@@ -10,7 +10,7 @@ from keras_freq._core.checks import check_choice
 from keras_freq.spectral._backend import Array, as_array, library_of, symbolic
 from keras_freq.spectral._dft import Method, dft_channels, full_spectrum, half_mask, irfft2, rfft2
 from keras_freq.spectral._images import to_planes
-from keras_freq.spectral._masks import checked_mask
+from keras_freq.spectral._masks import check_mask
 
 Axes = Literal["chw", "hw"]
 # Added under square roots: a magnitude of 0 has no derivative, this one's is finite.
@@ -33,9 +33,9 @@ def unit(re: Array, im: Array) -> tuple[Array, Array]:
 
 @symbolic()
 def amplitude(images: Array, *, data_format: str = "channels_last", method: Method = "auto") -> Array:
-    """Amplitude of every frequency, per channel, centred.
+    """Amplitude of every frequency, per channel, centered.
 
-    `A[u, v] = sqrt(|F[u, v]|**2 + 1e-12)`, with `F` the un-normalised DFT over the two spatial axes.
+    `A[u, v] = sqrt(|F[u, v]|**2 + 1e-12)`, with `F` the unnormalized DFT over the two spatial axes.
 
     Args:
         images: `(batch, height, width, channels)` or one image without the batch axis.
@@ -57,7 +57,7 @@ def amplitude(images: Array, *, data_format: str = "channels_last", method: Meth
 
 @symbolic()
 def phase(images: Array, *, data_format: str = "channels_last", method: Method = "auto") -> Array:
-    """Phase of every frequency, per channel, centred, in radians from -pi to pi.
+    """Phase of every frequency, per channel, centered, in radians from -pi to pi.
 
     `P[u, v] = atan2(Im F[u, v], Re F[u, v])`, and 0 where `F` is 0.
 
@@ -101,7 +101,7 @@ def recombine(
         amplitude_of: `(batch, height, width, channels)` or one image without the batch axis.
         phase_of: Same shape. The label of the result is that of these images.
         axes: `"chw"` transforms over channels and space, as published; `"hw"` over space only, channel by
-            channel. On RGB images the two differ by several grey levels.
+            channel. On RGB images the two differ by several gray levels.
         data_format: `"channels_last"` or `"channels_first"`.
         method: `"fft"`, `"matmul"` or `"auto"`.
 
@@ -161,7 +161,7 @@ def swap_low_amplitude(
         images: `(batch, height, width, channels)` or one image without the batch axis. The label of the
             result is that of these images.
         donors: Same shape: whose amplitude is taken.
-        mask: `(height, width)`, centred, as for `apply_mask`: a low-pass such as `square_mask` swaps the low
+        mask: `(height, width)`, centered, as for `apply_mask`: a low-pass such as `square_mask` swaps the low
             frequencies. A NumPy array is checked to be Hermitian, a tensor is taken as it is.
         data_format: `"channels_last"` or `"channels_first"`.
         method: `"fft"`, `"matmul"` or `"auto"`.
@@ -193,7 +193,7 @@ def swap_low_amplitude(
     xp = library_of(planes)
     height, width = planes.shape[-2:]
     if isinstance(mask, np.ndarray):
-        share = xp.constant(half_mask(checked_mask(mask, height, width), height, width), planes)
+        share = xp.constant(half_mask(check_mask(mask, height, width), height, width), planes)
     elif tuple(mask.shape) == (height, width):
         share = half_mask(mask, height, width)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from keras_freq._core.checks import check_choice
-from keras_freq.spectral._backend import Array, library_of, symbolic
+from keras_freq.spectral._backend import Array, ArrayLibrary, library_of, symbolic
 from keras_freq.spectral._images import DATA_FORMATS, to_planes
 
 Rescale = Literal["none", "clip", "max", "minmax", "uint8_wrap"]
@@ -74,7 +74,7 @@ def rescale(
     if mode == "clip":
         return back(xp.clip(x, 0.0, 1.0))
     if mode == "uint8_wrap":
-        return back(_wrapped(xp, x))
+        return back(_wrap(xp, x))
     if mode == "none":
         return back(x)
     axes = (1, 2, 3) if per == "image" else (2, 3)
@@ -85,7 +85,7 @@ def rescale(
     return back(x / xp.where(scale > GUARD, scale, xp.ones_like(scale)))
 
 
-def _wrapped(xp, x: Array) -> Array:
+def _wrap(xp: ArrayLibrary, x: Array) -> Array:
     scaled = 255.0 * x
     # In floats, which every library treats alike: casts of negative floats to uint8 differ between them.
     size = xp.floor(xp.abs(scaled))

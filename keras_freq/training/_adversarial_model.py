@@ -11,16 +11,17 @@ from keras_freq._core.checks import (
     check_number,
     check_whole,
 )
-from keras_freq._core.input_gradient import cross_entropy, input_gradient
+from keras_freq._core.input_gradient import input_gradient
+from keras_freq._core.losses import cross_entropy
 from keras_freq.attacks._pgd import default_step_size
-from keras_freq.training._prepared_batches import PreparedBatches
+from keras_freq.training._base import BatchTransformModel
 
 _TINY = 1e-12
 _FLOAT16_SCALE = 128.0
 
 
 @keras.saving.register_keras_serializable(package="keras_freq")
-class AdversarialModel(PreparedBatches):
+class AdversarialModel(BatchTransformModel):
     """A classifier that trains on adversarial images only and is the bare classifier otherwise.
 
     `min_w E max_{|d| <= epsilon} CE(f_w(x + d), y)`: in every training step projected gradient descent moves
@@ -29,11 +30,11 @@ class AdversarialModel(PreparedBatches):
     `x <- P(x + a * sign(g))` for `norm="linf"`, `x <- P(x + a * g / |g|_2)` for `norm="l2"`.
 
     The attack is part of the compiled step. It runs the classifier in inference mode, so that it neither
-    moves nor uses up anything: batch normalisation attacks with its running statistics, dropout is off.
+    moves nor uses up anything: batch normalization attacks with its running statistics, dropout is off.
     Images and perturbations are float32 whatever the precision of the classifier.
 
     With `pair`, a layer that mixes the batch, the step trains on the adversarial versions of the batch and of
-    its mixed copy as one batch of twice the size (batch normalisation sees both), with the same labels and
+    its mixed copy as one batch of twice the size (batch normalization sees both), with the same labels and
     sample weights; the loss is the mean over both halves. The order is `augment`, `pair`, attack. Mixed
     images are clipped to the bounds before they are attacked.
 
@@ -64,8 +65,8 @@ class AdversarialModel(PreparedBatches):
     Source: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", ICLR 2018, section
         2.1. Wang et al., CVPR 2020, train with `epsilon=0.03, steps=10, step_size=0.003,
         random_start=False`. FGSM with a random start, the fast training of Wong et al., ICLR 2020, which Chen
-        et al., ICCV 2021, combine with `pair`, is `epsilon=8 / 255, steps=1, step_size=10 / 255`. Differs
-        from the original: with `pair` Chen et al. mix normalised images and do not clip them.
+        et al., ICCV 2021, combine with `pair`, is `epsilon=8 / 255, steps=1, step_size=10 / 255`.
+        Differs from the original: with `pair` Chen et al. mix normalized images and do not clip them.
 
     Example:
         >>> model = keras_freq.training.AdversarialModel(classifier, epsilon=8 / 255, steps=3)
@@ -120,7 +121,7 @@ class AdversarialModel(PreparedBatches):
 
         def step(moved):
             gradient = input_gradient(
-                lambda x: scale * cross_entropy(self.classifier(x, training=False), flat), moved
+                lambda x: scale * ops.sum(cross_entropy(self.classifier(x, training=False), flat)), moved
             )
             if scale > 1:  # and large ones overflow: such a pixel stays where it is
                 gradient = ops.where(ops.isfinite(gradient), gradient, 0.0)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import keras
 
 from keras_freq.spectral._backend import Array
-from keras_freq.training._classifier_wrapper import ClassifierWrapper
+from keras_freq.training._base import TrainingModel
 
 
 class Halves(NamedTuple):
@@ -16,11 +16,11 @@ class Halves(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="keras_freq")
-class APRModel(ClassifierWrapper):
+class APRModel(TrainingModel):
     """A classifier that trains with amplitude-phase recombination and is the bare classifier otherwise.
 
     In training a batch goes through `single`, then `augment`; `pair` makes a mixed copy of the result; both
-    halves go through the classifier as one batch (batch normalisation sees both), and the loss is
+    halves go through the classifier as one batch (batch normalization sees both), and the loss is
     `loss(clean) + loss(mixed)`, with the same labels and sample weights. Metrics are those of the clean half.
     Without `pair` there is one half and the usual loss.
 
@@ -39,7 +39,8 @@ class APRModel(ClassifierWrapper):
     Raises:
         TypeError: if `classifier` is no Keras model, or one of the others no Keras layer.
 
-    Source: Chen et al., "Amplitude-Phase Recombination", ICCV 2021, section 3.3: APR-S with `single`, APR-P
+    Source: Chen et al., "Amplitude-Phase Recombination: Rethinking Robustness of Convolutional Neural
+        Networks in Frequency Domain", ICCV 2021, section 3.3: APR-S with `single`, APR-P
         with `pair`, APR-SP with both.
 
     Example:

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import keras
 
-from keras_freq.training._classifier_wrapper import ClassifierWrapper
+from keras_freq.training._base import TrainingModel
 
 
 @keras.saving.register_keras_serializable(package="keras_freq")
-class BandModel(ClassifierWrapper):
+class BandModel(TrainingModel):
     """A classifier that trains on one part of the spectrum and is the bare classifier otherwise.
 
     In training a batch goes through `augment`, then `band`; validation, `evaluate` and `predict` see the
@@ -22,7 +22,8 @@ class BandModel(ClassifierWrapper):
     Raises:
         TypeError: if `classifier` is no Keras model, or one of the others no Keras layer.
 
-    Source: Wang et al., CVPR 2020, section 5 (training on the low- or the high-frequency component).
+    Source: Wang et al., "High-frequency Component Helps Explain the Generalization of Convolutional Neural
+        Networks", CVPR 2020, section 5 (training on the low- or the high-frequency component).
 
     Example:
         >>> model = keras_freq.training.BandModel(classifier, keras_freq.layers.LowPass(8))

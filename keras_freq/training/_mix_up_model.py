@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import keras
 
+from keras_freq._core.checks import check_number
 from keras_freq.training._mixture_model import MixtureModel
 
 
@@ -28,8 +29,9 @@ class MixUpModel(MixtureModel):
         ValueError: if `alpha` is not above 0, or the model is compiled with a loss of class indices, or with
             `jit_compile=True` on TensorFlow, whose XLA cannot draw the mixtures.
 
-    Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018. Wang et al., CVPR 2020, use
-        `alpha=1`. Differs from the original: each image has a mixing weight of its own, not each batch.
+    Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018. Wang et al., "High-frequency
+        Component Helps Explain the Generalization of Convolutional Neural Networks", CVPR 2020, use `alpha=1`.
+        Differs from the original: each image has a mixing weight of its own, not each batch.
 
     Example:
         >>> model = keras_freq.training.MixUpModel(classifier, alpha=1.0)
@@ -49,11 +51,9 @@ class MixUpModel(MixtureModel):
         seed: int | None = None,
         **kwargs,
     ):
-        if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not 0 < alpha < float("inf"):
-            raise ValueError(f"`alpha` must be a finite number above 0. Received: alpha={alpha!r}")
-        mixture = keras.layers.MixUp(alpha=float(alpha), seed=seed)
-        super().__init__(classifier, mixture, augment=augment, **kwargs)
-        self.alpha, self.seed = float(alpha), seed
+        alpha = check_number(alpha, "alpha", above=0)
+        super().__init__(classifier, keras.layers.MixUp(alpha=alpha, seed=seed), augment=augment, **kwargs)
+        self.alpha, self.seed = alpha, seed
 
     @property
     def mixture(self):

@@ -3,16 +3,15 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from keras_freq.training._prepared_batches import PreparedBatches
+from keras_freq.training._base import BatchTransformModel
 
 
 @keras.saving.register_keras_serializable(package="keras_freq")
-class MixtureModel(PreparedBatches):
-    """A classifier that trains on what a layer makes of images and labels, and is the bare classifier
-    otherwise.
+class MixtureModel(BatchTransformModel):
+    """A classifier that trains on mixtures of images and labels and is the bare classifier otherwise.
 
-    The layer is one of `{"images": ..., "labels": ...}`, such as `keras.layers.CutMix(factor=(1.0, 1.0))` or
-    `keras.layers.MixUp()`, and runs inside the compiled step. (CutMix draws the parameter of its Beta
+    The layer that makes them is one of `{"images": ..., "labels": ...}`, such as
+    `keras.layers.CutMix(factor=(1.0, 1.0))` or `keras.layers.MixUp()`, and runs inside the compiled step. (CutMix draws the parameter of its Beta
     distribution from `factor`: with the default, 1.0, uniformly from 0 to 1; with `(1.0, 1.0)` it is 1, as
     published.)
 
@@ -34,7 +33,7 @@ class MixtureModel(PreparedBatches):
 
     Source: Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable
         Features", ICCV 2019; Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018.
-        Differs from the originals: Keras' layers draw a weight for each image, not for each batch. Its CutMix
+        Differs from the original: Keras' layers draw a weight for each image, not for each batch. Its CutMix
         lays the patch inside the image (the original cuts off what lies outside), and the weights of the
         labels are those of a patch with fractional corners: on 32x32 they miss the share of the pixels by
         0.015 on average, 0.06 at most.
@@ -45,7 +44,7 @@ class MixtureModel(PreparedBatches):
         >>> history = model.fit(images, labels, epochs=1, verbose=0)
     """
 
-    PARTS = ("augment", "mixture", "classifier")
+    PARTS: tuple[str, ...] = ("augment", "mixture", "classifier")
 
     def __init__(
         self,
@@ -88,7 +87,7 @@ class MixtureModel(PreparedBatches):
         images = ops.cast(images, "float32")
         if self.augment is not None:
             images = ops.cast(self.augment(images, training=True), "float32")
-        mixed = self.mixture({"images": images, "labels": self._distribution(labels)}, training=True)
+        mixed = self.mixture({"images": images, "labels": self._make_distribution(labels)}, training=True)
         if not isinstance(mixed, dict) or not {"images", "labels"} <= set(mixed):
             found = sorted(mixed) if isinstance(mixed, dict) else type(mixed).__name__
             raise ValueError(
@@ -98,12 +97,12 @@ class MixtureModel(PreparedBatches):
         return mixed["images"], mixed["labels"]
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return super().compute_loss(x, self._distribution(y), y_pred, sample_weight, training)
+        return super().compute_loss(x, self._make_distribution(y), y_pred, sample_weight, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        return super().compute_metrics(x, self._distribution(y), y_pred, sample_weight=sample_weight)
+        return super().compute_metrics(x, self._make_distribution(y), y_pred, sample_weight=sample_weight)
 
-    def _distribution(self, labels):
+    def _make_distribution(self, labels):
         self.check_labels(labels)
         if len(labels.shape) == 2 and labels.shape[-1] > 1:
             return ops.cast(labels, "float32")

@@ -50,7 +50,7 @@ def test_the_configurations_load_and_say_what_they_are():
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("channel=red", "invalid choice: 'red'"),
+        ("channel=red", "`channel` must be one of mean, luma, sign_then_mean"),
         ("seed=-1", "`seed` must be at least 0"),
         ("data.image_size=4", "`data.image_size` must be at least 8"),
     ],

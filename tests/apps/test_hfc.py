@@ -176,7 +176,7 @@ def test_roughness_by_hand():
     assert kernels.roughness(np.ones((3, 3, 4, 5))) == 0
     noise = np.random.default_rng(0).standard_normal((3, 3, 50, 200))
     assert kernels.roughness(noise) == pytest.approx(2, rel=0.02)
-    assert kernels.roughness(kf.evaluate.smooth_kernel(noise, 1.0)) < 0.5
+    assert kernels.roughness(kf.models.smooth_kernel(noise, 1.0)) < 0.5
 
 
 @pytest.mark.parametrize("size", [(32, 32), (31, 20)])

@@ -134,6 +134,19 @@ def test_missing_file_and_missing_setting(tmp_path):
         load_config(Needs, tmp_path / "a.yaml")
 
 
+def test_a_group_that_is_stated_in_part_keeps_the_default_of_its_field(tmp_path):
+    @dataclasses.dataclass(frozen=True)
+    class Own:
+        seed: int = 0
+        training: Training = dataclasses.field(default_factory=lambda: Training(epochs=7, learning_rate=0.5))
+
+    path = tmp_path / "own.yaml"
+    path.write_text("training: {epochs: 9}\n")
+    assert load_config(Own, path).training == Training(epochs=9, learning_rate=0.5)
+    path.write_text("seed: 1\n")
+    assert load_config(Own, path, ["training.epochs=2"]).training == Training(epochs=2, learning_rate=0.5)
+
+
 def test_a_file_states_what_differs_from_its_base(config_file, tmp_path):
     (tmp_path / "below").mkdir()
     small = tmp_path / "below" / "small.yaml"

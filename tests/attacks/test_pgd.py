@@ -146,6 +146,13 @@ def test_restarts_fool_at_least_as_often(small):
     assert often.sum() >= once.sum()
 
 
+def test_labels_in_every_form(small):
+    model, images, labels = small
+    expected = pgd(model, images, labels, epsilon=0.1, steps=2)
+    for other in (np.asarray(labels, "float32"), np.asarray(labels)[:, None], np.eye(3)[labels]):
+        np.testing.assert_array_equal(pgd(model, images, other, epsilon=0.1, steps=2), expected)
+
+
 def test_channels_first_layout(rng):
     """The attack does not care which axis holds the channels."""
     model = keras.Sequential([keras.Input((3, 4, 5)), keras.layers.Flatten(), keras.layers.Dense(3)])

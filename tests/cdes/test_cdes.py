@@ -182,7 +182,7 @@ def test_saved_and_loaded(tmp_path, real, trained):
 def test_files_that_hold_no_kernels(tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no such file"):
         CDES.load(tmp_path / "none.npz")
-    np.savez(tmp_path / "other.npz", note=np.asarray(json.dumps({"config": {"colour": 1}})))
+    np.savez(tmp_path / "other.npz", note=np.asarray(json.dumps({"config": {"color": 1}})))
     (tmp_path / "text.npz").write_text("text")
     for name in ("other", "text"):
         with pytest.raises(ValueError, match=re.escape("The file must be one that CDES.save wrote")):

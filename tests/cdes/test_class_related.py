@@ -107,7 +107,7 @@ def test_a_call_that_was_cut_short_goes_on_class_by_class(tmp_path, monkeypatch,
     [
         ({"include_test": True}, ValueError, "`include_test` needs test images"),
         ({"train_limit": 0}, ValueError, "`train_limit`"),
-        ({"colour": 1}, TypeError, "Options of the fit are epochs"),
+        ({"color": 1}, TypeError, "Options of the fit are epochs"),
         ({"verbose": 1}, TypeError, "Received: verbose"),
         (
             {"test": (np.zeros((2, 8, 8, 3), "float32"), [0, 1])},

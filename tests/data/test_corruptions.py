@@ -184,7 +184,7 @@ def broken(value):
         (lambda: corrupt(IMAGES, "fog", 1, seed=-1), ValueError, "`seed`.*seed=-1"),
         (lambda: corrupt(IMAGES, "fog", 1, start=1.5), ValueError, "`start`.*start=1.5"),
         (lambda: corrupt(IMAGES, "fog", 1, table="tiny"), ValueError, "'small' or 'large'.*table='tiny'"),
-        (lambda: corrupt(IMAGES[0, 0], "fog", 1), ValueError, r"shape \(n, height.*\(8, 3\)"),
+        (lambda: corrupt(IMAGES[0, 0], "fog", 1), ValueError, r"\(batch, height.*\(8, 3\)"),
         (lambda: corrupt(IMAGES[..., :2], "fog", 1), ValueError, r"1 or 3 channels.*\(2, 8, 8, 2\)"),
         (lambda: corrupt(IMAGES[:0], "fog", 1), ValueError, r"empty.*\(0, 8, 8, 3\)"),
         (lambda: corrupt(IMAGES.astype(int), "fog", 1), ValueError, "uint8.*dtype int64"),

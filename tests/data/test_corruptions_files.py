@@ -101,7 +101,7 @@ def test_progress_is_shown(tmp_path, images, capsys):
     [
         ({"labels": LABELS[:3]}, "same length.*7 images, 3 labels"),
         ({"labels": LABELS + 0.5}, "whole numbers"),
-        ({"images": np.zeros((12, 10, 3))}, r"\(n, height, width, channels\).*\(12, 10, 3\)"),
+        ({"images": np.zeros((12, 10, 3))}, r"\(batch, height, width, channels\).*\(12, 10, 3\)"),
         ({"images": np.full((7, 12, 10, 3), 2.0)}, r"\[0, 1\]"),
         ({"corruptions": "fog"}, "list of names.*corruptions='fog'"),
         ({"corruptions": ()}, "list of names"),

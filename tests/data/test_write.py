@@ -79,7 +79,7 @@ def test_a_file_is_whole_or_not_there_and_is_not_replaced_unasked(tmp_path, monk
     [
         ({}, r"`train` or `test` must be given.*Received: neither"),
         ({"train": IMAGES}, r"`train` must be a pair \(images, labels\). Received: train of type ndarray"),
-        ({"train": (IMAGES, LABELS[:3])}, r"same length. Received: 30 images and 3 labels in train"),
+        ({"train": (IMAGES, LABELS[:3])}, r"same length. Received: 30 images, 3 labels in train"),
         (
             {"train": TRAIN, "test": (IMAGES[:, :4], LABELS)},
             r"one shape. Received: train of shape",

@@ -110,7 +110,7 @@ def test_a_calibrated_model_has_a_small_error(rng):
         ({"outputs": np.full((3, 2), np.nan)}, "6 NaN or infinite"),
         ({"outputs": np.full((3, 2), 0.5)}, "from_logits=True and rows"),
         ({"from_logits": False}, "sum to 1 with from_logits=False"),
-        ({"labels": [0, 1]}, "labels.shape=(2,)"),
+        ({"labels": [0, 1]}, "3 images, 2 labels"),
         ({"labels": [0, 1, 2]}, "labels from 0 to 2"),
     ],
 )

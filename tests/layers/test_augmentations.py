@@ -14,7 +14,7 @@ to_numpy = keras.ops.convert_to_numpy
 
 
 def natural(batch=60, size=32, seed=0):
-    """Smooth coloured images on 256 levels, in [0, 1]."""
+    """Smooth colored images on 256 levels, in [0, 1]."""
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal((batch, size, size, 3))
     smooth = kf.spectral.low_pass(noise, 4, kind="gaussian")

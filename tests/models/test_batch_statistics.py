@@ -13,7 +13,7 @@ to_numpy = keras.ops.convert_to_numpy
 EPSILON = 1e-3
 
 
-def normalised(x, axis, gamma=1.0, beta=0.0):
+def normalized(x, axis, gamma=1.0, beta=0.0):
     x = np.moveaxis(np.asarray(x, "float64"), axis, -1)
     axes = tuple(range(x.ndim - 1))
     y = (x - x.mean(axes)) / np.sqrt(x.var(axes) + EPSILON) * gamma + beta
@@ -32,10 +32,10 @@ def made(shape, axis=-1, **options):
 @pytest.mark.parametrize(
     ("shape", "axis"), [((6, 5, 4, 3), -1), ((6, 3, 5, 4), 1), ((6, 5, 4, 3), 2), ((9, 7), 1)]
 )
-def test_normalises_with_the_batch_at_hand(shape, axis, rng):
+def test_normalizes_with_the_batch_at_hand(shape, axis, rng):
     x = (3 * rng.standard_normal(shape) + 2).astype("float32")
     layer, weights = made(shape, axis)
-    expected = normalised(x, axis, weights[0], weights[1])
+    expected = normalized(x, axis, weights[0], weights[1])
     np.testing.assert_allclose(to_numpy(layer(x, training=False)), expected, atol=1e-5)
     np.testing.assert_allclose(to_numpy(layer(x)), expected, atol=1e-5)
     for old, new in zip(weights, layer.get_weights(), strict=True):
@@ -64,7 +64,7 @@ def test_a_frozen_layer_uses_the_batch_and_learns_nothing(rng):
     layer, weights = made(x.shape)
     layer.trainable = False
     np.testing.assert_allclose(
-        to_numpy(layer(x, training=True)), normalised(x, -1, weights[0], weights[1]), atol=1e-5
+        to_numpy(layer(x, training=True)), normalized(x, -1, weights[0], weights[1]), atol=1e-5
     )
     np.testing.assert_allclose(layer.get_weights()[2], weights[2], rtol=1e-6)
 
@@ -75,7 +75,7 @@ def test_moments_are_computed_in_float32(rng):
     layer = BatchStatisticsNormalization(dtype="mixed_float16", center=False, scale=False)
     result = layer(x)
     assert keras.backend.standardize_dtype(result.dtype) == "float16"
-    np.testing.assert_allclose(to_numpy(result), normalised(x, -1), atol=0.02)
+    np.testing.assert_allclose(to_numpy(result), normalized(x, -1), atol=0.02)
 
 
 def small_network(normalization):

@@ -34,7 +34,7 @@ MAKERS = {
 }
 
 
-# JAX compiles the initialisation of every shape; counts are the same on all backends.
+# JAX compiles the initialization of every shape; counts are the same on all backends.
 costly = pytest.mark.slow if keras.backend.backend() == "jax" else ()
 
 
@@ -51,7 +51,7 @@ def predict(model, x):
     return model.predict(x, verbose=0) if keras.backend.backend() == "jax" else to_numpy(model(x))
 
 
-# The counts from the papers' descriptions. `norm(c)`: scale and offset of a batch normalisation.
+# The counts from the papers' descriptions. `norm(c)`: scale and offset of a batch normalization.
 
 
 def norm(channels):
@@ -59,7 +59,7 @@ def norm(channels):
 
 
 def wide_resnet_count(depth, width, classes=10):
-    """Table 1 of the paper with one normalisation in front of every 3 x 3 convolution but the first, and one
+    """Table 1 of the paper with one normalization in front of every 3 x 3 convolution but the first, and one
     in front of the average."""
     blocks = (depth - 4) // 6
     widths = [16, 16 * width, 32 * width, 64 * width]
@@ -73,7 +73,7 @@ def wide_resnet_count(depth, width, classes=10):
 
 
 def densenet_count(depth, growth, bottleneck, compression, stem, classes=10):
-    """Section 3 of the paper: composite functions, transitions, the last normalisation."""
+    """Section 3 of the paper: composite functions, transitions, the last normalization."""
     channels, count = stem, 27 * stem
     for block in range(3):
         for _ in range((depth - 4) // (6 if bottleneck else 3)):
@@ -282,7 +282,7 @@ def test_a_batch_gives_a_finite_loss_and_moves_every_weight(kind, images, labels
     for old, variable in zip(before, model.trainable_variables, strict=True):
         new = to_numpy(variable)
         assert np.isfinite(new).all()
-        # A bias in front of a batch normalisation has no effect and no gradient, but for rounding.
+        # A bias in front of a batch normalization has no effect and no gradient, but for rounding.
         if not (kind == "all_conv" and "conv" in variable.path and variable.name == "bias"):
             assert np.abs(new - old).max() > 1e-7, variable.path
 
@@ -297,7 +297,7 @@ def test_models_save_and_load(kind, images, tmp_path):
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_normalisation_and_dropout_are_optional(kind, images):
+def test_normalization_and_dropout_are_optional(kind, images):
     for normalization in ("batch_statistics", None):
         model = MAKERS[kind](normalization=normalization, dropout=0.0)
         kinds = {type(layer) for layer in model.layers}

@@ -95,7 +95,7 @@ def test_height_and_width_may_be_open(kind):
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_the_first_layer_normalises(kind, images):
+def test_the_first_layer_normalizes(kind, images):
     mean, std = (0.1, 0.2, 0.3), (0.5, 0.6, 0.7)
     model = MAKERS[kind](mean=mean, std=std)
     first = model.layers[1]
@@ -110,7 +110,7 @@ def test_the_first_layer_normalises(kind, images):
 
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("normalization", ["batch", None])
-def test_batch_normalisation_is_optional_and_models_save_and_load(kind, normalization, images, tmp_path):
+def test_batch_normalization_is_optional_and_models_save_and_load(kind, normalization, images, tmp_path):
     model = MAKERS[kind](normalization=normalization)
     found = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
@@ -151,10 +151,10 @@ def test_a_saved_model_needs_keras_alone(images, tmp_path):
 
 
 def test_shortcuts_without_parameters_pick_pixels_and_add_zero_channels(rng):
-    from keras_freq.models._blocks import padded_shortcut
+    from keras_freq.models._blocks import pad_shortcut
 
     inputs = keras.Input((7, 6, 4))
-    model = keras.Model(inputs, padded_shortcut(inputs, 9, 2, name="shortcut"))
+    model = keras.Model(inputs, pad_shortcut(inputs, 9, 2, name="shortcut"))
     x = rng.standard_normal((2, 7, 6, 4)).astype("float32")
     y = keras.ops.convert_to_numpy(model(x))
     assert y.shape == (2, 4, 3, 9)

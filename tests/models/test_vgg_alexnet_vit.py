@@ -31,7 +31,7 @@ MAKERS = {
 }
 # Counts are the same on all backends, and shapes are Keras' own business.
 costly = pytest.mark.skipif(
-    keras.backend.backend() == "jax", reason="JAX compiles the initialisation of every shape"
+    keras.backend.backend() == "jax", reason="JAX compiles the initialization of every shape"
 )
 
 
@@ -45,7 +45,7 @@ def predict(model, x):
 
 
 def vgg16_count(width=64, classes=10, normalization=True):
-    """Column D of table 1 of the paper, with scale and offset of a normalisation."""
+    """Column D of table 1 of the paper, with scale and offset of a normalization."""
     count, before = 0, 3
     for convolutions, times in ((2, 1), (2, 2), (3, 4), (3, 8), (3, 8)):
         for _ in range(convolutions):
@@ -161,7 +161,7 @@ def test_a_batch_gives_a_finite_loss_and_moves_the_weights(kind, images, labels)
         new = to_numpy(variable)
         assert np.isfinite(new).all()
         moved += np.abs(new - old).max() > 1e-7
-    # A bias in front of a normalisation, or of the keys of an attention, has no effect and no gradient; and
+    # A bias in front of a normalization, or of the keys of an attention, has no effect and no gradient; and
     # neither of two channels may be active.
     without = {"vgg16_bn": 18, "alexnet_small": 0, "vit": 2}[kind]
     assert moved >= len(before) - without

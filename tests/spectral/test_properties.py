@@ -122,9 +122,9 @@ def test_fourier_basis_has_norm_1_and_one_pair(size, data):
     phase = data.draw(st.floats(-4, 4))
     basis = spectral.fourier_basis(*size, i, j, phase)
     assert np.sum(basis**2) == pytest.approx(1)
-    centred = np.abs(np.fft.fftshift(np.fft.fft2(basis)))
+    centered = np.abs(np.fft.fftshift(np.fft.fft2(basis)))
     partner = (spectral.mirror_index(size[0])[i], spectral.mirror_index(size[1])[j])
-    found = {tuple(map(int, place)) for place in np.argwhere(centred > 1e-6 * centred.max())}
+    found = {tuple(map(int, place)) for place in np.argwhere(centered > 1e-6 * centered.max())}
     assert found == {(i, j), tuple(map(int, partner))}
 
 

@@ -86,7 +86,7 @@ def test_a_training_step_is_a_step_on_the_adversarial_images(classifier, images,
     assert history["val_loss"][0] == pytest.approx(losses(ours, images, labels).mean(), rel=1e-4)
 
 
-def test_batch_normalisation_sees_the_step_and_not_the_attack(images, labels):
+def test_batch_normalization_sees_the_step_and_not_the_attack(images, labels):
     inputs = keras.Input((32, 32, 3))
     x = keras.layers.BatchNormalization(momentum=0.0, name="bn")(inputs)
     x = keras.layers.Flatten()(keras.layers.AveragePooling2D(8)(x))
@@ -160,9 +160,9 @@ def test_pair_stays_in_the_ball_of_both_halves(form, classifier, images, labels)
         classifier, epsilon=EPSILON, steps=2, pair=kf.layers.APRPair(probability=1, seed=4), seed=0
     )
     moved, twice = model.prepare(keras.ops.convert_to_tensor(images), keras.ops.convert_to_tensor(given))
-    moved, centre = to_numpy(moved), np.concatenate([images, mixed_pair(images)])
-    assert np.abs(centre[8:] - images).max() > 0.1
-    assert 0.9 * EPSILON < np.abs(moved - centre).max() <= EPSILON + 1e-6
+    moved, center = to_numpy(moved), np.concatenate([images, mixed_pair(images)])
+    assert np.abs(center[8:] - images).max() > 0.1
+    assert 0.9 * EPSILON < np.abs(moved - center).max() <= EPSILON + 1e-6
     assert moved.min() >= 0
     assert moved.max() <= 1
     np.testing.assert_array_equal(to_numpy(twice), np.concatenate([given, given]))
@@ -218,13 +218,13 @@ def test_half_precision_trains(policy, images, labels):
     assert isinstance(compiled(model).optimizer, keras.optimizers.LossScaleOptimizer) == (
         policy == "mixed_float16"
     )
-    centre = np.concatenate([images, to_numpy(kf.layers.APRPair(seed=4)(images)).clip(0, 1)])
+    center = np.concatenate([images, to_numpy(kf.layers.APRPair(seed=4)(images)).clip(0, 1)])
     moved = to_numpy(model.prepare(*map(keras.ops.convert_to_tensor, (images, labels)))[0])
     assert moved.dtype == "float32"
-    assert np.abs(moved - centre).max() <= EPSILON + 1e-6
+    assert np.abs(moved - center).max() <= EPSILON + 1e-6
     # Nearly every pixel moved, and by the whole of epsilon: no gradient was lost in half precision.
-    inner = (centre > EPSILON) & (centre < 1 - EPSILON)
-    assert np.mean(np.abs(moved - centre)[inner] > 0.99 * EPSILON) > 0.95
+    inner = (center > EPSILON) & (center < 1 - EPSILON)
+    assert np.mean(np.abs(moved - center)[inner] > 0.99 * EPSILON) > 0.95
     history = model.fit(images, labels, batch_size=3, epochs=2, verbose=0).history
     assert np.isfinite(history["loss"]).all()
     assert np.abs(net.get_weights()[0] - before).max() > 0

@@ -81,7 +81,7 @@ def test_sample_weights_reach_both_halves(classifier, images, labels):
     assert history["loss"][0] == pytest.approx(expected, rel=1e-4)
 
 
-def test_batch_normalisation_sees_both_halves(images, labels):
+def test_batch_normalization_sees_both_halves(images, labels):
     inputs = keras.Input((32, 32, 3))
     x = keras.layers.BatchNormalization(momentum=0.0, name="bn")(inputs)
     net = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(x)))

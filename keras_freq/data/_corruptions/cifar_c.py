@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_freq._core.checks import check_whole
-from keras_freq._core.labels import class_indices
+from keras_freq._core.checks import check_labeled_images, check_whole
+from keras_freq._core.pixels import to_bytes
 from keras_freq.data._corruptions.corrupt import check_corruptions, checked_images, corrupt
 from keras_freq.data._corruptions.severities import CORRUPTIONS, SEVERITIES, checked_severities
 
@@ -72,17 +72,7 @@ def write_corrupted(
     >>> [path.name for path in written], foggy.shape, again.tolist() == labels.tolist()
     (['labels.npy', 'fog.npy'], (10, 32, 32, 3), True)
     """
-    images = checked_images(images)
-    if images.ndim != 4:
-        raise ValueError(
-            f"`images` must have shape (n, height, width, channels). Received: images of shape {images.shape}"
-        )
-    labels = class_indices(labels)
-    if len(labels) != len(images):
-        raise ValueError(
-            "Images and labels must have the same length. "
-            f"Received: {len(images)} images, {len(labels)} labels"
-        )
+    images, labels = check_labeled_images(checked_images(images), labels)
     corruptions, severities = check_corruptions(corruptions, severities, table=table)
     seed = check_whole(seed, "seed", least=0)
 
@@ -113,10 +103,8 @@ def write_corrupted(
                     for start in range(0, len(images), _BATCH):
                         batch = images[start : start + _BATCH]
                         result = corrupt(batch, name, severity, seed=seed, start=start, table=table)
-                        if result.dtype != np.uint8:
-                            result = np.rint(result * np.float32(255)).astype("uint8")
                         first = place * len(images) + start
-                        array[first : first + len(batch)] = result
+                        array[first : first + len(batch)] = to_bytes(result)
                         advance(len(batch))
             written.append(folder / f"{name}.npy")
     return tuple(written)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_freq._core.checks import check_whole
+from keras_freq._core.checks import check_pixels, check_whole
+from keras_freq._core.pixels import to_bytes, unit_float32
 from keras_freq.data._corruptions import blur, digital, draws, elastic, frost, glass, noise, spatter, weather
 from keras_freq.data._corruptions.severities import (
     CORRUPTIONS,
@@ -118,7 +119,7 @@ def corrupt(
     chunk = max(1, _CHUNK // (height * width * channels))
     for first in range(0, len(batch), chunk):
         part = slice(first, min(first + chunk, len(batch)))
-        planes = np.ascontiguousarray(_unit_float32(batch[part]).transpose(0, 3, 1, 2))
+        planes = np.ascontiguousarray(unit_float32(batch[part]).transpose(0, 3, 1, 2))
         if name in _RANDOM:
             indices = range(start + part.start, start + part.stop)
             rngs = draws.generators(name, severity, seed=seed, indices=indices)
@@ -127,7 +128,7 @@ def corrupt(
             planes = _FIXED[name](planes, *values)
         planes = np.clip(planes, 0, 1)
         if result.dtype == np.uint8:
-            planes = np.rint(planes * np.float32(255))
+            planes = to_bytes(planes)
         result[part] = planes.transpose(0, 2, 3, 1)
     return result.reshape(images.shape)
 
@@ -169,37 +170,9 @@ def checked_images(images: Any) -> np.ndarray:
         raise TypeError(
             f"`images` must be one array. Received: {type(images).__name__} that NumPy cannot read"
         ) from error
-    # bfloat16 comes from ml_dtypes, which NumPy files under kind "V".
-    if images.dtype != np.uint8 and images.dtype.kind != "f" and images.dtype.name != "bfloat16":
-        raise ValueError(
-            f"`images` must be uint8 (0 to 255) or floats (0 to 1). Received: dtype {images.dtype}"
-        )
-    if images.ndim not in (3, 4):
-        raise ValueError(
-            "`images` must have shape (n, height, width, channels) or (height, width, channels). "
-            f"Received: images of shape {images.shape}"
-        )
-    if 0 in images.shape:
-        raise ValueError(f"`images` must not be empty. Received: images of shape {images.shape}")
+    check_pixels(images, unit=True, single=True)
     if images.shape[-1] not in (1, 3):
         raise ValueError(
             f"`images` must have 1 or 3 channels, last. Received: images of shape {images.shape}"
         )
-    if images.dtype != np.uint8:
-        least, most = float(images.min()), float(images.max())
-        if not (np.isfinite(least) and np.isfinite(most)):
-            raise ValueError(
-                f"`images` must be finite. Received: NaN or infinity in images of shape {images.shape}"
-            )
-        if least < 0 or most > 1:
-            raise ValueError(
-                "Float `images` must lie in [0, 1]; pass bytes as uint8. "
-                f"Received: values from {least:.6g} to {most:.6g}"
-            )
     return images
-
-
-def _unit_float32(images: np.ndarray) -> np.ndarray:
-    if images.dtype == np.uint8:
-        return np.divide(images, np.float32(255), dtype="float32")
-    return images.astype("float32", copy=False)

@@ -7,6 +7,7 @@ import io
 
 import numpy as np
 
+from keras_freq._core.pixels import to_bytes, unit_float32
 from keras_freq.data._corruptions import filters
 
 
@@ -58,10 +59,10 @@ def jpeg_compression(planes: np.ndarray, quality: int) -> np.ndarray:
     """Through a JPEG file of the given quality, colour at half resolution, in Pillow."""
     from PIL import Image
 
-    pixels = np.rint(np.clip(planes, 0, 1) * 255).astype("uint8").transpose(0, 2, 3, 1)
+    pixels = to_bytes(planes).transpose(0, 2, 3, 1)
     result = np.empty(pixels.shape, "uint8")
     for image, decoded in zip(pixels, result, strict=True):
         file = io.BytesIO()
         Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, "JPEG", quality=quality)
         decoded[...] = np.asarray(Image.open(file)).reshape(image.shape)
-    return result.transpose(0, 3, 1, 2) / np.float32(255)
+    return unit_float32(result.transpose(0, 3, 1, 2))

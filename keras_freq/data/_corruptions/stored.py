@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_freq._core.labels import class_indices
+from keras_freq._core.pixels import to_bytes
 from keras_freq.data._corruptions.cifar_c import load_array, recorded_severities
 from keras_freq.data._corruptions.severities import checked_severities
 from keras_freq.data._corruptions.tfds_corrupted import TFDS_CORRUPTED, check_prepared, load_corrupted
@@ -52,7 +53,7 @@ def read_corrupted(
         check_prepared(source, name, severity, data_dir=data_dir)
         found = load_corrupted(source, name, severity, data_dir=data_dir)
         images, labels = found.arrays("test")
-        return np.rint(images * np.float32(255)).astype("uint8"), labels.astype("int64")
+        return to_bytes(images), labels.astype("int64")
     folder = Path(source).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(

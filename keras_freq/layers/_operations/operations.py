@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_freq._core.checks import check_choice, check_number
 from keras_freq.layers._operations import tone
 from keras_freq.layers._operations.warp import affine
 from keras_freq.spectral._backend import Array, library_of
@@ -23,6 +24,35 @@ OPERATIONS = (
     "translate_y",
 )
 TONE = ("autocontrast", "equalize", "posterize", "solarize")
+
+
+def check_level(level: float) -> float:
+    """The largest strength of an operation."""
+    return check_number(level, "level", least=0.1, most=10)
+
+
+def check_operations(operations: Sequence[str]) -> tuple[str, ...]:
+    """Names out of `OPERATIONS`; one that stands twice is drawn twice as often."""
+    names = (operations,) if isinstance(operations, str) else tuple(operations)
+    if not names:
+        raise ValueError(
+            f"`operations` must name at least one of {OPERATIONS}. Received: operations={operations!r}"
+        )
+    return tuple(check_choice(name, "operations", OPERATIONS) for name in names)
+
+
+def to_levels(planes: Array, value_range: tuple[float, float]) -> Array:
+    """Whole levels 0 to 255 `(batch, height, width, channels)` of planes in a range of values."""
+    xp = library_of(planes)
+    low, high = value_range
+    levels = xp.clip(xp.round((planes - low) * (255 / (high - low))), 0.0, 255.0)
+    return xp.transpose(levels, (0, 2, 3, 1))
+
+
+def from_levels(levels: Array, value_range: tuple[float, float]) -> Array:
+    """The way back, for levels that need not be whole."""
+    low, high = value_range
+    return library_of(levels).transpose(levels, (0, 3, 1, 2)) * ((high - low) / 255) + low
 
 
 def apply_operations(
@@ -52,13 +82,33 @@ def apply_operations(
     operations = tuple(operations)
     # One of the two is the identity for every image, so their order is free. Curves last: XLA repeats what it
     # fuses into a gather for each pixel read, and the affine map reads four pixels for one.
-    curve = _curve(levels, choice, strength, operations) if set(operations) & set(TONE) else None
+    curve = _make_curve(levels, choice, strength, operations) if set(operations) & set(TONE) else None
     if set(operations) - set(TONE):
-        levels = affine(levels, _matrix(levels, choice, strength, sign, operations))
+        levels = affine(levels, _make_matrix(levels, choice, strength, sign, operations))
     return levels if curve is None else tone.apply_curve(levels, curve)
 
 
-def _curve(levels, choice, strength, operations):
+def apply_random_operation(levels: Array, draws: Array, *, operations: Sequence[str], level: float) -> Array:
+    """Apply one operation to every image, with a strength from 0.1 to `level` and a sign, all drawn.
+
+    Args:
+        levels: `(batch, height, width, channels)`, whole levels 0 to 255 as floats.
+        draws: `(batch, 3)` uniform numbers: which operation, how strong, which sign.
+        operations: Names out of `OPERATIONS`.
+        level: Largest strength.
+
+    Returns:
+        Whole levels of the same shape.
+    """
+    xp = library_of(levels)
+    which, how_strong, sign = (draws[:, k] for k in range(3))
+    choice = xp.floor(which * len(operations))
+    strength = 0.1 + (level - 0.1) * how_strong
+    sign = xp.where(sign < 0.5, -xp.ones_like(sign), xp.ones_like(sign))
+    return apply_operations(levels, choice, strength, sign, operations)
+
+
+def _make_curve(levels, choice, strength, operations):
     """Tone curves `(batch, channels, 256)`, the identity where the operation is no tone curve."""
     xp = library_of(levels)
     column = (-1, 1, 1)
@@ -87,7 +137,7 @@ def _curve(levels, choice, strength, operations):
     return xp.matmul(curve, xp.constant(np.eye(tone.LEVELS, dtype="float32"), curve))
 
 
-def _matrix(levels, choice, strength, sign, operations):
+def _make_matrix(levels, choice, strength, sign, operations):
     """Six arrays `(batch,)`, the identity where the operation is no affine map."""
     xp = library_of(levels)
     height, width = levels.shape[1:3]

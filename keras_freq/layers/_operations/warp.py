@@ -12,7 +12,7 @@ def affine(levels: Array, matrix: tuple[Array, ...]) -> Array:
 
     The pixel at `(x, y)` takes the value at `(a*x' + b*y' + c, d*x' + e*y' + f)` with `x' = x + 1/2`, `y' = y
     + 1/2`: black where that point lies outside the image, else bilinear between the four nearest pixel
-    centres (edges repeated), rounded down to a whole level. That is the arithmetic of Pillow's
+    centers (edges repeated), rounded down to a whole level. That is the arithmetic of Pillow's
     `Image.transform(..., AFFINE, resample=BILINEAR)`.
 
     Args:

@@ -1,4 +1,4 @@
-"""Training on what is made of each batch, images and labels, inside the compiled step."""
+"""What the models share that train a classifier in a way of their own."""
 
 from __future__ import annotations
 
@@ -7,10 +7,60 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_freq.training._classifier_wrapper import ClassifierWrapper
+
+class TrainingModel(keras.Model):
+    """A model that holds a classifier and, in inference, is the classifier alone.
+
+    Subclasses name in `PARTS` the attributes that hold layers or `None`, and set them through `hold`. They
+    add the rest of their settings in `get_config`.
+    """
+
+    PARTS: tuple[str, ...] = ("classifier",)
+
+    def __init__(self, **kwargs):
+        # Pixels reach the augmentation unrounded; the classifier casts them itself.
+        super().__init__(autocast=False, **kwargs)
+
+    def hold(self, *, classifier: keras.Model, **parts: keras.Layer | None) -> None:
+        """Check and keep the classifier and the other layers."""
+        if not isinstance(classifier, keras.Model):
+            raise TypeError(f"`classifier` must be a Keras model. Received: type={type(classifier).__name__}")
+        for name, layer in parts.items():
+            if layer is not None and not isinstance(layer, keras.Layer):
+                raise TypeError(
+                    f"`{name}` must be a Keras layer or None. Received: type={type(layer).__name__}"
+                )
+        for name, layer in {"classifier": classifier, **parts}.items():
+            setattr(self, name, layer)
+
+    def build(self, input_shape):
+        for name in self.PARTS:
+            layer = getattr(self, name)
+            if layer is not None and not layer.built:
+                layer.build(input_shape)
+        super().build(input_shape)
+
+    def compute_output_shape(self, input_shape):
+        return self.classifier.compute_output_shape(input_shape)
+
+    def get_config(self):
+        parts = {name: getattr(self, name) for name in self.PARTS}
+        return {
+            **super().get_config(),
+            **{name: layer and keras.saving.serialize_keras_object(layer) for name, layer in parts.items()},
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        for name in cls.PARTS:
+            config[name] = config[name] and keras.saving.deserialize_keras_object(
+                config[name], custom_objects=custom_objects
+            )
+        return cls(**config)
 
 
-class PreparedBatches(ClassifierWrapper):
+class BatchTransformModel(TrainingModel):
     """A classifier whose training step sees `prepare(images, labels)` in place of the batch.
 
     `prepare` may draw from the seed generators of the model's layers and run the classifier in inference
@@ -31,7 +81,7 @@ class PreparedBatches(ClassifierWrapper):
         return self.classifier(images, training=training)
 
     def check_labels(self, labels: Any) -> None:
-        """Labels there must be."""
+        """Refuse images without labels."""
         if labels is None:
             raise ValueError(f"{type(self).__name__} trains on (images, labels). Received: images alone")
 
@@ -48,9 +98,9 @@ class PreparedBatches(ClassifierWrapper):
             state, data = arguments
             state, data = self._prepare_stateless(state, data)
             return super().train_step(state, data)
-        return super().train_step(self._prepared(*arguments))
+        return super().train_step(self._prepare_data(*arguments))
 
-    def _prepared(self, data):
+    def _prepare_data(self, data):
         images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
         self.check_labels(labels)
         images, labels = self.prepare(ops.convert_to_tensor(images), ops.convert_to_tensor(labels))
@@ -66,7 +116,7 @@ class PreparedBatches(ClassifierWrapper):
             *zip(self.non_trainable_variables, non_trainable, strict=True),
         ]
         with keras.StatelessScope(state_mapping=mapping) as scope:
-            data = self._prepared(data)
+            data = self._prepare_data(data)
         values = []
         for variable, value in zip(self.non_trainable_variables, non_trainable, strict=True):
             new = scope.get_current_value(variable)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import keras_freq
-from keras_freq.evaluate import accuracy, smooth_kernel, smooth_kernels
+from keras_freq.evaluate import accuracy
+from keras_freq.models import smooth_kernel, smooth_kernels
 from tests.oracles import kernels as oracle
 
 to_numpy = keras.ops.convert_to_numpy
@@ -54,7 +55,7 @@ def test_channels_do_not_mix(height, width, rho):
 def test_a_delta_and_its_corner():
     kernel = np.zeros((3, 3, 1, 1))
     kernel[0, 0] = 1
-    # The corner is its own neighbour three times over: the border doubles the value at the edge.
+    # The corner is its own neighbor three times over: the border doubles the value at the edge.
     expected = [[1.75, 0.5, 0], [0.5, 0.25, 0], [0, 0, 0]]
     np.testing.assert_array_equal(smooth_kernel(kernel, 0.25)[..., 0, 0], expected)
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import tempfile
 from collections.abc import Iterator, Sequence
-from numbers import Real
 from pathlib import Path
 from typing import Any, Literal
 
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice
+from keras_freq._core.checks import check_choice, check_number
 
 # All of them keep the two spatial axes of the kernel first, whatever `data_format` says.
 _CONVOLUTIONS = (
@@ -32,7 +31,7 @@ def smooth_kernel(
     normalize: bool = False,
     layout: Literal["HWIO", "OIHW"] = "HWIO",
 ) -> np.ndarray:
-    """Add to each weight of a convolution kernel a share of its eight spatial neighbours.
+    """Add to each weight of a convolution kernel a share of its eight spatial neighbors.
 
     `w'[i, j] = w[i, j] + rho * sum(w[i + a, j + b])` over `a, b` in -1, 0, 1 but not both 0, for each pair of
     channels alone. Beyond the border the kernel goes on with the value at its edge, so that the size stays
@@ -40,7 +39,7 @@ def smooth_kernel(
 
     Args:
         kernel: Floating array of rank 4, in the order that `layout` says.
-        rho: Share of the neighbours, finite, at least 0; 0 changes nothing. The paper takes 0.1 to 1.
+        rho: Share of the neighbors, finite, at least 0; 0 changes nothing. The paper takes 0.1 to 1.
         normalize: Divide by `1 + 8 * rho`, by which the kernel would grow if it is constant.
         layout: `"HWIO"` (height, width, channels: Keras) or `"OIHW"` (channels, height, width: PyTorch).
 
@@ -48,22 +47,23 @@ def smooth_kernel(
         A new array of the kernel's shape and type, computed in float64.
 
     Raises:
-        ValueError: If `rho` is negative or not finite, or the kernel is not of rank 4.
-        TypeError: If the kernel is not floating.
+        ValueError: if `rho` is negative or not finite, or the kernel is not of rank 4.
+        TypeError: if the kernel is not floating.
 
-    Source: Wang et al., CVPR 2020, the smoothing of convolution kernels. Differs from the original: its
-    PyTorch port takes the channels for two of the spatial axes; here those never mix.
+    Source: Wang et al., "High-frequency Component Helps Explain the Generalization of Convolutional Neural
+        Networks", CVPR 2020, the smoothing of convolution kernels.
+        Differs from the original: its PyTorch port takes the channels for two of the spatial axes; here those
+        never mix.
 
     Example:
-
-    >>> kernel = np.zeros((3, 3, 1, 1), "float32")
-    >>> kernel[1, 1] = 1
-    >>> keras_freq.evaluate.smooth_kernel(kernel, 0.5)[..., 0, 0]
-    array([[0.5, 0.5, 0.5],
-           [0.5, 1. , 0.5],
-           [0.5, 0.5, 0.5]], dtype=float32)
+        >>> kernel = np.zeros((3, 3, 1, 1), "float32")
+        >>> kernel[1, 1] = 1
+        >>> keras_freq.models.smooth_kernel(kernel, 0.5)[..., 0, 0]
+        array([[0.5, 0.5, 0.5],
+               [0.5, 1. , 0.5],
+               [0.5, 0.5, 0.5]], dtype=float32)
     """
-    rho = _check_rho(rho)
+    rho = check_number(rho, "rho", least=0)
     check_choice(layout, "layout", ("HWIO", "OIHW"))
     kernel = np.asarray(kernel)
     if kernel.ndim != 4 or 0 in kernel.shape:
@@ -92,13 +92,13 @@ def smooth_kernels(
 ) -> keras.Model:
     """A copy of a model whose convolution kernels are smoothed over space.
 
-    `w'[i, j] = w[i, j] + rho * sum(w[i + a, j + b])` over the eight neighbours, as `smooth_kernel` does.
+    `w'[i, j] = w[i, j] + rho * sum(w[i + a, j + b])` over the eight neighbors, as `smooth_kernel` does.
     Takes `Conv2D`, `DepthwiseConv2D`, `Conv2DTranspose`, and the depthwise kernel of `SeparableConv2D`.
 
     Args:
         model: A built Keras model: functional, sequential, or of a class with `get_config`, such as
             `keras_freq.APRModel`. It stays as it is.
-        rho: Share of the neighbours, finite, at least 0. The paper takes 0, 0.1, 0.25, 0.5 and 1.
+        rho: Share of the neighbors, finite, at least 0. The paper takes 0, 0.1, 0.25, 0.5 and 1.
         layers: `"first"`, as published: the two-dimensional convolution that the images meet first in
             inference, also inside nested models and wrappers. `"all"`: every one. Or the names of layers; a
             name that several have stands for all of them.
@@ -110,20 +110,20 @@ def smooth_kernels(
         compiled: `predict` and the functions of `keras_freq.evaluate` need no compilation, `evaluate` does.
 
     Raises:
-        TypeError: If `model` is not a Keras model.
-        ValueError: If `rho` is negative or not finite, the model has no weights yet, no convolution, or
+        TypeError: if `model` is not a Keras model.
+        ValueError: if `rho` is negative or not finite, the model has no weights yet, no convolution, or
             cannot be copied, or `layers` names a layer that is not there or is no such convolution.
 
-    Source: Wang et al., CVPR 2020, the smoothing of convolution kernels, there after training and in the
-    first layer.
+    Source: Wang et al., "High-frequency Component Helps Explain the Generalization of Convolutional Neural
+        Networks", CVPR 2020, the smoothing of convolution kernels, there after training and in the first
+        layer.
 
     Example:
-
-    >>> smoothed = keras_freq.evaluate.smooth_kernels(model, 0.5)
-    >>> float(keras_freq.evaluate.accuracy(smoothed, data.test))
-    0.57
+        >>> smoothed = keras_freq.models.smooth_kernels(classifier, 0.5)
+        >>> smoothed.predict(images, verbose=0).shape
+        (8, 4)
     """
-    rho = _check_rho(rho)
+    rho = check_number(rho, "rho", least=0)
     if not isinstance(model, keras.Model):
         raise TypeError(
             f"`model` must be a Keras model. Received: model={model!r} of type {type(model).__name__}"
@@ -133,27 +133,21 @@ def smooth_kernels(
             "`model` must be built: call it on images once. "
             f"Received: model={model.name!r}, which has no weights yet"
         )
-    _chosen(model, layers)  # refuses before the copy is made
+    _choose(model, layers)  # refuses before the copy is made
     copy = _copy(model)
-    chosen = _chosen(copy, layers)
+    chosen = _choose(copy, layers)
     if layers == "first" and len(chosen) > 1:
-        chosen = [_first_used(copy, chosen)]
+        chosen = [_find_first_used(copy, chosen)]
     for layer in chosen:
-        kernel = _kernel(layer)
+        kernel = _get_kernel(layer)
         smoothed = smooth_kernel(keras.ops.convert_to_numpy(kernel), rho, normalize=normalize)
         kernel.assign(smoothed)
     return copy
 
 
-def _check_rho(rho: Any) -> float:
-    if not isinstance(rho, Real) or isinstance(rho, bool) or not 0 <= rho < float("inf"):
-        raise ValueError(f"`rho` must be a finite number of at least 0. Received: rho={rho!r}")
-    return float(rho)
-
-
-def _chosen(model: keras.Model, layers: Any) -> list[keras.Layer]:
+def _choose(model: keras.Model, layers: Any) -> list[keras.Layer]:
     """The convolutions that `layers` stands for; all of them for `"first"`."""
-    inside = list(_layers_inside(model, {id(model)}))
+    inside = list(_iterate_layers(model, {id(model)}))
     if isinstance(layers, str):
         check_choice(layers, "layers", ("first", "all"))
         chosen = [layer for layer in inside if isinstance(layer, _CONVOLUTIONS)]
@@ -181,11 +175,11 @@ def _chosen(model: keras.Model, layers: Any) -> list[keras.Layer]:
                     )
             chosen += named
     for layer in chosen:
-        _kernel(layer)
+        _get_kernel(layer)
     return chosen
 
 
-def _kernel(layer: keras.Layer) -> keras.Variable:
+def _get_kernel(layer: keras.Layer) -> keras.Variable:
     separable = isinstance(layer, keras.layers.SeparableConv2D)
     kernel = getattr(layer, "depthwise_kernel" if separable else "kernel", None) if layer.built else None
     if not isinstance(kernel, keras.Variable):
@@ -196,7 +190,7 @@ def _kernel(layer: keras.Layer) -> keras.Variable:
     return kernel
 
 
-def _layers_inside(value: Any, seen: set[int]) -> Iterator[keras.Layer]:
+def _iterate_layers(value: Any, seen: set[int]) -> Iterator[keras.Layer]:
     """Every layer inside a layer, whatever holds it: nested models, wrappers, lists and dictionaries."""
     if isinstance(value, keras.Model):
         parts = value.layers
@@ -209,16 +203,16 @@ def _layers_inside(value: Any, seen: set[int]) -> Iterator[keras.Layer]:
             seen.add(id(part))
             if isinstance(part, keras.Layer):
                 yield part
-            yield from _layers_inside(part, seen)
+            yield from _iterate_layers(part, seen)
 
 
 def _copy(model: keras.Model) -> keras.Model:
     """The same architecture and state, not compiled."""
-    inside = [model, *_layers_inside(model, {id(model)})]
+    inside = [model, *_iterate_layers(model, {id(model)})]
     # The classes at hand serve also where they are not registered with Keras.
     classes = {type(layer).__name__: type(layer) for layer in inside}
     try:
-        config = _without_compilation(keras.saving.serialize_keras_object(model))
+        config = _drop_compilation(keras.saving.serialize_keras_object(model))
         copy = keras.saving.deserialize_keras_object(config, custom_objects=classes, safe_mode=False)
         # Through a file, which also restores what layers derive from their weights; set_weights does not.
         with tempfile.TemporaryDirectory() as folder:
@@ -234,17 +228,17 @@ def _copy(model: keras.Model) -> keras.Model:
     return copy
 
 
-def _without_compilation(config: Any) -> Any:
+def _drop_compilation(config: Any) -> Any:
     if isinstance(config, dict):
-        return {key: _without_compilation(item) for key, item in config.items() if key != "compile_config"}
-    return [_without_compilation(item) for item in config] if isinstance(config, list) else config
+        return {key: _drop_compilation(item) for key, item in config.items() if key != "compile_config"}
+    return [_drop_compilation(item) for item in config] if isinstance(config, list) else config
 
 
 class _Reached(BaseException):
     """Leaves a forward pass at the first convolution; no `except Exception` on the way holds it."""
 
 
-def _first_used(model: keras.Model, candidates: list[keras.Layer]) -> keras.Layer:
+def _find_first_used(model: keras.Model, candidates: list[keras.Layer]) -> keras.Layer:
     """The layer that a forward pass comes to first; the order in which layers are kept need not be that."""
     reached = []
 
@@ -255,7 +249,7 @@ def _first_used(model: keras.Model, candidates: list[keras.Layer]) -> keras.Laye
     for layer in candidates:
         layer.call = functools.partial(stop, layer)
     try:
-        model(_zeros(model), training=False)
+        model(_make_zeros(model), training=False)
     except _Reached:
         return reached[0]
     finally:
@@ -267,7 +261,7 @@ def _first_used(model: keras.Model, candidates: list[keras.Layer]) -> keras.Laye
     )
 
 
-def _zeros(model: keras.Model) -> Any:
+def _make_zeros(model: keras.Model) -> Any:
     """A batch of one, all zeros, as the model takes it."""
 
     def zeros(shape, dtype="float32"):
