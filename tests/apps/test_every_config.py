@@ -18,7 +18,7 @@ FILES = sorted(path.relative_to(CONFIGS) for path in CONFIGS.rglob("*.yaml"))
 # Where a run writes and keeps its networks is no part of a protocol.
 PLACES = {"output", "store"}
 # Their variants do not name a base yet, and their networks do not come from the store.
-NOT_PORTED = ("apr", "freq_bias", "freq_shortcuts")
+NOT_PORTED = ("freq_shortcuts",)
 
 
 def experiments(app):
