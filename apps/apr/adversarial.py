@@ -132,8 +132,8 @@ def _report(run: Run, config: Adversarial) -> None:
             claims.append(_compare_rows(run, config, row, measure))
     notes = (
         f"Network: {NETWORKS[config.network].label}, trained in {config.training.precision}. Every column "
-        "counts the images that withstood the attacks of the columns before it too. The row Standard is adversarial "
-        "training without recombination.\n\n"
+        "counts the images that withstood the attacks of the columns before it too. The row Standard is "
+        "adversarial training without recombination.\n\n"
     )
     title = "APR: adversarial training"
     run.say(str(run.summary(title, claims, notes=notes + markdown(head, rows))))

@@ -41,8 +41,8 @@ class ImageNet(Repeated):
     `train_image_size`: the same for training (null: as `image_size`; both null: the stored size). What the
     network sees of them: `training.crop`. `corrupted`: imagenet2012_corrupted of TFDS (prepared in
     `data.data_dir`), or a folder in the layout of CIFAR-10-C; null: the crops of the test images are
-    corrupted here each time, with the parameters that `table` names. `corruptions`: null for the 15 of the benchmark.
-    `data_parallel`: a batch is shared among all devices, on JAX. With `data.train_images` or
+    corrupted here each time, with the parameters that `table` names. `corruptions`: null for the 15 of the
+    benchmark. `data_parallel`: a batch is shared among all devices, on JAX. With `data.train_images` or
     `data.test_images` that split is held in memory, else nothing is.
     """
 
