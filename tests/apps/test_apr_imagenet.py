@@ -318,10 +318,9 @@ sys.exit(cli.command("apr", EXPERIMENTS, ["imagenet", "tiny.yaml", *sys.argv[1:]
         }
         command = [sys.executable, "-c", program, *words, *more, f"output={name}", f"store={name} networks"]
         subprocess.run(command, env=environment, check=True, capture_output=True)
-        [checkpoint] = (here / name / "checkpoints").glob("*.npz")
-        history = json.loads(str(np.load(checkpoint)["note"]))["history"]
-        found = records(here / name)
-        return history["loss"], [r["value"] for r in records if "error" in r["measure"]]
+        [network] = (here / f"{name} networks").glob("*/network.npz")
+        history = json.loads(str(np.load(network)["note"]))["history"]
+        return history["loss"], [r["value"] for r in records(here / name) if "error" in r["measure"]]
 
     (four, errors), (one, expected) = trained(4, "four", "data_parallel=true"), trained(1, "one")
     np.testing.assert_allclose(four, one, rtol=1e-4)
