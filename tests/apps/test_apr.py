@@ -165,7 +165,6 @@ def test_a_corrupted_copy_is_written_once(here, capsys):
     config = CONFIGS / "apr" / "corrupt.cpu.yaml"
     words = ["data.test_images=3", "corruptions=[fog,contrast]", "folder=copy", "severities=[1,5]"]
     assert call("corrupt", config, *words, "output=out") == 0, capsys.readouterr().err
-    )
     foggy, labels = kf.data.read_corrupted("copy", "fog", 5)
     pixels, expected = kf.data.load("cifar10_mini").arrays("test", limit=3)
     np.testing.assert_array_equal(labels, expected)
