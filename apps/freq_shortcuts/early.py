@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 import keras_freq as kf
-from apps.freq_shortcuts.kept import KeptHistory
 from apps.lab import Run
+from apps.lab.kept import KeptHistory
 from apps.lab.settings import Training
 from apps.lab.train import trained
 

@@ -9,7 +9,6 @@ import numpy as np
 import keras_freq as kf
 from apps.freq_shortcuts.config import Study
 from apps.freq_shortcuts.images import filter_each, first_of_each, load_images
-from apps.freq_shortcuts.kept import KeptHistory
 from apps.freq_shortcuts.maps import (
     PUBLISHED,
     STRONG,
@@ -23,6 +22,7 @@ from apps.freq_shortcuts.maps import (
 from apps.lab import Claim, Run
 from apps.lab.augmentations import ROWS
 from apps.lab.images import Images
+from apps.lab.kept import KeptHistory
 from apps.lab.networks import NETWORKS
 from apps.lab.report import markdown, mean_and_range, print_table
 from apps.lab.settings import Training

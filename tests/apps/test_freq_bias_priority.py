@@ -132,7 +132,7 @@ def test_spectra_go_on_where_they_were_and_stay_with_the_network(here, rng):
     assert whole.result().epochs == (2, 4, 6)
     with pytest.raises(KeyboardInterrupt):
         train("broken", Killed())
-    (path,) = (here / "broken").glob("*/gradients.json")
+    (path,) = (here / "broken").glob("*/measured.json")
     again, continued = train("broken")
     assert again.history == whole.history
     found, columns = train("broken")
@@ -141,9 +141,9 @@ def test_spectra_go_on_where_they_were_and_stay_with_the_network(here, rng):
         assert {name: one[name] for name in one if name != "seconds"} == {
             name: history[name] for name in history if name != "seconds"
         }
-    for text in ("{", "[1]", json.dumps([{"epoch": 1}])):
+    for text in ("{", "[1]", json.dumps([{"moment": 1}])):
         path.write_text(text)
-        with pytest.raises(RunError, match="must hold the spectra of this network") as caught:
+        with pytest.raises(RunError, match="must hold what was measured of this network") as caught:
             train("broken")
         assert "\n" not in str(caught.value)
 

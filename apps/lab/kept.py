@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 import keras_freq as kf
+from apps.lab.errors import RunError, one_line
 from apps.lab.files import write_json
 
 
@@ -25,9 +26,16 @@ class KeptHistory(keras.callbacks.Callback):
     def keep_in(self, folder: Path) -> None:
         """The folder of the network."""
         self._path = folder / "measured.json"
-        if self._path.exists():
+        if not self._path.exists():
+            return
+        try:
             rows = json.loads(self._path.read_text())
             self.history = [(row["moment"], kf.evaluate.Result.from_json(row["result"])) for row in rows]
+        except (ValueError, TypeError, KeyError) as error:
+            raise RunError(
+                f"{self._path} must hold what was measured of this network. Received: {one_line(error)}",
+                code=1,
+            ) from error
 
     def start_of(self, epoch: int) -> int:
         """The first moment of the history that belongs to an epoch (counted from 0)."""
