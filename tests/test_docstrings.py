@@ -11,15 +11,19 @@ import keras_freq as kf
 
 PUBLIC = {
     f"{part.__name__}.{name}": getattr(part, name)
-    for part in (kf.spectral, kf.layers, kf.training)
+    for part in (kf.spectral, kf.layers, kf.training, kf.shortcuts)
     for name in part.__all__
 }
+for name in ("FourierHeatMapResult", "fourier_heat_map", "published_geometry"):
+    PUBLIC[f"keras_freq.evaluate.{name}"] = getattr(kf.evaluate, name)
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_example(name, classifier, images, labels):
-    names = {"np": np, "keras": keras, "keras_freq": kf}
+def test_example(name, classifier, images, labels, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"np": np, "keras": keras, "keras_freq": kf, "kf": kf}
     names |= {"classifier": classifier, "images": images, "labels": labels}
+    names |= {"model": classifier, "data": (images, labels)}
     names.update({function: getattr(kf.spectral, function) for function in kf.spectral.__all__})
     # The parser alone: a finder would not look behind decorators.
     example = doctest.DocTestParser().get_doctest(inspect.getdoc(PUBLIC[name]), names, name, None, 0)
