@@ -80,7 +80,7 @@ def fourier_heat_map(
         n: Measure the first `n` images, which are then held in memory (not a fair choice where data are
             sorted by class). Default all.
         window: Measure only frequencies of at most so many index units from DC, one number or (vertical,
-            horizontal); `window=31` is what is shown of 224-pixel images. Default all.
+            horizontal); `window=31` gives what is shown of 224-pixel images. Default all.
         coverage: `"half"` measures one of each conjugate pair, the one with the larger `j` (then `i`), and
             fills in the other. For phase 0 their basis images are the same; for another they differ in phase.
             `"reference"` measures both in the column `j = width // 2`, as the re-implementation does.
@@ -90,14 +90,14 @@ def fourier_heat_map(
             `model.classifier`. Of a layer that is used several times the first use counts.
         seed: Seed of signs and random phases.
         bounds: Lowest and highest pixel value, to which the images are clipped; `None` does not clip.
-        bases_per_step: Frequencies a compiled step; a step takes so many times the batch. By default as many
+        bases_per_step: Frequencies per compiled step, which takes so many times the batch. By default as many
             as bring a step to 128 images. More can pay on an accelerator.
-        bases_per_pass: Frequencies a pass over the data, and between two writes of `checkpoint`.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        bases_per_pass: Frequencies per pass over the data, and between two writes of `checkpoint`.
+        batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
         checkpoint: Path of a file that keeps what is measured, a line appended after every pass. A later call
-            with the same settings, weights and data goes on from it; others are refused. It stays when all
-            is done.
+            with the same settings, weights and data goes on from it; others are refused, for which the data
+            are read once more. It stays when all is done.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
     Returns:
@@ -113,14 +113,14 @@ def fourier_heat_map(
         TypeError: If `model` is not a Keras model.
 
     Source: Yin et al., "A Fourier Perspective on Model Robustness in Computer Vision", NeurIPS 2019,
-    section 3. Differs from the original: signs are seeded, the mean is over images and not over batches,
-    nothing is flipped, and any size is taken, not even squares only.
+        section 3.
+        Differs from the original: signs are seeded, the mean is over images and not over batches, nothing is
+        flipped, and any size is taken, not even squares only.
 
     Example:
-
-    >>> heat = keras_freq.evaluate.fourier_heat_map(model, data.test, n=1000)
-    >>> heat.error.shape, round(float(heat.difference[16, 16]), 2)
-    ((32, 32), 0.04)
+        >>> heat = kf.evaluate.fourier_heat_map(model, data, epsilon=4.0, window=2)
+        >>> heat.error.shape, int(np.isfinite(heat.error).sum())
+        ((32, 32), 25)
     """
     epsilon, phase, seed, bounds = check_perturbation(epsilon, phase, seed, bounds)
     check_choice(coverage, "coverage", COVERAGES)

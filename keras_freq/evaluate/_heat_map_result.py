@@ -35,6 +35,11 @@ class FourierHeatMapResult(Result):
         count_per_class: Images of each class.
         layer: Name of the layer whose change was measured too, or `None`.
         layer_changes: Mean L2 norm of its change at each measured frequency, or `None`.
+
+    Example:
+        >>> heat = kf.evaluate.fourier_heat_map(model, data, window=2)
+        >>> heat.size, len(heat.frequencies), sorted(heat.ring_means())
+        ((32, 32), 13, ['high', 'low', 'mid'])
     """
 
     epsilon: float
@@ -99,7 +104,7 @@ class FourierHeatMapResult(Result):
         return {**super().to_dict(), **maps}
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row for the clean images, then one a bin of the map.
+        """One row for the clean images, then one per bin of the map.
 
         `i` and `j` are centered indices, `u` and `v` the vertical and horizontal frequency (index units);
         `measured` is 0 where the number is that of the mirror.
@@ -150,13 +155,12 @@ def published_geometry(heat_map: FourierHeatMapResult | np.ndarray, kind: str) -
         ValueError: If `kind` is unknown, the map is of another size, or a frequency was not measured.
 
     Source: Geometry of the PyTorch re-implementation of Yin et al., NeurIPS 2019. It measures both signs of
-    the middle column; `fourier_heat_map(..., coverage="reference")` does so too.
+        the middle column; `fourier_heat_map(..., coverage="reference")` does so too.
 
     Example:
-
-    >>> heat = keras_freq.evaluate.fourier_heat_map(model, data.test, window=15)
-    >>> keras_freq.evaluate.published_geometry(heat, "31x31").shape
-    (31, 31)
+        >>> heat = kf.evaluate.fourier_heat_map(model, data, n=2, window=15)
+        >>> kf.evaluate.published_geometry(heat, "31x31").shape
+        (31, 31)
     """
     if kind not in _PUBLISHED:
         raise ValueError(f"`kind` must be one of '31x31', '63x63'. Received: kind={kind!r}")

@@ -33,6 +33,11 @@ class ADCSResult(Result):
             without an image.
         amplitudes: Mean amplitude of each class, averaged over the channels, as `values`.
         count_per_class: Images of each class.
+
+    Example:
+        >>> result = kf.shortcuts.adcs(data)
+        >>> result.size, result.count_per_class, result.model
+        ((32, 32), (2, 2, 2, 2), None)
     """
 
     size: tuple[int, int]
@@ -91,7 +96,7 @@ def adcs(
         statistic: `"mean"`, or `"sum"`, which favours classes with more images.
         ties: What equal amplitudes count.
         include_self: Whether a class is compared with itself too, which adds `ties` everywhere.
-        batch_size: Images a batch where the data are arrays, default 128.
+        batch_size: Images per batch where the data are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
@@ -100,8 +105,9 @@ def adcs(
         other (with `ties=0` and without `include_self`). A class without images is left out of every sum.
 
     Raises:
-        ValueError: If an option is unknown, there are fewer than two classes with images, labels are beyond
-            `classes`, or `"luma"` meets another number of channels than 3.
+        ValueError: If an option is unknown, there are fewer than two classes with images, labels are not
+            below `classes`, or `"luma"` meets another number of channels than 3.
+        TypeError: If the data are of another kind.
 
     Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023, section 3.
         Differs from the original: the published code compares sums, turns their difference grey before the
@@ -110,10 +116,9 @@ def adcs(
         by mean and standard deviation, which shifts DC and scales the channels.
 
     Example:
-
-    >>> result = keras_freq.shortcuts.adcs(data.train)
-    >>> result.maps.shape, float(result.maps.max())
-    ((10, 32, 32), 9.0)
+        >>> result = kf.shortcuts.adcs(images, labels)
+        >>> result.maps.shape, float(result.maps.max())
+        ((4, 32, 32), 3.0)
     """
     check_choice(channel, "channel", CHANNELS)
     check_choice(statistic, "statistic", STATISTICS)

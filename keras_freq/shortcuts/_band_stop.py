@@ -27,6 +27,11 @@ class BandStopResult(Result):
         confusion: `(matrices, classes, classes)`.
         clean_confusion: With nothing removed, `(classes, classes)`.
         count_per_class: Images of each class.
+
+    Example:
+        >>> result = kf.shortcuts.band_stop(model, data, [(1, 2), (3, 4)])
+        >>> result.stopped, result.tpr.shape
+        (((1, 2), (3, 4)), (2, 4))
     """
 
     edges: tuple[float, ...]
@@ -98,24 +103,24 @@ def band_stop(
         keep_dc: Whether the mean of an image stays when the first band goes. Without it the pixels lie about
             0, far from all that a network has seen.
         per_step: Images times matrices in one forward pass, default 128: the bound of the memory.
-        batch_size: Images a batch where `data` are arrays, default 128 or `per_step`.
+        batch_size: Images per batch where `data` are arrays, default 128 or `per_step`.
         data_format: `"channels_last"` or `"channels_first"`.
 
     Returns:
         A `BandStopResult`: `.change` in percent, `.tpr`, and the counts.
 
     Raises:
-        ValueError: If bands are not numbers of bands, edges do not ascend from 0, or labels do not fit.
+        ValueError: If `stopped` holds no numbers of bands, edges do not ascend from 0, the data are empty or
+            not finite, or labels are not among the model's outputs.
         TypeError: If `model` is not a Keras model.
 
-    Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023, the band-stop test on synthetic sets
-        (whether their first band holds DC is not stated).
+    Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023, the band-stop test on synthetic sets. Whether
+        their first band holds DC is not stated.
 
     Example:
-
-    >>> result = keras_freq.shortcuts.band_stop(model, data.test, [(1, 2), (3, 4)])
-    >>> result.change.shape
-    (2, 10, 10)
+        >>> result = kf.shortcuts.band_stop(model, data, [(1, 2), (3, 4)])
+        >>> result.change.shape
+        (2, 4, 4)
     """
     keep_dc = check_flag(keep_dc, "keep_dc")
     per_step = IMAGES_PER_STEP if per_step is None else check_whole(per_step, "per_step")

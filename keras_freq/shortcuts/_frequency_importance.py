@@ -55,6 +55,12 @@ class FrequencyImportance(Result):
             checkpoint held; not compared.
         checked: Groups at which an approximation was compared with exact values, DC apart; 0: none.
         rank_correlation: Spearman's rank correlation there, for each class; empty where nothing was compared.
+        found_on: Digests of the images that were searched on; not exported.
+
+    Example:
+        >>> importance = kf.shortcuts.frequency_importance(model, images, labels, patch=8, method="gradient")
+        >>> importance.maps.shape, importance.dc.shape, len(importance.rank_correlation)
+        ((4, 32, 32), (4,), 4)
     """
 
     size: tuple[int, int]
@@ -148,13 +154,13 @@ def frequency_importance(
         loss: `"cross_entropy"`, or `"logit"`, the logit of the own class with its sign changed, which does
             not saturate where a model is sure.
         exact_share: Share of the groups that `"hybrid"` measures, in (0, 1].
-        check: At so many groups, drawn at random, an approximation is compared with exact values; 0: none.
+        check: Number of groups, drawn at random, at which an approximation is compared with exact values.
         seed: Seed of that draw.
         per_step: Images times groups in one forward pass, default 128: the bound of the memory.
         data_format: `"channels_last"` or `"channels_first"`.
-        checkpoint: Path of a file that keeps what is measured, a line for some thousand forward passes. A
-            later call with the same settings, weights and images goes on from it and ends with the same
-            numbers; others are refused. It stays when all is done.
+        checkpoint: Path of a file that keeps what is measured, one line per pass over the images, some
+            thousand of them at least. A later call with the same settings, weights and images goes on from
+            it and ends with the same numbers; others are refused. It stays when all is done.
         progress: Show a progress bar with the time left; `None`: on a terminal where tqdm is installed.
 
     Returns:
@@ -172,13 +178,11 @@ def frequency_importance(
         mirrored blocks are right for every `patch`; each pair is measured once, and all are.
 
     Example:
-
-    >>> x, y = data.arrays("train", limit=1000)
-    >>> importance = keras_freq.shortcuts.frequency_importance(model, x, y, patch=2)
-    >>> importance.maps.shape
-    (10, 32, 32)
-    >>> maps = keras_freq.shortcuts.dominant_frequency_map(importance, 0.05)
-    >>> report = keras_freq.shortcuts.shortcut_report(model, data.test, maps)
+        >>> importance = kf.shortcuts.frequency_importance(model, images[:4], labels[:4], patch=8)
+        >>> importance.maps.shape
+        (4, 32, 32)
+        >>> maps = kf.shortcuts.dominant_frequency_map(importance, 0.05)
+        >>> report = kf.shortcuts.shortcut_report(model, (images[4:], labels[4:]), maps)
     """
     patch, seed, check = (
         check_whole(patch, "patch"),

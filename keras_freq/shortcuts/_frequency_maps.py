@@ -28,6 +28,12 @@ class FrequencyMaps(Record):
             2)`. Hermitian.
         method: How they were found.
         found_on: Digests of the images that they were found on, where that is known.
+
+    Example:
+        >>> disk = kf.spectral.disk_mask(32, 32, 5)
+        >>> maps = kf.shortcuts.FrequencyMaps(np.stack([disk, 1 - disk]))
+        >>> len(maps), float(maps.share.sum())
+        (2, 1.0)
     """
 
     masks: np.ndarray
@@ -77,7 +83,7 @@ def dominant_frequency_map(
 
     Args:
         importance: A `FrequencyImportance`, or maps `(classes, height, width)`; larger is more important.
-        fraction: Share of the bins that is kept, in (0, 1]. Published: 0.01 to 0.2, figures with 0.05.
+        fraction: Share of the bins that is kept, in (0, 1]. Published: 0.01 to 0.2; the figures have 0.05.
         ties: `"include"` keeps all bins with the value of the threshold, as published, so that a map can hold
             more than its share: pairs, and blocks of `patch > 1`. `"exact"` keeps whole pairs as long as they
             fit, of equals those nearest to DC.
@@ -95,10 +101,9 @@ def dominant_frequency_map(
     Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023, section 3.
 
     Example:
-
-    >>> importance = keras_freq.shortcuts.frequency_importance(model, x, y)
-    >>> keras_freq.shortcuts.dominant_frequency_map(importance, 0.05).masks.shape
-    (10, 32, 32)
+        >>> importance = kf.shortcuts.frequency_importance(model, images, labels, patch=8)
+        >>> kf.shortcuts.dominant_frequency_map(importance, 0.05).masks.shape
+        (4, 32, 32)
     """
     check_choice(ties, "ties", ("include", "exact"))
     check_choice(dc, "dc", ("rank", "keep", "drop"))

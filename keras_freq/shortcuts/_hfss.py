@@ -46,6 +46,11 @@ class HFSSResult(Result):
         top_masks: Indices of the same masks within their stage.
         count_per_class: Search images of each class.
         forwards: Images that went through the model, the unfiltered ones included.
+
+    Example:
+        >>> result = kf.shortcuts.hfss(model, images, labels, budgets=(4, 4), top=2)
+        >>> result.patches, result.best_losses.shape, len(result.top_masks[0][0])
+        ((8, 4), (2, 4), 2)
     """
 
     maps: FrequencyMaps = field(repr=False, compare=False, metadata={"export": False})
@@ -166,14 +171,14 @@ def hfss(
         TypeError: If `model` is not a Keras model.
 
     Source: Wang, Veldhuis and Strisciuglio, "Do ImageNet-trained models learn shortcuts? The impact of
-    frequency shortcuts on generalization", CVPR 2025, section 3. Differs from the original: the mirror is the
-    conjugate one, all is seeded, losses are exact means over images, any size and number of classes is taken.
+        frequency shortcuts on generalization", CVPR 2025, section 3.
+        Differs from the original: the mirror is the conjugate one, all is seeded, losses are exact means over
+        images, any size and number of classes is taken.
 
     Example:
-
-    >>> found = keras_freq.shortcuts.hfss(model, images, labels, budgets=(100, 200, 400, 800))
-    >>> found.maps.masks.shape, found.best_losses.shape
-    ((10, 32, 32), (4, 10))
+        >>> result = kf.shortcuts.hfss(model, images, labels, budgets=(4, 4), top=2)
+        >>> result.maps.masks.shape, result.best_losses.shape
+        ((4, 32, 32), (2, 4))
     """
     patches, budgets = _check_stages(patches, budgets)
     share = check_number(share, "share", above=0, below=1)

@@ -25,6 +25,11 @@ class ShortcutCurve(Record):
         shortcut_filtered_tpr: The same on the filtered images.
         other_tpr: Mean TPR of the other classes on the images as they are.
         other_filtered_tpr: The same on the filtered images.
+
+    Example:
+        >>> curve = kf.shortcuts.shortcut_curve([0.9, 0.8], [0.95, 0.3], thresholds=(0.2, 0.5))
+        >>> curve.rows()[1]["shortcut_classes"], curve.other_tpr
+        (1, (nan, 0.8))
     """
 
     thresholds: tuple[float, ...]
@@ -68,13 +73,12 @@ def shortcut_curve(
         ValueError: If the rates are not of one shape or outside [0, 1], or the thresholds are not ascending.
 
     Source: Wang, Veldhuis and Strisciuglio, "Do ImageNet-trained models learn shortcuts? The impact of
-    frequency shortcuts on generalization", CVPR 2025.
+        frequency shortcuts on generalization", CVPR 2025.
 
     Example:
-
-    >>> curve = shortcut_curve([0.9, 0.8, 0.7], [0.95, 0.3, 0.0], thresholds=(0.2, 0.5))
-    >>> curve.shortcut_classes, curve.shortcut_tpr
-    ((2, 1), (0.8500000000000001, 0.9))
+        >>> curve = kf.shortcuts.shortcut_curve([0.9, 0.5, 0.7], [0.95, 0.3, 0.0], thresholds=(0.2, 0.5))
+        >>> curve.shortcut_classes, curve.shortcut_tpr
+        ((2, 1), (0.7, 0.9))
     """
     rates, filtered = _check_rates(tpr, "tpr"), _check_rates(filtered_tpr, "filtered_tpr")
     if rates.shape != filtered.shape:

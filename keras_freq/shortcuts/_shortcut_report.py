@@ -35,7 +35,14 @@ class ShortcutReport(Result):
         method: How the masks were found.
         others: Whether images of other classes were filtered too; without them there is no false positive
             rate.
+        count_per_class: Images of each class.
         undefined: Filtered images whose logits are NaN or infinite, for each mask; they count for no class.
+
+    Example:
+        >>> masks = np.stack([kf.spectral.disk_mask(32, 32, radius) for radius in (2, 4, 8, 16)])
+        >>> report = kf.shortcuts.shortcut_report(model, data, masks)
+        >>> np.shape(report.confusion), report.method, report.shortcuts(tpr=1.1)
+        ((4, 4, 4), 'given', ())
     """
 
     confusion: tuple[tuple[tuple[int, ...], ...], ...]
@@ -142,7 +149,7 @@ def shortcut_report(
         others: Whether to filter images of other classes too. Without them each image is filtered with the
             mask of its own class only, which is quicker and gives no false positive rate.
         per_step: Images times masks in one forward pass, default 128: the bound of the memory.
-        batch_size: Images a batch where `data` are arrays, default 128 or `per_step`.
+        batch_size: Images per batch where `data` are arrays, default 128 or `per_step`.
         data_format: `"channels_last"` or `"channels_first"`.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
@@ -151,7 +158,7 @@ def shortcut_report(
 
     Raises:
         ValueError: If the masks do not fit the images or the model or are not Hermitian, an image was
-            searched on, or the labels do not fit.
+            searched on, or labels are not among the model's outputs.
         TypeError: If `model` is not a Keras model.
 
     Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023, section 3; without `others` the measure of Wang,
@@ -160,11 +167,11 @@ def shortcut_report(
         filtered before they are normalised; maps from the test images themselves are refused by default.
 
     Example:
-
-    >>> maps = keras_freq.shortcuts.dominant_frequency_map(importance, 0.05)
-    >>> report = keras_freq.shortcuts.shortcut_report(model, data.test, maps)
-    >>> report.tpr.shape, report.shortcuts(tpr=0.6)
-    ((10,), (1, 8))
+        >>> importance = kf.shortcuts.frequency_importance(model, images[:4], labels[:4], patch=8)
+        >>> maps = kf.shortcuts.dominant_frequency_map(importance, 0.05)
+        >>> report = kf.shortcuts.shortcut_report(model, (images[4:], labels[4:]), maps)
+        >>> report.tpr.shape, report.n
+        ((4,), 4)
     """
     check_choice(split, "split", ("separate", "test"))
     per_step = IMAGES_PER_STEP if per_step is None else check_whole(per_step, "per_step")
