@@ -16,9 +16,9 @@ from keras_freq._core.pixels import to_bytes
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
 from keras_freq.data import iterate_batches
-from keras_freq.data._corruptions.corrupt import check_corruptions, corrupt
-from keras_freq.data._corruptions.severities import CORRUPTIONS, SEVERITIES
-from keras_freq.data._corruptions.stored import stored_batches
+from keras_freq.data._corruptions.apply import check_corruptions, corrupt
+from keras_freq.data._corruptions.catalog import CORRUPTIONS, SEVERITIES
+from keras_freq.data._corruptions.read import open_stored
 from keras_freq.evaluate._counting import Tally, count_correct, labelled_batches
 
 
@@ -115,7 +115,7 @@ def corruption_error(
     if stored:
         # All files are looked at before the first image is classified.
         options = {"data_dir": data_dir, "batch_size": batch_size}
-        opened = {cell: stored_batches(data, *cell, **options) for cell in cells}
+        opened = {cell: open_stored(data, *cell, **options) for cell in cells}
         read = {cell: _plain(open_set, batch_size) for cell, open_set in opened.items()}
     else:
         if isinstance(data, Iterator):
