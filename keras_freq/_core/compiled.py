@@ -1,4 +1,4 @@
-"""A model as one compiled function, on each backend: the one file of the attacks that knows the three.
+"""A model as one compiled function, on each backend.
 
 TensorFlow: one `tf.function`. JAX: one `jax.jit` that takes the weights as arguments, read at every call,
 since arrays taken once are deleted by a later `fit` and a closure would never see new weights. PyTorch:
@@ -49,10 +49,9 @@ def compile_logits(
         ValueError: At the first call, if the model's output is not `(batch, classes)`.
 
     Example:
-
-    >>> logits = compile_logits(model, lambda images, gain: images * gain)
-    >>> logits(images, np.float32(0.5)).shape
-    (8, 10)
+        >>> logits = kf.attacks.compile_logits(model, lambda images, gain: images * gain)
+        >>> tuple(logits(images, np.float32(0.5)).shape)
+        (8, 4)
     """
 
     def build(forward, images, args, reduce_args):
@@ -86,9 +85,9 @@ def compile_loss_gradient(model: keras.Model, update: Callable | None = None) ->
         TypeError: If `model` is not a Keras model.
 
     Example:
-
-    >>> compile_loss_gradient(model)(images, labels).shape
-    (8, 32, 32, 3)
+        >>> gradient = kf.attacks.compile_loss_gradient(model)(images, labels)
+        >>> tuple(gradient.shape)
+        (8, 32, 32, 3)
     """
 
     def build(forward, images, labels, args):
@@ -139,7 +138,7 @@ def compile_function(model: keras.Model, what: tuple, build: Callable) -> Callab
         if not model.built:  # variables must not be made inside a traced function
             model(arguments[0][:1], training=False)
         functions = _COMPILED.setdefault(model, {})
-        # A model whose variables were replaced (quantisation, LoRA, another head) is another function.
+        # A model whose variables were replaced (quantization, LoRA, another head) is another function.
         key = (what, tuple(id(weight) for weight in model.weights))
         if key not in functions:
             while len(functions) >= _KEPT_PER_MODEL:

@@ -21,7 +21,7 @@ _HOLDERS: weakref.WeakValueDictionary[tuple[int, int], SweepJournal] = weakref.W
 
 
 class SweepJournal:
-    """Measured rows by key, one line a step of the sweep, under the settings they were made with.
+    """Measured rows by key, one line for each step of the sweep, under the settings they were made with.
 
     A line is the CRC-32 of what follows, in hexadecimal, and JSON. The first one has the format and the
     settings. Lines are appended and synced, so that a step costs the same however much is measured and no

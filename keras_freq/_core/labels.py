@@ -22,9 +22,8 @@ def class_indices(labels: Any) -> np.ndarray:
         ValueError: If the labels are soft, negative, not whole numbers, or of another rank.
 
     Example:
-
-    >>> class_indices([[0.0, 1.0], [1.0, 0.0]])
-    array([1, 0])
+        >>> class_indices([[0.0, 1.0], [1.0, 0.0]]).tolist()
+        [1, 0]
     """
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iuf":

@@ -1,4 +1,4 @@
-"""Recognise a model that returns probabilities where logits are meant."""
+"""Recognize a model that returns probabilities where logits are meant."""
 
 from __future__ import annotations
 

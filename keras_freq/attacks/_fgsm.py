@@ -43,14 +43,14 @@ def fgsm(
     Raises:
         ValueError: As `pgd`.
 
-    Source: Goodfellow et al., ICLR 2015, section 4; the random start is of Wong et al., ICLR 2020.
-    Differs from the original: the true label is always used, never the predicted one.
+    Source: Goodfellow, Shlens, Szegedy, Explaining and Harnessing Adversarial Examples, ICLR 2015, section 4;
+        the random start is that of Wong, Rice, Kolter, Fast Is Better Than Free, ICLR 2020.
+        Differs from the original: the true label is always used, never the predicted one.
 
     Example:
-
-    >>> adversarial = keras_freq.attacks.fgsm(model, images, labels, epsilon=8 / 255)
-    >>> adversarial.shape == images.shape
-    True
+        >>> adversarial = kf.attacks.fgsm(model, images, labels, epsilon=8 / 255)
+        >>> bool(np.abs(adversarial - images).max() <= np.float32(8 / 255))
+        True
     """
     return pgd(
         model,

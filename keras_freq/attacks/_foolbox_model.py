@@ -59,16 +59,19 @@ def foolbox_model(
         ImportError: If Foolbox, or the git executable that its import needs, is missing.
         ValueError: If the model ends in softmax or sigmoid.
 
-    Differs from the original: Foolbox's own wrappers take numpy arrays on no backend, fill the weights'
-    gradients on PyTorch, and are not compiled.
+    Source: Rauber, Zimmermann, Bethge, Brendel, Foolbox Native, Journal of Open Source Software 5 (53), 2020.
+        Differs from the original: Foolbox's own wrappers take NumPy arrays on no backend, fill the weights'
+        gradients on PyTorch, and are not compiled.
 
     Example:
-
-    >>> adapter = keras_freq.attacks.foolbox_model(model)
-    >>> x, y = adapter.inputs(images, labels)
-    >>> with keras_freq.attacks.foolbox_seed(0):
-    ...     attack = foolbox.attacks.LinfPGD(abs_stepsize=0.01, steps=20)
-    ...     _, adversarial, success = attack(adapter, x, y, epsilons=0.03)
+        >>> import foolbox
+        >>> adapter = kf.attacks.foolbox_model(model)
+        >>> x, y = adapter.inputs(images, labels)
+        >>> attack = foolbox.attacks.LinfPGD(abs_stepsize=0.01, steps=5)
+        >>> with kf.attacks.foolbox_seed(0):
+        ...     _, adversarial, fooled = attack(adapter, x, y, epsilons=0.03)
+        >>> tuple(adversarial.shape), tuple(fooled.shape)
+        ((8, 32, 32, 3), (8,))
     """
     check_choice(data_format, "data_format", ("channels_last", "channels_first"))
     bounds = check_interval(bounds, "bounds")
@@ -92,9 +95,15 @@ def foolbox_seed(seed: int) -> Iterator[None]:
         ImportError: As `foolbox_model`.
 
     Example:
-
-    >>> with keras_freq.attacks.foolbox_seed(0):
-    ...     attack(adapter, x, y, epsilons=0.03)
+        >>> adapter = kf.attacks.foolbox_model(model)
+        >>> x, y = adapter.inputs(images, labels)
+        >>> attack = kf.attacks.foolbox_attack("fgsm", random_start=True)
+        >>> starts = []
+        >>> for _ in range(2):
+        ...     with kf.attacks.foolbox_seed(3):
+        ...         starts.append(keras.ops.convert_to_numpy(attack(adapter, x, y, epsilons=0.03)[1]))
+        >>> np.array_equal(*starts)
+        True
     """
     seed = check_whole(seed, "seed", least=0)
     import_foolbox()
@@ -137,7 +146,9 @@ def foolbox_attack(
     ball.
 
     Args:
-        name: A key of `FIXED_SIZE` or `MINIMAL_SIZE`.
+        name: `"linf_pgd"`, `"l2_pgd"` or `"fgsm"`, which make the most of a ball of fixed size; or
+            `"deepfool"`, `"linf_deepfool"` or `"boundary"`, which look for the smallest change that fools
+            the model.
         steps: Number of steps; by default 20 for PGD, 50 for DeepFool, 1000 for Boundary. FGSM has one.
         epsilon: For PGD, the size of the ball that the default step size is made for.
         step_size: For PGD, absolute; default `2.5 * epsilon / steps`.
@@ -150,7 +161,16 @@ def foolbox_attack(
 
     Raises:
         ImportError: As `foolbox_model`.
-        ValueError: If the name or the loss is unknown.
+        ValueError: If the name or the loss is unknown, or PGD has neither `epsilon` nor `step_size`.
+
+    Source: The attacks are Foolbox's: PGD of Madry et al., ICLR 2018; FGSM of Goodfellow et al., ICLR 2015;
+        DeepFool of Moosavi-Dezfooli et al., CVPR 2016; the Boundary Attack of Brendel et al., ICLR 2018.
+        Differs from the original: the default step of PGD.
+
+    Example:
+        >>> attack = kf.attacks.foolbox_attack("linf_pgd", steps=10, epsilon=8 / 255)
+        >>> round(attack.abs_stepsize * 255, 6)
+        2.0
     """
     check_choice(loss, "loss", ("cross_entropy", "margin"))
     table = FIXED_SIZE | MINIMAL_SIZE
@@ -161,7 +181,12 @@ def foolbox_attack(
         return attack(random_start=random_start)
     if name in MINIMAL_SIZE:
         return attack(steps=steps)
-    step_size = default_step_size(epsilon, steps) if step_size is None else step_size
+    if step_size is None:
+        if epsilon is None:
+            raise ValueError(
+                f"`epsilon` or `step_size` must be given for {name!r}. Received: epsilon=None, step_size=None"
+            )
+        step_size = default_step_size(epsilon, steps)
     if loss == "margin":
         attack = _margin_class(attack)
     return attack(abs_stepsize=step_size, steps=steps, random_start=random_start)
@@ -211,7 +236,9 @@ def _adapter_class() -> type:
     foolbox = import_foolbox()
     import eagerpy
 
-    class KerasModel(foolbox.models.base.ModelWithPreprocessing):
+    base: Any = foolbox.models.base.ModelWithPreprocessing
+
+    class KerasModel(base):
         """A Keras classifier under the interface of Foolbox."""
 
         def __init__(self, model, logits, bounds, data_format):

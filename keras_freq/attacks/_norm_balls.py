@@ -37,7 +37,7 @@ def step_l2(
 
 
 def project_l2(x: Any, images: Any, epsilon: Any, lowest: Any, highest: Any) -> Any:
-    """Onto the ball, then onto the bounds, which are convex and hold the centre: it stays in the ball."""
+    """Onto the ball, then onto the bounds, which are convex and hold the center: it stays in the ball."""
     change = x - images
     x = images + change * ops.minimum(1.0, epsilon / _lengths(change))
     return ops.minimum(ops.maximum(x, lowest), highest)
@@ -103,7 +103,7 @@ def snap(
     """Moves images that float arithmetic left just outside the ball or the bounds back inside, exactly.
 
     Args:
-        originals: float32 `(batch, ...)`, the centres, inside the bounds.
+        originals: float32 `(batch, ...)`, the centers, inside the bounds.
         images: float32, of the same shape.
         epsilon: Radius of the ball, in pixel units.
         bounds: Lowest and highest pixel value.
@@ -123,7 +123,7 @@ def snap(
     start = originals.astype("float64")
     wanted = (images - start) * factor.reshape((-1,) + (1,) * (images.ndim - 1))
     moved = (start + wanted).astype("float32")
-    # Rounding must not lengthen any component: one float towards the centre where it did.
+    # Rounding must not lengthen any component: one float towards the center where it did.
     longer = np.abs(moved - start) > np.abs(wanted)
     moved = np.where(longer, np.nextafter(moved, originals), moved)
     return np.where(outside.reshape((-1,) + (1,) * (images.ndim - 1)), moved, images)

@@ -76,13 +76,14 @@ def pgd(
         ValueError: If an argument is out of range, images leave the bounds or are not finite, labels are not
             among the model's outputs, or the model ends in softmax or sigmoid.
 
-    Source: Madry et al., ICLR 2018, section 2.1. Differs from the original: no random start unless asked for.
+    Source: Madry, Makelov, Schmidt, Tsipras, Vladu, Towards Deep Learning Models Resistant to Adversarial
+        Attacks, ICLR 2018, section 2.1.
+        Differs from the original: no random start unless asked for.
 
     Example:
-
-    >>> adversarial = keras_freq.attacks.pgd(model, images, labels, epsilon=8 / 255, steps=10)
-    >>> bool(np.abs(adversarial - images).max() <= np.float32(8 / 255))
-    True
+        >>> adversarial = kf.attacks.pgd(model, images, labels, epsilon=8 / 255, steps=10)
+        >>> bool(np.abs(adversarial - images).max() <= np.float32(8 / 255))
+        True
     """
     epsilon = check_number(epsilon, "epsilon", least=0)
     check_choice(norm, "norm", ("linf", "l2"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -42,10 +42,10 @@ def square(
     """Untargeted random search in the L-infinity ball, which sees logits only.
 
     It lowers the margin `z_y - max_{j != y} z_j`. The search starts from vertical stripes of `+-epsilon`, one
-    pixel wide. Each query sets a square at a random place to `+epsilon` or `-epsilon`, one sign a channel,
-    and keeps the change if the margin falls. The square's side is `sqrt(p * height * width)`; the share `p`
-    starts at 0.8 and is halved after 0.1, 0.5, 2, 10, 20, 40, 60 and 80 % of the queries. An image is left
-    alone as soon as it fools the model.
+    pixel wide. Each query sets a square at a random place to `+epsilon` or `-epsilon`, one sign for each
+    channel, and keeps the change if the margin falls. The square's side is `sqrt(p * height * width)`; the
+    share `p` starts at 0.8 and is halved after 0.1, 0.5, 2, 10, 20, 40, 60 and 80 % of the queries. An image
+    is left alone as soon as it fools the model.
 
     Args:
         model: Keras classifier, pixels in `bounds` in, logits `(batch, classes)` out. It runs in inference
@@ -53,7 +53,7 @@ def square(
         images: `(batch, height, width, channels)`, or channels first; floats within `bounds`.
         labels: True classes: indices `(batch,)` or one-hot rows `(batch, classes)`.
         epsilon: Largest change of a pixel, at least 0.
-        queries: Forward passes an image. The paper makes 10,000.
+        queries: Forward passes for each image. The paper makes 10,000.
         seed: Seed of the search. Every image has a stream of its own, so nothing depends on `batch_size`.
         bounds: Lowest and highest pixel value.
         batch_size: Images per compiled forward pass.
@@ -67,14 +67,14 @@ def square(
         ValueError: If an argument is out of range, images leave the bounds or are not finite, labels are not
             among the model's outputs, or the model ends in softmax or sigmoid.
 
-    Source: Andriushchenko et al., ECCV 2020, algorithms 1 and 2 and section 5.
-    Differs from the original: the squares of images that are not square stay within the shorter side.
+    Source: Andriushchenko, Croce, Flammarion, Hein, Square Attack: a Query-Efficient Black-Box Adversarial
+        Attack via Random Search, ECCV 2020, algorithms 1 and 2 and section 5.
+        Differs from the original: the squares of images that are not square stay within the shorter side.
 
     Example:
-
-    >>> adversarial = keras_freq.attacks.square(model, images, labels, epsilon=8 / 255, queries=200)
-    >>> bool(np.abs(adversarial - images).max() <= np.float32(8 / 255))
-    True
+        >>> adversarial = kf.attacks.square(model, images, labels, epsilon=8 / 255, queries=200)
+        >>> bool(np.abs(adversarial - images).max() <= np.float32(8 / 255))
+        True
     """
     epsilon, bounds, seed = (
         check_number(epsilon, "epsilon", least=0),
@@ -107,7 +107,7 @@ def search_squares(
     logits: Callable,
     images: np.ndarray,
     labels: np.ndarray,
-    streams: Sequence[int],
+    streams: Iterable[int],
     epsilon: float,
     queries: int,
     seed: int,
@@ -119,14 +119,14 @@ def search_squares(
     height, width = images.shape[1:3] if last else images.shape[2:]
     channels = images.shape[-1 if last else 1]
     low, high = pixel_limits(images, epsilon, bounds)
-    stripes, corners, signs = _draws(seed, streams, queries, width, channels)
+    stripes, corners, signs = _draw_searches(seed, streams, queries, width, channels)
 
-    def painted(positive):
+    def paint(positive: np.ndarray) -> np.ndarray:
         """The ends of the ball that signs `(batch, height or 1, width or 1, channels)` choose."""
         return np.where(positive if last else np.moveaxis(positive, -1, 1), high, low)
 
-    best = painted(stripes[:, None])
-    margin, fooled = _margins(logits, best, labels)
+    best = paint(stripes[:, None])
+    margin, fooled = _find_margins(logits, best, labels)
     row, column = np.arange(height), np.arange(width)
     for query in range(1, queries):
         if fooled.all():
@@ -138,8 +138,8 @@ def search_squares(
             (column >= left) & (column < left + side)
         )[:, None]
         inside = inside[..., None] if last else inside[:, None]
-        trial = np.where(inside, painted(signs[:, query, None, None]), best)
-        new, wrong = _margins(logits, trial, labels)
+        trial = np.where(inside, paint(signs[:, query, None, None]), best)
+        new, wrong = _find_margins(logits, trial, labels)
         better = ~fooled & ((new < margin) | wrong)
         best = np.where(better[:, None, None, None], trial, best)
         margin = np.where(better, new, margin)
@@ -154,17 +154,20 @@ def side_length(query: int, queries: int, height: int, width: int) -> int:
     return int(np.clip(side, 1, min(height, width)))
 
 
-def _draws(seed, streams, queries, width, channels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _draw_searches(
+    seed: int, streams: Iterable[int], queries: int, width: int, channels: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Signs of the stripes `(batch, width, channels)`; corners `(batch, queries, 2)` in [0, 1); signs."""
     parts = []
     for stream in streams:
         generator = np.random.default_rng([seed, int(stream)])
         stripes = generator.random((width, channels)) < 0.5
         parts.append((stripes, generator.random((queries, 2)), generator.random((queries, channels)) < 0.5))
-    return tuple(np.stack(part) for part in zip(*parts, strict=True))
+    stripes, corners, signs = (np.stack(part) for part in zip(*parts, strict=True))
+    return stripes, corners, signs
 
 
-def _margins(logits: Callable, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _find_margins(logits: Callable, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`z_y - max_{j != y} z_j`, and whether the model is fooled; an output that is not finite fools it."""
     outputs = ops.convert_to_numpy(logits(images))
     rows = np.arange(len(labels))

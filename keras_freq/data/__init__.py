@@ -16,13 +16,10 @@ from keras_freq.data._write_npz import write_npz
 from keras_freq.data._write_tfds import write_tfds
 
 if TYPE_CHECKING:
-    from keras_freq.data._corruptions import (
-        CORRUPTIONS,
-        EXTRA_CORRUPTIONS,
-        read_corrupted,
-        write_corrupted,
-    )
-    from keras_freq.data._corruptions.corrupt import corrupt  # else mypy takes the module for it
+    from keras_freq.data._corruptions.apply import corrupt
+    from keras_freq.data._corruptions.catalog import CORRUPTIONS, EXTRA_CORRUPTIONS
+    from keras_freq.data._corruptions.read import read_corrupted
+    from keras_freq.data._corruptions.write import write_corrupted
 
 __all__ = [
     "CORRUPTIONS",

@@ -66,7 +66,7 @@ class SubsetSource:
         ]
 
 
-def checked_names(classes: Any) -> tuple[str, ...] | None:
+def check_choice_of_classes(classes: Any) -> tuple[str, ...] | None:
     """`classes` as `load` takes it, as a tuple; whether a set has them is seen later."""
     if classes is None:
         return None
@@ -79,7 +79,7 @@ def checked_names(classes: Any) -> tuple[str, ...] | None:
     return names
 
 
-def class_subset(classes: tuple[str, ...] | None, known: tuple[str, ...], name: str) -> ClassSubset | None:
+def choose_classes(classes: tuple[str, ...] | None, known: tuple[str, ...], name: str) -> ClassSubset | None:
     """The subset of the `known` classes of the set `name`, or None where all are kept as they are."""
     if classes is None:
         return None

@@ -1,4 +1,4 @@
-"""A folder of image files as a data set: one folder a class, read with Pillow."""
+"""A folder of image files as a data set: one folder for each class, read with Pillow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from keras_freq.data._image_data import ImageData
-from keras_freq.data._tfds_sets import SourceBatches, read_rows
+from keras_freq.data._tfds_sets import ExampleForm, SourceBatches, read_rows
 
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 # The folders that hold a split, the first that is there.
@@ -97,51 +97,50 @@ def open_folder(
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If it does not hold one folder a class, or not one for each of `classes`.
+        ValueError: If it does not hold one folder for each class, or not one for each of `classes`.
     """
     folder = Path(name).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no such folder. Received: name={str(name)!r}")
     splits = {}
     for split, own in SPLITS.items():
-        found = next((folder / part for part in own if (folder / part).is_dir()), None)
-        if found is not None:
-            splits[split] = found
+        root = next((folder / part for part in own if (folder / part).is_dir()), None)
+        if root is not None:
+            splits[split] = root
     if not splits:
         splits = {"test": folder}  # one split is something to measure on
     if classes is None:
-        classes = tuple(sorted({part.name for root in splits.values() for part in _folders(root)}))
+        classes = tuple(sorted({part.name for root in splits.values() for part in _list_folders(root)}))
     if len(classes) < 1:
         raise ValueError(
             "A folder must hold train/<class>/ and test/<class>/ (or validation, val), or <class>/, with "
             f"image files. Received: {folder} without folders of classes"
         )
-    files = {split: _files(root, classes) for split, root in splits.items()}
-    shape = (*(size or read_image(next(iter(files.values()))[0][0]).shape[:2]), 3)
+    files = {split: _list_files(root, classes) for split, root in splits.items()}
+    height, width = size or read_image(next(iter(files.values()))[0][0]).shape[:2]
+    form = ExampleForm("image", "label", (height, width, 3), size)
     sources = {
-        split: ImageFiles(paths, labels, None if size else shape[:2])
+        split: ImageFiles(paths, labels, None if size else (height, width))
         for split, (paths, labels) in files.items()
     }
-    how = {"image_key": "image", "label_key": "label", "shape": shape, "size": size}
-    feeds = dict.fromkeys(SPLITS) | {
-        split: SourceBatches(source, **how, batch_size=batch_size, shuffle=split == "train", seed=seed)
-        for split, source in sources.items()
-    }
+    feeds: dict[str, SourceBatches | None] = dict.fromkeys(SPLITS)
+    for split, source in sources.items():
+        feeds[split] = SourceBatches(source, form, batch_size=batch_size, shuffle=split == "train", seed=seed)
 
     def read(split: str, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
         source = sources[split]
-        return read_rows(source, np.arange(min(len(source), limit or len(source))), **how)
+        return read_rows(source, np.arange(min(len(source), limit or len(source))), form)
 
-    return ImageData(folder.resolve().name, classes, shape, **feeds, _read=read)
+    return ImageData(folder.resolve().name, classes, form.shape, **feeds, _read=read)
 
 
-def _folders(root: Path) -> list[Path]:
+def _list_folders(root: Path) -> list[Path]:
     return [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
 
 
-def _files(root: Path, classes: tuple[str, ...]) -> tuple[list[Path], np.ndarray]:
+def _list_files(root: Path, classes: tuple[str, ...]) -> tuple[list[Path], np.ndarray]:
     """The files of all classes in turn, one of each at a time: the first `n` hold every class alike."""
-    by_class = []
+    by_class: list[list[tuple[Path, int]]] = []
     for name in classes:
         folder = root / name
         paths = sorted(folder.iterdir()) if folder.is_dir() else []

@@ -24,6 +24,14 @@ class ImageData:
             `(batch, height, width, channels)`, and int32 labels `(batch,)`. None where the set has no such
             split.
         test: The same for the test split, in the stored order. None where the set has no such split.
+
+    Example:
+        >>> data = kf.data.load("cifar10_mini", batch_size=64)
+        >>> data.name, data.classes[:2]
+        ('cifar10_mini', ('airplane', 'automobile'))
+        >>> images, labels = next(iter(data.test))
+        >>> tuple(images.shape), data.train is None
+        ((64, 32, 32, 3), False)
     """
 
     name: str
@@ -55,10 +63,9 @@ class ImageData:
             ValueError: If the set has no such split, or another argument is not one of those above.
 
         Example:
-
-        >>> images, labels = keras_freq.data.load("cifar10_mini").arrays("test", limit=16)
-        >>> images.shape
-        (16, 32, 32, 3)
+            >>> images, labels = kf.data.load("cifar10_mini").arrays("test", limit=16)
+            >>> images.shape
+            (16, 32, 32, 3)
         """
         check_choice(split, "split", [name for name in ("train", "test") if getattr(self, name) is not None])
         if limit is not None:

@@ -12,16 +12,18 @@ import keras
 import numpy as np
 
 from keras_freq._core.array_batches import ArrayBatches
-from keras_freq._core.checks import check_whole
+from keras_freq._core.checks import check_choice, check_whole
 from keras_freq.data import _tf_feed as tf_feed
-from keras_freq.data._class_subset import checked_names, class_subset
+from keras_freq.data._check_splits import Splits
+from keras_freq.data._class_subset import check_choice_of_classes, choose_classes
 from keras_freq.data._folder_sets import is_folder, open_folder
 from keras_freq.data._image_data import ImageData
-from keras_freq.data._npz import Splits, read_npz, read_sample
-from keras_freq.data._tfds_sets import SourceBatches, TFDSet, open_set
+from keras_freq.data._npz import read_npz, read_sample
+from keras_freq.data._tfds_sets import ExampleForm, SourceBatches, TFDSet, open_set
 
 SAMPLE = "cifar10_mini"
 SPLITS = ("train", "test")
+FEEDS = ("auto", "tf.data", "pydataset")
 
 
 def load(
@@ -53,7 +55,7 @@ def load(
         name: What to load.
         data_dir: The folder of TFDS; by default that of TFDS itself (`TFDS_DATA_DIR` or
             `~/tensorflow_datasets`).
-        batch_size: Images a batch, at least 1. The last batch holds the rest.
+        batch_size: Images per batch, at least 1. The last batch holds the rest.
         seed: Seed of the order of the training images, at least 0.
         feed: "tf.data" (needs TensorFlow), "pydataset" (a `keras.utils.PyDataset`, no TensorFlow; its order
             can be resumed, see `ArrayBatches`), or "auto": tf.data on the TensorFlow backend and a PyDataset
@@ -73,27 +75,23 @@ def load(
     Raises:
         FileNotFoundError: If the file, the folder or a prepared TFDS set is not there and may not be fetched.
         ImportError: If TensorFlow, tensorflow-datasets or Pillow is needed and not installed.
-        ValueError: If an option is not one of those above, a class is missing, or the data are no labelled
+        ValueError: If an option is not one of those above, a class is missing, or the data are no labeled
             images.
 
     Example:
-
-    >>> data = keras_freq.data.load("cifar10_mini", batch_size=64)
-    >>> data.input_shape, len(data.classes)
-    ((32, 32, 3), 10)
+        >>> data = kf.data.load("cifar10_mini", batch_size=64)
+        >>> data.input_shape, len(data.classes)
+        ((32, 32, 3), 10)
     """
     if not isinstance(name, (str, os.PathLike)) or not os.fspath(name):
         raise ValueError(
             f"`name` must be {SAMPLE!r}, a path that ends in .npz, a folder, or a TFDS name. "
             f"Received: name={name!r}"
         )
-    if feed not in ("auto", "tf.data", "pydataset"):
-        raise ValueError(f"`feed` must be 'auto', 'tf.data' or 'pydataset'. Received: feed={feed!r}")
-    options = {
-        "batch_size": check_whole(batch_size, "batch_size"),
-        "seed": check_whole(seed, "seed", least=0),
-    }
-    size, kept = _size(image_size), checked_names(classes)
+    check_choice(feed, "feed", FEEDS)
+    check_whole(batch_size, "batch_size")
+    check_whole(seed, "seed", least=0)
+    size, kept = _check_size(image_size), check_choice_of_classes(classes)
     folder = is_folder(name)
     if folder and feed == "tf.data":
         raise ValueError(
@@ -101,21 +99,23 @@ def load(
             "Received: feed='tf.data'"
         )
     if feed == "tf.data":
-        tf_feed.tensorflow()  # says at once where it is missing
+        tf_feed.import_tensorflow()  # says at once where it is missing
     if folder:
-        return open_folder(name, kept, size, **options)
+        return open_folder(name, kept, size, batch_size=batch_size, seed=seed)
     name = os.fspath(name)
     if name == SAMPLE or name.endswith(".npz"):
         splits, names = read_sample() if name == SAMPLE else read_npz(name)
-        subset = class_subset(kept, names, name)
+        subset = choose_classes(kept, names, name)
         if subset is not None:
             splits, names = {split: subset.keep(*pair) for split, pair in splits.items()}, subset.names
-        return from_arrays(name, splits, names, size, feed, options)
-    found = open_set(name, data_dir=data_dir, download=download, feed=_native(feed)).of_classes(kept, name)
-    return _from_tfds(name, found, size, feed, options)
+        return feed_arrays(name, splits, names, size, feed=feed, batch_size=batch_size, seed=seed)
+    stored = open_set(name, data_dir=data_dir, download=download, feed=_choose_feed(feed))
+    return _feed_tfds(
+        name, stored.keep_classes(kept, name), size, feed=feed, batch_size=batch_size, seed=seed
+    )
 
 
-def _size(image_size: Any) -> tuple[int, int] | None:
+def _check_size(image_size: Any) -> tuple[int, int] | None:
     if image_size is None:
         return None
     sides = image_size if isinstance(image_size, (tuple, list)) else (image_size, image_size)
@@ -127,100 +127,114 @@ def _size(image_size: Any) -> tuple[int, int] | None:
     return int(sides[0]), int(sides[1])
 
 
-def _native(feed: str) -> str:
+def _choose_feed(feed: str) -> str:
     if feed != "auto":
         return feed
     return "tf.data" if keras.backend.backend() == "tensorflow" else "pydataset"
 
 
-def from_arrays(
-    name: str, splits: Splits, classes: tuple[str, ...], size: Any, feed: str, options: dict[str, int]
+def feed_arrays(
+    name: str,
+    splits: Splits,
+    classes: tuple[str, ...],
+    size: tuple[int, int] | None,
+    *,
+    feed: str,
+    batch_size: int,
+    seed: int,
 ) -> ImageData:
     """Arrays in memory as `load` gives them."""
     shapes = {images.shape[1:] for images, _ in splits.values()}
     if len(shapes) > 1:
         raise ValueError(f"All splits must hold images of one shape. Received: {sorted(shapes)} in {name}")
-    shape = shapes.pop()
-    if size not in (None, shape[:2]):
+    height, width, channels = shapes.pop()
+    if size not in (None, (height, width)):
         raise ValueError(
             f"`image_size` applies to TFDS sets and folders; the images of {name} are "
-            f"{shape[0]} x {shape[1]}. Received: image_size={size}"
+            f"{height} x {width}. Received: image_size={size}"
         )
-    make = tf_feed.feed_from_arrays if _native(feed) == "tf.data" else ArrayBatches
-    feeds = {
-        split: make(*splits[split], shuffle=split == "train", **options) if split in splits else None
-        for split in SPLITS
-    }
+    make = tf_feed.feed_from_arrays if _choose_feed(feed) == "tf.data" else ArrayBatches
+    feeds: dict[str, Any] = dict.fromkeys(SPLITS)
+    for split, (images, labels) in splits.items():
+        feeds[split] = make(images, labels, batch_size=batch_size, shuffle=split == "train", seed=seed)
 
     def read(split: str, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
         images, labels = splits[split]
         return images[:limit], labels[:limit]
 
     label = name if name == SAMPLE else Path(name).stem
-    return ImageData(name=label, classes=classes, input_shape=shape, **feeds, _read=read)
+    return ImageData(name=label, classes=classes, input_shape=(height, width, channels), **feeds, _read=read)
 
 
-def _from_tfds(
-    name: str, found: TFDSet, size: tuple[int, int] | None, feed: str, options: dict[str, int]
+def _feed_tfds(
+    name: str, stored: TFDSet, size: tuple[int, int] | None, *, feed: str, batch_size: int, seed: int
 ) -> ImageData:
-    stored = found.stored_shape
-    if size is None and None in stored[:2]:
+    own = {split: given for split in SPLITS if (given := stored.split_name(split)) is not None}
+    if not own:
+        raise ValueError(
+            f"A TFDS set must have a split train, test or validation. Received: {name} with the splits "
+            f"{sorted(stored.builder.info.splits)}"
+        )
+    form = _choose_form(name, stored, size)
+    kind = _choose_tfds_feed(name, stored, feed)
+    feeds: dict[str, Any] = dict.fromkeys(SPLITS)
+    for split, given in own.items():
+        shuffle = split == "train"
+        if kind == "tf.data":
+            dataset = stored.dataset(given, size=form.size, shuffle=shuffle, seed=seed)
+            feeds[split] = tf_feed.make_batches(
+                dataset,
+                stored.length(given),
+                int(np.prod(form.shape)),
+                batch_size=batch_size,
+                shuffle=shuffle,
+                seed=seed,
+            )
+        else:
+            feeds[split] = SourceBatches(
+                stored.source(given), form, batch_size=batch_size, shuffle=shuffle, seed=seed
+            )
+
+    def read(split: str, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
+        return stored.arrays(own[split], form, limit)
+
+    return ImageData(name=name, classes=stored.classes, input_shape=form.shape, **feeds, _read=read)
+
+
+def _choose_form(name: str, stored: TFDSet, size: tuple[int, int] | None) -> ExampleForm:
+    """The shape of the images: that asked for, or else the stored one, which must be fixed."""
+    height, width, channels = stored.stored_shape
+    if channels is None:
+        raise ValueError(
+            f"The images of {name} must have a fixed number of channels. Received: {stored.stored_shape}"
+        )
+    if size is not None and size != (height, width):
+        return stored.form((*size, channels), size)
+    if height is None or width is None:
         raise ValueError(
             f"The images of {name} vary in size: pass image_size=, a side or (height, width). "
             "Received: image_size=None"
         )
-    if stored[2] is None:
-        raise ValueError(f"The images of {name} must have a fixed number of channels. Received: {stored}")
-    shape = (*(size or stored[:2]), stored[2])
-    # Where the wanted size is the stored one nothing is touched.
-    size = None if size == stored[:2] else size
-    own = {split: found.split_name(split) for split in SPLITS}
-    if own["train"] is None and own["test"] is None:
-        raise ValueError(
-            f"A TFDS set must have a split train, test or validation. Received: {name} with the splits "
-            f"{sorted(found.builder.info.splits)}"
-        )
-    make = _tfds_tf_data if _tfds_feed(name, found, feed) == "tf.data" else _tfds_pydataset
-    feeds = {
-        split: own[split] and make(found, own[split], shape, size, shuffle=split == "train", **options)
-        for split in SPLITS
-    }
-
-    def read(split: str, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
-        return found.arrays(own[split], shape, size, limit)
-
-    return ImageData(name=name, classes=found.classes, input_shape=shape, **feeds, _read=read)
+    return stored.form((height, width, channels), None)  # nothing is touched
 
 
-def _tfds_feed(name: str, found: TFDSet, feed: str) -> str:
+def _choose_tfds_feed(name: str, stored: TFDSet, feed: str) -> str:
     """The feed asked for, or where either will do the one that these files allow."""
-    stored = found.builder.info.file_format.value
-    native = _native(feed)
-    if native == "tf.data" and found.has_random_access:
+    file_format = stored.builder.info.file_format.value
+    wanted = _choose_feed(feed)
+    if wanted == "tf.data" and stored.has_random_access:
         if feed == "tf.data":
             raise ValueError(
-                f"TFDS reads {stored} files without tf.data: use feed='pydataset' or 'auto' for {name}. "
+                f"TFDS reads {file_format} files without tf.data: use feed='pydataset' or 'auto' for {name}. "
                 "Received: feed='tf.data'"
             )
         return "pydataset"
-    if native == "pydataset" and not found.has_random_access:
+    if wanted == "pydataset" and not stored.has_random_access:
         if feed == "pydataset" or importlib.util.find_spec("tensorflow") is None:
             raise ValueError(
-                f"{name} is stored as {stored}, which only tf.data reads: use feed='tf.data' (needs "
+                f"{name} is stored as {file_format}, which only tf.data reads: use feed='tf.data' (needs "
                 f"TensorFlow) or prepare the set with file_format='array_record'. Received: feed={feed!r}"
             )
-        tf_feed.tensorflow()
+        tf_feed.import_tensorflow()
         return "tf.data"
-    return native
-
-
-def _tfds_tf_data(found: TFDSet, split: str, shape: Any, size: Any, *, shuffle: bool, **options: int) -> Any:
-    dataset = found.dataset(split, size=size, shuffle=shuffle, seed=options["seed"])
-    return tf_feed.batched(dataset, found.length(split), int(np.prod(shape)), shuffle=shuffle, **options)
-
-
-def _tfds_pydataset(
-    found: TFDSet, split: str, shape: Any, size: Any, *, shuffle: bool, **options: int
-) -> SourceBatches:
-    keys = {"image_key": found.image_key, "label_key": found.label_key}
-    return SourceBatches(found.source(split), shape=shape, size=size, shuffle=shuffle, **keys, **options)
+    return wanted

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_freq._core.checks import check_labeled_images
+from keras_freq.data._check_splits import Splits
 
 CIFAR10_CLASSES = (
     "airplane",
@@ -24,14 +25,12 @@ CIFAR10_CLASSES = (
     "truck",
 )
 
-Splits = dict[str, tuple[np.ndarray, np.ndarray]]
-
 
 def read_sample() -> tuple[Splits, tuple[str, ...]]:
     """The bundled `cifar10_mini`: uint8 images, int32 labels, class names."""
     sample = importlib.resources.files("keras_freq.data").joinpath("samples", "cifar10_mini.npz")
     with sample.open("rb") as file, np.load(file) as archive:
-        return _splits(archive, "cifar10_mini"), CIFAR10_CLASSES
+        return _read_splits(archive, "cifar10_mini"), CIFAR10_CLASSES
 
 
 def read_npz(path: str) -> tuple[Splits, tuple[str, ...]]:
@@ -51,7 +50,7 @@ def read_npz(path: str) -> tuple[Splits, tuple[str, ...]]:
             f"The file must be an .npz archive of NumPy arrays. Received: name={path!r}"
         ) from error
     with archive:
-        splits = _splits(archive, path)
+        splits = _read_splits(archive, path)
         names = archive["classes"] if "classes" in archive.files else None
     count = 1 + max(int(labels.max()) for _, labels in splits.values())
     if names is not None and len(names) < count:
@@ -65,7 +64,7 @@ def read_npz(path: str) -> tuple[Splits, tuple[str, ...]]:
 def decode_residuals(residuals: np.ndarray) -> np.ndarray:
     """Residuals `(3, n, height, width)` as images `(n, height, width, 3)`; uint8, exact.
 
-    Undoes, modulo 256, the differences to the left and to the upper neighbour, and then the subtraction of
+    Undoes, modulo 256, the differences to the left and to the upper neighbor, and then the subtraction of
     green from red and blue.
     """
     if residuals.ndim != 4 or len(residuals) != 3 or residuals.dtype != np.uint8:
@@ -79,9 +78,9 @@ def decode_residuals(residuals: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(planes.transpose(1, 2, 3, 0))
 
 
-def _splits(archive: Any, path: str) -> Splits:
+def _read_splits(archive: Any, path: str) -> Splits:
     keys = set(archive.files)
-    splits = {}
+    splits: Splits = {}
     # A file without split names holds one split, which is something to measure on.
     for split, suffix in (("train", "_train"), ("test", "_test"), ("test", "")):
         if split in splits or f"y{suffix}" not in keys or not {f"x{suffix}", f"r{suffix}"} & keys:
@@ -96,7 +95,7 @@ def _splits(archive: Any, path: str) -> Splits:
             raise ValueError(
                 f"Arrays must hold numbers, not objects. Received: split {split!r} of {path}"
             ) from error
-        if images.ndim == 3:  # grey images without an axis of channels
+        if images.ndim == 3:  # gray images without an axis of channels
             images = images[..., None]
         images, labels = check_labeled_images(images, labels, unit=True)
         if images.dtype != np.uint8:

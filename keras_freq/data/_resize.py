@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_freq.data._tf_feed import tensorflow
+from keras_freq.data._tf_feed import import_tensorflow
 
 
 def resize_and_crop(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -34,7 +34,7 @@ def resize_and_crop(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def tf_resize_and_crop(image: Any, size: tuple[int, int]) -> Any:
     """The same inside `tf.data`, for an image whose height and width may be unknown."""
-    tf = tensorflow()
+    tf = import_tensorflow()
     sides = tf.cast(tf.shape(image)[:2], tf.float64)
     target = tf.constant(size, tf.float64)
     new = tf.maximum(tf.cast(tf.floor(sides * tf.reduce_max(target / sides) + 0.5), tf.int32), size)

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from keras_freq._core.checks import check_whole
+from keras_freq._core.checks import check_choice, check_whole
 from keras_freq.data._image_data import ImageData
-from keras_freq.data._load import from_arrays
+from keras_freq.data._load import FEEDS, feed_arrays
 from keras_freq.spectral import radial_distance, ring_mask
 
 CLASSES = ("C0", "C1", "C2", "C3")
@@ -61,10 +61,10 @@ def synthetic_bands(
 
     Args:
         band: The band of C3, 1 to 4.
-        train_per_class: Training images a class.
-        test_per_class: Test images a class.
+        train_per_class: Training images of each class.
+        test_per_class: Test images of each class.
         seed: Seed of all images; image `i` of a class depends on the seed, the split, the class and `i` only.
-        batch_size: Images a batch.
+        batch_size: Images per batch.
         feed: As in `keras_freq.data.load`.
 
     Returns:
@@ -74,14 +74,14 @@ def synthetic_bands(
     Raises:
         ValueError: If `band` is not 1 to 4 or a number is out of its range.
 
-    Source: After Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023, section 3 (the synthetic sets).
+    Source: after Wang, Veldhuis, Brune, Strisciuglio, What Do Neural Networks Learn in Image Classification?
+        A Frequency Shortcut Perspective, ICCV 2023, section 3 (the synthetic sets).
         Differs from the original: see above.
 
     Example:
-
-    >>> data = keras_freq.data.synthetic_bands(4, train_per_class=100, test_per_class=25)
-    >>> data.input_shape, data.classes
-    ((32, 32, 3), ('C0', 'C1', 'C2', 'C3'))
+        >>> data = kf.data.synthetic_bands(4, train_per_class=10, test_per_class=5)
+        >>> data.input_shape, data.classes
+        ((32, 32, 3), ('C0', 'C1', 'C2', 'C3'))
     """
     if isinstance(band, bool) or band not in (1, 2, 3, 4):
         raise ValueError(f"`band` must be 1, 2, 3 or 4. Received: band={band!r}")
@@ -90,46 +90,50 @@ def synthetic_bands(
         "train": check_whole(train_per_class, "train_per_class"),
         "test": check_whole(test_per_class, "test_per_class"),
     }
-    if feed not in ("auto", "tf.data", "pydataset"):
-        raise ValueError(f"`feed` must be 'auto', 'tf.data' or 'pydataset'. Received: feed={feed!r}")
+    check_choice(feed, "feed", FEEDS)
+    check_whole(batch_size, "batch_size")
     splits = {}
     for place, (split, count) in enumerate(counts.items()):
         images = [
-            _image(int(band), name, [seed, place, label, i])
+            _draw_image(int(band), name, [seed, place, label, i])
             for i in range(count)
             for label, name in enumerate(CLASSES)
         ]
         splits[split] = np.stack(images), np.tile(np.arange(len(CLASSES), dtype="int32"), count)
-    options = {"batch_size": check_whole(batch_size, "batch_size"), "seed": seed}
-    return from_arrays(f"synthetic_b{band}", splits, CLASSES, None, feed, options)
+    return feed_arrays(
+        f"synthetic_b{band}", splits, CLASSES, None, feed=feed, batch_size=batch_size, seed=seed
+    )
 
 
-def _image(band: int, name: str, seed: list[int]) -> np.ndarray:
+def _draw_image(band: int, name: str, seed: list[int]) -> np.ndarray:
     """One image, float32 `(32, 32, 3)`."""
     rng = np.random.default_rng(seed)
     inner, outer = (EDGES[band - 1], EDGES[band]) if name == "C3" else (EDGES[0], EDGES[-1])
-    noise = np.fft.fft2(rng.standard_normal((SIZE, SIZE)))
+    spectrum = np.fft.fft2(rng.standard_normal((SIZE, SIZE)))
     mask = ring_mask(SIZE, SIZE, inner, outer).astype("float64")
     mask[radial_distance(SIZE, SIZE) == 0] = 0
-    noise = np.fft.ifft2(noise * np.fft.ifftshift(mask)).real
-    waves = _lines(rng) if name == "C0" else _waves(MARKERS.get(name, BAND_MARKERS[band - 1 : band]), rng)
+    noise = np.fft.ifft2(spectrum * np.fft.ifftshift(mask)).real
+    markers = MARKERS.get(name, BAND_MARKERS[band - 1 : band])
+    waves = _draw_lines(rng) if name == "C0" else _draw_waves(markers, rng)
     share = rng.uniform(*MARKER_SHARE)
     pattern = np.sqrt(1 - share) * noise / noise.std() + np.sqrt(share) * waves / waves.std()
     gains = rng.uniform(0.8, 1.2, 3)
     return np.clip(MEAN + STD * gains * pattern[..., None], 0, 1).astype("float32")
 
 
-def _waves(frequencies: tuple[tuple[int, int], ...], rng: np.random.Generator) -> np.ndarray:
+def _draw_waves(frequencies: tuple[tuple[int, int], ...], rng: np.random.Generator) -> np.ndarray:
     rows, columns = np.indices((SIZE, SIZE))
     phases = rng.uniform(0, 2 * np.pi, len(frequencies))
-    return sum(
+    waves = (
         np.cos(2 * np.pi * (u * rows + v * columns) / SIZE + phase)
         for (u, v), phase in zip(frequencies, phases, strict=True)
     )
+    return sum(waves, start=np.zeros((SIZE, SIZE)))
 
 
-def _lines(rng: np.random.Generator) -> np.ndarray:
+def _draw_lines(rng: np.random.Generator) -> np.ndarray:
     """Harmonics of one wave, their crests on the same lines."""
     rows, columns = np.indices((SIZE, SIZE))
     shift = rng.uniform(0, SIZE)
-    return sum(np.cos(2 * np.pi * (u * rows + v * columns + u * shift) / SIZE) for u, v in MARKERS["C0"])
+    waves = (np.cos(2 * np.pi * (u * rows + v * columns + u * shift) / SIZE) for u, v in MARKERS["C0"])
+    return sum(waves, start=np.zeros((SIZE, SIZE)))

@@ -12,7 +12,7 @@ import numpy as np
 BUFFER_BYTES = 1 << 30
 
 
-def tensorflow() -> Any:
+def import_tensorflow() -> Any:
     """TensorFlow, kept off the accelerator where another backend computes there."""
     try:
         import tensorflow as tf
@@ -32,15 +32,19 @@ def feed_from_arrays(
     images: np.ndarray, labels: np.ndarray, *, batch_size: int, shuffle: bool, seed: int
 ) -> Any:
     """uint8 or float images and int32 labels in memory as a `tf.data.Dataset` of batches."""
-    tf = tensorflow()
+    tf = import_tensorflow()
     with tf.device("cpu:0"):
         dataset = tf.data.Dataset.from_tensor_slices((images, labels))
-    return batched(dataset, len(images), images[0].nbytes, batch_size=batch_size, shuffle=shuffle, seed=seed)
+    return make_batches(
+        dataset, len(images), images[0].nbytes, batch_size=batch_size, shuffle=shuffle, seed=seed
+    )
 
 
-def batched(dataset: Any, length: int, image_bytes: int, *, batch_size: int, shuffle: bool, seed: int) -> Any:
+def make_batches(
+    dataset: Any, length: int, image_bytes: int, *, batch_size: int, shuffle: bool, seed: int
+) -> Any:
     """Shuffles, batches, scales bytes to float32 in [0, 1], prefetches."""
-    tf = tensorflow()
+    tf = import_tensorflow()
     if shuffle:
         dataset = dataset.shuffle(min(length, max(1024, BUFFER_BYTES // image_bytes)), seed=seed)
 

@@ -17,7 +17,7 @@ import numpy as np
 from keras_freq._core.epoch_order import EpochOrder
 from keras_freq._core.pixels import unit_float32
 from keras_freq.data import _tf_feed as tf_feed
-from keras_freq.data._class_subset import ClassSubset, SubsetSource, class_subset
+from keras_freq.data._class_subset import ClassSubset, SubsetSource, choose_classes
 from keras_freq.data._resize import resize_and_crop, tf_resize_and_crop
 
 # Decoded images up to this size stay in memory after their first use.
@@ -41,12 +41,12 @@ def find_prepared(name: str, data_dir: Path) -> Path | None:
     """
     name, _, version = name.partition(":")
     root = data_dir / name
-    if (folder := _newest(root, version)) is not None:
+    if (folder := _find_newest(root, version)) is not None:
         return folder
     configs = {}
-    if root.is_dir():
-        found = {path.name: _newest(path, version) for path in sorted(root.iterdir()) if path.is_dir()}
-        configs = {config: folder for config, folder in found.items() if folder is not None}
+    for path in sorted(root.iterdir()) if root.is_dir() else ():
+        if path.is_dir() and (folder := _find_newest(path, version)) is not None:
+            configs[path.name] = folder
     if len(configs) > 1:
         raise ValueError(
             f"{name} has several configurations under {data_dir}: {', '.join(configs)}. Name one, as in "
@@ -55,7 +55,7 @@ def find_prepared(name: str, data_dir: Path) -> Path | None:
     return next(iter(configs.values()), None)
 
 
-def _newest(root: Path, version: str) -> Path | None:
+def _find_newest(root: Path, version: str) -> Path | None:
     versions = []
     for info in root.glob("*/dataset_info.json"):
         parts = info.parent.name.split(".")
@@ -64,7 +64,7 @@ def _newest(root: Path, version: str) -> Path | None:
     return max(versions)[1] if versions else None
 
 
-def tensorflow_datasets(name: str) -> Any:
+def import_tfds(name: str) -> Any:
     """The library, or one line on what to install for the set of that name."""
     try:
         import tensorflow_datasets as tfds
@@ -84,17 +84,17 @@ def open_set(name: str, *, data_dir: str | os.PathLike | None, download: bool, f
             f"No prepared data set {name!r} was found under {root}. Pass data_dir= if it lies elsewhere, or "
             f"download=True to let TFDS fetch and prepare it there. Received: name={name!r}, download=False"
         )
-    tfds = tensorflow_datasets(name)
+    tfds = import_tfds(name)
     if folder is None:
         folder = _prepare(tfds, name, root, feed)
     builder = tfds.builder_from_directory(str(folder))
-    image_key, label_key = _keys(tfds, builder, name)
+    image_key, label_key = _find_keys(tfds, builder, name)
     return TFDSet(builder, image_key, label_key)
 
 
 def _prepare(tfds: Any, name: str, root: Path, feed: str) -> Path:
     # Encoding the images of a set needs TensorFlow; reading a set stored as array_record does not.
-    tf_feed.tensorflow()
+    tf_feed.import_tensorflow()
     try:
         builder = tfds.builder(
             name, data_dir=str(root), file_format="array_record" if feed == "pydataset" else None
@@ -108,7 +108,7 @@ def _prepare(tfds: Any, name: str, root: Path, feed: str) -> Path:
     return Path(builder.data_dir)
 
 
-def _keys(tfds: Any, builder: Any, name: str) -> tuple[str, str]:
+def _find_keys(tfds: Any, builder: Any, name: str) -> tuple[str, str]:
     """Which features are the image and its class."""
     features = builder.info.features
 
@@ -131,6 +131,23 @@ def _keys(tfds: Any, builder: Any, name: str) -> tuple[str, str]:
     return image, label
 
 
+@dataclass(frozen=True)
+class ExampleForm:
+    """How the examples of a source become images and labels.
+
+    Attributes:
+        image_key: Where an example has its image.
+        label_key: Where it has its label.
+        shape: `(height, width, channels)` that the images get.
+        size: `(height, width)` to which they are resized and cut, None where nothing is touched.
+    """
+
+    image_key: str
+    label_key: str
+    shape: tuple[int, int, int]
+    size: tuple[int, int] | None
+
+
 @dataclass
 class TFDSet:
     """A prepared set: where its images and labels are, and how to read them."""
@@ -147,9 +164,9 @@ class TFDSet:
         feature = self.builder.info.features[self.label_key]
         return tuple(feature.names or map(str, range(feature.num_classes)))
 
-    def of_classes(self, classes: tuple[str, ...] | None, name: str) -> TFDSet:
+    def keep_classes(self, classes: tuple[str, ...] | None, name: str) -> TFDSet:
         """The set with these classes only, in this order."""
-        return dataclasses.replace(self, subset=class_subset(classes, self.classes, name))
+        return dataclasses.replace(self, subset=choose_classes(classes, self.classes, name))
 
     @property
     def stored_shape(self) -> tuple[int | None, int | None, int | None]:
@@ -213,20 +230,20 @@ class TFDSet:
             decoders=tfds.decode.PartialDecoding(decoded, decoders=later),
         )
         if self.subset is not None:
-            dataset = self._of_subset(dataset, split, keep=not once)
+            dataset = self._keep_subset(self.subset, dataset, split, keep=not once)
 
         def pair(example: Any) -> tuple[Any, Any]:
             image = example[self.image_key]
             return (image if size is None else tf_resize_and_crop(image, size)), example[self.label_key]
 
-        return dataset.map(pair, num_parallel_calls=tf_feed.tensorflow().data.AUTOTUNE)
+        return dataset.map(pair, num_parallel_calls=tf_feed.import_tensorflow().data.AUTOTUNE)
 
-    def _of_subset(self, dataset: Any, split: str, *, keep: bool) -> Any:
+    def _keep_subset(self, subset: ClassSubset, dataset: Any, split: str, *, keep: bool) -> Any:
         """The examples of the subset, decoded only now, with their new labels."""
-        tf = tf_feed.tensorflow()
-        table = self.subset.table
+        tf = tf_feed.import_tensorflow()
+        table = subset.table
         dataset = dataset.filter(lambda example: tf.constant(table)[example[self.label_key]] >= 0)
-        share = len(self.subset.names) / (len(table) - 1)
+        share = len(subset.names) / (len(table) - 1)
         if keep and self.builder.info.splits[split].num_bytes * share <= ENCODED_BYTES:
             dataset = dataset.cache()
         image = self.builder.info.features[self.image_key]
@@ -239,15 +256,16 @@ class TFDSet:
 
         return dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
 
-    def arrays(
-        self, split: str, shape: tuple[int, int, int], size: tuple[int, int] | None, limit: int | None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def form(self, shape: tuple[int, int, int], size: tuple[int, int] | None) -> ExampleForm:
+        return ExampleForm(self.image_key, self.label_key, shape, size)
+
+    def arrays(self, split: str, form: ExampleForm, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
         """The first `limit` images (uint8) and labels of a split, in the stored order."""
         if self.has_random_access:
             source = self.source(split)
             rows = np.arange(min(len(source), limit or len(source)))
-            return read_rows(source, rows, self.image_key, self.label_key, shape, size)
-        dataset = self.dataset(split, size=size, shuffle=False, seed=0, once=True)
+            return read_rows(source, rows, form)
+        dataset = self.dataset(split, size=form.size, shuffle=False, seed=0, once=True)
         pairs = list(dataset.take(-1 if limit is None else limit).as_numpy_iterator())
         if not pairs:
             raise ValueError(
@@ -257,47 +275,29 @@ class TFDSet:
         return np.stack([image for image, _ in pairs]), np.array([label for _, label in pairs], "int32")
 
 
-def read_rows(
-    source: Any,
-    rows: np.ndarray,
-    image_key: str,
-    label_key: str,
-    shape: tuple[int, int, int],
-    size: tuple[int, int] | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Decodes the examples at `rows`: uint8 images `(n, *shape)` and int32 labels `(n,)`."""
-    images, labels = np.empty((len(rows), *shape), "uint8"), np.empty(len(rows), "int32")
+def read_rows(source: Any, rows: np.ndarray, form: ExampleForm) -> tuple[np.ndarray, np.ndarray]:
+    """Decodes the examples at `rows`: uint8 images `(n, height, width, channels)` and int32 labels `(n,)`."""
+    images, labels = np.empty((len(rows), *form.shape), "uint8"), np.empty(len(rows), "int32")
     examples = source.__getitems__([int(row) for row in rows]) if len(rows) else []
     for place, example in enumerate(examples):
-        image = example[image_key]
-        images[place] = image if size is None else resize_and_crop(image, size)
-        labels[place] = example[label_key]
+        image = example[form.image_key]
+        images[place] = image if form.size is None else resize_and_crop(image, form.size)
+        labels[place] = example[form.label_key]
     return images, labels
 
 
 class SourceBatches(keras.utils.PyDataset):
     """Batches of a random-access source, decoded once and kept where memory allows; see `ArrayBatches`."""
 
-    def __init__(
-        self,
-        source: Any,
-        *,
-        image_key: str,
-        label_key: str,
-        shape: tuple[int, int, int],
-        size: tuple[int, int] | None,
-        batch_size: int,
-        shuffle: bool,
-        seed: int,
-    ) -> None:
+    def __init__(self, source: Any, form: ExampleForm, *, batch_size: int, shuffle: bool, seed: int) -> None:
         super().__init__()
         self._source = source
-        self._how = (image_key, label_key, shape, size)
+        self._form = form
         self._order = EpochOrder(len(source), batch_size=batch_size, shuffle=shuffle, seed=seed)
         self._kept: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
-        if len(source) * int(np.prod(shape)) <= CACHE_BYTES:
+        if len(source) * int(np.prod(form.shape)) <= CACHE_BYTES:
             self._kept = (
-                np.empty((len(source), *shape), "uint8"),
+                np.empty((len(source), *form.shape), "uint8"),
                 np.empty(len(source), "int32"),
                 np.zeros(len(source), bool),
             )
@@ -316,12 +316,12 @@ class SourceBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         rows = self._order.rows(index)
         if self._kept is None:
-            images, labels = read_rows(self._source, rows, *self._how)
+            images, labels = read_rows(self._source, rows, self._form)
             return unit_float32(images), labels
         images, labels, known = self._kept
         missing = rows[~known[rows]]
         if len(missing):
-            images[missing], labels[missing] = read_rows(self._source, missing, *self._how)
+            images[missing], labels[missing] = read_rows(self._source, missing, self._form)
             known[missing] = True
         return unit_float32(images[rows]), labels[rows]
 

@@ -1,4 +1,4 @@
-"""A labelled image set in one `.npz` file."""
+"""A labeled image set in one `.npz` file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_freq._core.files import write_whole
-from keras_freq.data._labelled_splits import checked_splits
+from keras_freq.data._check_splits import check_splits
 
 
 def write_npz(
@@ -21,7 +21,7 @@ def write_npz(
     classes: Sequence[str] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Writes a labelled image set to one file, which `load(path)` reads.
+    """Writes a labeled image set to one file, which `load(path)` reads.
 
     The file holds `x_train`, `y_train`, `x_test`, `y_test` and `classes`, of these what is given, and is
     written whole or not at all. It is not compressed: natural images would lose less than a tenth.
@@ -42,11 +42,10 @@ def write_npz(
         ValueError: If neither split is given, images or labels are not as above, or a label has no name.
 
     Example:
-
-    >>> images, labels = np.zeros((4, 32, 32, 3), "uint8"), [0, 1, 0, 1]
-    >>> path = keras_freq.data.write_npz("two.npz", test=(images, labels), classes=["cat", "dog"])
-    >>> keras_freq.data.load(path).classes
-    ('cat', 'dog')
+        >>> images, labels = np.zeros((4, 32, 32, 3), "uint8"), [0, 1, 0, 1]
+        >>> path = kf.data.write_npz("two.npz", test=(images, labels), classes=["cat", "dog"])
+        >>> kf.data.load(path).classes
+        ('cat', 'dog')
     """
     path = Path(path).expanduser()
     if path.suffix != ".npz":
@@ -55,10 +54,8 @@ def write_npz(
         raise FileExistsError(
             f"The file is there already: name another, or pass overwrite=True. Received: path={str(path)!r}"
         )
-    splits, names = checked_splits(train, test, classes)
-    arrays = {}
+    splits, names = check_splits(train, test, classes)
+    arrays: dict[str, Any] = {} if names is None else {"classes": np.array(names)}
     for split, (images, labels) in splits.items():
-        arrays[f"x_{split}"], arrays[f"y_{split}"] = images, labels
-    if names is not None:
-        arrays["classes"] = np.array(names)
+        arrays |= {f"x_{split}": images, f"y_{split}": labels}
     return write_whole(path, lambda file: np.savez(file, **arrays))

@@ -1,4 +1,4 @@
-"""A labelled image set as a folder that TensorFlow Datasets reads."""
+"""A labeled image set as a folder that TensorFlow Datasets reads."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import numpy as np
 
 from keras_freq._core.checks import check_whole
 from keras_freq.data import _tf_feed as tf_feed
-from keras_freq.data._labelled_splits import checked_splits
-from keras_freq.data._tfds_sets import tensorflow_datasets
+from keras_freq.data._check_splits import check_splits
+from keras_freq.data._tfds_sets import import_tfds
 
 FORMATS = ("tfrecord", "array_record")
 
@@ -37,7 +37,7 @@ def write_tfds(
     overwrite: bool = False,
     progress: bool | None = None,
 ) -> Path:
-    """Writes a labelled image set that TFDS reads, in the given order.
+    """Writes a labeled image set that TFDS reads, in the given order.
 
     `load(name, data_dir=data_dir)`, `tfds.load(name, data_dir=data_dir)` and `tfds.builder_from_directory`
     open it. Images are stored as PNG, without loss, beside labels with class names. The folder appears whole
@@ -56,7 +56,7 @@ def write_tfds(
         file_format: "tfrecord", which `tf.data` reads, or "array_record", which is read without TensorFlow;
             see `feed` of `load`.
         version: Three whole numbers, as in "1.0.0". `load` takes the newest one that is there.
-        shards: Files a split, at least 1. By default what TFDS finds right for the size.
+        shards: Files per split, at least 1. By default what TFDS finds right for the size.
         overwrite: Whether a set of that name and version may be replaced.
         progress: `True` shows bars, `False` does not, `None` shows them on a terminal.
 
@@ -69,20 +69,19 @@ def write_tfds(
         ValueError: If neither split is given, or an argument is not as above.
 
     Example:
-
-    >>> images, labels = np.zeros((4, 32, 32, 3), "uint8"), [0, 1, 0, 1]
-    >>> folder = keras_freq.data.write_tfds("two", "sets", test=(images, labels), classes=["cat", "dog"])
-    >>> keras_freq.data.load("two", data_dir="sets").classes
-    ('cat', 'dog')
+        >>> images, labels = np.zeros((4, 32, 32, 3), "uint8"), [0, 1, 0, 1]
+        >>> folder = kf.data.write_tfds("two", "sets", test=(images, labels), classes=["cat", "dog"])
+        >>> kf.data.load("two", data_dir="sets").classes
+        ('cat', 'dog')
     """
-    folder = _checked_folder(name, data_dir, version, overwrite)
+    folder = _check_folder(name, data_dir, version, overwrite)
     if file_format not in FORMATS:
         raise ValueError(
             f"`file_format` must be 'tfrecord' or 'array_record'. Received: file_format={file_format!r}"
         )
     if not isinstance(description, str):
         raise ValueError(f"`description` must be text. Received: description={description!r}")
-    splits, names = checked_splits(train, test, classes)
+    splits, names = check_splits(train, test, classes)
     channels = next(iter(splits.values()))[0].shape[-1]
     if channels not in (1, 3, 4):
         raise ValueError(f"PNG images must have 1, 3 or 4 channels. Received: {channels} channels")
@@ -91,7 +90,7 @@ def write_tfds(
         raise ValueError(
             f"`shards` must be at most the images of a split, {least}. Received: shards={shards}"
         )
-    tfds = tensorflow_datasets(name)
+    tfds = import_tfds(name)
     _need_tensorflow(name)
 
     folder.parent.parent.mkdir(parents=True, exist_ok=True)
@@ -99,20 +98,20 @@ def write_tfds(
     with tempfile.TemporaryDirectory(
         dir=folder.parent.parent, prefix=f".{name}.", suffix=".tmp", ignore_cleanup_errors=True
     ) as temporary:
-        kind = _builder(tfds, name, version, splits, names, description or _DESCRIPTION)
+        kind = _make_builder(tfds, name, version, splits, names, description or _DESCRIPTION)
         builder = kind(data_dir=temporary, file_format=file_format)
         builder.arrays = splits  # TFDS keeps every class for good, and would keep images that it refers to
         config = tfds.download.DownloadConfig(num_shards=shards, try_download_gcs=False)
-        with _bars(tfds, progress):
+        with _show_bars(tfds, progress):
             builder.download_and_prepare(download_config=config)
         _move(Path(builder.data_dir), folder, Path(temporary) / "replaced")
     return folder
 
 
-_DESCRIPTION = "Labelled images, in the order in which they were given, written by keras_freq."
+_DESCRIPTION = "Labeled images, in the order in which they were given, written by keras_freq."
 
 
-def _checked_folder(name: Any, data_dir: Any, version: Any, overwrite: bool) -> Path:
+def _check_folder(name: Any, data_dir: Any, version: Any, overwrite: bool) -> Path:
     if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ValueError(
             f"`name` must hold small letters, digits and _, a letter first. Received: name={name!r}"
@@ -130,7 +129,7 @@ def _checked_folder(name: Any, data_dir: Any, version: Any, overwrite: bool) -> 
 
 def _need_tensorflow(name: str) -> None:
     try:
-        tf_feed.tensorflow()
+        tf_feed.import_tensorflow()
     except ImportError as error:
         raise ImportError(
             "Writing a TFDS set needs TensorFlow, which encodes the images: install keras-freq[tensorflow], "
@@ -138,7 +137,7 @@ def _need_tensorflow(name: str) -> None:
         ) from error
 
 
-def _builder(
+def _make_builder(
     tfds: Any,
     name: str,
     version: str,
@@ -151,7 +150,9 @@ def _builder(
     label = {"num_classes": count} if names is None else {"names": list(names)}
     shape = next(iter(splits.values()))[0].shape[1:]
 
-    class ImageSet(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    base: Any = tfds.core.GeneratorBasedBuilder
+
+    class ImageSet(base, skip_registration=True):  # type: ignore[call-arg]  # the base takes it
         VERSION = tfds.core.Version(version)
 
         def _info(self) -> Any:
@@ -179,7 +180,7 @@ def _builder(
 
 
 @contextlib.contextmanager
-def _bars(tfds: Any, progress: bool | None) -> Iterator[None]:
+def _show_bars(tfds: Any, progress: bool | None) -> Iterator[None]:
     show = sys.stderr.isatty() if progress is None else progress
     # TFDS announces a download, which this is not.
     with contextlib.redirect_stdout(io.StringIO()):

@@ -16,9 +16,9 @@ from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.pixels import to_bytes
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
-from keras_freq.data._corruptions.corrupt import check_corruptions, corrupt
-from keras_freq.data._corruptions.severities import CORRUPTIONS, SEVERITIES
-from keras_freq.data._corruptions.stored import stored_batches
+from keras_freq.data._corruptions.apply import check_corruptions, corrupt
+from keras_freq.data._corruptions.catalog import CORRUPTIONS, SEVERITIES
+from keras_freq.data._corruptions.read import open_stored
 from keras_freq.evaluate._predictions import DeviceCounts, count_correct
 
 
@@ -121,7 +121,7 @@ def corruption_error(
     with progress_bar(progress, "corruptions") as advance:
         if stored:
             # All files are looked at before the first image is classified.
-            opened = [stored_batches(data, *cell, data_dir=data_dir, batch_size=batch_size) for cell in cells]
+            opened = [open_stored(data, *cell, data_dir=data_dir, batch_size=batch_size) for cell in cells]
             feeds = (ModelFeed(model, open_set(), batch_size=batch_size) for open_set in opened)
         else:
             check_readable_again(data, when="for every corruption")

@@ -16,7 +16,7 @@ from keras_freq.evaluate import predict_logits
 
 
 def network() -> keras.Model:
-    """Convolutions, batch normalisation, pooling, a residual sum: what small classifiers are made of."""
+    """Convolutions, batch normalization, pooling, a residual sum: what small classifiers are made of."""
     layers = keras.layers
     inputs = keras.Input((32, 32, 3))
     x = layers.Rescaling(4.0, offset=-2.0)(inputs)

@@ -26,7 +26,7 @@ def drawn(library, norm):
 
 
 def started(norm):
-    """The starts of a training step, from grey images: the bounds are far."""
+    """The starts of a training step, from gray images: the bounds are far."""
     net = keras.Sequential([keras.Input(SHAPE[1:]), keras.layers.Flatten(), keras.layers.Dense(2)])
     model = AdversarialModel(net, epsilon=EPSILON, steps=1, step_size=0.0, norm=norm, seed=0)
     images = np.full(SHAPE, 0.5, "float32")
@@ -64,16 +64,16 @@ def test_starts_are_uniform_in_the_ball(norm, draw):
     norm=st.sampled_from(["linf", "l2"]),
 )
 def test_snap_is_exact(epsilon, values, seed, norm):
-    centre = np.array(values, "float32").reshape(1, 2, 2, 1)
-    moved = centre + 2 * np.random.default_rng(seed).standard_normal(centre.shape).astype(
+    center = np.array(values, "float32").reshape(1, 2, 2, 1)
+    moved = center + 2 * np.random.default_rng(seed).standard_normal(center.shape).astype(
         "float32"
     ) * np.float32(epsilon)
-    inside = snap(centre, moved, epsilon, (0.0, 1.0), norm)
+    inside = snap(center, moved, epsilon, (0.0, 1.0), norm)
     assert inside.dtype == np.float32
-    assert distances(centre, inside, norm)[0] <= epsilon
+    assert distances(center, inside, norm)[0] <= epsilon
     assert inside.min() >= 0
     assert inside.max() <= 1
-    np.testing.assert_array_equal(snap(centre, inside, epsilon, (0.0, 1.0), norm), inside)
-    low, high = pixel_limits(centre, epsilon, (0.0, 1.0))
-    assert (low <= centre).all()
-    assert (high >= centre).all()
+    np.testing.assert_array_equal(snap(center, inside, epsilon, (0.0, 1.0), norm), inside)
+    low, high = pixel_limits(center, epsilon, (0.0, 1.0))
+    assert (low <= center).all()
+    assert (high >= center).all()

@@ -28,17 +28,17 @@ def oracle_gradient(model, images, labels):
 
 
 def oracle_pgd(model, images, labels, epsilon, step_size, steps, norm):
-    centre = images.astype("float64")
-    x = centre.copy()
+    center = images.astype("float64")
+    x = center.copy()
     for _ in range(steps):
         gradient = oracle_gradient(model, x, labels)
         if norm == "linf":
-            x = centre + np.clip(x + step_size * np.sign(gradient) - centre, -epsilon, epsilon)
+            x = center + np.clip(x + step_size * np.sign(gradient) - center, -epsilon, epsilon)
         else:
             length = np.sqrt(np.square(gradient).sum((1, 2, 3), keepdims=True))
-            change = x + step_size * gradient / length - centre
+            change = x + step_size * gradient / length - center
             length = np.sqrt(np.square(change).sum((1, 2, 3), keepdims=True))
-            x = centre + change * np.minimum(1, epsilon / length)
+            x = center + change * np.minimum(1, epsilon / length)
         x = np.clip(x, 0, 1)
     return x
 

@@ -1,4 +1,4 @@
-"""A model that returns probabilities is recognised by its structure or its numbers."""
+"""A model that returns probabilities is recognized by its structure or its numbers."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ LOGITS = {
 
 
 @pytest.mark.parametrize("name", PROBABILITIES)
-def test_recognised_by_structure(name):
+def test_recognized_by_structure(name):
     with pytest.raises(
         ValueError, match=r"^The model must return logits: remove .*Received: model="
     ) as error:

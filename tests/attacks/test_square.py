@@ -20,7 +20,7 @@ def linear():
 
 
 @pytest.fixture
-def grey(rng):
+def gray(rng):
     return (0.4 + 0.2 * rng.random((7, 8, 8, 3))).astype("float32")
 
 
@@ -43,30 +43,30 @@ def test_it_fools_and_stays_in_the_ball(classifier, images):
     assert found.dtype == "float32"
 
 
-def test_more_queries_find_lower_margins(linear, grey):
-    labels = predict_logits(linear, grey).argmax(1)
+def test_more_queries_find_lower_margins(linear, gray):
+    labels = predict_logits(linear, gray).argmax(1)
     kernel = linear.get_weights()[0].astype("float64")
     direction = kernel[:, 0] - kernel[:, 1]
-    lowest = margins(linear, grey, labels) - 0.002 * np.abs(direction).sum()
+    lowest = margins(linear, gray, labels) - 0.002 * np.abs(direction).sum()
     few, many = (
-        margins(linear, square(linear, grey, labels, epsilon=0.002, queries=count), labels)
+        margins(linear, square(linear, gray, labels, epsilon=0.002, queries=count), labels)
         for count in (5, 400)
     )
     assert (many <= few).all()
     assert many.mean() < few.mean()
     assert (many >= lowest - 1e-4).all(), "below what the ball allows"
-    assert (many[many > 0] < 0.5 * margins(linear, grey, labels)[many > 0] + 0.5 * lowest[many > 0]).all()
+    assert (many[many > 0] < 0.5 * margins(linear, gray, labels)[many > 0] + 0.5 * lowest[many > 0]).all()
 
 
-def test_the_batch_size_changes_nothing_and_the_seed_does(linear, grey):
-    labels = predict_logits(linear, grey).argmax(1)
+def test_the_batch_size_changes_nothing_and_the_seed_does(linear, gray):
+    labels = predict_logits(linear, gray).argmax(1)
     options = {"epsilon": 0.001, "queries": 20}
-    whole = square(linear, grey, labels, **options)
-    np.testing.assert_array_equal(square(linear, grey, labels, batch_size=3, **options), whole)
-    assert (square(linear, grey, labels, seed=1, **options) != whole).any()
+    whole = square(linear, gray, labels, **options)
+    np.testing.assert_array_equal(square(linear, gray, labels, batch_size=3, **options), whole)
+    assert (square(linear, gray, labels, seed=1, **options) != whole).any()
 
 
-def test_channels_first_is_the_same_search(grey):
+def test_channels_first_is_the_same_search(gray):
     kernel = np.random.default_rng(3).standard_normal((192, 2)).astype("float32")
 
     def net(first):
@@ -76,20 +76,20 @@ def test_channels_first_is_the_same_search(grey):
         model.set_weights([kernel, np.zeros(2)])
         return model
 
-    labels = predict_logits(net(False), grey).argmax(1)
+    labels = predict_logits(net(False), gray).argmax(1)
     options = {"epsilon": 0.002, "queries": 20}
     first = square(
-        net(True), np.moveaxis(grey, -1, 1).copy(), labels, data_format="channels_first", **options
+        net(True), np.moveaxis(gray, -1, 1).copy(), labels, data_format="channels_first", **options
     )
-    np.testing.assert_array_equal(np.moveaxis(first, 1, -1), square(net(False), grey, labels, **options))
+    np.testing.assert_array_equal(np.moveaxis(first, 1, -1), square(net(False), gray, labels, **options))
 
 
-def test_starts_from_stripes_and_paints_squares(grey):
+def test_starts_from_stripes_and_paints_squares(gray):
     """A model that never gives in keeps every image at its start: vertical stripes of the ball's ends."""
     model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
     model.set_weights([np.zeros((192, 2)), np.array([2, 0])])
-    found = square(model, grey, np.zeros(7, int), epsilon=0.05, queries=30)
-    change = found - grey
+    found = square(model, gray, np.zeros(7, int), epsilon=0.05, queries=30)
+    change = found - gray
     np.testing.assert_allclose(np.abs(change), 0.05, atol=1e-6)
     np.testing.assert_array_equal(np.sign(change), np.broadcast_to(np.sign(change[:, :1]), change.shape))
     assert len(np.unique(np.sign(change[:, 0]).reshape(7, -1), axis=0)) == 7
@@ -118,8 +118,8 @@ def test_the_schedule_is_that_of_the_paper():
         ({"images": np.full((7, 8, 8, 3), 2.0)}, "within bounds"),
     ],
 )
-def test_bad_input(bad, says, linear, grey):
-    arguments = {"images": grey, "labels": np.zeros(7, int), "epsilon": 0.1, **bad}
+def test_bad_input(bad, says, linear, gray):
+    arguments = {"images": gray, "labels": np.zeros(7, int), "epsilon": 0.1, **bad}
     with pytest.raises(ValueError, match="Received: ") as error:
         square(linear, **arguments)
     assert says in str(error.value)

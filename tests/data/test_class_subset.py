@@ -12,7 +12,7 @@ tf = pytest.importorskip("tensorflow")
 tfds = pytest.importorskip("tensorflow_datasets")
 
 from keras_freq.data import write_tfds  # noqa: E402 (it needs TensorFlow)
-from keras_freq.data._class_subset import class_subset  # noqa: E402
+from keras_freq.data._class_subset import choose_classes  # noqa: E402
 from keras_freq.data._tfds_sets import TFDSet  # noqa: E402
 
 NAMES = ("round", "square", "long", "wide")
@@ -149,7 +149,7 @@ def test_a_set_with_a_test_split_alone_and_two_configurations(tmp_path):
 
 
 def test_images_without_a_class_belong_to_none_of_them():
-    subset = class_subset(("c", "a"), ("a", "b", "c"), "letters")
+    subset = choose_classes(("c", "a"), ("a", "b", "c"), "letters")
     images, labels = np.arange(5)[:, None, None, None], np.array([2, -1, 0, 1, -1])
     kept, renumbered = subset.keep(images, labels)
     assert kept.ravel().tolist() == [0, 2]

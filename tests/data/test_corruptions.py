@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import keras_freq
 from keras_freq.data import CORRUPTIONS, EXTRA_CORRUPTIONS, corrupt, write_corrupted
-from keras_freq.data._corruptions.severities import LARGE, SMALL, parameters
+from keras_freq.data._corruptions.catalog import CATALOG
 from keras_freq.data._npz import read_sample
 
 pytest.importorskip("scipy")
@@ -43,8 +43,14 @@ def photos():
 def test_the_names_are_those_of_the_benchmark():
     assert len(CORRUPTIONS) == 15
     assert len(EXTRA_CORRUPTIONS) == 4
-    assert set(ALL) == set(SMALL) == set(LARGE)
-    assert all(len(table[name]) == 5 for table in (SMALL, LARGE) for name in ALL)
+    assert tuple(CATALOG) == ALL
+    for record in CATALOG.values():
+        assert len(record.small) == len(record.large) == 5
+        assert len({len(row) for row in record.small + record.large}) == 1
+        assert record.random == (record.name not in FIXED)
+    for names, count in ((CORRUPTIONS, (3, 4, 4, 4)), (EXTRA_CORRUPTIONS, (1, 1, 1, 1))):
+        categories = [CATALOG[name].category for name in names]
+        assert tuple(map(categories.count, ("noise", "blur", "weather", "digital"))) == count
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -118,7 +124,7 @@ def test_damage_grows_with_severity(photos, name, table):
     "shape", [(1, 33, 20, 3), (1, 64, 64, 1), (1, 20, 33, 1), (1, 224, 224, 3), (1, 90, 130, 3)]
 )
 @pytest.mark.parametrize("name", ALL)
-def test_any_size_grey_or_not(rng, name, shape):
+def test_any_size_gray_or_not(rng, name, shape):
     images = rng.integers(0, 256, shape, dtype="uint8")
     result = corrupt(images, name, 5)
     assert result.shape == shape
@@ -147,10 +153,12 @@ def test_tiny_and_constant_images(height, width, channels, severity, table, valu
 
 
 @pytest.mark.parametrize(
-    ("side", "table"), [(8, SMALL), (84, SMALL), (85, LARGE), (112, LARGE), (600, LARGE)]
+    ("side", "table"), [(8, "small"), (84, "small"), (85, "large"), (112, "large"), (600, "large")]
 )
 def test_the_table_follows_the_shorter_side(side, table):
-    assert parameters("jpeg_compression", 2, table="auto", side=side) == table["jpeg_compression"][1]
+    jpeg = CATALOG["jpeg_compression"]
+    assert jpeg.parameters(2, table="auto", side=side) == jpeg.parameters(2, table=table, side=1)
+    assert jpeg.parameters(2, table=table, side=1) == {"small": (65,), "large": (18,)}[table]
 
 
 def test_the_input_and_the_global_generator_are_left_alone(photos):
@@ -177,7 +185,7 @@ def broken(value):
         (lambda: corrupt(IMAGES, "fogg", 1), ValueError, "did you mean 'fog'.*name='fogg'"),
         (lambda: corrupt(IMAGES, "zzz", 1), ValueError, "allowed are gaussian_noise.*name='zzz'"),
         (lambda: corrupt(IMAGES, ["fog"], 1), ValueError, "known corruption.*name="),
-        (lambda: corrupt(IMAGES, "fog", 0), ValueError, "1, 2, 3, 4 or 5.*severity=0"),
+        (lambda: corrupt(IMAGES, "fog", 0), ValueError, "from 1 to 5.*severity=0"),
         (lambda: corrupt(IMAGES, "fog", 6), ValueError, "severity=6"),
         (lambda: corrupt(IMAGES, "fog", 2.0), ValueError, "severity=2.0"),
         (lambda: corrupt(IMAGES, "fog", True), ValueError, "severity=True"),

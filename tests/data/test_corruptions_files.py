@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_freq.data import CORRUPTIONS, corrupt, read_corrupted, write_corrupted
-from keras_freq.data._corruptions import cifar_c
+from keras_freq.data._corruptions import write
 
 NAMES = ("fog", "glass_blur", "contrast")
 
@@ -20,7 +20,7 @@ LABELS = np.array([3, 1, 4, 1, 5, 9, 2])
 
 
 def test_round_trip(tmp_path, images, monkeypatch):
-    monkeypatch.setattr(cifar_c, "_BATCH", 3)
+    monkeypatch.setattr(write, "_BATCH", 3)
     written = write_corrupted(images, LABELS, tmp_path / "new" / "copy", corruptions=NAMES, seed=4)
     folder = tmp_path / "new" / "copy"
     assert [path.name for path in written] == ["labels.npy", "fog.npy", "glass_blur.npy", "contrast.npy"]
@@ -49,7 +49,7 @@ def test_an_interrupted_call_goes_on(tmp_path, images, monkeypatch):
             raise KeyboardInterrupt
         return corrupt(batch, name, severity, **options)
 
-    monkeypatch.setattr(cifar_c, "corrupt", failing)
+    monkeypatch.setattr(write, "corrupt", failing)
     with pytest.raises(KeyboardInterrupt):
         write_corrupted(images, LABELS, tmp_path, corruptions=NAMES)
     assert {path.name for path in tmp_path.iterdir()} == {"corruptions.json", "labels.npy", "fog.npy"}

@@ -5,7 +5,7 @@ import pytest
 
 from keras_freq.data import corrupt
 from keras_freq.data._corruptions import draws, filters, frost, glass, spatter, weather
-from keras_freq.data._corruptions.severities import TABLES
+from keras_freq.data._corruptions.catalog import CATALOG
 from keras_freq.data._npz import read_sample
 
 pytest.importorskip("scipy")
@@ -31,8 +31,8 @@ def photos():
 
 
 def one_at_a_time(images, name, severity, table):
-    values = TABLES[table][name][severity - 1]
-    generators = draws.generators(name, severity, seed=0, indices=range(len(images)))
+    values = CATALOG[name].parameters(severity, table=table, side=32)
+    generators = draws.seed_generators(name, severity, seed=0, places=range(len(images)))
     results = []
     for image, rng in zip(images.astype("float64"), generators, strict=True):
         arguments = (rng, *values) if name in DRAWN else values
@@ -61,10 +61,10 @@ def test_equals_one_at_a_time_where_sides_differ(rng, name):
 
 
 def test_glass_blur_follows_long_paths():
-    # Every pixel of the inside takes its right neighbour: all end up with the last pixel of their row.
+    # Every pixel of the inside takes its right neighbor: all end up with the last pixel of their row.
     offsets = np.zeros((1, 2, 6, 6), "int32")
     offsets[:, 1] = 1
-    found = glass.sources(offsets, (10, 10), 2).reshape(10, 10)
+    found = glass.trace_sources(offsets, (10, 10), 2).reshape(10, 10)
     expected = np.arange(100).reshape(10, 10)
     expected[3:9, 3:9] = expected[3:9, 9:]
     np.testing.assert_array_equal(found, expected)
@@ -72,10 +72,10 @@ def test_glass_blur_follows_long_paths():
 
 @pytest.mark.parametrize("severity", [1, 5])
 def test_noise_has_the_moments_of_its_definition(severity):
-    grey = np.full((20, 64, 64, 1), 0.5, "float32")
+    gray = np.full((20, 64, 64, 1), 0.5, "float32")
 
     def noise(name):
-        return corrupt(grey, name, severity).astype("float64") - 0.5, TABLES["small"][name][severity - 1][0]
+        return corrupt(gray, name, severity).astype("float64") - 0.5, CATALOG[name].small[severity - 1][0]
 
     # 81 920 values: a mean's standard error is deviation / 286, a deviation's 1 / 405 of itself.
     values, scale = noise("gaussian_noise")
@@ -98,11 +98,11 @@ def test_noise_has_the_moments_of_its_definition(severity):
 
 
 def test_noise_is_drawn_anew_for_every_channel_image_and_severity():
-    grey = np.full((2, 16, 16, 3), 0.5, "float32")
-    first, second = corrupt(grey, "gaussian_noise", 1) - 0.5
+    gray = np.full((2, 16, 16, 3), 0.5, "float32")
+    first, second = corrupt(gray, "gaussian_noise", 1) - 0.5
     assert abs(np.corrcoef(first[..., 0].ravel(), first[..., 1].ravel())[0, 1]) < 0.3
     assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.2
-    stronger = corrupt(grey, "gaussian_noise", 2)[0] - 0.5
+    stronger = corrupt(gray, "gaussian_noise", 2)[0] - 0.5
     assert abs(np.corrcoef(first.ravel(), stronger.ravel())[0, 1]) < 0.2
 
 
@@ -121,19 +121,19 @@ def test_bytes_of_pillow(photos):
     assert np.abs(difference).max() <= 1
 
 
-def test_grey_images_are_colour_images_with_equal_channels(rng):
-    grey = rng.integers(0, 256, (2, 24, 24, 1), dtype="uint8")
-    colour = grey.repeat(3, axis=-1)
+def test_gray_images_are_color_images_with_equal_channels(rng):
+    gray = rng.integers(0, 256, (2, 24, 24, 1), dtype="uint8")
+    color = gray.repeat(3, axis=-1)
     for name in (set(DRAWN) | set(PLAIN)) - {"saturate", "jpeg_compression"}:
-        difference = corrupt(grey, name, 4).astype(int) - corrupt(colour, name, 4)
+        difference = corrupt(gray, name, 4).astype(int) - corrupt(color, name, 4)
         assert np.abs(difference).max() <= 1, name
-    np.testing.assert_array_equal(corrupt(grey, "saturate", 5), grey)
+    np.testing.assert_array_equal(corrupt(gray, "saturate", 5), gray)
 
 
-def test_saturation_of_grey_pixels_is_red():
-    grey = np.full((4, 4, 3), 0.5, "float32")
-    np.testing.assert_allclose(corrupt(grey, "saturate", 5)[0, 0], [0.5, 0.4, 0.4], atol=1e-6)
-    np.testing.assert_allclose(corrupt(grey, "saturate", 2)[0, 0], [0.5, 0.5, 0.5], atol=1e-6)
+def test_saturation_of_gray_pixels_is_red():
+    gray = np.full((4, 4, 3), 0.5, "float32")
+    np.testing.assert_allclose(corrupt(gray, "saturate", 5)[0, 0], [0.5, 0.4, 0.4], atol=1e-6)
+    np.testing.assert_allclose(corrupt(gray, "saturate", 2)[0, 0], [0.5, 0.5, 0.5], atol=1e-6)
 
 
 def test_frost_is_a_texture_of_the_stated_weight(photos):
@@ -146,7 +146,7 @@ def test_frost_is_a_texture_of_the_stated_weight(photos):
     images = (photos / 255).astype("float32")
     frosted = corrupt(images, "frost", 5)
     np.testing.assert_allclose(frosted, np.clip(0.75 * images + ice[:3], 0, 1), atol=1e-6)
-    rngs = draws.generators("frost", 1, seed=0, indices=range(3))
+    rngs = draws.seed_generators("frost", 1, seed=0, places=range(3))
     texture = frost.ice(rngs, (224, 200), 1.0)
     assert texture.shape == (3, 224, 200)
     assert 0.3 < texture.mean() < 0.6
@@ -161,31 +161,31 @@ def test_fog_lightens_the_dark_and_keeps_the_largest_value(photos):
     assert foggy.max() <= images.max() + 1e-6
     assert foggy.std() < images.std()
     assert not corrupt(np.zeros((8, 8, 3), "float32"), "fog", 5).any()
-    clouds = weather.clouds(draws.generators("fog", 1, seed=0, indices=range(2)), 33, 2.0)
+    clouds = weather.clouds(draws.seed_generators("fog", 1, seed=0, places=range(2)), 33, 2.0)
     assert clouds.shape == (2, 64, 64)
     assert clouds.min() == 0
     assert clouds.max() == 1
 
 
 def test_spatter_adds_light_as_water_and_hides_as_mud():
-    grey = np.full((8, 64, 64, 3), 0.3, "float32")
-    water = corrupt(grey, "spatter", 3) - grey
+    gray = np.full((8, 64, 64, 3), 0.3, "float32")
+    water = corrupt(gray, "spatter", 3) - gray
     assert (water >= -1e-6).all()
-    # The colour's weights are 175, 238, 238.
+    # The color's weights are 175, 238, 238.
     lit = water[..., 0] > 0.05
     assert 0.01 < lit.mean() < 0.8
     np.testing.assert_allclose(water[lit][:, 1] / water[lit][:, 0], 238 / 175, rtol=1e-3)
     np.testing.assert_allclose(water.max(axis=(1, 2, 3)), 0.5 * 238 / 255, rtol=1e-5)
-    mud = corrupt(grey, "spatter", 5)
-    covered = np.abs(mud - grey).max(-1) > 1e-6
+    mud = corrupt(gray, "spatter", 5)
+    covered = np.abs(mud - gray).max(-1) > 1e-6
     assert 0.02 < covered.mean() < 0.6
     assert (mud[covered][:, 2] < 0.3).all()
 
 
-def test_equalisation_spreads_the_levels():
+def test_equalization_spreads_the_levels():
     levels = np.array([0, 0, 1, 2, 2, 2, 5, 20]).reshape(1, 1, 2, 4)
-    equalised = spatter._equalised(levels).ravel()
-    np.testing.assert_allclose(equalised, np.array([0, 0, 1, 4, 4, 4, 5, 6]) * 255 / 6, rtol=1e-6)
+    equalized = spatter._equalize(levels).ravel()
+    np.testing.assert_allclose(equalized, np.array([0, 0, 1, 4, 4, 4, 5, 6]) * 255 / 6, rtol=1e-6)
 
 
 @pytest.mark.parametrize("border", ["nearest", "reflect"])

@@ -7,7 +7,7 @@ import pytest
 
 from keras_freq.data import corrupt
 from keras_freq.data._corruptions import draws
-from keras_freq.data._corruptions.severities import parameters
+from keras_freq.data._corruptions.catalog import CATALOG
 from keras_freq.data._npz import read_sample
 
 pytest.importorskip("scipy")
@@ -19,8 +19,8 @@ NAMES = ("glass_blur", "motion_blur", "elastic_transform")
 
 def plain(images, name, severity):
     """Bytes to bytes with the oracle, which computes each image on its own."""
-    values = parameters(name, severity, table="auto", side=min(images.shape[1:3]))
-    rngs = draws.generators(name, severity, seed=0, indices=range(len(images)))
+    values = CATALOG[name].parameters(severity, table="auto", side=min(images.shape[1:3]))
+    rngs = draws.seed_generators(name, severity, seed=0, places=range(len(images)))
     results = [
         getattr(oracles, name)(image / 255, rng, *values) for image, rng in zip(images, rngs, strict=True)
     ]

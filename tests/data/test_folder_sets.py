@@ -97,7 +97,7 @@ def test_fit_takes_it(folder):
     assert data.train.epoch == 1
 
 
-def test_grey_and_transparent_files_are_read_in_colour(tmp_path):
+def test_gray_and_transparent_files_are_read_in_color(tmp_path):
     folder = write(tmp_path / "set", 1)
     Image.fromarray(picture(0, 0)[..., 1]).save(folder / "ant" / "0.png")
     Image.fromarray(np.dstack([picture(1, 0), picture(1, 0)[..., :1]])).save(folder / "bee" / "0.png")

@@ -244,11 +244,11 @@ def test_residual_npz_of_one_split_becomes_test(write):
         data.arrays("train")
 
 
-def test_grey_images_gain_an_axis_and_floats_keep_their_values(write):
-    grey = np.linspace(0, 1, 4 * 6 * 5).reshape(4, 6, 5)
-    data = load(write(x_train=grey, y_train=LABELS, x_test=grey, y_test=LABELS), feed="pydataset")
+def test_gray_images_gain_an_axis_and_floats_keep_their_values(write):
+    gray = np.linspace(0, 1, 4 * 6 * 5).reshape(4, 6, 5)
+    data = load(write(x_train=gray, y_train=LABELS, x_test=gray, y_test=LABELS), feed="pydataset")
     assert data.input_shape == (6, 5, 1)
-    np.testing.assert_allclose(data.arrays("train")[0][..., 0], grey, atol=1e-7)
+    np.testing.assert_allclose(data.arrays("train")[0][..., 0], gray, atol=1e-7)
 
 
 @pytest.mark.parametrize(

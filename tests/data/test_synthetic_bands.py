@@ -9,7 +9,7 @@ from keras_freq.spectral import radial_distance
 
 
 def energy(images):
-    """Mean power of images `(n, 32, 32, 3)` by centred frequency, DC apart."""
+    """Mean power of images `(n, 32, 32, 3)` by centered frequency, DC apart."""
     spectrum = np.abs(np.fft.fftshift(np.fft.fft2(images.astype("float64"), axes=(1, 2)), axes=(1, 2))) ** 2
     power = spectrum.mean(axis=(0, 3))
     power[16, 16] = 0

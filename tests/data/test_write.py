@@ -93,7 +93,7 @@ def test_a_file_is_whole_or_not_there_and_is_not_replaced_unasked(tmp_path, monk
         ({"test": TEST, "classes": ["a", "b"]}, r"must name every label. Received: 2 names, largest label 2"),
         ({"test": TEST, "classes": ["a", "b", "a"]}, r"each only once. Received: classes=\['a', 'b', 'a'\]"),
         ({"test": TEST, "classes": ["a", "b\n", "c"]}, r"a line of its own"),
-        ({"test": TEST, "classes": "abc"}, r"one name a class.*Received: classes='abc'"),
+        ({"test": TEST, "classes": "abc"}, r"one name for each class.*Received: classes='abc'"),
     ],
 )
 def test_what_is_no_image_set_is_refused(tmp_path, write, options, message):
@@ -207,7 +207,7 @@ def test_a_tfds_set_is_replaced_only_when_asked(tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("channels", [1, 4])
-def test_grey_and_transparent_images_are_stored_too(tmp_path, channels):
+def test_gray_and_transparent_images_are_stored_too(tmp_path, channels):
     pytest.importorskip("tensorflow")
     pytest.importorskip("tensorflow_datasets")
     images = np.random.default_rng(1).integers(0, 256, (5, 4, 7, channels), dtype="uint8")

@@ -1,8 +1,8 @@
-"""The common corruptions of Hendrycks and Dietterich (ICLR 2019), a batch at a time, from seeds."""
+"""The common corruptions of Hendrycks and Dietterich (ICLR 2019), whole batches at once, from seeds."""
 
-from keras_freq.data._corruptions.cifar_c import write_corrupted
-from keras_freq.data._corruptions.corrupt import corrupt
-from keras_freq.data._corruptions.severities import CORRUPTIONS, EXTRA_CORRUPTIONS
-from keras_freq.data._corruptions.stored import read_corrupted
+from keras_freq.data._corruptions.apply import corrupt
+from keras_freq.data._corruptions.catalog import CORRUPTIONS, EXTRA_CORRUPTIONS
+from keras_freq.data._corruptions.read import read_corrupted
+from keras_freq.data._corruptions.write import write_corrupted
 
 __all__ = ["CORRUPTIONS", "EXTRA_CORRUPTIONS", "corrupt", "read_corrupted", "write_corrupted"]

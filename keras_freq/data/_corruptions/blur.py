@@ -51,7 +51,7 @@ def trails(planes: np.ndarray, degrees: np.ndarray, radius: int, sigma: float) -
 
     Args:
         planes: float32 `(n, channels, height, width)`.
-        degrees: One direction an image, `(n,)`; 0 is horizontal, 90 downwards.
+        degrees: One direction for each image, `(n,)`; 0 is horizontal, 90 downwards.
         radius: Half the length of the trail.
         sigma: Standard deviation of the one-sided Gaussian.
 

@@ -20,8 +20,8 @@ def contrast(planes: np.ndarray, factor: float) -> np.ndarray:
 def saturate(planes: np.ndarray, factor: float, amount: float) -> np.ndarray:
     """`min(S * factor + amount, 1)` for the saturation S of HSV; hue and value stay.
 
-    With `V = max(R, G, B)` every channel is `V - (V - x) * S' / S`. Grey pixels have hue 0, so what is added
-    to them is red. Images of one channel have no colour and stay as they are.
+    With `V = max(R, G, B)` every channel is `V - (V - x) * S' / S`. Gray pixels have hue 0, so what is added
+    to them is red. Images of one channel have no color and stay as they are.
     """
     if planes.shape[1] == 1:
         return planes
@@ -29,7 +29,7 @@ def saturate(planes: np.ndarray, factor: float, amount: float) -> np.ndarray:
     spread = value - planes.min(axis=1, keepdims=True)
     saturation = spread / np.where(value > 0, value, 1)
     wanted = np.clip(saturation * factor + amount, 0, 1)
-    # (V - x) / S is V for the smallest channel; of a grey pixel green and blue count as smallest.
+    # (V - x) / S is V for the smallest channel; of a gray pixel green and blue count as smallest.
     depth = value * (value - planes) / np.where(spread > 0, spread, 1)
     red = np.array([0, 1, 1], "float32")[:, None, None]
     return value - np.where(spread > 0, depth, value * red) * wanted
@@ -47,16 +47,16 @@ def _pixelation(size: int, small: int) -> np.ndarray:
 
 
 def _box(size: int, target: int) -> np.ndarray:
-    """Box resampling `(target, size)`: the mean of the samples whose centres lie in the box."""
+    """Box resampling `(target, size)`: the mean of the samples whose centers lie in the box."""
     scale = size / target
-    centres = (np.arange(target) + 0.5) * scale
-    distance = (np.arange(size) + 0.5 - centres[:, None]) / max(scale, 1)
+    centers = (np.arange(target) + 0.5) * scale
+    distance = (np.arange(size) + 0.5 - centers[:, None]) / max(scale, 1)
     matrix = ((distance > -0.5) & (distance <= 0.5)).astype("float32")
     return matrix / matrix.sum(axis=1, keepdims=True)
 
 
 def jpeg_compression(planes: np.ndarray, quality: int) -> np.ndarray:
-    """Through a JPEG file of the given quality, colour at half resolution, in Pillow."""
+    """Through a JPEG file of the given quality, color at half resolution, in Pillow."""
     from PIL import Image
 
     pixels = to_bytes(planes).transpose(0, 2, 3, 1)

@@ -1,4 +1,4 @@
-"""One generator an image, so that what an image gets does not depend on the batch it is in."""
+"""A generator for each image, so that what an image gets does not depend on the batch it is in."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 Generators = Sequence[np.random.Generator]
 
 
-def generators(name: str, severity: int, *, seed: int, indices: Iterable[int]) -> list[np.random.Generator]:
-    """`default_rng([seed, index, crc32(name), severity])` for every index."""
+def seed_generators(name: str, severity: int, *, seed: int, places: Iterable[int]) -> Generators:
+    """`default_rng([seed, place, crc32(name), severity])` for every place of an image in its data set."""
     code = zlib.crc32(name.encode())
-    return [np.random.default_rng([seed, index, code, severity]) for index in indices]
+    return [np.random.default_rng([seed, place, code, severity]) for place in places]
 
 
 def normal(rngs: Generators, shape: tuple[int, ...]) -> np.ndarray:

@@ -51,7 +51,7 @@ def _inverse_affine(moved: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def bilinear(planes: np.ndarray, y: np.ndarray, x: np.ndarray, *, repeat_border: bool) -> np.ndarray:
-    """Images at other places, bilinearly, by sparse matrices with four entries a row.
+    """Images at other places, bilinearly, by sparse matrices with four entries in each row.
 
     Args:
         planes: float32 `(n, channels, height, width)`.
@@ -69,8 +69,8 @@ def bilinear(planes: np.ndarray, y: np.ndarray, x: np.ndarray, *, repeat_border:
     source = np.ascontiguousarray(planes.transpose(1, 0, 2, 3)).reshape(channels, -1)
     result = np.empty_like(source)
     y, x = y.reshape(-1), x.reshape(-1)
-    tables_y = [table * width for table in _folded(height, repeat_border)]
-    tables_x = _folded(width, repeat_border)
+    tables_y = [table * width for table in _fold(height, repeat_border)]
+    tables_x = _fold(width, repeat_border)
     group = max(1, _BAND // size) * size
     images = np.repeat(np.arange(0, group, size, dtype="int32"), size)
     rows = np.arange(0, 4 * _BAND + 1, 4, dtype="int32")
@@ -79,8 +79,8 @@ def bilinear(planes: np.ndarray, y: np.ndarray, x: np.ndarray, *, repeat_border:
         # Small pieces: fresh pages of memory cost more than the arithmetic.
         for first in range(start, stop, _BAND):
             band = slice(first, min(first + _BAND, stop))
-            top, bottom, down = _neighbours(y[band], *tables_y)
-            left, right, across = _neighbours(x[band], *tables_x)
+            top, bottom, down = _find_neighbors(y[band], *tables_y)
+            left, right, across = _find_neighbors(x[band], *tables_x)
             if group > size:
                 top, bottom = top + images[: len(top)], bottom + images[: len(top)]
             columns = np.empty((len(top), 4), "int32")
@@ -94,14 +94,14 @@ def bilinear(planes: np.ndarray, y: np.ndarray, x: np.ndarray, *, repeat_border:
     return result.reshape(channels, count, height, width).transpose(1, 0, 2, 3)
 
 
-def _folded(size: int, repeat_border: bool) -> list[np.ndarray]:
+def _fold(size: int, repeat_border: bool) -> list[np.ndarray]:
     """The samples at the places 0, 1, ... and at 1, 2, ... over one period of the mirror images."""
     mirror = filters.half_sample_mirror if repeat_border else filters.whole_sample_mirror
     period = np.arange(2 * size if repeat_border else max(2 * (size - 1), 1))
     return [mirror(period + step, size).astype("int32") for step in (0, 1)]
 
 
-def _neighbours(
+def _find_neighbors(
     places: np.ndarray, before: np.ndarray, after: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The samples before and after each place, and the weight of the one after."""

@@ -25,22 +25,21 @@ def frost(
     return image_weight * planes + ice_weight * texture
 
 
-def ice(rngs: draws.Generators, size: tuple[int, int], scale: float) -> np.ndarray:
+def ice(rngs: draws.Generators, size: tuple[int, ...], scale: float) -> np.ndarray:
     """Needles in three directions 60 degrees apart, as ice grows.
 
     Each direction is Gaussian noise filtered to thin ridges of two lengths. Smooth random fields say which
     direction a crystal takes, and how far the ice has grown.
 
     Args:
-        rngs: One generator an image.
+        rngs: One generator for each image.
         size: `(height, width)`.
         scale: Size of the crystals; 1 suits 224 pixels.
 
     Returns:
         float32 `(n, height, width)` in [0, 1].
     """
-    # A margin keeps the periodic texture from meeting itself; multiples of 16 transform quickly.
-    height, width = grid = tuple(-(-(side + 8) // 16) * 16 for side in size)
+    height, width = grid = _round_up(size[0]), _round_up(size[1])
     turn = draws.uniform(rngs, 0, np.pi / _FAMILIES, (1, 1))
     noise = np.fft.rfft2(draws.normal(rngs, (2 * _FAMILIES + 1, *grid)))
     y = np.fft.fftfreq(height).astype("float32")[:, None]
@@ -49,7 +48,7 @@ def ice(rngs: draws.Generators, size: tuple[int, int], scale: float) -> np.ndarr
         max(scale * pixels, least) for pixels, least in (_THICKNESS, _LENGTH, _CRYSTAL, _PATCH)
     )
 
-    needles = None
+    needles = []
     for family in range(_FAMILIES):
         angle = turn + family * np.pi / _FAMILIES
         along = np.square(x * np.cos(angle) + y * np.sin(angle))
@@ -59,9 +58,18 @@ def ice(rngs: draws.Generators, size: tuple[int, int], scale: float) -> np.ndarr
         ridges = fine + 3 * fine**6
         grown = _field(noise[:, 2 * family] * ridges, grid)
         grown += _field(noise[:, 2 * family + 1] * _smooth(along + across, crystal), grid)
-        needles = grown if needles is None else np.maximum(needles, grown)
-    texture = 0.2 + 0.2 * needles + 0.16 * _field(noise[:, -1] * _smooth(y**2 + x**2, patch), grid)
+        needles.append(grown)
+    texture = (
+        0.2
+        + 0.2 * np.maximum.reduce(needles)
+        + 0.16 * _field(noise[:, -1] * _smooth(y**2 + x**2, patch), grid)
+    )
     return np.clip(texture, 0, 1).astype("float32")[:, : size[0], : size[1]]
+
+
+def _round_up(side: int) -> int:
+    """A margin keeps the periodic texture from meeting itself; multiples of 16 transform quickly."""
+    return -(-(side + 8) // 16) * 16
 
 
 def _smooth(squared_frequency: np.ndarray, deviation: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Glass blur: pixels replaced by random near neighbours, as behind frosted glass."""
+"""Glass blur: pixels replaced by random near neighbors, as behind frosted glass."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from keras_freq.data._corruptions import draws, filters
 def glass_blur(
     planes: np.ndarray, rngs: draws.Generators, sigma: float, reach: int, rounds: int
 ) -> np.ndarray:
-    """Smooths, replaces pixels by neighbours, smooths again.
+    """Smooths, replaces pixels by neighbors, smooths again.
 
     In every round the pixels are visited from the last to the first, and each takes the present value of the
-    pixel at a random offset in `[-reach, reach)` along both axes. `sources` finds where each value comes from
-    without a loop over pixels; given the offsets, the result is that of the loop.
+    pixel at a random offset in `[-reach, reach)` along both axes. `trace_sources` finds where each value
+    comes from without a loop over pixels; given the offsets, the result is that of the loop.
     """
     count, channels, height, width = planes.shape
     smooth = filters.gaussian(planes, sigma)
     inner = (max(height - 2 * reach, 0), max(width - 2 * reach, 0))
     offsets = draws.integers(rngs, -reach, reach, (rounds, 2, *inner)).astype("int32")
-    source = np.broadcast_to(np.arange(height * width), (count, height * width))
+    source: np.ndarray = np.broadcast_to(np.arange(height * width), (count, height * width))
     for number in range(rounds):
-        found = sources(offsets[:, number], (height, width), reach)
+        found = trace_sources(offsets[:, number], (height, width), reach)
         source = np.take_along_axis(source, found, 1)
     flat = source[:, None] + (np.arange(count * channels) * (height * width)).reshape(count, channels, 1)
     return filters.gaussian(smooth.ravel()[flat].reshape(planes.shape), sigma)
 
 
-def sources(offsets: np.ndarray, size: tuple[int, int], reach: int) -> np.ndarray:
+def trace_sources(offsets: np.ndarray, size: tuple[int, int], reach: int) -> np.ndarray:
     """The pixel that each pixel's value comes from after one round.
 
     Args:
@@ -41,9 +41,9 @@ def sources(offsets: np.ndarray, size: tuple[int, int], reach: int) -> np.ndarra
         int64 `(n, height * width)`, indices of pixels in row-major order.
     """
     height, width = size
-    inner = np.zeros(size, bool)
-    inner[reach + 1 : height - reach + 1, reach + 1 : width - reach + 1] = True
-    inner = inner.ravel()
+    middle = np.zeros(size, bool)
+    middle[reach + 1 : height - reach + 1, reach + 1 : width - reach + 1] = True
+    inner = middle.ravel()
     pixels = np.flatnonzero(inner)
     source = np.tile(np.arange(height * width), (len(offsets), 1))
     target = pixels + (offsets[:, 0] * width + offsets[:, 1]).reshape(len(offsets), pixels.size)

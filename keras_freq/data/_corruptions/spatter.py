@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from keras_freq.data._corruptions import draws, filters
-from keras_freq.data._corruptions.weather import grey
+from keras_freq.data._corruptions.weather import gray
 
 _WATER = np.array([175, 238, 238], "float32")[None, :, None, None] / 255
 _MUD = np.array([63, 42, 20], "float32")[None, :, None, None] / 255
@@ -26,23 +26,23 @@ def spatter(
     """Where smoothed noise exceeds a threshold there is liquid: water adds light, mud hides.
 
     Args:
-        extent: For water the greatest weight of its colour, for mud the smoothing of its rim.
+        extent: For water the greatest weight of its color, for mud the smoothing of its rim.
     """
     liquid = draws.normal(rngs, (1, *planes.shape[2:]))
     liquid *= deviation
     liquid += mean
     liquid = filters.gaussian(liquid, smoothing)
     wet = liquid > threshold
-    colour = _MUD if mud else _WATER
+    color = _MUD if mud else _WATER
     if planes.shape[1] == 1:
-        colour = grey(colour)
+        color = gray(color)
     if mud:
         cover = filters.gaussian(wet.astype("float32"), extent)
         cover[cover < 0.8] = 0
-        return planes * (1 - cover) + cover * colour
+        return planes * (1 - cover) + cover * color
     light = np.where(wet, liquid, 0) * _relief(wet)
     light *= extent / np.maximum(light.max(axis=(2, 3), keepdims=True), 1e-12)
-    return planes + light * colour
+    return planes + light * color
 
 
 def _relief(wet: np.ndarray) -> np.ndarray:
@@ -58,12 +58,12 @@ def _relief(wet: np.ndarray) -> np.ndarray:
     away = np.concatenate([np.zeros_like(wet[:1, 0]), ~(wet & ~inside)[:, 0]])
     distance = distance_transform_edt(away, sampling=(10 * _FARTHEST, 1, 1))[1:, None]
     distance = np.floor(filters.box3(np.minimum(distance, _FARTHEST).astype("float32")) + 1e-4)
-    relief = np.clip(filters.correlate(_equalised(distance.astype(int)), _RELIEF), 0, 255)
+    relief = np.clip(filters.correlate(_equalize(distance.astype(int)), _RELIEF), 0, 255)
     return filters.box3(relief)
 
 
-def _equalised(levels: np.ndarray) -> np.ndarray:
-    """Histogram equalisation of every image to 0 ... 255: `(cdf - cdf_least) / (n - cdf_least) * 255`."""
+def _equalize(levels: np.ndarray) -> np.ndarray:
+    """Histogram equalization of every image to 0 ... 255: `(cdf - cdf_least) / (n - cdf_least) * 255`."""
     count, depth = len(levels), _FARTHEST + 1
     flat = levels.reshape(count, -1)
     histogram = np.bincount((flat + depth * np.arange(count)[:, None]).ravel(), minlength=count * depth)

@@ -31,7 +31,7 @@ def snow(
     flakes[flakes < threshold] = 0
     np.clip(flakes, 0, 1, out=flakes)
     flakes = trails(flakes, draws.uniform(rngs, -135, -45, (1,))[:, 0], radius, sigma)
-    result = np.maximum(planes, 1.5 * grey(planes) + 0.5)
+    result = np.maximum(planes, 1.5 * gray(planes) + 0.5)
     result *= 1 - mix
     result += mix * planes
     result += flakes
@@ -39,8 +39,8 @@ def snow(
     return result
 
 
-def grey(planes: np.ndarray) -> np.ndarray:
-    """`0.299 R + 0.587 G + 0.114 B` of shape `(n, 1, height, width)`; grey images stay as they are."""
+def gray(planes: np.ndarray) -> np.ndarray:
+    """`0.299 R + 0.587 G + 0.114 B` of shape `(n, 1, height, width)`; gray images stay as they are."""
     if planes.shape[1] == 1:
         return planes
     return 0.299 * planes[:, :1] + 0.587 * planes[:, 1:2] + 0.114 * planes[:, 2:]
@@ -59,12 +59,12 @@ def fog(planes: np.ndarray, rngs: draws.Generators, strength: float, decay: floa
 def clouds(rngs: draws.Generators, size: int, decay: float) -> np.ndarray:
     """Fractal height maps in [0, 1] by the diamond-square rule, periodic.
 
-    Points are filled in at half the distance of those before: first the centres of squares, then the centres
-    of their sides, each the mean of its four neighbours plus a uniform draw that shrinks by `decay²` with
+    Points are filled in at half the distance of those before: first the centers of squares, then the centers
+    of their sides, each the mean of its four neighbors plus a uniform draw that shrinks by `decay²` with
     every halving.
 
     Args:
-        rngs: One generator an image.
+        rngs: One generator for each image.
         size: Least side of the maps; the next power of two is used.
         decay: Larger is smoother.
 
@@ -85,11 +85,11 @@ def clouds(rngs: draws.Generators, size: int, decay: float) -> np.ndarray:
         half, count = step // 2, side // step
         corners = maps[:, ::step, ::step]
         right = corners + np.roll(corners, -1, 2)
-        centres = (right + np.roll(right, -1, 1)) / 4 + wobble(count)
+        centers = (right + np.roll(right, -1, 1)) / 4 + wobble(count)
         below = corners + np.roll(corners, -1, 1)
-        maps[:, half::step, half::step] = centres
-        maps[:, ::step, half::step] = (right + centres + np.roll(centres, 1, 1)) / 4 + wobble(count)
-        maps[:, half::step, ::step] = (below + centres + np.roll(centres, 1, 2)) / 4 + wobble(count)
+        maps[:, half::step, half::step] = centers
+        maps[:, ::step, half::step] = (right + centers + np.roll(centers, 1, 1)) / 4 + wobble(count)
+        maps[:, half::step, ::step] = (below + centers + np.roll(centers, 1, 2)) / 4 + wobble(count)
         step, strength = half, strength / decay**2
     maps -= maps.min(axis=(1, 2), keepdims=True)
     maps /= np.maximum(maps.max(axis=(1, 2), keepdims=True), 1e-12)
@@ -99,7 +99,7 @@ def clouds(rngs: draws.Generators, size: int, decay: float) -> np.ndarray:
 def brightness(planes: np.ndarray, amount: float) -> np.ndarray:
     """Adds to the value V of HSV; hue and saturation stay.
 
-    With `V = max(R, G, B)` every channel is multiplied by `min(V + amount, 1) / V`; black becomes grey.
+    With `V = max(R, G, B)` every channel is multiplied by `min(V + amount, 1) / V`; black becomes gray.
     """
     value = planes.max(axis=1, keepdims=True)
     raised = np.minimum(value + np.float32(amount), 1)

@@ -8,45 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from keras_freq._core.checks import check_pixels, check_whole
+from keras_freq._core.checks import check_choice, check_pixels, check_whole
 from keras_freq._core.pixels import to_bytes, unit_float32
-from keras_freq.data._corruptions import blur, digital, draws, elastic, frost, glass, noise, spatter, weather
-from keras_freq.data._corruptions.severities import (
-    CORRUPTIONS,
-    EXTRA_CORRUPTIONS,
-    TABLES,
-    checked_severities,
-    parameters,
-)
+from keras_freq.data._corruptions import draws
+from keras_freq.data._corruptions.catalog import CATALOG, TABLES, Corruption, check_severities
 
-_RANDOM = {
-    "gaussian_noise": noise.gaussian_noise,
-    "shot_noise": noise.shot_noise,
-    "impulse_noise": noise.impulse_noise,
-    "speckle_noise": noise.speckle_noise,
-    "glass_blur": glass.glass_blur,
-    "motion_blur": blur.motion_blur,
-    "snow": weather.snow,
-    "frost": frost.frost,
-    "fog": weather.fog,
-    "elastic_transform": elastic.elastic_transform,
-    "spatter": spatter.spatter,
-}
-_FIXED = {
-    "defocus_blur": blur.defocus_blur,
-    "zoom_blur": blur.zoom_blur,
-    "gaussian_blur": blur.gaussian_blur,
-    "brightness": weather.brightness,
-    "contrast": digital.contrast,
-    "saturate": digital.saturate,
-    "pixelate": digital.pixelate,
-    "jpeg_compression": digital.jpeg_compression,
-}
-_NEEDS = {
-    "elastic_transform": ("scipy", "SciPy"),
-    "spatter": ("scipy", "SciPy"),
-    "jpeg_compression": ("PIL", "Pillow"),
-}
 # Values worked on at a time: few enough for the processor's cache, enough to hide Python.
 _CHUNK = 2**18
 
@@ -58,8 +24,7 @@ def corrupt(
 
     The draws of image `i` follow from `seed`, `start + i`, the name and the severity alone: any split into
     batches gives the same images (up to float32 rounding), as long as `start` says where a batch begins.
-    `CORRUPTIONS` lists the 15
-    corruptions of the benchmark, `EXTRA_CORRUPTIONS` the 4 meant for tuning.
+    `CORRUPTIONS` lists the 15 corruptions of the benchmark, `EXTRA_CORRUPTIONS` the 4 meant for tuning.
 
     Args:
         images: `(n, height, width, channels)` or one image `(height, width, channels)`, 1 or 3 channels, any
@@ -90,42 +55,42 @@ def corrupt(
             missing.
 
     Source: Hendrycks, Dietterich, Benchmarking Neural Network Robustness to Common Corruptions and
-    Perturbations, ICLR 2019, section 3 and appendix; parameters as published with CIFAR-10-C and ImageNet-C.
-    Differs from the original: the files of CIFAR-10-C and ImageNet-C are not reproduced pixel by pixel, since
-    their draws were not seeded. Bytes are rounded, not truncated, and in between nothing is rounded at all.
-    `"frost"` lays a generated texture of ice needles over the image, where the original cuts pieces from six
-    photographs. `"motion_blur"` and the trails of `"snow"` are computed here, not by ImageMagick, from its
-    definition. `"glass_blur"` moves pixels as the published loop does: its swap copies. `"spatter"` finds the
-    rims of drops from the mask of the liquid instead of a Canny filter. `"elastic_transform"` interpolates at
-    exact places, not at 1/32 pixel. Height and width are treated alike in images that are not square.
+        Perturbations, ICLR 2019, section 3 and appendix; parameters as published with CIFAR-10-C and
+        ImageNet-C.
+        Differs from the original: the files of CIFAR-10-C and ImageNet-C are not reproduced pixel by pixel,
+        since their draws were not seeded. Bytes are rounded, not truncated, and in between nothing is rounded
+        at all. `"frost"` lays a generated texture of ice needles over the image, where the original cuts
+        pieces from six photographs. `"motion_blur"` and the trails of `"snow"` are computed here, not by
+        ImageMagick, from its definition. `"glass_blur"` moves pixels as the published loop does: its swap
+        copies. `"spatter"` finds the rims of drops from the mask of the liquid instead of a Canny filter.
+        `"elastic_transform"` interpolates at exact places, not at 1/32 pixel. Height and width are treated
+        alike in images that are not square.
 
     Example:
-
-    >>> images = np.random.default_rng(0).random((4, 32, 32, 3), "float32")
-    >>> foggy = keras_freq.data.corrupt(images, "fog", 3)
-    >>> foggy.shape, foggy.dtype
-    ((4, 32, 32, 3), dtype('float32'))
-    >>> np.array_equal(foggy[2:], keras_freq.data.corrupt(images[2:], "fog", 3, start=2))
-    True
+        >>> foggy = kf.data.corrupt(images, "fog", 3)
+        >>> foggy.shape, foggy.dtype
+        ((8, 32, 32, 3), dtype('float32'))
+        >>> bool(np.abs(foggy[2:] - kf.data.corrupt(images[2:], "fog", 3, start=2)).max() < 1e-6)
+        True
     """
-    check_request(name, severity, table)
+    corruption = check_request(name, severity, table)
     seed, start = check_whole(seed, "seed", least=0), check_whole(start, "start", least=0)
-    images = checked_images(images)
+    images = check_images(images)
     batch = images if images.ndim == 4 else images[None]
     height, width, channels = batch.shape[1:]
-    values = parameters(name, severity, table=table, side=min(height, width))
+    values = corruption.parameters(severity, table=table, side=min(height, width))
 
     result = np.empty(batch.shape, "uint8" if batch.dtype == np.uint8 else "float32")
     chunk = max(1, _CHUNK // (height * width * channels))
     for first in range(0, len(batch), chunk):
         part = slice(first, min(first + chunk, len(batch)))
         planes = np.ascontiguousarray(unit_float32(batch[part]).transpose(0, 3, 1, 2))
-        if name in _RANDOM:
-            indices = range(start + part.start, start + part.stop)
-            rngs = draws.generators(name, severity, seed=seed, indices=indices)
-            planes = _RANDOM[name](planes, rngs, *values)
+        if corruption.random:
+            places = range(start + part.start, start + part.stop)
+            generators = draws.seed_generators(name, severity, seed=seed, places=places)
+            planes = corruption.function(planes, generators, *values)
         else:
-            planes = _FIXED[name](planes, *values)
+            planes = corruption.function(planes, *values)
         planes = np.clip(planes, 0, 1)
         if result.dtype == np.uint8:
             planes = to_bytes(planes)
@@ -133,27 +98,26 @@ def corrupt(
     return result.reshape(images.shape)
 
 
-def check_request(name: str, severity: int, table: str) -> None:
-    """Raises where there is no such corruption, severity or table, or a package is missing."""
-    names = CORRUPTIONS + EXTRA_CORRUPTIONS
-    if name not in names:
-        near = difflib.get_close_matches(str(name), names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"allowed are {', '.join(names)}."
+def check_request(name: str, severity: int, table: str) -> Corruption:
+    """The corruption of that name; raises where there is none, no such severity or table, or no package."""
+    if not isinstance(name, str) or name not in CATALOG:
+        near = difflib.get_close_matches(str(name), CATALOG, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"allowed are {', '.join(CATALOG)}."
         raise ValueError(f"`name` must be a known corruption: {hint} Received: name={name!r}")
-    if not isinstance(severity, (int, np.integer)) or isinstance(severity, bool) or not 1 <= severity <= 5:
-        raise ValueError(f"`severity` must be 1, 2, 3, 4 or 5. Received: severity={severity!r}")
-    if table not in ("auto", *TABLES):
-        raise ValueError(f"`table` must be 'auto', 'small' or 'large'. Received: table={table!r}")
-    package, title = _NEEDS.get(name, ("numpy", "NumPy"))
+    check_whole(severity, "severity", least=1, most=5)
+    check_choice(table, "table", TABLES)
+    corruption = CATALOG[name]
+    package, title = corruption.package or ("numpy", "NumPy")
     if importlib.util.find_spec(package) is None:
         raise ImportError(f"{name} needs {title}: pip install 'keras-freq[data]'. Received: name={name!r}")
+    return corruption
 
 
 def check_corruptions(
     corruptions: Any, severities: Any, *, table: str = "auto"
 ) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Names, each once, and severities in ascending order, or a one-line error."""
-    severities = checked_severities(severities)
+    severities = check_severities(severities)
     if isinstance(corruptions, str) or not corruptions:
         raise ValueError(f"`corruptions` must be a list of names. Received: corruptions={corruptions!r}")
     names = tuple(dict.fromkeys(corruptions))
@@ -162,7 +126,7 @@ def check_corruptions(
     return names, severities
 
 
-def checked_images(images: Any) -> np.ndarray:
+def check_images(images: Any) -> np.ndarray:
     """Images as an array that `corrupt` takes, or a one-line error."""
     try:
         images = np.asarray(images)

@@ -1,4 +1,4 @@
-"""Labelled images that are to be stored: checked, and as bytes."""
+"""Labeled images that are to be stored: checked, and as bytes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ import numpy as np
 from keras_freq._core.checks import check_labeled_images
 from keras_freq._core.pixels import to_bytes
 
+# Images and labels by the name of the split.
+Splits = dict[str, tuple[np.ndarray, np.ndarray]]
 
-def checked_splits(
+
+def check_splits(
     train: tuple[Any, Any] | None, test: tuple[Any, Any] | None, classes: Sequence[str] | None
-) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], tuple[str, ...] | None]:
+) -> tuple[Splits, tuple[str, ...] | None]:
     """The splits that are there, as uint8 images and int32 labels, and the names of their classes."""
     given = {name: pair for name, pair in (("train", train), ("test", test)) if pair is not None}
     if not given:
         raise ValueError("`train` or `test` must be given, as (images, labels). Received: neither")
-    splits = {}
+    splits: Splits = {}
     for name, pair in given.items():
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise ValueError(
@@ -29,24 +32,23 @@ def checked_splits(
         except ValueError as error:
             raise ValueError(f"{error} in {name}") from error
         splits[name] = images, labels.astype("int32")
-    shapes = {images.shape[1:] for images, _ in splits.values()}
-    if len(shapes) > 1:
+    if len({images.shape[1:] for images, _ in splits.values()}) > 1:
         raise ValueError(
             "`train` and `test` must hold images of one shape. Received: "
             + ", ".join(f"{name} of shape {images.shape}" for name, (images, _) in splits.items())
         )
-    names = _checked_classes(classes, 1 + max(int(labels.max()) for _, labels in splits.values()))
+    names = _check_names(classes, 1 + max(int(labels.max()) for _, labels in splits.values()))
     return {name: (to_bytes(images), labels) for name, (images, labels) in splits.items()}, names
 
 
-def _checked_classes(classes: Sequence[str] | None, count: int) -> tuple[str, ...] | None:
+def _check_names(classes: Sequence[str] | None, count: int) -> tuple[str, ...] | None:
     if classes is None:
         return None
     names = () if isinstance(classes, str) else tuple(classes)
     printable = all(isinstance(name, str) and name.strip() and name.isprintable() for name in names)
     if not names or not printable or len(set(names)) < len(names):
         raise ValueError(
-            "`classes` must hold one name a class, each a line of its own and each only once. "
+            "`classes` must hold one name for each class, each a line of its own and each only once. "
             f"Received: classes={classes!r}"
         )
     if len(names) < count:

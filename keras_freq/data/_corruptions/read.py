@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from keras_freq._core.labels import class_indices
-from keras_freq._core.pixels import to_bytes
-from keras_freq.data._corruptions.cifar_c import load_array, recorded_severities
-from keras_freq.data._corruptions.severities import checked_severities
+from keras_freq.data._corruptions.catalog import check_severities
 from keras_freq.data._corruptions.tfds_corrupted import TFDS_CORRUPTED, check_prepared, load_corrupted
+from keras_freq.data._corruptions.write import load_array, read_severities
 
 
 def read_corrupted(
@@ -44,23 +43,28 @@ def read_corrupted(
         ValueError: If a file is no array of uint8 images, the lengths do not fit, or there is no such
             severity.
 
-    Source: Hendrycks, Dietterich, ICLR 2019; layout of the published CIFAR-10-C.
+    Source: Hendrycks, Dietterich, Benchmarking Neural Network Robustness to Common Corruptions and
+        Perturbations, ICLR 2019; layout of the published CIFAR-10-C.
 
-    Example: see `write_corrupted`.
+    Example:
+        >>> written = kf.data.write_corrupted(images, labels, "copy", corruptions=["fog"])
+        >>> foggy, classes = kf.data.read_corrupted("copy", "fog", severity=3)
+        >>> foggy.shape, foggy.dtype, classes.tolist()
+        ((8, 32, 32, 3), dtype('uint8'), [0, 1, 2, 3, 0, 1, 2, 3])
     """
-    if source in TFDS_CORRUPTED:
-        checked_severities((severity,))
+    if isinstance(source, str) and source in TFDS_CORRUPTED:
+        check_severities((severity,))
         check_prepared(source, name, severity, data_dir=data_dir)
-        found = load_corrupted(source, name, severity, data_dir=data_dir)
-        images, labels = found.arrays("test")
-        return to_bytes(images), labels.astype("int64")
+        data = load_corrupted(source, name, severity, data_dir=data_dir)
+        images, labels = data.arrays("test", dtype="uint8")
+        return images, labels.astype("int64")
     folder = Path(source).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(
             f"The corrupted images must be a folder, or one of {', '.join(TFDS_CORRUPTED)}. "
             f"Received: {os.fspath(source)!r}, which is no folder"
         )
-    severities = recorded_severities(folder) if severities is None else checked_severities(severities)
+    severities = read_severities(folder) if severities is None else check_severities(severities)
     if isinstance(severity, bool) or severity not in severities:
         raise ValueError(
             f"`severity` must be one of {', '.join(map(str, severities))}. Received: severity={severity!r}"
@@ -91,7 +95,7 @@ def read_corrupted(
     return images[first : first + count], class_indices(labels[first : first + count])
 
 
-def stored_batches(
+def open_stored(
     source: str | os.PathLike,
     name: str,
     severity: int,
@@ -100,9 +104,8 @@ def stored_batches(
     batch_size: int | None,
 ) -> Callable[[], Any]:
     """Looks whether the images are there, and returns what opens them: a set may not fit into memory."""
-    if source in TFDS_CORRUPTED:
+    if isinstance(source, str) and source in TFDS_CORRUPTED:
         check_prepared(source, name, severity, data_dir=data_dir)
-        options = {"data_dir": data_dir, "batch_size": batch_size}
-        return lambda: load_corrupted(source, name, severity, **options).test
+        return lambda: load_corrupted(source, name, severity, data_dir=data_dir, batch_size=batch_size).test
     arrays = read_corrupted(source, name, severity)
     return lambda: arrays

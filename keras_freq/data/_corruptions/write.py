@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import sys
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from keras_freq._core.checks import check_labeled_images, check_whole
+from keras_freq._core.files import write_whole
 from keras_freq._core.pixels import to_bytes
-from keras_freq.data._corruptions.corrupt import check_corruptions, checked_images, corrupt
-from keras_freq.data._corruptions.severities import CORRUPTIONS, SEVERITIES, checked_severities
+from keras_freq._core.progress import progress_bar
+from keras_freq.data._corruptions.apply import check_corruptions, check_images, corrupt
+from keras_freq.data._corruptions.catalog import CORRUPTIONS, SEVERITIES, check_severities
 
 _RECORD = "corruptions.json"
 _BATCH = 500
@@ -60,19 +60,17 @@ def write_corrupted(
             corrupted images.
         ImportError: If a corruption needs SciPy or Pillow and it is missing.
 
-    Source: Hendrycks, Dietterich, ICLR 2019; layout of the published CIFAR-10-C.
+    Source: Hendrycks, Dietterich, Benchmarking Neural Network Robustness to Common Corruptions and
+        Perturbations, ICLR 2019; layout of the published CIFAR-10-C.
 
     Example:
-
-    >>> import tempfile
-    >>> images, labels = np.zeros((10, 32, 32, 3), "uint8"), np.arange(10)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     written = keras_freq.data.write_corrupted(images, labels, folder, corruptions=["fog"])
-    ...     foggy, again = keras_freq.data.read_corrupted(folder, "fog", 3)
-    >>> [path.name for path in written], foggy.shape, again.tolist() == labels.tolist()
-    (['labels.npy', 'fog.npy'], (10, 32, 32, 3), True)
+        >>> written = kf.data.write_corrupted(images, labels, "copy", corruptions=["fog"])
+        >>> [path.name for path in written]
+        ['labels.npy', 'fog.npy']
+        >>> np.load("copy/fog.npy").shape
+        (40, 32, 32, 3)
     """
-    images, labels = check_labeled_images(checked_images(images), labels)
+    images, labels = check_labeled_images(check_images(images), labels)
     corruptions, severities = check_corruptions(corruptions, severities, table=table)
     seed = check_whole(seed, "seed", least=0)
 
@@ -80,8 +78,8 @@ def write_corrupted(
     folder.mkdir(parents=True, exist_ok=True)
     settings = {
         "images": list(images.shape),
-        "crc32": zlib.crc32(np.ascontiguousarray(images)),
-        "labels": zlib.crc32(labels),
+        "crc32": zlib.crc32(np.ascontiguousarray(images).data),
+        "labels": zlib.crc32(labels.data),
         "severities": list(severities),
         "seed": seed,
         "table": table,
@@ -91,22 +89,23 @@ def write_corrupted(
     shape = (len(severities) * len(images), *images.shape[1:])
     repeated = np.tile(labels.astype("uint8" if labels.max() < 256 else "int64"), len(severities))
     written = []
-    if not _complete(folder / "labels.npy", repeated.shape):
-        with _whole_array(folder / "labels.npy", repeated.shape, repeated.dtype) as array:
-            array[...] = repeated
-        written.append(folder / "labels.npy")
-    missing = [name for name in corruptions if not _complete(folder / f"{name}.npy", shape)]
-    with _bar(progress, len(missing) * shape[0]) as advance:
+    if not _is_complete(folder / "labels.npy", repeated.shape):
+        written.append(write_whole(folder / "labels.npy", lambda file: np.save(file, repeated)))
+    missing = [name for name in corruptions if not _is_complete(folder / f"{name}.npy", shape)]
+    with progress_bar(progress, "Corrupting", total=len(missing) * shape[0]) as advance:
         for name in missing:
-            with _whole_array(folder / f"{name}.npy", shape, "uint8") as array:
-                for place, severity in enumerate(severities):
+
+            def write(file: BinaryIO, name: str = name) -> None:
+                header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+                for severity in severities:
                     for start in range(0, len(images), _BATCH):
                         batch = images[start : start + _BATCH]
                         result = corrupt(batch, name, severity, seed=seed, start=start, table=table)
-                        first = place * len(images) + start
-                        array[first : first + len(batch)] = to_bytes(result)
+                        file.write(to_bytes(result).data)
                         advance(len(batch))
-            written.append(folder / f"{name}.npy")
+
+            written.append(write_whole(folder / f"{name}.npy", write))
     return tuple(written)
 
 
@@ -130,12 +129,10 @@ def _claim(folder: Path, settings: dict[str, Any]) -> None:
             f"{folder} holds .npy files of another origin: choose another folder. "
             f"Received: folder={str(folder)!r}"
         )
-    temporary = folder / f".{_RECORD}.tmp"
-    temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, record)
+    write_whole(record, json.dumps(settings, indent=2) + "\n")
 
 
-def recorded_severities(folder: Path) -> tuple[int, ...]:
+def read_severities(folder: Path) -> tuple[int, ...]:
     """What the files of a folder hold: as recorded when they were written, else as published."""
     try:
         held = json.loads((folder / _RECORD).read_text(encoding="utf-8"))["severities"]
@@ -145,10 +142,10 @@ def recorded_severities(folder: Path) -> tuple[int, ...]:
         raise ValueError(
             f"{folder / _RECORD} must be the record that write_corrupted leaves. Received: {error!r}"
         ) from error
-    return checked_severities(held)
+    return check_severities(held)
 
 
-def _complete(path: Path, shape: tuple[int, ...]) -> bool:
+def _is_complete(path: Path, shape: tuple[int, ...]) -> bool:
     # A file of ours is whole if it is there; the shape is checked in case someone else's is.
     return path.is_file() and load_array(path).shape == shape
 
@@ -161,34 +158,3 @@ def load_array(path: Path) -> np.ndarray:
         raise ValueError(
             f"{path} must be a whole .npy file of numbers. Received: one that NumPy cannot read"
         ) from error
-
-
-@contextlib.contextmanager
-def _whole_array(path: Path, shape: tuple[int, ...], dtype: Any) -> Iterator[np.ndarray]:
-    """An array to fill that becomes the file once it is full."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    array = np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
-    try:
-        yield array
-        array.flush()
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-@contextlib.contextmanager
-def _bar(show: bool | None, total: int) -> Iterator[Callable[[int], None]]:
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        tqdm = None
-    if show is None:
-        show = sys.stderr.isatty() and tqdm is not None
-    if show and tqdm is None:
-        raise ImportError("A progress bar needs tqdm: pip install tqdm. Received: progress=True")
-    if not show:
-        yield lambda count: None
-        return
-    with tqdm(desc="Corrupting", total=total, unit="image", leave=False) as bar:
-        yield bar.update
