@@ -26,7 +26,7 @@ ALLOWED = {
     "cdes": {"spectral", "layers", "data", "evaluate"},
     "shortcuts": {"spectral", "layers", "data", "evaluate", "attacks"},
     "callbacks": {"evaluate", "shortcuts"},
-    "plots": set(),
+    "plots": {"spectral"},
 }
 PARTS = sorted(set(ALLOWED) - {"_core"})
 AT_THE_TOP = {"keras", "numpy", "keras_freq"} | set(sys.stdlib_module_names)
