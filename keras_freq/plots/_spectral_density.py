@@ -116,8 +116,8 @@ def spectral_density(
     counts = sorted({one.n for panel in panels.values() for several in panel.values() for one in several})
     number = f"n = {counts[0]}" + (f" to {counts[-1]}" if len(counts) > 1 else "")
     every = {f"{heading}{label}": part for heading, panel in panels.items() for label, part in panel.items()}
-    notes = [number, name_seeds(every), "shaded: one standard deviation" if band else ""]
-    default = f"Mean over images ({', '.join(filter(None, notes))})"
+    default = f"Mean{' and standard deviation' if band else ''} over images"
+    default += f"\n{', '.join(filter(None, (number, name_seeds(every))))}"
     figure.suptitle(default if title is None else title)
     return figure
 
