@@ -87,7 +87,7 @@ EVERY = {
     "ShortcutReport": lambda model, data: kf.shortcuts.shortcut_report(
         model, data, np.asarray(_maps(model, data)), split="test"
     ),
-    "SpectralDensityResult": lambda model, data: kf.evaluate.image_spectral_density(data),
+    "SpectralDensityResult": lambda model, data: kf.data.image_spectral_density(data),
     "SwappedPairs": lambda model, data: EVERY["AmplitudeSwapResult"](model, data).pairs,
     "WorstCaseResult": lambda model, data: kf.evaluate.worst_case_accuracy(
         model, data, epsilon=0.01, attacks=("square",), queries=5, progress=False

@@ -1,7 +1,8 @@
-"""The examples in the docstrings of the pure functions, the layers and the training models."""
+"""Docstrings of public names: one layout, and examples that run."""
 
 import doctest
 import inspect
+import re
 
 import keras
 import numpy as np
@@ -11,16 +12,36 @@ import keras_freq as kf
 
 PUBLIC = {
     f"{part.__name__}.{name}": getattr(part, name)
-    for part in (kf.spectral, kf.layers, kf.training)
+    for part in (getattr(kf, part) for part in kf.__all__ if inspect.ismodule(getattr(kf, part)))
     for name in part.__all__
+    if callable(getattr(part, name))
 }
+SECTIONS = (
+    "Args",
+    "Attributes",
+    "Call arguments",
+    "Input shape",
+    "Output shape",
+    "Returns",
+    "Yields",
+    "Raises",
+    "Source",
+    "Example",
+)
+# What runs on one backend alone, and the package that it needs there.
+NEEDS = {"keras_freq.evaluate.auto_attack_accuracy": ("torch", "pyautoattack")}
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_example(name, classifier, images, labels):
-    names = {"np": np, "keras": keras, "keras_freq": kf}
-    names |= {"classifier": classifier, "images": images, "labels": labels}
-    names.update({function: getattr(kf.spectral, function) for function in kf.spectral.__all__})
+def test_example(name, classifier, images, labels, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    backend, package = NEEDS.get(name, (keras.backend.backend(), "numpy"))
+    if keras.backend.backend() != backend:
+        pytest.skip(f"{name} runs on {backend}")
+    pytest.importorskip(package)
+    names = {"np": np, "keras": keras, "keras_freq": kf, "kf": kf}
+    names |= {"classifier": classifier, "model": classifier}
+    names |= {"images": images, "labels": labels, "data": (images, labels)}
     # The parser alone: a finder would not look behind decorators.
     example = doctest.DocTestParser().get_doctest(inspect.getdoc(PUBLIC[name]), names, name, None, 0)
     assert example.examples, f"{name} has no example"
@@ -29,3 +50,20 @@ def test_example(name, classifier, images, labels):
         example, out=output.append
     )
     assert not output, "".join(output)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_layout(name):
+    """One line, then the sections in one order; each is indented, the example is the last."""
+    first, second, *lines = [*inspect.getdoc(PUBLIC[name]).split("\n"), ""]
+    assert first.endswith((".", ".`"))
+    assert not second
+    found = [line.split(":")[0] for line in lines if re.match(rf"({'|'.join(SECTIONS)}):", line)]
+    assert found == sorted(found, key=SECTIONS.index)
+    assert found[-1] == "Example"
+    assert len(set(found)) == len(found)
+    below = lines[lines.index("Example:") + 1 :]
+    assert below[0].startswith("    >>> ")
+    assert all(line.startswith("    ") for line in below if line)
+    # What differs from the source stands with it, on a line of its own.
+    assert all(line.startswith("    Differs") for line in lines if "Differs from" in line)

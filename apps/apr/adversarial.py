@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 
 import keras
 import numpy as np
 
 import keras_freq as kf
-from apps.apr.config import Adversarial, Training
-from apps.apr.networks import LABELS as NETWORKS
-from apps.apr.networks import classifier, train
-from apps.apr.rows import LABELS, crop_and_flip, pair, single
+from apps.apr.config import Adversarial
+from apps.apr.networks import train_row
 from apps.lab import Claim, Run, RunError
+from apps.lab.augmentations import ROWS
 from apps.lab.images import Images, load_images
-from apps.lab.report import markdown, mean_and_range, order, print_table, values
+from apps.lab.networks import NETWORKS
+from apps.lab.report import compare, markdown, mean_and_range, print_table, values
+from apps.lab.settings import Training
 
 PUBLISHED = "APR-SP: clean .8430, after APGD-CE .4890, AutoAttack .4570 (1000 images) [author]"
 ATTACKS = {
@@ -41,66 +41,28 @@ def adversarial(run: Run, config: Adversarial) -> None:
         )
     for row in config.rows:
         for seed in config.all_seeds:
-            name = f"{config.network}/{row}/seed{seed}"
-            training = _training(config, row)
-            model = classifier(
-                config.network, images.shape, len(images.classes), training=training, seed=seed, name=row
-            )
-            train(
-                run,
-                name,
-                _wrapped(config, row, model, seed=seed),
-                images.train,
-                training=training,
-                seed=seed,
-                config=config,
-                record={"row": row},
-            )
-            run.measure(
-                f"{name}/attacks",
-                lambda model=model, row=row, seed=seed: _attacked(config, model, images, row=row, seed=seed),
-            )
+            name, record = f"{config.network}/{row}/seed{seed}", {"row": row, "seed": seed}
+            model = train_row(run, _recipe(config, row), row, images, seed=seed)
+            run.measure(f"{name}/attacks", _attack, config, model, images, record)
             if config.auto_attack:
-                run.measure(
-                    f"{name}/auto_attack",
-                    lambda model=model, row=row, seed=seed: _auto_attacked(
-                        config, model, images, row=row, seed=seed
-                    ),
-                )
+                run.measure(f"{name}/auto_attack", _auto_attack, config, model, images, record)
     _draw(run, config)
     _report(run, config)
 
 
-def _training(config: Adversarial, row: str) -> Training:
+def _recipe(config: Adversarial, row: str) -> Training:
+    """The recipe with what the row has of its own."""
+    training = config.training
+    chance = config.singles.get(row, training.augmentations.single)
     return dataclasses.replace(
-        config.training,
-        epochs=config.epochs.get(row, config.training.epochs),
-        learning_rate=config.rates.get(row, config.training.learning_rate),
+        training,
+        epochs=config.epochs.get(row, training.epochs),
+        learning_rate=config.rates.get(row, training.learning_rate),
+        augmentations=dataclasses.replace(training.augmentations, single=chance),
     )
 
 
-def _wrapped(config: Adversarial, row: str, model: keras.Model, *, seed: int) -> keras.Model:
-    """One step from a random start, on the batch and, with APR-P, on its mixed copy."""
-    chance = config.singles.get(row, config.augmentations.single)
-    settings = dataclasses.replace(config.augmentations, single=chance)
-    augment = crop_and_flip(settings, seed=seed)
-    if row in ("apr_s", "apr_sp"):
-        augment = keras.Sequential([single(settings, seed=seed), augment])
-    mix = pair(settings, seed=seed) if row in ("apr_p", "apr_sp") else None
-    return kf.training.AdversarialModel(
-        model,
-        epsilon=config.train_epsilon,
-        steps=1,
-        step_size=config.step_size,
-        random_start=True,
-        augment=augment,
-        pair=mix,
-        seed=seed,
-        name=f"{model.name}_training",
-    )
-
-
-def _attacked(config: Adversarial, model: keras.Model, images: Images, **record) -> list[dict]:
+def _attack(config: Adversarial, model: keras.Model, images: Images, record: dict) -> list[dict]:
     clean = kf.evaluate.accuracy(model, images.test)
     result = kf.evaluate.worst_case_accuracy(
         model,
@@ -119,7 +81,7 @@ def _attacked(config: Adversarial, model: keras.Model, images: Images, **record)
     return [{**record, **row} for row in rows]
 
 
-def _auto_attacked(config: Adversarial, model: keras.Model, images: Images, **record) -> dict:
+def _auto_attack(config: Adversarial, model: keras.Model, images: Images, record: dict) -> dict:
     result = kf.evaluate.auto_attack_accuracy(
         model, images.test, epsilon=config.epsilon, n=config.attack_images, seed=record["seed"]
     )
@@ -135,7 +97,7 @@ def _measures(config: Adversarial) -> dict[str, str]:
 def _draw(run: Run, config: Adversarial) -> None:
     measures = _measures(config)
     lines = {
-        LABELS[row]: np.stack([values(run, row=row, measure=measure) for measure in measures], axis=1)
+        ROWS[row].label: np.stack([values(run, row=row, measure=measure) for measure in measures], axis=1)
         for row in config.rows
     }
     figure = kf.plots.curves(
@@ -154,7 +116,7 @@ def _report(run: Run, config: Adversarial) -> None:
     head = ["row", "training accuracy", *measures.values()]
     rows = [
         [
-            LABELS[row],
+            ROWS[row].label,
             *(mean_and_range(values(run, row=row, measure=m)) for m in ("training accuracy", *measures)),
         ]
         for row in config.rows
@@ -162,36 +124,30 @@ def _report(run: Run, config: Adversarial) -> None:
     print_table(
         f"Accuracy, the worst case of all attacks so far, on {config.attack_images} images", head, rows
     )
-    claims = []
-
-    def found(row: str, measure: str) -> np.ndarray:
-        return values(run, row=row, measure=measure)
-
-    worst = list(measures)[-1]
+    claims, worst = [], list(measures)[-1]
     for row in config.rows:
         if row == "standard" or "standard" not in config.rows:
             continue
         for measure in ("clean accuracy", worst):
-            n = next(r["n"] for r in run.records if r["measure"] == measure)
-            claims.append(_claim(config, row, measure, found, n))
+            claims.append(_compare_rows(run, config, row, measure))
     notes = (
-        f"Network: {NETWORKS[config.network]}, trained in {config.training.precision}. Every column counts "
-        "the images that withstood the attacks of the columns before it too. The row Standard is adversarial "
-        "training without recombination.\n\n"
+        f"Network: {NETWORKS[config.network].label}, trained in {config.training.precision}. Every column "
+        "counts the images that withstood the attacks of the columns before it too. The row Standard is "
+        "adversarial training without recombination.\n\n"
     )
     title = "APR: adversarial training"
     run.say(str(run.summary(title, claims, notes=notes + markdown(head, rows))))
 
 
-def _claim(config: Adversarial, row: str, measure: str, found: Callable, n: int) -> Claim:
-    ours, theirs = found(row, measure), found("standard", measure)
-    verdict = order(ours, theirs, higher="higher", lower="lower")
+def _compare_rows(run: Run, config: Adversarial, row: str, measure: str) -> Claim:
     what = "clean accuracy" if measure == "clean accuracy" else "accuracy under the worst of all attacks"
-    return Claim(
-        f"{LABELS[row]} raises the {what} (adversarial training)",
-        PUBLISHED if row == "apr_sp" else "-",
-        f"{LABELS[row]} {mean_and_range(ours)}, without {mean_and_range(theirs)}: {verdict}",
-        n,
-        (f"{config.network}/{row}/", f"{config.network}/standard/"),
-        config.all_seeds,
+    label = ROWS[row].label
+    return compare(
+        f"{label} raises the {what} (adversarial training)",
+        (label, values(run, row=row, measure=measure)),
+        ("without", values(run, row="standard", measure=measure)),
+        published=PUBLISHED if row == "apr_sp" else "-",
+        n=next(r["n"] for r in run.records if r["measure"] == measure),
+        stages=(f"{config.network}/{row}/", f"{config.network}/standard/"),
+        seeds=config.all_seeds,
     )

@@ -5,9 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from apps.lab.augmentations import ROWS
+from apps.lab.networks import NETWORKS
 from apps.lab.settings import (
+    Adversary,
+    Augmentations,
+    Crop,
     Data,
     Repeated,
+    Training,
     check_all,
     check_between,
     check_least,
@@ -15,106 +21,28 @@ from apps.lab.settings import (
     check_within,
 )
 
-NETWORKS = ("small_resnet", "resnet18", "wrn_40_2", "all_conv", "densenet", "resnext")
-ROWS = (
-    "standard",
-    "apr_p",
-    "apr_s",
-    "apr_sp",
-    "cutout",
-    "mix_up",
-    "cut_mix",
-    "aug_mix",
-    "rand_augment",
-    "fourier_noise",
-    "hybrid_augment",
-    "hybrid_augment_pp",
-    "fda",
-)
+APR = ("standard", "apr_p", "apr_s", "apr_sp")
 
 
-@dataclasses.dataclass(frozen=True)
-class Training:
-    """SGD with momentum, and a weight decay that is part of the loss, `weight_decay / 2 * |w|^2`.
-
-    `schedule`: constant; steps, the rate times `factor` after each of the `milestones` (epochs); cosine, down
-    to 0; cyclic, linearly from 0 up to the rate at `peak` (a share of the training) and down to 0. `width` is
-    that of `small_resnet`. `precision`: the Keras policy of the network.
-    """
-
-    epochs: int = 200
-    batch_size: int = 128
-    learning_rate: float = 0.1
-    momentum: float = 0.9
-    nesterov: bool = True
-    weight_decay: float = 5e-4
-    schedule: Literal["constant", "steps", "cosine", "cyclic"] = "steps"
-    milestones: tuple[int, ...] = (60, 120, 160, 190)
-    factor: float = 0.2
-    peak: float = 0.4
-    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
-    width: int = 16
-
-    def __post_init__(self):
-        for name in ("epochs", "batch_size", "width"):
-            check_least(f"training.{name}", getattr(self, name), 1)
-        check_within("training.learning_rate", self.learning_rate, 0, 10)
-        check_within("training.momentum", self.momentum, -1e-9, 1)
-        check_within("training.weight_decay", self.weight_decay, -1e-9, 1)
-        check_within("training.factor", self.factor, 0, 1)
-        check_within("training.peak", self.peak, 0, 1)
-        if self.schedule == "steps":
-            check_all("training.milestones", self.milestones, 1)
-
-
-@dataclasses.dataclass(frozen=True)
-class Augmentations:
-    """Strengths of the augmentations; a row of the table uses its own and leaves the others alone.
-
-    `padding`, `fill`: of the random crop that all rows have. `pair`, `single`: chances to recombine of APR-P
-    and APR-S; `level`: strength of its operations. `cutout`: side of the hole as a share of the image.
-    `mix_up`, `cut_mix`: alpha of the Beta distribution. `aug_mix`: level of its operations.
-    `rand_augment`: strength of its two operations, in [0, 1]. `fourier_noise`: mean L2 norm of the wave in a
-    channel, exponentially distributed. `hybrid`: chance of a hybrid image. `fda`: half-width of the amplitude
-    window as a share of the shorter side.
-    """
-
-    padding: int = 4
-    fill: float = 128 / 255
-    pair: float = 0.6
-    single: float = 0.5
-    level: float = 3.0
-    cutout: float = 0.5
-    mix_up: float = 1.0
-    cut_mix: float = 1.0
-    aug_mix: float = 3.0
-    rand_augment: float = 0.3
-    fourier_noise: float = 4.0
-    hybrid: float = 0.6
-    fda: float = 0.05
-
-    def __post_init__(self):
-        check_least("augmentations.padding", self.padding, 0)
-        for name in ("fill", "pair", "single", "cutout", "cut_mix", "rand_augment", "hybrid", "fda"):
-            check_between(f"augmentations.{name}", getattr(self, name), 0, 1)
-        for name in ("level", "aug_mix"):
-            check_between(f"augmentations.{name}", getattr(self, name), 0.1, 10)
-        for name in ("mix_up", "fourier_noise"):
-            check_within(f"augmentations.{name}", getattr(self, name), 0, 100)
+def _published() -> Training:
+    """The authors' recipe on CIFAR."""
+    return Training(
+        network="resnet18",
+        epochs=200,
+        nesterov=True,
+        schedule="steps",
+        milestones=(60, 120, 160, 190),
+        factor=0.2,
+        crop=Crop(padding=4, fill=128 / 255),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class Shared(Repeated):
-    """What every experiment with networks has. `seeds` repetitions use the seeds `seed`, `seed + 1`, ...
+    """What every experiment with networks has. `seeds` repetitions use the seeds `seed`, `seed + 1`, ..."""
 
-    `weights`: the folder of another run, whose trained networks are taken where it has them with equal
-    settings; the rest is trained.
-    """
-
-    weights: str | None = None
     data: Data = dataclasses.field(default_factory=Data)
-    training: Training = dataclasses.field(default_factory=Training)
-    augmentations: Augmentations = dataclasses.field(default_factory=Augmentations)
+    training: Training = dataclasses.field(default_factory=_published)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,32 +50,39 @@ class Table(Shared):
     """Networks times ways to train: clean error and error under corruptions.
 
     `corrupted`: a folder in the layout of CIFAR-10-C, or `cifar10_corrupted` of TFDS (prepared in
-    `data.data_dir`); null: the test images are corrupted here, once, and kept in the run folder.
+    `data.data_dir`); null: the test images are corrupted here, once, and kept in the run folder. `rows`: ways
+    to train, of `apps.lab.augmentations.ROWS`; null: all of them.
     """
 
     networks: tuple[str, ...] = ("all_conv", "densenet", "wrn_40_2", "resnext", "resnet18")
-    rows: tuple[str, ...] = ROWS
+    rows: tuple[str, ...] | None = None
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
     corrupted: str | None = None
 
     def __post_init__(self):
         super().__post_init__()
-        check_names("networks", self.networks, NETWORKS)
-        check_names("rows", self.rows, ROWS)
+        check_names("networks", self.networks, tuple(NETWORKS))
+        check_names("rows", self.all_rows, tuple(ROWS))
         check_all("severities", self.severities, 1, 5)
+
+    @property
+    def all_rows(self) -> tuple[str, ...]:
+        return tuple(ROWS) if self.rows is None else self.rows
 
 
 @dataclasses.dataclass(frozen=True)
 class Study(Shared):
     """One network, some ways to train, and a look at what comes out."""
 
-    network: str = "resnet18"
-    rows: tuple[str, ...] = ("standard", "apr_p", "apr_s", "apr_sp")
+    rows: tuple[str, ...] = APR
 
     def __post_init__(self):
         super().__post_init__()
-        check_names("network", (self.network,), NETWORKS)
-        check_names("rows", self.rows, ROWS)
+        check_names("rows", self.rows, tuple(ROWS))
+
+    @property
+    def network(self) -> str:
+        return self.training.network
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,20 +162,31 @@ class HeatMaps(Study):
             check_least("window", self.window, 1)
 
 
+def _published_adversarial() -> Training:
+    """The authors' recipe: one step from a random start."""
+    return Training(
+        network="resnet18",
+        epochs=55,
+        learning_rate=0.2,
+        schedule="cyclic",
+        precision="mixed_float16",
+        augmentations=Augmentations(pair=0.16),
+        crop=Crop(padding=4, fill=128 / 255),
+        adversary=Adversary(steps=1, epsilon=8 / 255, step_size=10 / 255, random_start=True),
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Adversarial(Study):
     """Adversarial training in one random step, with and without recombination; worst case of several attacks.
 
-    Training: FGSM from a random start, `train_epsilon` and `step_size` in pixel units. Each row may have its
-    own epochs, largest rate and chance of APR-S (`epochs`, `rates`, `singles`; a row that is not named takes
-    those of `training` and `augmentations`).
+    Training: the attack is `training.adversary`. Each row may have its own epochs, largest rate and chance of
+    APR-S (`epochs`, `rates`, `singles`; a row that is not named takes those of `training`).
     Testing: the first `attack_images` test images in a ball of `epsilon`; `attacks` run one after the other
     on the images that still stand. `auto_attack`: also AutoAttack, through its package, on PyTorch.
     """
 
-    rows: tuple[str, ...] = ("standard", "apr_p", "apr_s", "apr_sp")
-    train_epsilon: float = 8 / 255
-    step_size: float = 10 / 255
+    training: Training = dataclasses.field(default_factory=_published_adversarial)
     epochs: dict[str, int] = dataclasses.field(default_factory=dict)
     rates: dict[str, float] = dataclasses.field(default_factory=dict)
     singles: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -254,16 +200,15 @@ class Adversarial(Study):
 
     def __post_init__(self):
         super().__post_init__()
-        allowed = ("standard", "apr_p", "apr_s", "apr_sp")
-        check_names("rows", self.rows, allowed)
+        check_names("rows", self.rows, APR)
+        check_least("training.adversary.steps", self.training.adversary.steps, 1)
         check_names("attacks", self.attacks, ("pgd_ce", "pgd_margin", "deepfool", "square"))
-        for name in ("train_epsilon", "step_size", "epsilon"):
-            check_within(name, getattr(self, name), 0, 1)
+        check_within("epsilon", self.epsilon, 0, 1)
         for name in ("attack_steps", "restarts", "queries", "attack_images"):
             check_least(name, getattr(self, name), 1)
         for name, least in (("epochs", 1), ("rates", 1e-9), ("singles", 0)):
             for row, value in getattr(self, name).items():
-                check_names(name, (row,), allowed)
+                check_names(name, (row,), APR)
                 check_least(f"{name}.{row}", value, least)
 
 

@@ -27,10 +27,7 @@ def corrupt(run: Run, config: Corrupt) -> None:
     names = _names(config)
     folder = Path(config.folder)
     for name in run.sweep(names, "corruptions"):
-        run.measure(
-            f"corrupt/{name}",
-            lambda name=name: _written(config, pixels, labels, folder, name),
-        )
+        run.measure(f"corrupt/{name}", _write, config, pixels, labels, folder, name)
     claim = Claim(
         f"{len(names)} corruptions at severities {', '.join(map(str, config.severities))} of {data.name}",
         "-",
@@ -42,7 +39,7 @@ def corrupt(run: Run, config: Corrupt) -> None:
     run.say(str(run.summary("Corrupted copies", [claim])))
 
 
-def _written(config: Corrupt, pixels: np.ndarray, labels: np.ndarray, folder: Path, name: str) -> dict:
+def _write(config: Corrupt, pixels: np.ndarray, labels: np.ndarray, folder: Path, name: str) -> dict:
     options = {"severities": config.severities, "seed": config.seed, "table": config.table}
     kf.data.write_corrupted(pixels, labels, folder, corruptions=[name], progress=False, **options)
     return {"measure": "images", "corruption": name, "value": len(config.severities) * len(labels)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,13 +11,13 @@ import numpy as np
 import keras_freq as kf
 from apps.apr.config import Detection
 from apps.apr.corruptions import corrupted_source
-from apps.apr.networks import LABELS as NETWORKS
-from apps.apr.networks import trained
+from apps.apr.networks import train_row
 from apps.apr.other_sets import other_images
-from apps.apr.rows import LABELS
 from apps.lab import Claim, Run
+from apps.lab.augmentations import ROWS
 from apps.lab.images import Images, load_images
-from apps.lab.report import markdown, mean_and_range, order, print_table, values
+from apps.lab.networks import NETWORKS
+from apps.lab.report import compare, markdown, mean_and_range, print_table, values
 
 METRICS = {
     "auroc": "AUROC",
@@ -36,26 +37,20 @@ def detection(run: Run, config: Detection) -> None:
     for row in config.rows:
         for seed in config.all_seeds:
             name = f"{config.network}/{row}/seed{seed}"
-            model = trained(run, config, config.network, row, images, seed=seed)
+            record = {"row": row, "seed": seed}
+            model = train_row(run, config.training, row, images, seed=seed)
             for label, unknown in outside.items():
-                run.measure(
-                    f"{name}/detection/{label}",
-                    lambda model=model, label=label, unknown=unknown, row=row, seed=seed: _detected(
-                        config, model, images, unknown, row=row, seed=seed, outside=label
-                    ),
-                )
+                stage, about = f"{name}/detection/{label}", {**record, "outside": label}
+                run.measure(stage, _measure_detection, config, model, images, unknown, about)
             run.measure(
-                f"{name}/calibration",
-                lambda model=model, row=row, seed=seed, name=name: _calibrated(
-                    run, config, model, images, source, name, row=row, seed=seed
-                ),
+                f"{name}/calibration", _measure_calibration, run, config, model, images, source, name, record
             )
     _draw(run, config)
     _report(run, config, len(images.test[1]), {name: len(unknown) for name, unknown in outside.items()})
 
 
-def _detected(
-    config: Detection, model: keras.Model, images: Images, unknown: np.ndarray, **record
+def _measure_detection(
+    config: Detection, model: keras.Model, images: Images, unknown: np.ndarray, record: dict
 ) -> list[dict]:
     rows = []
     for score in config.scores:
@@ -66,14 +61,14 @@ def _detected(
     return [{**record, **row} for row in rows]
 
 
-def _calibrated(
+def _measure_calibration(
     run: Run,
     config: Detection,
     model: keras.Model,
     images: Images,
     source: str | os.PathLike,
     name: str,
-    **record,
+    record: dict,
 ) -> list[dict]:
     """Errors of calibration on clean images and by severity; keeps the logits for the diagrams."""
     rows, kept = [], {}
@@ -89,7 +84,7 @@ def _calibrated(
     logits, labels = (np.concatenate(part) for part in zip(*pooled, strict=True))
     rows += _errors(config, logits, labels, severity=-1)
     kept["corrupted"], kept["corrupted_labels"] = logits, labels
-    run.arrays(f"{name}/logits", lambda: kept)
+    run.arrays(f"{name}/logits", dict, kept)
     return [{**record, **row} for row in rows]
 
 
@@ -121,7 +116,7 @@ def _draw(run: Run, config: Detection) -> None:
             ]
             logits = np.concatenate([arrays[which] for arrays in found])
             labels = np.concatenate([arrays[f"{which}_labels"] for arrays in found])
-            panels[f"{LABELS[row]}, {which}"] = kf.evaluate.calibration_error(
+            panels[f"{ROWS[row].label}, {which}"] = kf.evaluate.calibration_error(
                 logits, labels, bins=config.bins
             )
     run.figure("reliability", kf.plots.reliability(panels))
@@ -137,13 +132,13 @@ def _report(run: Run, config: Detection, n: int, outside: dict[str, int]) -> Non
                     mean_and_range(values(run, row=row, outside=label, score=score, measure=metric))
                     for metric in METRICS
                 ]
-                rows.append([LABELS[row], label, score, *cells])
+                rows.append([ROWS[row].label, label, score, *cells])
     print_table(f"Unknown images against {n} test images", head, rows)
     severities = {"clean": 0, **{f"severity {s}": s for s in config.severities}, "all severities": -1}
     calibration_head = ["row", "error", *severities]
     calibration = [
         [
-            LABELS[row],
+            ROWS[row].label,
             label,
             *(mean_and_range(values(run, row=row, measure=kind, severity=s)) for s in severities.values()),
         ]
@@ -155,7 +150,7 @@ def _report(run: Run, config: Detection, n: int, outside: dict[str, int]) -> Non
         "APR: unknown classes, and calibration",
         _claims(run, config, n, outside),
         notes=(
-            f"Network: {NETWORKS[config.network]}. Higher scores mean more like the known classes. "
+            f"Network: {NETWORKS[config.network].label}. Higher scores mean more like the known classes. "
             f"Calibration: {config.bins} bins of equal width; the diagrams hold the images of all "
             f"seeds.\n\n{markdown(head, rows)}\n\n{markdown(calibration_head, calibration)}"
         ),
@@ -166,7 +161,12 @@ def _report(run: Run, config: Detection, n: int, outside: dict[str, int]) -> Non
 def _claims(run: Run, config: Detection, n: int, outside: dict[str, int]) -> list[Claim]:
     if not {"standard", "apr_sp"} <= set(config.rows):
         return []
-    stages = tuple(f"{config.network}/{row}/" for row in ("apr_sp", "standard"))
+    common: dict[str, Any] = {
+        "higher": "APR-SP is higher",
+        "lower": "APR-SP is lower",
+        "stages": tuple(f"{config.network}/{row}/" for row in ("apr_sp", "standard")),
+        "seeds": config.all_seeds,
+    }
 
     def pair(**wanted) -> list[np.ndarray]:
         return [values(run, row=row, **wanted) for row in ("apr_sp", "standard")]
@@ -174,29 +174,26 @@ def _claims(run: Run, config: Detection, n: int, outside: dict[str, int]) -> lis
     claims = []
     for label, count in outside.items():
         ours, theirs = pair(outside=label, score=config.scores[0], measure="auroc")
-        verdict = order(ours, theirs, higher="APR-SP is higher", lower="APR-SP is lower")
         claims.append(
-            Claim(
+            compare(
                 f"APR-SP tells {label} from the known classes better (AUROC of {config.scores[0]})",
-                "mean over sets and networks at best .947 [2nd]",
-                f"APR-SP {mean_and_range(ours)}, Standard {mean_and_range(theirs)}: {verdict}",
-                n + count,
-                stages,
-                config.all_seeds,
+                ("APR-SP", ours),
+                ("Standard", theirs),
+                published="mean over sets and networks at best .947 [2nd]",
+                n=n + count,
+                **common,
             )
         )
     for severity, words in ((0, "clean images"), (-1, "corrupted images")):
         ours, theirs = pair(measure="ece", severity=severity)
         count = next(r["n"] for r in run.records if r.get("severity") == severity)
-        verdict = order(theirs, ours, higher="APR-SP is lower", lower="APR-SP is higher")
         claims.append(
-            Claim(
+            compare(
                 f"APR-SP is better calibrated on {words} (ECE)",
-                "-",
-                f"APR-SP {mean_and_range(ours)}, Standard {mean_and_range(theirs)}: {verdict}",
-                count,
-                stages,
-                config.all_seeds,
+                ("APR-SP", ours),
+                ("Standard", theirs),
+                n=count,
+                **common,
             )
         )
     return claims

@@ -9,12 +9,12 @@ import numpy as np
 
 import keras_freq as kf
 from apps.apr.config import HeatMaps
-from apps.apr.networks import LABELS as NETWORKS
-from apps.apr.networks import trained
-from apps.apr.rows import LABELS
-from apps.lab import Claim, Run, RunError
+from apps.apr.networks import train_row
+from apps.lab import Run, RunError
+from apps.lab.augmentations import ROWS
 from apps.lab.images import Images, load_images
-from apps.lab.report import markdown, mean_and_range, order, print_table, values
+from apps.lab.networks import NETWORKS
+from apps.lab.report import compare, markdown, mean_and_range, print_table, values
 
 PHASES = {"0": 0.0, "pi/4": math.pi / 4, "random": "random"}
 # Rings of the table: up to 1/8, up to 1/4 and from 1/4 cycle per pixel (radii 4 and 8 at 32 px).
@@ -31,32 +31,29 @@ def heat_maps(run: Run, config: HeatMaps) -> None:
         )
     maps = {}
     for row in config.rows:
+        results = []
         for seed in config.all_seeds:
             name = f"{config.network}/{row}/seed{seed}"
-            model = trained(run, config, config.network, row, images, seed=seed)
-            run.measure(
-                f"{name}/heat_map",
-                lambda model=model, name=name, row=row, seed=seed: _measured(
-                    run, config, model, images, name, row=row, seed=seed
-                ),
-            )
-        stored = [run.arrays(f"{config.network}/{row}/seed{s}/heat_map", dict) for s in config.all_seeds]
-        error = np.mean([arrays["error"] for arrays in stored], axis=0)
+            model = train_row(run, config.training, row, images, seed=seed)
+            result = run.result(f"{name}/heat_map", _measure_map, run, config, model, images, name)
+            run.measure(f"{name}/errors", _list_errors, result, {"row": row, "seed": seed})
+            results.append(result)
+        error = np.mean([result.error for result in results], axis=0)
         published = error.shape == (32, 32) and config.window is None
-        maps[LABELS[row]] = kf.evaluate.published_geometry(error, "31x31") if published else error
+        maps[ROWS[row].label] = kf.evaluate.published_geometry(error, "31x31") if published else error
     title = (
-        f"{NETWORKS[config.network]}: error by frequency, epsilon {config.epsilon:g}, n = {config.images}, "
-        f"mean over {config.seeds} seeds"
+        f"{NETWORKS[config.network].label}: error by frequency, epsilon {config.epsilon:g}, "
+        f"n = {config.images}, mean over {config.seeds} seeds"
     )
     run.figure("heat_maps", kf.plots.heat_map(maps, title=title))
     _report(run, config)
 
 
-def _measured(
-    run: Run, config: HeatMaps, model: keras.Model, images: Images, name: str, **record
-) -> list[dict]:
+def _measure_map(
+    run: Run, config: HeatMaps, model: keras.Model, images: Images, name: str
+) -> kf.evaluate.FourierHeatMapResult:
     run.say(f"{name}: Fourier heat map")
-    result = kf.evaluate.fourier_heat_map(
+    return kf.evaluate.fourier_heat_map(
         model,
         images.test,
         epsilon=config.epsilon,
@@ -65,9 +62,11 @@ def _measured(
         window=config.window,
         coverage=config.coverage,
         seed=config.seed,  # the same signs for every network
-        checkpoint=run.folder / "arrays" / f"{name.replace('/', '-')}-passes.npz",
+        checkpoint=run.folder / "arrays" / f"{name.replace('/', '-')}-passes.jsonl",
     )
-    run.arrays(f"{name}/heat_map", lambda: {"error": result.error})
+
+
+def _list_errors(result: kf.evaluate.FourierHeatMapResult, record: dict) -> list[dict]:
     rows = [{"measure": "clean error", "value": result.clean_error}]
     for ring, error in result.ring_means().items():
         if math.isfinite(error):
@@ -80,7 +79,7 @@ def _report(run: Run, config: HeatMaps) -> None:
     measures = [m for m in measures if len(values(run, measure=m))]
     head = ["row", *measures]
     rows = [
-        [LABELS[row], *(mean_and_range(values(run, row=row, measure=measure)) for measure in measures)]
+        [ROWS[row].label, *(mean_and_range(values(run, row=row, measure=measure)) for measure in measures)]
         for row in config.rows
     ]
     print_table(f"Error by band of the added frequency, n = {config.images}", head, rows)
@@ -88,17 +87,20 @@ def _report(run: Run, config: HeatMaps) -> None:
     for other in config.rows:
         for measure in measures[1:] if other != "apr_sp" and "apr_sp" in config.rows else ():
             ours, theirs = (values(run, row=row, measure=measure) for row in ("apr_sp", other))
-            verdict = order(theirs, ours, higher="APR-SP is lower", lower="APR-SP is higher")
             band = measure.removeprefix("error, ")
             published = "Standard .7 to .8 off the axes, APR-SP mostly below .4 [author]"
+            name = ROWS[other].label
             claims.append(
-                Claim(
-                    f"APR-SP has a lower error than {LABELS[other]} with a {band} frequency added",
-                    published if other == "standard" else "-",
-                    f"APR-SP {mean_and_range(ours)}, {LABELS[other]} {mean_and_range(theirs)}: {verdict}",
-                    config.images,
-                    (f"{config.network}/apr_sp/", f"{config.network}/{other}/"),
-                    config.all_seeds,
+                compare(
+                    f"APR-SP has a lower error than {name} with a {band} frequency added",
+                    ("APR-SP", ours),
+                    (name, theirs),
+                    published=published if other == "standard" else "-",
+                    higher="APR-SP is higher",
+                    lower="APR-SP is lower",
+                    n=config.images,
+                    stages=(f"{config.network}/apr_sp/", f"{config.network}/{other}/"),
+                    seeds=config.all_seeds,
                 )
             )
     notes = (

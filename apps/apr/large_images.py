@@ -14,19 +14,17 @@ import keras_freq as kf
 from apps.apr.corruptions import as_bytes
 from apps.apr.large_config import ImageNet
 from apps.lab import Run, RunError
+from apps.lab.augmentations import cropping_layer
+from apps.lab.train import Stream
 
 
 @dataclasses.dataclass(frozen=True)
-class Stream:
-    """A data set: batches to train on, and crops in the middle of the test images.
-
-    `train_shape` is `(height, width, channels)` of the images that random crops are taken from.
-    """
+class LargeImages:
+    """A data set: a stream of batches to train on, and crops in the middle of the test images."""
 
     name: str
     classes: tuple[str, ...]
-    train_shape: tuple[int, int, int]
-    train: Any
+    train: Stream
     test: CenterCrops
 
 
@@ -76,20 +74,7 @@ class WholeBatches(keras.utils.PyDataset):
         self._fetched = None
 
 
-def crop_layer(config: ImageNet, *, seed: int) -> kf.layers.RandomResizedCrop:
-    """The random crop of training, and that of the middle in testing; the flip comes later."""
-    settings = config.augmentations
-    return kf.layers.RandomResizedCrop(
-        config.crop,
-        area=settings.area,
-        aspect=settings.aspect,
-        flip=False,
-        center=config.center,
-        seed=seed,
-    )
-
-
-def open_stream(run: Run, config: ImageNet, *, seed: int) -> Stream:
+def open_images(run: Run, config: ImageNet, *, seed: int) -> LargeImages:
     """Opens what the settings name, with the order of the training images drawn from `seed`.
 
     Raises:
@@ -106,13 +91,20 @@ def open_stream(run: Run, config: ImageNet, *, seed: int) -> Stream:
             )
     if test.input_shape[2] != 3:
         raise RunError(f"`data.name` must hold images in colour. Received: shape {test.input_shape}")
-    run.measure("data", lambda: {"measure": "data", "value": test.name, "classes": len(test.classes)})
-    return Stream(
+    run.measure("data", dict, measure="data", value=test.name, classes=len(test.classes))
+    feed = _training_feed(config, train, seed)
+    # What is held in memory stands for itself; of a set on disk its name, version and size do.
+    content = (
+        {"images": feed.images, "labels": feed.labels}
+        if isinstance(feed, kf.data.ArrayBatches)
+        else {"set": test.name, "side": size, "batches": len(feed), "batch_size": config.training.batch_size}
+    )
+    crop = cropping_layer(config.training, seed=seed)
+    return LargeImages(
         test.name,
         test.classes,
-        train.input_shape,
-        _training_feed(config, train, seed),
-        CenterCrops(_limited(config, test, "test", seed) or test.test, crop_layer(config, seed=seed)),
+        Stream(feed, train.input_shape, content),
+        CenterCrops(_limit(config, test, "test", seed) or test.test, crop),
     )
 
 
@@ -130,7 +122,7 @@ def _load(config: ImageNet, size: int | None, seed: int, batch_size: int | None 
         raise RunError(str(error)) from error
 
 
-def _limited(config: ImageNet, data: kf.data.ImageData, split: str, seed: int) -> kf.data.ArrayBatches | None:
+def _limit(config: ImageNet, data: kf.data.ImageData, split: str, seed: int) -> kf.data.ArrayBatches | None:
     """The first images of a split in memory, where the settings limit it."""
     limit = getattr(config.data, f"{split}_images")
     if limit is None:
@@ -142,7 +134,7 @@ def _limited(config: ImageNet, data: kf.data.ImageData, split: str, seed: int) -
 
 
 def _training_feed(config: ImageNet, data: kf.data.ImageData, seed: int) -> Any:
-    feed = _limited(config, data, "train", seed) or data.train
+    feed = _limit(config, data, "train", seed) or data.train
     if not config.data_parallel:
         return feed
     size = config.training.batch_size

@@ -10,13 +10,13 @@ import numpy as np
 
 import keras_freq as kf
 from apps.apr.config import Swap
-from apps.apr.networks import LABELS as NETWORKS
-from apps.apr.networks import trained
+from apps.apr.networks import train_row
 from apps.apr.other_sets import other_images
-from apps.apr.rows import LABELS
-from apps.lab import Claim, Run, RunError
+from apps.lab import Run, RunError
+from apps.lab.augmentations import ROWS
 from apps.lab.images import Images, load_images
-from apps.lab.report import markdown, mean_and_range, order, print_table, values
+from apps.lab.networks import NETWORKS
+from apps.lab.report import compare, markdown, mean_and_range, print_table, values
 
 MEASURES = {
     "follows_amplitude": "follows the amplitude",
@@ -41,23 +41,20 @@ def swap(run: Run, config: Swap) -> None:
     shown: dict[str, dict[str, Any]] = {name: {} for name in donors}
     for row in config.rows:
         for seed in config.all_seeds:
-            model = trained(run, config, config.network, row, images, seed=seed)
+            model = train_row(run, config.training, row, images, seed=seed)
             for name, pixels in donors.items():
-                run.measure(
-                    f"{config.network}/{row}/seed{seed}/swap/{name}",
-                    lambda model=model, name=name, pixels=pixels, row=row, seed=seed: _measured(
-                        config, model, images, pixels, row=row, seed=seed, donors_of=name
-                    ),
-                )
+                stage = f"{config.network}/{row}/seed{seed}/swap/{name}"
+                record = {"row": row, "seed": seed, "donors_of": name}
+                run.measure(stage, _measure_swap, config, model, images, pixels, record)
                 if seed == config.seed:
-                    shown[name][LABELS[row]] = _swapped(config, model, images, pixels, keep_images=True)
+                    shown[name][ROWS[row].label] = _swap(config, model, images, pixels, keep_images=True)
     for name, results in shown.items():
         figure = kf.plots.amplitude_swap(results, classes=images.classes, examples=config.examples)
         run.figure(f"swap_{name}", figure)
     _report(run, config, len(images.test[1]) if config.pairs is None else config.pairs, list(donors))
 
 
-def _swapped(
+def _swap(
     config: Swap, model: keras.Model, images: Images, donors: np.ndarray | None, **options
 ) -> kf.evaluate.AmplitudeSwapResult:
     # The same pairs for every network: their seed is that of the run.
@@ -66,10 +63,10 @@ def _swapped(
     )
 
 
-def _measured(
-    config: Swap, model: keras.Model, images: Images, donors: np.ndarray | None, **record
+def _measure_swap(
+    config: Swap, model: keras.Model, images: Images, donors: np.ndarray | None, record: dict
 ) -> list[dict]:
-    result = _swapped(config, model, images, donors)
+    result = _swap(config, model, images, donors)
     return [
         {**record, "measure": measure, "value": float(value), "n": result.n, "n_differ": result.n_differ}
         for measure in MEASURES
@@ -82,7 +79,7 @@ def _report(run: Run, config: Swap, n: int, donors: list[str]) -> None:
     rows = [
         [
             name,
-            LABELS[row],
+            ROWS[row].label,
             *(mean_and_range(values(run, donors_of=name, row=row, measure=m)) for m in MEASURES),
         ]
         for name in donors
@@ -99,25 +96,23 @@ def _report(run: Run, config: Swap, n: int, donors: list[str]) -> None:
                     values(run, donors_of=name, row=row, measure=measure) for row in ("apr_sp", other)
                 )
                 more = measure == "follows_phase"
-                verdict = order(
-                    ours if more else theirs,
-                    theirs if more else ours,
-                    higher=f"APR-SP {'more' if more else 'less'} often",
-                    lower=f"APR-SP {'less' if more else 'more'} often",
-                )
+                often = "more" if more else "less"
                 claims.append(
-                    Claim(
-                        f"With amplitudes of {name}, APR-SP {MEASURES[measure]} "
-                        f"{'more' if more else 'less'} often than {LABELS[other]}",
-                        "pictures only",
-                        f"APR-SP {mean_and_range(ours)}, {LABELS[other]} {mean_and_range(theirs)}: {verdict}",
-                        n,
-                        (f"{config.network}/apr_sp/", f"{config.network}/{other}/"),
-                        config.all_seeds,
+                    compare(
+                        f"With amplitudes of {name}, APR-SP {MEASURES[measure]} {often} often than "
+                        f"{ROWS[other].label}",
+                        ("APR-SP", ours),
+                        (ROWS[other].label, theirs),
+                        published="pictures only",
+                        higher="APR-SP more often",
+                        lower="APR-SP less often",
+                        n=n,
+                        stages=(f"{config.network}/apr_sp/", f"{config.network}/{other}/"),
+                        seeds=config.all_seeds,
                     )
                 )
     notes = (
-        f"Network: {NETWORKS[config.network]}. Shares of the pairs whose two images are predicted as "
+        f"Network: {NETWORKS[config.network].label}. Shares of the pairs whose two images are predicted as "
         "different classes: predicted as the image that lends its amplitude, as the one that lends its "
         f"phase, or neither. Axes of the transform: {config.axes}. "
         "Pictures: the first seed.\n\n"

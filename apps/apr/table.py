@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
 import keras
@@ -10,12 +11,12 @@ import numpy as np
 import keras_freq as kf
 from apps.apr.config import Table
 from apps.apr.corruptions import corrupted_source
-from apps.apr.networks import LABELS as NETWORKS
-from apps.apr.networks import trained
-from apps.apr.rows import LABELS
-from apps.lab import Claim, Run
+from apps.apr.networks import train_row
+from apps.lab import Run
+from apps.lab.augmentations import ROWS
 from apps.lab.images import Images, load_images
-from apps.lab.report import markdown, mean_and_range, order, print_table, values
+from apps.lab.networks import NETWORKS
+from apps.lab.report import compare, markdown, mean_and_range, print_table, values
 
 # Error on CIFAR-10-C in percent, from the authors' page [author].
 HYBRID = {"all_conv": 10.7, "densenet": 9.5, "wrn_40_2": 8.3, "resnext": 7.9, "resnet18": 8.2}
@@ -26,22 +27,20 @@ def table(run: Run, config: Table) -> None:
     images = load_images(run, config.data)
     source = corrupted_source(run, config, images)
     for network in config.networks:
-        for row in config.rows:
+        training = dataclasses.replace(config.training, network=network)
+        for row in config.all_rows:
             for seed in config.all_seeds:
-                model = trained(run, config, network, row, images, seed=seed)
-                run.measure(
-                    f"{network}/{row}/seed{seed}/corruptions",
-                    lambda network=network, row=row, seed=seed, model=model: _measured(
-                        config, model, images, source, network=network, row=row, seed=seed
-                    ),
-                )
+                model = train_row(run, training, row, images, seed=seed)
+                record = {"network": network, "row": row, "seed": seed}
+                stage = f"{network}/{row}/seed{seed}/corruptions"
+                run.measure(stage, _measure_errors, config, model, images, source, record)
     for network in config.networks:
         _draw(run, config, network)
     _report(run, config, len(images.test[1]))
 
 
-def _measured(
-    config: Table, model: keras.Model, images: Images, source: str | os.PathLike, **record
+def _measure_errors(
+    config: Table, model: keras.Model, images: Images, source: str | os.PathLike, record: dict
 ) -> list[dict]:
     clean = kf.evaluate.accuracy(model, images.test)
     result = kf.evaluate.corruption_error(
@@ -57,45 +56,48 @@ def _measured(
 
 def _draw(run: Run, config: Table, network: str) -> None:
     table = {}
-    for row in config.rows:
+    for row in config.all_rows:
         errors = {"clean": values(run, network=network, row=row, measure="clean error")}
         for name in kf.data.CORRUPTIONS:
             errors[name] = values(run, network=network, row=row, measure="error", corruption=name)
-        table[LABELS[row]] = errors
-    title = f"{NETWORKS[network]}: error under corruptions in percent, mean over {config.seeds} seeds"
+        table[ROWS[row].label] = errors
+    title = f"{NETWORKS[network].label}: error under corruptions in percent, mean over {config.seeds} seeds"
     run.figure(f"corruptions_{network}", kf.plots.corruption_table(table, title=title))
 
 
 def _report(run: Run, config: Table, n: int) -> None:
-    def found(network: str, row: str, measure: str) -> np.ndarray:
+    def percent(network: str, row: str, measure: str) -> np.ndarray:
         return 100 * values(run, network=network, row=row, measure=measure)
 
     head = ["network", "row", "training accuracy", "clean error", "corruption error"]
     rows, claims = [], []
     for network in config.networks:
-        for row in config.rows:
+        for row in config.all_rows:
             trained = values(run, network=network, row=row, measure="training accuracy")
             cells = [
-                mean_and_range(found(network, row, f"{kind} error"), 1) for kind in ("clean", "corruption")
+                mean_and_range(percent(network, row, f"{kind} error"), 1) for kind in ("clean", "corruption")
             ]
-            rows.append([NETWORKS[network], LABELS[row], mean_and_range(trained, 2), *cells])
-        for other in config.rows:
-            if other == "apr_sp" or "apr_sp" not in config.rows:
+            rows.append([NETWORKS[network].label, ROWS[row].label, mean_and_range(trained, 2), *cells])
+        for other in config.all_rows:
+            if other == "apr_sp" or "apr_sp" not in config.all_rows:
                 continue
-            ours, theirs = (found(network, row, "corruption error") for row in ("apr_sp", other))
-            verdict = order(theirs, ours, higher="APR-SP is lower", lower="APR-SP is higher")
+            ours, theirs = (percent(network, row, "corruption error") for row in ("apr_sp", other))
             published = "-"
             if other == "hybrid_augment_pp" and network in HYBRID:
-                published = f"{LABELS[other]} {HYBRID[network]} (CIFAR-10-C) [author]"
-            name = LABELS[other]
+                published = f"{ROWS[other].label} {HYBRID[network]} (CIFAR-10-C) [author]"
+            name = ROWS[other].label
             claims.append(
-                Claim(
-                    f"{NETWORKS[network]}: APR-SP has a lower corruption error than {name}",
-                    published,
-                    f"APR-SP {mean_and_range(ours, 1)}, {name} {mean_and_range(theirs, 1)}: {verdict}",
-                    n,
-                    (f"{network}/apr_sp/", f"{network}/{other}/"),
-                    config.all_seeds,
+                compare(
+                    f"{NETWORKS[network].label}: APR-SP has a lower corruption error than {name}",
+                    ("APR-SP", ours),
+                    (name, theirs),
+                    published=published,
+                    higher="APR-SP is higher",
+                    lower="APR-SP is lower",
+                    n=n,
+                    stages=(f"{network}/apr_sp/", f"{network}/{other}/"),
+                    seeds=config.all_seeds,
+                    digits=1,
                 )
             )
     print_table(f"Errors in percent on {n} test images and their corrupted copies", head, rows)

@@ -6,8 +6,10 @@ import dataclasses
 from typing import Literal
 
 from apps.lab.settings import (
+    Crop,
     Data,
     Repeated,
+    Training,
     check_all,
     check_between,
     check_least,
@@ -21,37 +23,15 @@ Bins = Literal["all", "inner"]
 EvalCast = Literal["none", "clip", "minmax", "uint8_wrap"]
 
 
-@dataclasses.dataclass(frozen=True)
-class Training:
-    """The classifier and how it is trained: SGD with momentum, weight decay in the loss, steps of the rate.
-
-    `model`: `keras_freq.models.small_resnet` of a `width`, or ResNet-18 for CIFAR. The rate is multiplied by
-    `factor` after each of the `milestones` (epochs). `padding`: mirrored pixels around the image before the
-    random crop; with the random flip it is the only augmentation (null: neither).
-    """
-
-    model: Literal["small_resnet", "resnet18"] = "resnet18"
-    width: int = 16
-    epochs: int = 200
-    batch_size: int = 128
-    learning_rate: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    milestones: tuple[int, ...] = (50, 100, 150)
-    factor: float = 0.1
-    padding: int | None = 4
-
-    def __post_init__(self):
-        for name in ("width", "epochs", "batch_size"):
-            check_least(f"training.{name}", getattr(self, name), 1)
-        check_within("training.learning_rate", self.learning_rate, 0, 10)
-        check_within("training.momentum", self.momentum, -1e-9, 1)
-        check_within("training.weight_decay", self.weight_decay, -1e-9, 1)
-        check_within("training.factor", self.factor, 0, 1)
-        if self.milestones:
-            check_all("training.milestones", self.milestones, 1)
-        if self.padding is not None:
-            check_least("training.padding", self.padding, 0)
+def _published() -> Training:
+    """ResNet-18 as the authors' code trains it."""
+    return Training(
+        network="resnet18",
+        epochs=200,
+        schedule="steps",
+        milestones=(50, 100, 150),
+        crop=Crop(padding=4, mode="reflect"),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +88,7 @@ class Shared(Repeated):
     """What every experiment with networks has. `seeds` repetitions use the seeds `seed`, `seed + 1`, ..."""
 
     data: Data = dataclasses.field(default_factory=Data)
-    training: Training = dataclasses.field(default_factory=Training)
+    training: Training = dataclasses.field(default_factory=_published)
 
 
 @dataclasses.dataclass(frozen=True)

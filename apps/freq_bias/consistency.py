@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import keras
 import numpy as np
 
 import keras_freq as kf
 from apps.freq_bias.config import Consistency
-from apps.freq_bias.networks import trained
 from apps.lab import Claim, Run, RunError
 from apps.lab.images import Images, load_images
-from apps.lab.report import markdown, mean_and_range, order, print_table, values
+from apps.lab.report import compare, markdown, mean_and_range, print_table, values
+from apps.lab.train import trained
 
 CASTS = {
     "none": "values as they are",
@@ -34,20 +37,16 @@ def consistency(run: Run, config: Consistency) -> None:
                 data = hars.images, hars.labels
             model, _ = trained(
                 run,
-                f"{name}/seed{seed}",
+                config.training,
                 data,
-                len(images.classes),
-                training=config.training,
+                classes=len(images.classes),
                 seed=seed,
+                label=f"{name}/seed{seed}",
                 record={"network": name},
             )
             for cast in config.eval_cast:
-                run.measure(
-                    f"{name}/seed{seed}/{cast}",
-                    lambda name=name, seed=seed, model=model, cast=cast: _tested(
-                        model, images, config, name, seed, cast
-                    ),
-                )
+                record = {"network": name, "cast": cast, "seed": seed}
+                run.measure(f"{name}/seed{seed}/{cast}", _measure_bands, model, images, config, record)
     _draw(run, config, images)
     _report(run, config, images)
 
@@ -79,13 +78,15 @@ def _check_classes(images: Images) -> None:
         )
 
 
-def _tested(model, images: Images, config: Consistency, name: str, seed: int, cast: str) -> list[dict]:
+def _measure_bands(
+    model: keras.Model, images: Images, config: Consistency, record: dict[str, Any]
+) -> list[dict]:
+    cast = record["cast"]
     result = kf.evaluate.band_accuracy(model, images.test, radii=config.radii, rescale=cast)
-    found = {"clean": result.clean} if cast == config.eval_cast[0] else {}
-    for band, numbers in (("low", result.low), ("high", result.high)):
-        found |= {f"{band}_{r:g}": number for r, number in zip(result.radii, numbers, strict=True)}
-    record = {"network": name, "cast": cast, "seed": seed, "n": result.n}
-    return [{**record, "measure": measure, "value": value} for measure, value in found.items()]
+    numbers = {"clean": result.clean} if cast == config.eval_cast[0] else {}
+    for band, accuracies in (("low", result.low), ("high", result.high)):
+        numbers |= {f"{band}_{r:g}": value for r, value in zip(result.radii, accuracies, strict=True)}
+    return [{**record, "n": result.n, "measure": name, "value": value} for name, value in numbers.items()]
 
 
 def _draw(run: Run, config: Consistency, images: Images) -> None:
@@ -193,17 +194,19 @@ def _claims(run: Run, config: Consistency, name: str, cast: str, n: int) -> list
             values(run, network=network, cast=cast, measure=f"{band}_{radius:g}")
             for network in (name, "original")
         )
-        verdict = order(hars, original, higher="higher after HARS", lower="lower after HARS")
         claims.append(
-            Claim(
+            compare(
                 "With the class consistency of low frequencies broken, the model turns to high ones: "
                 f"accuracy on {band}-passed test images (r = {radius:g}, {CASTS[cast]}) is {expected} after "
                 f"training on HARS ({name}) than after training on originals",
-                "no verified number",
-                f"{name} {mean_and_range(hars)}, original {mean_and_range(original)}: {verdict}",
-                n,
-                (f"{name}/", "original/"),
-                config.all_seeds,
+                (name, hars),
+                ("original", original),
+                published="no verified number",
+                higher="higher after HARS",
+                lower="lower after HARS",
+                n=n,
+                stages=(f"{name}/", "original/"),
+                seeds=config.all_seeds,
             )
         )
     return claims

@@ -12,7 +12,7 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_bias.config import Generate
-from apps.freq_bias.sets import LABELS, enhanced
+from apps.freq_bias.sets import LABELS, enhance
 from apps.lab import Run, RunError
 from apps.lab.images import Images
 
@@ -34,11 +34,11 @@ def copies_folder(run: Run, config: Generate, images: Images) -> Path:
                 raise RunError(
                     f"writing TFDS sets needs {module}: install it, or take tfds=false. Received: tfds=true"
                 )
-    (record,) = run.measure("folder", lambda: _claimed(config, images))
+    (record,) = run.measure("folder", _claim_folder, config, images)
     return Path(record["value"])
 
 
-def _claimed(config: Generate, images: Images) -> dict:
+def _claim_folder(config: Generate, images: Images) -> dict:
     folder = Path(config.folder).expanduser().resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def _claimed(config: Generate, images: Images) -> dict:
 
 def write_copy(run: Run, config: Generate, images: Images, name: str, folder: Path) -> list[dict]:
     """Makes a copy, writes it, and tells the counts and how the kernels' loss fell."""
-    made = enhanced(run, config.kernels, images, name)
+    made = enhance(run, config.kernels, images, name)
     parts = {
         "train": (made.images, images.train[1]),
         "test": (made.test_images, images.test[1]),

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
 import keras_freq as kf
 from apps.freq_bias.config import Densities
-from apps.freq_bias.networks import trained
 from apps.freq_bias.ranks import rank_correlation
 from apps.freq_bias.sets import LABELS, training_set
 from apps.lab import Claim, Run
 from apps.lab.images import Images, load_images
 from apps.lab.report import markdown, mean_and_range, order, print_table, values
+from apps.lab.train import trained
 
 PUBLISHED = "figure only [author]"
+# By class, None for all images.
+Spectra = dict[int | None, kf.evaluate.GradientSpectrumResult]
 
 
 def densities(run: Run, config: Densities) -> None:
@@ -29,31 +31,27 @@ def densities(run: Run, config: Densities) -> None:
     for name in config.sets:
         own: Images = training_set(run, config.kernels, images, name)
         test = own.test[0][chosen], own.test[1][chosen]
-        density[name] = kf.evaluate.image_spectral_density(test, **bands)
+        density[name] = kf.data.image_spectral_density(test, **bands)
         density[name].to_csv(run.folder / "spectra" / f"{name}-images.csv")
         for seed in config.all_seeds:
             stage = f"{name}/seed{seed}"
             model, _ = trained(
                 run,
-                stage,
+                config.training,
                 own.train,
-                len(images.classes),
-                training=config.training,
+                classes=len(images.classes),
                 seed=seed,
+                label=stage,
                 record={"network": name},
             )
-            gradients[name, seed] = run.arrays(
-                f"gradients/{stage}", lambda m=model, t=test: _gradients(m, t, classes, bands)
-            )
+            spectra = gradients[name, seed] = _measure_gradients(run, stage, model, test, classes, bands)
+            record = {"network": name, "seed": seed}
             run.measure(
-                f"{stage}/densities",
-                lambda name=name, seed=seed: _compared(
-                    density[name], gradients[name, seed], images.classes, classes, name, seed
-                ),
+                f"{stage}/densities", _compare_densities, density[name], spectra, images.classes, record
             )
     _draw(run, config, images, classes, density, gradients)
     shares = {
-        name: np.array([_high_share(gradients[name, seed], images.shape) for seed in config.all_seeds])
+        name: np.array([_high_share(gradients[name, seed][None]) for seed in config.all_seeds])
         for name in config.sets
     }
     _report(run, config, images, classes, shares, len(chosen))
@@ -64,62 +62,60 @@ def _first_of_each_class(labels: np.ndarray, count: int | None) -> np.ndarray:
     return np.sort(np.concatenate([np.flatnonzero(labels == label)[:count] for label in np.unique(labels)]))
 
 
-def _gradients(model: keras.Model, test: tuple, classes: list[int], bands: dict) -> dict[str, np.ndarray]:
-    """Input-gradient spectra over all images (row 0) and over each class."""
+def _measure_gradients(
+    run: Run, stage: str, model: keras.Model, test: tuple, classes: list[int], bands: dict
+) -> Spectra:
+    """Input-gradient spectra over all images (under None) and over each class."""
     images, labels = test
-    parts = [labels == label for label in classes]
+    parts = {None: np.ones(len(labels), bool), **{label: labels == label for label in classes}}
     # One size of batch, so that one compiled step serves all classes.
-    size = min(128, *(int(part.sum()) for part in parts))
-    found = [
-        kf.evaluate.input_gradient_spectrum(model, (images[part], labels[part]), batch_size=size, **bands)
-        for part in (np.ones(len(labels), bool), *parts)
-    ]
+    size = min(128, *(int(part.sum()) for part in parts.values()))
     return {
-        "radii": np.array(found[0].radii),
-        "mean": np.array([one.mean for one in found]),
-        "deviation": np.array([one.deviation for one in found]),
-        "high": np.array([one.ring_means()["high"] for one in found]),
-        "n": np.array([one.n for one in found]),
+        label: run.result(
+            f"{stage}/gradients/{'all' if label is None else label}",
+            kf.evaluate.input_gradient_spectrum,
+            model,
+            (images[part], labels[part]),
+            batch_size=size,
+            **bands,
+        )
+        for label, part in parts.items()
     }
 
 
-def _compared(
-    density: kf.evaluate.SpectralDensityResult,
-    gradients: dict[str, np.ndarray],
-    names: tuple[str, ...],
-    classes: list[int],
-    network: str,
-    seed: int,
+def _compare_densities(
+    density: kf.data.SpectralDensityResult, gradients: Spectra, names: tuple[str, ...], record: dict
 ) -> list[dict]:
     rows = []
-    parts = [("all", density), *((names[label], density.of_class(label)) for label in classes)]
-    for place, (label, images) in enumerate(parts):
-        spectrum = gradients["mean"][place]
-        agreement = rank_correlation(images.mean, spectrum) if np.isfinite(spectrum).all() else float("nan")
+    for label, spectrum in gradients.items():
+        images = density if label is None else density.of_class(label)
+        finite = np.isfinite(spectrum.mean).all()
         numbers = {
-            "rank correlation": agreement,
+            "rank correlation": rank_correlation(images.mean, spectrum.mean) if finite else float("nan"),
             "high bands of images": images.ring_means()["high"],
-            "high bands of gradients": gradients["high"][place],
+            "high bands of gradients": spectrum.ring_means()["high"],
         }
-        record = {"network": network, "class": label, "seed": seed, "n": images.n}
-        rows += [{**record, "measure": measure, "value": float(value)} for measure, value in numbers.items()]
+        common = {**record, "class": "all" if label is None else names[label], "n": images.n}
+        rows += [{**common, "measure": measure, "value": float(value)} for measure, value in numbers.items()]
     return rows
 
 
 def _draw(
     run: Run, config: Densities, images: Images, classes: list[int], density: dict, gradients: dict
 ) -> None:
-    over = {
-        name: _over_seeds([gradients[name, seed] for seed in config.all_seeds], place=0)
-        for name in config.sets
-    }
+    def over_seeds(name: str, label: int | None) -> Sequence[kf.evaluate.GradientSpectrumResult]:
+        return [gradients[name, seed][label] for seed in config.all_seeds]
+
     n = density[config.sets[0]].n
     count = len(config.all_seeds)
     seeds = f"{count} seeds" if count > 1 else "1 seed"
     run.figure(
         "densities",
         kf.plots.spectral_density(
-            {LABELS[name]: {"images": density[name], "input gradients": over[name]} for name in config.sets},
+            {
+                LABELS[name]: {"images": density[name], "input gradients": over_seeds(name, None)}
+                for name in config.sets
+            },
             columns=min(4, len(config.sets)),
             ylabel="mean, 0 to 1 by image",
             title=f"Spectral density of test images, and spectrum of the input gradients on them\n"
@@ -130,10 +126,7 @@ def _draw(
         f"{LABELS[name]}, images": {images.classes[label]: density[name].of_class(label) for label in classes}
         for name in config.sets
     } | {
-        f"{LABELS[name]}, gradients": {
-            images.classes[label]: _over_seeds([gradients[name, seed] for seed in config.all_seeds], place)
-            for place, label in enumerate(classes, start=1)
-        }
+        f"{LABELS[name]}, gradients": {images.classes[label]: over_seeds(name, label) for label in classes}
         for name in config.sets
     }
     run.figure(
@@ -149,26 +142,16 @@ def _draw(
     )
 
 
-def _over_seeds(spectra: list[dict[str, np.ndarray]], place: int) -> SimpleNamespace:
-    """Mean over the seeds; the deviation over the images is the root of the mean variance."""
-    return SimpleNamespace(
-        radii=spectra[0]["radii"],
-        mean=np.mean([one["mean"][place] for one in spectra], axis=0),
-        deviation=np.sqrt(np.mean([one["deviation"][place] ** 2 for one in spectra], axis=0)),
-        n=int(spectra[0]["n"][place]),
-    )
-
-
-def _high_share(gradients: dict[str, np.ndarray], shape: tuple[int, int, int]) -> float:
+def _high_share(spectrum: kf.evaluate.GradientSpectrumResult) -> float:
     """Share of the high bands, from 1/4 cycles per pixel, in the gradient spectrum summed over the bands."""
-    spectrum = gradients["mean"][0]
-    return float(spectrum[gradients["radii"] >= min(shape[:2]) / 4].sum() / spectrum.sum())
+    mean, high = np.asarray(spectrum.mean), np.asarray(spectrum.radii) >= min(spectrum.size) / 4
+    return float(mean[high].sum() / mean.sum())
 
 
 def _report(
     run: Run, config: Densities, images: Images, classes: list[int], shares: dict[str, np.ndarray], n: int
 ) -> None:
-    def found(name: str, measure: str, label: str = "all") -> np.ndarray:
+    def pick(name: str, measure: str, label: str = "all") -> np.ndarray:
         return values(run, network=name, measure=measure, **{"class": label})
 
     names = [images.classes[label] for label in classes]
@@ -176,13 +159,13 @@ def _report(
     head.append("their share of the gradients")
     rows = []
     for name in config.sets:
-        within = np.mean([found(name, "rank correlation", label) for label in names], axis=0)
+        within = np.mean([pick(name, "rank correlation", label) for label in names], axis=0)
         cells = (
-            found(name, "rank correlation"),
+            pick(name, "rank correlation"),
             within,
             # The images are the same for all seeds.
-            found(name, "high bands of images")[:1],
-            found(name, "high bands of gradients"),
+            pick(name, "high bands of images")[:1],
+            pick(name, "high bands of gradients"),
             shares[name],
         )
         rows.append([LABELS[name], *map(mean_and_range, cells)])
@@ -194,16 +177,16 @@ def _report(
     tables = []
     for measure, title in titles.items():
         lines = [
-            [label, *(mean_and_range(found(name, measure, label)) for name in config.sets)] for label in names
+            [label, *(mean_and_range(pick(name, measure, label)) for name in config.sets)] for label in names
         ]
         tables.append(f"{title}:\n\n" + markdown(["class", *map(LABELS.get, config.sets)], lines))
     claims = []
     if "original" in config.sets:
         for name, words in (("scr", "raise"), ("wcr", "do not raise")):
             if name in config.sets:
-                means = {kind: found(kind, "high bands of gradients") for kind in (name, "original")}
+                means = {kind: pick(kind, "high bands of gradients") for kind in (name, "original")}
                 of_images = [
-                    mean_and_range(found(kind, "high bands of images")[:1]) for kind in (name, "original")
+                    mean_and_range(pick(kind, "high bands of images")[:1]) for kind in (name, "original")
                 ]
                 for measure, numbers in (
                     ("their share of the spectrum summed over the bands", shares),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 
 import keras_freq as kf
 from apps.freq_bias.config import Discrimination
-from apps.freq_bias.networks import trained
 from apps.freq_bias.sets import LABELS, training_set
-from apps.freq_bias.spectra import kept_spectra
+from apps.freq_bias.spectra import KeptSpectra
 from apps.lab import Claim, Run
 from apps.lab.images import Images, load_images
-from apps.lab.report import markdown, mean_and_range, order, print_table, values
+from apps.lab.report import compare, markdown, mean_and_range, order, print_table, values
+from apps.lab.train import trained
 
 # Accuracy on high-passed test images by radius, in percent [author]; on which test images is not stated.
 PUBLISHED = {
@@ -28,43 +30,43 @@ def discrimination(run: Run, config: Discrimination) -> None:
     images = load_images(run, config.data, radii=config.radii)
     sets = {name: training_set(run, config.kernels, images, name) for name in config.sets}
     n = min(config.measured_images or len(images.test[1]), len(images.test[1]))
+    measured = tuple(part[:n] for part in images.test)
     maps = {}
     for seed in config.all_seeds:
         for name in config.sets:
             stage = f"{name}/seed{seed}"
-            spectra = kept_spectra(run, stage, tuple(part[:n] for part in images.test), every=config.every)
+            spectra = KeptSpectra(measured, every=config.every)
             model, _ = trained(
                 run,
-                stage,
+                config.training,
                 sets[name].train,
-                len(images.classes),
-                training=config.training,
+                classes=len(images.classes),
                 seed=seed,
+                label=stage,
                 record={"network": name},
                 callbacks=[spectra],
+                watch=spectra.watch,
             )
             maps[name, seed] = spectra.result()
-            for tested in _tested(name):
+            for tested in _tests_of(name):
                 test = images.test if tested == "plain" else sets[name].test
                 for cast in config.eval_cast:
-                    run.measure(
-                        f"{stage}/{tested}/{cast}",
-                        lambda m=model, t=test, key=(name, tested, cast, seed): _measured(m, t, config, *key),
-                    )
+                    record = {"network": name, "tested": tested, "cast": cast, "seed": seed}
+                    run.measure(f"{stage}/{tested}/{cast}", _measure_bands, model, test, config, record)
     _draw(run, config, sets, maps)
     _report(run, config, maps, images)
 
 
-def _tested(name: str) -> tuple[str, ...]:
+def _tests_of(name: str) -> tuple[str, ...]:
     """Which test images a network sees; those of the originals are one and the same."""
     return ("plain",) if name == "original" else ("plain", "own")
 
 
-def _measured(
-    model: keras.Model, test: tuple, config: Discrimination, name: str, tested: str, cast: str, seed: int
+def _measure_bands(
+    model: keras.Model, test: tuple, config: Discrimination, record: dict[str, Any]
 ) -> list[dict]:
-    result = kf.evaluate.band_accuracy(model, test, radii=config.radii, rescale=cast)
-    record = {"network": name, "tested": tested, "cast": cast, "seed": seed, "n": result.n}
+    result = kf.evaluate.band_accuracy(model, test, radii=config.radii, rescale=record["cast"])
+    record = {**record, "n": result.n}
     rows = [{**record, "measure": "clean", "value": result.clean}]
     for band in ("low", "high"):
         for radius, value in zip(result.radii, getattr(result, band), strict=True):
@@ -83,7 +85,7 @@ def _draw(run: Run, config: Discrimination, sets: dict[str, Images], maps: dict)
                     f"{band}-passed, {words}": _lines(run, config, band, tested, cast)
                     for band in ("high", "low")
                     for tested, words in TESTED.items()
-                    if any(tested in _tested(name) for name in config.sets)
+                    if any(tested in _tests_of(name) for name in config.sets)
                 },
                 x=config.radii,
                 columns=2,
@@ -114,7 +116,7 @@ def _lines(run: Run, config: Discrimination, band: str, tested: str, cast: str) 
             axis=1,
         )
         for name in config.sets
-        if tested in _tested(name)
+        if tested in _tests_of(name)
     }
 
 
@@ -147,7 +149,7 @@ def _report(run: Run, config: Discrimination, maps: dict, images: Images) -> Non
 def _rows(run: Run, config: Discrimination, band: str) -> list[list[str]]:
     rows = []
     for name in config.sets:
-        for tested in _tested(name):
+        for tested in _tests_of(name):
             for cast in config.eval_cast:
                 found = {"network": name, "tested": tested, "cast": cast}
                 measures = ("clean", *(f"{band}_{r:g}" for r in config.radii))
@@ -169,7 +171,7 @@ def _accuracy_claims(run: Run, config: Discrimination, n: int) -> list[Claim]:
                     continue
                 # The originals are tested on themselves: that is their own kind.
                 found = {
-                    name: _high(run, name, tested if tested in _tested(name) else "plain", cast, radius)
+                    name: _high(run, name, tested if tested in _tests_of(name) else "plain", cast, radius)
                     for name in config.sets
                 }
                 claims += _ordered(found, radius, words, cast, n, config)
@@ -223,16 +225,18 @@ def _gradient_claims(config: Discrimination, maps: dict, side: int) -> list[Clai
         for measure, words in measures.items():
             ours, others = high(name, measure), high("original", measure)
             label = LABELS[name]
-            verdict = order(ours, others, higher=f"{label} higher", lower=f"{label} lower")
             claims.append(
-                Claim(
+                compare(
                     f"Training on {label} {says} the use of high bands: radius {edge:g} and above in the "
                     f"input-gradient spectrum on original test images, {words}",
-                    "pictures only [author]",
-                    f"{label} {mean_and_range(ours)}, original {mean_and_range(others)}: {verdict}",
-                    first.n,
-                    (f"{name}/", "original/"),
-                    config.all_seeds,
+                    (label, ours),
+                    ("original", others),
+                    published="pictures only [author]",
+                    higher=f"{label} higher",
+                    lower=f"{label} lower",
+                    n=first.n,
+                    stages=(f"{name}/", "original/"),
+                    seeds=config.all_seeds,
                 )
             )
     return claims

@@ -30,16 +30,14 @@ def generate(run: Run, config: Generate) -> None:
     images = load_images(run, config.data)
     folder = copies_folder(run, config, images)
     for name in config.sets:
-        run.measure(f"{name}/written", lambda name=name: write_copy(run, config, images, name, folder))
-        run.measure(f"{name}/read", lambda name=name: read_back(config, images, name, folder))
-    found = {}
+        run.measure(f"{name}/written", write_copy, run, config, images, name, folder)
+        run.measure(f"{name}/read", read_back, config, images, name, folder)
+    densities = {}
     for name in ("original", *config.sets):
         copy = images if name == "original" else read_copy(images, name, folder)
-        found[name] = run.arrays(
-            f"densities/{name}", lambda copy=copy, name=name: _densities(run, config, copy, name)
-        )
-        run.measure(f"{name}/density", lambda name=name: _distances(config, images, found[name], name))
-    _draw(run, config, images, found, folder)
+        densities[name] = run.arrays(f"densities/{name}", _measure_densities, run, config, copy, name)
+        run.measure(f"{name}/density", _list_distances, config, images, densities[name], name)
+    _draw(run, config, images, densities, folder)
     _report(run, config, images, folder)
 
 
@@ -50,7 +48,7 @@ def _target(config: Generate, images: Images) -> tuple[np.ndarray, np.ndarray]:
     return radii, kf.cdes.target_density(len(radii), size=min(height, width), rho=kernels.rho)
 
 
-def _densities(run: Run, config: Generate, images: Images, name: str) -> dict[str, np.ndarray]:
+def _measure_densities(run: Run, config: Generate, images: Images, name: str) -> dict[str, np.ndarray]:
     """Mean density of each class, and the distance of every image: root of the mean square over bands."""
     radii, target = _target(config, images)
     bands = {"center": config.kernels.center, "bins": config.kernels.bins}
@@ -75,13 +73,15 @@ def _densities(run: Run, config: Generate, images: Images, name: str) -> dict[st
     return found
 
 
-def _distances(config: Generate, images: Images, found: dict[str, np.ndarray], name: str) -> list[dict]:
+def _list_distances(
+    config: Generate, images: Images, densities: dict[str, np.ndarray], name: str
+) -> list[dict]:
     records = []
     for split in SPLITS:
         labels = getattr(images, split)[1]
-        for label in (None, *found[f"{split}_classes"]):
+        for label in (None, *densities[f"{split}_classes"]):
             rows = slice(None) if label is None else labels == label
-            distance, above = found[f"{split}_distance"][rows], found[f"{split}_above"][rows]
+            distance, above = densities[f"{split}_distance"][rows], densities[f"{split}_above"][rows]
             records.append(
                 {"set": name, "measure": "distance to the target", "value": float(distance.mean())}
                 | {"above the radius": float(above.mean()), "split": split}
@@ -91,7 +91,7 @@ def _distances(config: Generate, images: Images, found: dict[str, np.ndarray], n
     return records
 
 
-def _draw(run: Run, config: Generate, images: Images, found: dict, folder: Path) -> None:
+def _draw(run: Run, config: Generate, images: Images, densities: dict, folder: Path) -> None:
     names = ("original", *config.sets)
     stored = {name: read_copy(images, name, folder).test[0] for name in config.sets}
     pixels, labels = {"original": images.test[0], **stored}, images.test[1]
@@ -111,7 +111,7 @@ def _draw(run: Run, config: Generate, images: Images, found: dict, folder: Path)
     radii, target = _target(config, images)
     panels = {
         images.classes[label]: {
-            **{LABELS[name]: found[name]["test_mean"][row] for name in names},
+            **{LABELS[name]: densities[name]["test_mean"][row] for name in names},
             "target of the kernels": target,
         }
         for row, label in enumerate(classes)
@@ -143,8 +143,8 @@ def _report(run: Run, config: Generate, images: Images, folder: Path) -> None:
         [[c, *(_cell(means[name, "test", c]) for name in names)] for c in classes],
     )
     seeds, n = (config.kernels.seed,), len(images.test[1])
-    claims = [_moved(name, means, classes[1:], seeds, n) for name in config.sets]
-    claims += [_kept(run, name, seeds, len(images.train[1]) + n) for name in config.sets]
+    claims = [_claim_move(name, means, classes[1:], seeds, n) for name in config.sets]
+    claims += [_claim_order(run, name, seeds, len(images.train[1]) + n) for name in config.sets]
     copies = ", ".join(f"`{copy_name(images, name)}`" for name in config.sets)
     tfds = " and a TFDS set (`data_dir` is that folder)" if config.tfds else ""
     notes = (
@@ -157,7 +157,7 @@ def _report(run: Run, config: Generate, images: Images, folder: Path) -> None:
     run.say(str(run.summary("Frequency bias: SCR and WCR copies", claims, notes=notes)))
 
 
-def _moved(name: str, means: dict, classes: list[str], seeds: tuple[int, ...], n: int) -> Claim:
+def _claim_move(name: str, means: dict, classes: list[str], seeds: tuple[int, ...], n: int) -> Claim:
     before, after = means["original", "test", "all"], means[name, "test", "all"]
     nearer = [
         sum(means[name, "test", c][k] < means["original", "test", c][k] for c in classes) for k in (0, 1)
@@ -174,7 +174,7 @@ def _moved(name: str, means: dict, classes: list[str], seeds: tuple[int, ...], n
     )
 
 
-def _kept(run: Run, name: str, seeds: tuple[int, ...], n: int) -> Claim:
+def _claim_order(run: Run, name: str, seeds: tuple[int, ...], n: int) -> Claim:
     shares: dict[str, list[float]] = {}
     for record in run.records:
         if record["stage"] == f"{name}/read":

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
 import keras_freq as kf
 from apps.freq_bias.config import Priority
-from apps.freq_bias.networks import trained
 from apps.freq_bias.ranks import rank_correlation
-from apps.freq_bias.spectra import KeptSpectra, kept_spectra
+from apps.freq_bias.spectra import KeptSpectra
 from apps.lab import Claim, Run, RunError
 from apps.lab.images import load_images
-from apps.lab.report import markdown, mean_and_range, order, print_table, values
+from apps.lab.report import compare, markdown, mean_and_range, print_table, values
+from apps.lab.train import trained
 
 RINGS = ("low", "mid", "high")
 PUBLISHED = "heat maps only, no numbers"
+Named = tuple[str, np.ndarray]
 
 
 def priority(run: Run, config: Priority) -> None:
@@ -34,29 +35,29 @@ def priority(run: Run, config: Priority) -> None:
             f"`every` must be at most `training.epochs`, {config.training.epochs}, for something to be "
             f"measured. Received: every={config.every}"
         )
+    options = {"center": config.center, "bins": config.bins, "every": config.every, "n": n}
     spectra: dict[int, KeptSpectra] = {}
     for seed in config.all_seeds:
         stage = f"original/seed{seed}"
-        spectra[seed] = kept_spectra(
-            run, stage, images.test, center=config.center, bins=config.bins, every=config.every, n=n
-        )
+        kept = spectra[seed] = KeptSpectra(images.test, **options)
         trained(
             run,
-            stage,
+            config.training,
             images.train,
-            len(images.classes),
-            training=config.training,
+            classes=len(images.classes),
             seed=seed,
+            label=stage,
             record={"network": "original"},
-            callbacks=[spectra[seed]],
+            callbacks=[kept],
+            watch=kept.watch,
         )
-        run.measure(f"{stage}/gradients", lambda seed=seed: _first_and_last(spectra[seed], seed))
-        spectra[seed].result().to_csv(run.folder / "spectra" / f"seed{seed}.csv")
+        run.measure(f"{stage}/gradients", _compare_first_and_last, kept, seed)
+        kept.result().to_csv(run.folder / "spectra" / f"seed{seed}.csv")
     _draw(run, config, spectra)
     _report(run, config, n)
 
 
-def _first_and_last(spectra: KeptSpectra, seed: int) -> list[dict]:
+def _compare_first_and_last(spectra: KeptSpectra, seed: int) -> list[dict]:
     """Ring means of the first and the last measurement, and how each ring goes with the epochs."""
     rings = [result.ring_means() for _, result in spectra.history]
     n = spectra.history[0][1].n
@@ -78,12 +79,11 @@ def _first_and_last(spectra: KeptSpectra, seed: int) -> list[dict]:
 
 
 def _draw(run: Run, config: Priority, spectra: dict[int, KeptSpectra]) -> None:
-    maps = {f"seed {seed}": kept.result() for seed, kept in spectra.items()}
-    first = next(iter(maps.values()))
-    if len(maps) > 1:
-        mean = np.mean([one.spectra for one in maps.values()], axis=0)
-        over = SimpleNamespace(spectra=mean, epochs=first.epochs, radii=first.radii, n=first.n)
-        maps = {f"mean over {len(maps)} seeds": over, **maps}
+    measured = {f"seed {seed}": kept.result() for seed, kept in spectra.items()}
+    first = next(iter(measured.values()))
+    maps: dict[str, Any] = {**measured}
+    if len(measured) > 1:
+        maps = {f"mean over {len(measured)} seeds": list(measured.values()), **maps}
     title = f"Spectrum of the input gradients of test images while a network learns\nn = {first.n}"
     run.figure("priority", kf.plots.gradient_spectrum(maps, title=title))
     lines = {
@@ -125,29 +125,47 @@ def _report(run: Run, config: Priority, n: int) -> None:
         rows.append(["rank correlation with the epoch", *map(mean_and_range, trends), ""])
     print_table(f"Input gradients of {n} test images, mean of the bands, over the seeds", head, rows)
 
-    def claim(text: str, ours: str) -> Claim:
-        return Claim(text, PUBLISHED, ours, n, ("original/",), config.all_seeds)
+    def claim(
+        text: str, one: tuple[str, np.ndarray], other: tuple[str, np.ndarray], up: str, down: str
+    ) -> Claim:
+        return compare(
+            text,
+            one,
+            other,
+            published=PUBLISHED,
+            higher=up,
+            lower=down,
+            n=n,
+            stages=("original/",),
+            seeds=config.all_seeds,
+        )
 
-    verdict = order(first["low"], first["high"], higher="low is higher", lower="high is higher")
     claims = [
         claim(
             f"The network learns low frequencies first: in epoch {epochs[0]} the input gradients are larger "
             "in the low bands than in the high ones",
-            f"low {mean_and_range(first['low'])}, high {mean_and_range(first['high'])}: {verdict}",
+            ("low", first["low"]),
+            ("high", first["high"]),
+            "low is higher",
+            "high is higher",
         )
     ]
     if several:
-        grown = order(last["high"], first["high"], higher="grows", lower="falls")
-        share = order(_ratio(last), _ratio(first), higher="grows", lower="falls")
+        then, before = f"epoch {epochs[1]}", f"epoch {epochs[0]}"
         claims += [
             claim(
-                f"High frequencies follow: the high bands are larger in epoch {epochs[1]} than in epoch "
-                f"{epochs[0]}",
-                f"high {mean_and_range(first['high'])}, then {mean_and_range(last['high'])}: {grown}",
+                f"High frequencies follow: the high bands are larger in {then} than in {before}",
+                (f"high in {then}", last["high"]),
+                (f"in {before}", first["high"]),
+                "grows",
+                "falls",
             ),
             claim(
-                f"High frequencies follow: high bands over low ones, epoch {epochs[1]} against {epochs[0]}",
-                f"{mean_and_range(_ratio(first))}, then {mean_and_range(_ratio(last))}: {share}",
+                f"High frequencies follow: high bands over low ones, {then} against {before}",
+                (then, _ratio(last)),
+                (before, _ratio(first)),
+                "grows",
+                "falls",
             ),
         ]
     notes = (

@@ -15,7 +15,7 @@ from apps.lab.images import Images
 LABELS = {"original": "original", "scr": "SCR", "wcr": "WCR", "hars": "HARS"}
 
 
-def cdes_of(kernels: Kernels) -> kf.cdes.CDES:
+def make_kernels(kernels: Kernels) -> kf.cdes.CDES:
     """Untrained kernels with the options of the settings."""
     names = ("filters", "kernel_size", "rho", "radius", "center", "bins", "masks", "noise", "similarity")
     return kf.cdes.CDES(**{name: getattr(kernels, name) for name in (*names, "reduction", "seed")})
@@ -25,7 +25,7 @@ def set_options(kernels: Kernels) -> dict[str, Any]:
     """What `make_scr` and `make_wcr` both take beyond the images."""
     names = ("epochs", "batch_size", "learning_rate", "momentum", "weight_decay", "decay_every", "shuffle")
     options = {name: getattr(kernels, name) for name in (*names, "include_test", "epoch")}
-    return {**options, "noise": kernels.transform_noise, "cdes": cdes_of(kernels)}
+    return {**options, "noise": kernels.transform_noise, "cdes": make_kernels(kernels)}
 
 
 def training_set(run: Run, kernels: Kernels, images: Images, name: str) -> Images:
@@ -42,8 +42,8 @@ def training_set(run: Run, kernels: Kernels, images: Images, name: str) -> Image
     """
     if name == "original":
         return images
-    make = _hars if name == "hars" else _enhanced
-    arrays = run.arrays(f"sets/{name}", lambda: make(run, kernels, images, name))
+    make = _make_hars if name == "hars" else _make_enhanced
+    arrays = run.arrays(f"sets/{name}", make, run, kernels, images, name)
     return dataclasses.replace(
         images,
         name=f"{images.name}_{name}",
@@ -52,7 +52,7 @@ def training_set(run: Run, kernels: Kernels, images: Images, name: str) -> Image
     )
 
 
-def enhanced(run: Run, kernels: Kernels, images: Images, name: str) -> kf.cdes.EnhancedImages:
+def enhance(run: Run, kernels: Kernels, images: Images, name: str) -> kf.cdes.EnhancedImages:
     """The SCR or WCR copy; the kernels of each class are kept in the run folder as soon as they are trained.
 
     Where the settings bound the images that kernels train on, those are the first of each class.
@@ -64,12 +64,12 @@ def enhanced(run: Run, kernels: Kernels, images: Images, name: str) -> kf.cdes.E
     return make(*images.train, test=images.test, train_limit=kernels.images_per_class, **options)
 
 
-def _enhanced(run: Run, kernels: Kernels, images: Images, name: str) -> dict[str, np.ndarray]:
-    found = enhanced(run, kernels, images, name)
-    return {"train": _bytes(found.images), "test": _bytes(found.test_images)}
+def _make_enhanced(run: Run, kernels: Kernels, images: Images, name: str) -> dict[str, np.ndarray]:
+    made = enhance(run, kernels, images, name)
+    return {"train": _bytes(made.images), "test": _bytes(made.test_images)}
 
 
-def _hars(run: Run, kernels: Kernels, images: Images, name: str) -> dict[str, np.ndarray]:
+def _make_hars(run: Run, kernels: Kernels, images: Images, name: str) -> dict[str, np.ndarray]:
     train, test = (
         kf.cdes.make_hars(*part, radius=12, keep="high", seed=run.seed + number).images
         for number, part in enumerate((images.train, images.test))

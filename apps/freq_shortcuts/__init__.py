@@ -1,1 +1,1 @@
-"""Frequency bias: the experiments of Lin, Gao and Sang, IJCAI 2022."""
+"""Frequency shortcuts: the experiments of Wang et al., ICCV 2023 and CVPR 2025."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 import keras_freq as kf
@@ -10,7 +12,7 @@ from apps.freq_shortcuts.images import load_images
 from apps.lab import Claim, Run
 from apps.lab.report import markdown, print_table
 
-FORMS = {
+FORMS: dict[str, dict[str, Any]] = {
     "ours": {},
     "published": {"channel": "luma", "statistic": "sum", "ties": -1, "include_self": True},
 }
@@ -26,28 +28,24 @@ def adcs(run: Run, config: Adcs) -> None:
     tables, claims = [], []
     for form in FORMS if config.published else ("ours",):
         options = FORMS[form] or {"channel": config.channel}
-        maps = run.arrays(
-            f"adcs/{form}",
-            lambda o=options: {"maps": kf.shortcuts.adcs(*images.train, classes=classes, **o).maps},
-        )["maps"]
+        result = run.result(f"adcs/{form}", kf.shortcuts.adcs, *images.train, classes=classes, **options)
+        maps = result.maps
         known = int(np.isfinite(maps[:, 0, 0]).sum())
         top = known - (1 if form == "ours" else 2)
-        measured = [_numbers(found, distance, top) for found in maps]
+        measured = [_summarize(found, distance, top) for found in maps]
         rows = [
             [name, str(count), *(_cell(measure, value) for measure, value in numbers.items())]
             for name, count, numbers in zip(images.classes, counts, measured, strict=True)
         ]
-        run.measure(
-            f"adcs/{form}",
-            lambda f=form, m=measured: [
-                {"measure": measure, "form": f, "class": name, "value": value, "n": int(count)}
-                for name, count, numbers in zip(images.classes, counts, m, strict=True)
-                for measure, value in numbers.items()
-            ],
-        )
+        records = [
+            {"measure": measure, "form": form, "class": name, "value": value, "n": int(count)}
+            for name, count, numbers in zip(images.classes, counts, measured, strict=True)
+            for measure, value in numbers.items()
+        ]
+        run.measure(f"adcs/{form}/numbers", list, records)
         words = "our form" if form == "ours" else "published form"
         title = f"ADCS of {images.name}, {words}, n = {n}"
-        run.figure(f"adcs_{form}", kf.plots.adcs(maps, classes=images.classes, title=title))
+        run.figure(f"adcs_{form}", kf.plots.adcs(result, classes=images.classes, title=title))
         print_table(title, head, rows)
         tables.append(f"{words.capitalize()}:\n\n{markdown(head, rows)}")
         lowest, highest = np.nanmin(maps), np.nanmax(maps)
@@ -69,7 +67,7 @@ def adcs(run: Run, config: Adcs) -> None:
     run.say(str(path))
 
 
-def _numbers(found: np.ndarray, distance: np.ndarray, top: int) -> dict[str, float]:
+def _summarize(found: np.ndarray, distance: np.ndarray, top: int) -> dict[str, float]:
     """What the map of a class comes down to; NaN where there is no image, or no frequency to average."""
     above = found == top
     return {

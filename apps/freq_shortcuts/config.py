@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+import functools
+from typing import Any, Literal
 
+from apps.lab.augmentations import ROWS
+from apps.lab.networks import NETWORKS
 from apps.lab.settings import (
+    Crop,
     Data,
     Repeated,
+    Training,
     check_all,
     check_between,
     check_least,
@@ -15,11 +20,7 @@ from apps.lab.settings import (
     check_within,
 )
 
-NETWORKS = ("small_resnet", "resnet18", "resnet50", "vgg16_bn", "alexnet_small", "vit")
-AUGMENTATIONS = ("standard", "augmix", "randaugment", "apr")
 METHODS = ("hfss", "exact", "hybrid", "gradient")
-Network = Literal["small_resnet", "resnet18", "resnet50", "vgg16_bn", "alexnet_small", "vit"]
-Augmentation = Literal["standard", "augmix", "randaugment", "apr"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,54 +46,32 @@ class LabelledImages(Data):
             )
 
 
-@dataclasses.dataclass(frozen=True)
-class Training:
-    """A classifier and how it is trained: SGD with momentum, weight decay in the loss.
+def _published(**changes: Any) -> Training:
+    """As published: SGD, weight decay in the loss, a rate that falls on plateaus, crop and flip."""
+    published = Training(
+        network="resnet18",
+        batch_size=64,
+        learning_rate=0.01,
+        nesterov=True,
+        weight_decay=1e-4,
+        schedule="plateau",
+        validation=0.1,
+        crop=Crop(padding=4),
+    )
+    return dataclasses.replace(published, **changes)
 
-    `width` scales the network: filters of its first stage, of a ViT the width of its tokens (null: as
-    published). `schedule`: `plateau` multiplies the rate by `factor` where the loss of the validation images
-    has not fallen for `patience` epochs, `steps` after each of the `milestones` (epochs), `constant` never.
-    `validation` is the share of the training images that is held out for it. `padding`: pixels of zeros
-    around the image before the random crop, which comes with a random flip (null: neither); `crop_area`: then
-    a random share of the area of at least so much is resized to the whole (null: not).
-    """
 
-    network: Network = "resnet18"
-    width: int | None = None
-    epochs: int = 200
-    batch_size: int = 64
-    learning_rate: float = 0.01
-    momentum: float = 0.9
-    nesterov: bool = True
-    weight_decay: float = 1e-4
-    schedule: Literal["plateau", "steps", "constant"] = "plateau"
-    patience: int = 10
-    milestones: tuple[int, ...] = ()
-    factor: float = 0.1
-    validation: float = 0.1
-    padding: int | None = 4
-    crop_area: float | None = None
+def _early(iterations: int) -> Training:
+    """The first steps of it: a constant rate, no image held out, no augmentation."""
+    return _published(iterations=iterations, schedule="constant", validation=0.0, crop=Crop())
 
-    def __post_init__(self):
-        for name in ("epochs", "batch_size", "patience"):
-            check_least(f"training.{name}", getattr(self, name), 1)
-        if self.width is not None:
-            check_least("training.width", self.width, 1)
-        check_within("training.learning_rate", self.learning_rate, 0, 10)
-        check_within("training.momentum", self.momentum, -1e-9, 1)
-        check_within("training.weight_decay", self.weight_decay, -1e-9, 1)
-        check_within("training.factor", self.factor, 0, 1)
-        check_within("training.validation", self.validation, -1e-9, 1)
-        if self.milestones:
-            check_all("training.milestones", self.milestones, 1)
-        if self.padding is not None:
-            check_least("training.padding", self.padding, 0)
-        if self.crop_area is not None:
-            check_within("training.crop_area", self.crop_area, 0, 1 + 1e-9)
-        if self.schedule == "plateau" and self.validation == 0:
-            raise ValueError(
-                "`training.schedule` plateau needs validation images. Received: training.validation=0"
-            )
+
+def _check_steps(training: Training, every: int) -> None:
+    if training.iterations is None:
+        raise ValueError(
+            "`training.iterations` must be the number of steps to take. Received: training.iterations=null"
+        )
+    check_between("every", every, 1, training.iterations)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,7 +133,7 @@ class Shared(Repeated):
     """What every experiment with networks has. `seeds` repetitions use the seeds `seed`, `seed + 1`, ..."""
 
     data: LabelledImages = dataclasses.field(default_factory=LabelledImages)
-    training: Training = dataclasses.field(default_factory=Training)
+    training: Training = dataclasses.field(default_factory=_published)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,46 +141,44 @@ class Synthetic(Repeated):
     """Synthetic band sets: which class is learnt first, and which survives when bands are removed.
 
     `bands`: the sets, one each, `train_per_class` and `test_per_class` images a class, drawn from the seed.
-    `networks` train for `iterations` steps of `training.batch_size` images; F1 of each class on the test
-    images is recorded at every `every`-th. Then every pair of the four bands is removed from the test images.
+    `networks` train for `training.iterations` steps; F1 of each class on the test images is recorded at
+    every `every`-th. Then every pair of the four bands is removed from the test images.
     """
 
     bands: tuple[int, ...] = (1, 2, 3, 4)
     train_per_class: int = 1000
     test_per_class: int = 250
     networks: tuple[str, ...] = ("resnet18", "alexnet_small", "vgg16_bn")
-    iterations: int = 500
     every: int = 10
-    training: Training = dataclasses.field(default_factory=Training)
+    training: Training = dataclasses.field(default_factory=functools.partial(_early, 500))
 
     def __post_init__(self):
         super().__post_init__()
         check_all("bands", self.bands, 1, 4)
-        check_names("networks", self.networks, NETWORKS)
-        for name in ("train_per_class", "test_per_class", "iterations"):
+        check_names("networks", self.networks, tuple(NETWORKS))
+        for name in ("train_per_class", "test_per_class"):
             check_least(name, getattr(self, name), 1)
-        check_between("every", self.every, 1, self.iterations)
+        _check_steps(self.training, self.every)
 
 
 @dataclasses.dataclass(frozen=True)
 class Learning(Shared):
     """Early learning on natural images: F1 of each class over the first iterations.
 
-    Networks train for `iterations` steps on the images as they are, low-passed and high-passed (`d < radius`,
-    `d >= radius`), each measured on test images of its own kind at every `every`-th step.
+    Networks train for `training.iterations` steps on the images as they are, low-passed and high-passed
+    (`d < radius`, `d >= radius`), each measured on test images of its own kind at every `every`-th step.
     """
 
     kinds: tuple[str, ...] = ("original", "low", "high")
     radius: float = 14
-    iterations: int = 1200
     every: int = 20
+    training: Training = dataclasses.field(default_factory=functools.partial(_early, 1200))
 
     def __post_init__(self):
         super().__post_init__()
         check_names("kinds", self.kinds, ("original", "low", "high"))
         check_least("radius", self.radius, 0)
-        check_least("iterations", self.iterations, 1)
-        check_between("every", self.every, 1, self.iterations)
+        _check_steps(self.training, self.every)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,22 +203,22 @@ class Adcs:
 class Study(Shared):
     """Dominant frequency maps of networks, and what each map leaves of them: TPR and FPR.
 
-    Each of the `networks` trains with `training` (its own `network` and `width` apart) and the plain
-    augmentation; the first one also with each of the `augmentations`. `widths`: one for each network (null:
-    as published). `every`: the test under the final maps after every n-th epoch of the first network (null:
-    not), which is trained a second time for it.
+    Each of the `networks` trains with `training` (its own `network` and `width` apart); the first one also
+    with each of the `augmentations`. `widths`: one for each network (null: as published). `every`: the test
+    under the final maps after every n-th epoch of the first network (null: not), which is trained a second
+    time for it.
     """
 
     networks: tuple[str, ...] = ("resnet18", "resnet50", "vgg16_bn", "vit", "alexnet_small")
     widths: tuple[int, ...] | None = None
-    augmentations: tuple[str, ...] = AUGMENTATIONS
+    augmentations: tuple[str, ...] = ("standard", "aug_mix", "rand_augment", "apr_sp")
     search: Search = dataclasses.field(default_factory=Search)
     every: int | None = 1
 
     def __post_init__(self):
         super().__post_init__()
-        check_names("networks", self.networks, NETWORKS)
-        check_names("augmentations", self.augmentations, AUGMENTATIONS)
+        check_names("networks", self.networks, tuple(NETWORKS))
+        check_names("augmentations", self.augmentations, tuple(ROWS))
         if self.widths is not None:
             if len(self.widths) != len(self.networks):
                 raise ValueError(
@@ -264,7 +241,7 @@ class Transfer(Shared):
     classes (null: the names of the classes).
     """
 
-    augmentations: tuple[str, ...] = ("standard", "apr")
+    augmentations: tuple[str, ...] = ("standard", "apr_sp")
     search: Search = dataclasses.field(default_factory=Search)
     corruptions: tuple[str, ...] = ("gaussian_noise", "defocus_blur", "contrast", "jpeg_compression")
     severity: int = 3
@@ -274,7 +251,7 @@ class Transfer(Shared):
 
     def __post_init__(self):
         super().__post_init__()
-        check_names("augmentations", self.augmentations, AUGMENTATIONS)
+        check_names("augmentations", self.augmentations, tuple(ROWS))
         check_between("severity", self.severity, 1, 5)
 
 

@@ -2,65 +2,157 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import keras
+import numpy as np
+from numpy.typing import ArrayLike
 
 import keras_freq as kf
 from apps.freq_shortcuts.config import Compare
-from apps.freq_shortcuts.hfss_maps import found, kept, kept_by, maps
-from apps.freq_shortcuts.hfss_report import draw, report
+from apps.freq_shortcuts.hfss_report import SAME, draw, kept, kept_by, report
 from apps.freq_shortcuts.images import corrupted, floats, load_images
-from apps.freq_shortcuts.maps import rates
-from apps.freq_shortcuts.networks import trained
-from apps.freq_shortcuts.search import search_images
+from apps.freq_shortcuts.maps import count_forwards, journal, measure_maps, search_images
 from apps.lab import Run
 from apps.lab.images import Images
+from apps.lab.train import trained
+
+Found = kf.shortcuts.HFSSResult | kf.shortcuts.FrequencyImportance
 
 
 def hfss(run: Run, config: Compare) -> None:
     """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
     searches = {seed: search_images(images, config.search, seed=seed) for seed in config.all_seeds}
-    searched = {}
+    first = {}
     for seed in config.all_seeds:
         model, _ = trained(
             run,
-            f"network/seed{seed}",
+            config.training,
             images.train,
-            len(images.classes),
-            training=config.training,
+            classes=len(images.classes),
             seed=seed,
+            label=f"network/seed{seed}",
             record={"network": config.training.network},
         )
-        sets = _test_sets(run, config, images, model, seed)
-        for method in config.methods:
-            searched[method, seed] = found(run, config, model, method, searches[seed], seed)
+        sets = _gather_sets(run, config, images, model, seed)
+        found = {
+            method: _search(run, config, model, method, searches[seed], seed) for method in config.methods
+        }
         for method, cut in kept(config):
-            masks = maps(searched, method, cut, seed, dc=config.search.dc)
+            maps = cut_maps(found, method, cut, dc=config.search.dc)
             for name, test in sets.items():
-                record = {"method": method, "kept": cut, "set": name, "seed": seed}
-                run.measure(
+                measure_maps(
+                    run,
                     f"{method}/{cut}/{name}/seed{seed}",
-                    lambda m=model, t=test, f=masks, r=record: rates(
-                        kf.shortcuts.shortcut_report(m, t, f, split=config.search.split), images.classes, r
-                    ),
+                    model,
+                    test,
+                    maps,
+                    split=config.search.split,
+                    classes=images.classes,
+                    record={"method": method, "kept": cut, "set": name, "seed": seed},
                 )
-    first = {
-        m: maps(searched, m, kept_by(config, m), config.seed, dc=config.search.dc) for m in config.methods
-    }
+            if seed == config.seed and cut == kept_by(config, method):
+                first[method] = maps
     draw(run, config, images, first)
     report(run, config, images, len(searches[config.seed][1]))
 
 
-def _test_sets(run: Run, config: Compare, images: Images, model: keras.Model, seed: int) -> dict[str, tuple]:
+def _gather_sets(
+    run: Run, config: Compare, images: Images, model: keras.Model, seed: int
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The test images as they are, corrupted, and attacked (before any filter)."""
-    pixels, labels = images.test
+    labels = images.test[1]
     sets = {"clean": images.test}
     for name in config.corruptions:
         sets[name] = corrupted(run, images, name, config.severity, seed=config.seed)
     if config.fgsm is not None:
-        stored = run.arrays(
-            f"fgsm/seed{seed}",
-            lambda: {"pixels": kf.attacks.fgsm(model, floats(pixels), labels, epsilon=config.fgsm)},
-        )
+        stored = run.arrays(f"fgsm/seed{seed}", _attack, model, images.test, config.fgsm)
         sets["fgsm"] = (stored["pixels"], labels)
     return sets
+
+
+def _attack(model: keras.Model, test: tuple[np.ndarray, np.ndarray], epsilon: float) -> dict[str, np.ndarray]:
+    return {"pixels": kf.attacks.fgsm(model, floats(test[0]), test[1], epsilon=epsilon)}
+
+
+def _search(
+    run: Run,
+    config: Compare,
+    model: keras.Model,
+    method: str,
+    search: tuple[np.ndarray, np.ndarray],
+    seed: int,
+) -> Found:
+    """What a method finds, and what it costs."""
+    stage = f"{method}/search/seed{seed}"
+    checkpoint = journal(run, f"search/{method}/seed{seed}")
+    unbroken = not checkpoint.exists()
+    options: dict[str, Any] = {"seed": seed, "checkpoint": checkpoint}
+    found: Found
+    if method == "hfss":
+        stages = config.stages
+        found = run.result(
+            stage,
+            kf.shortcuts.hfss,
+            model,
+            *search,
+            patches=stages.patches,
+            budgets=stages.budgets,
+            share=stages.share,
+            top=stages.top,
+            grid=stages.grid,
+            mirror=stages.mirror,
+            **options,
+        )
+    else:
+        options |= {"patch": config.search.patch, "mirror": config.search.mirror, "method": method}
+        found = run.result(stage, kf.shortcuts.frequency_importance, model, *search, **options)
+    # A search that went on after a kill took longer than can be told.
+    seconds = run.measured(stage)[0]["seconds"] if unbroken else None
+    record = {"method": method, "seed": seed, "n": len(search[1]), "seconds": 0.0}
+    run.measure(f"{stage}/cost", _describe_search, found, seconds, record)
+    return found
+
+
+def _describe_search(found: Found, seconds: float | None, record: dict[str, Any]) -> list[dict]:
+    ranking = found if isinstance(found, kf.shortcuts.FrequencyImportance) else None
+    rows: dict[str, float] = {"forwards": count_forwards(ranking) if ranking else found.forwards}
+    if seconds is not None:
+        rows["minutes"] = seconds / 60
+    if ranking and ranking.rank_correlation:
+        rows["rank correlation"] = float(np.nanmean(ranking.rank_correlation))
+    return [{**record, "measure": measure, "value": value} for measure, value in rows.items()]
+
+
+def cut_maps(
+    found: dict[str, Found], method: str, cut: str, *, dc: Literal["rank", "keep", "drop"] = "rank"
+) -> kf.shortcuts.FrequencyMaps:
+    """The maps of a method: those of HFSS, or the top of a ranking, as many bins as HFSS or a share."""
+    own = found[method]
+    if isinstance(own, kf.shortcuts.HFSSResult):
+        return own.maps
+    shares = shares_of(found["hfss"].maps) if cut == SAME else np.full(len(own.maps), float(cut))
+    return kf.shortcuts.FrequencyMaps(cut_ranking(own.maps, shares, dc=dc), method, own.found_on)
+
+
+def shares_of(masks: ArrayLike) -> np.ndarray:
+    """The shares of the bins that give a ranking as many as each of the masks has."""
+    masks = np.asarray(masks)
+    bins = np.round(masks.sum(axis=(1, 2), dtype="float64"))
+    # Half a bin more, so that rounding down gives the same number.
+    return np.where(bins > 0, np.minimum((bins + 0.5) / masks[0].size, 1), 0)
+
+
+def cut_ranking(
+    scores: np.ndarray, shares: np.ndarray, *, dc: Literal["rank", "keep", "drop"] = "rank"
+) -> np.ndarray:
+    """A mask of each class with so large a share of the bins, whole pairs only."""
+    return np.stack(
+        [
+            kf.shortcuts.dominant_frequency_map(scores[c : c + 1], share, ties="exact", dc=dc).masks[0]
+            if share > 0
+            else np.zeros(scores.shape[1:], "float32")
+            for c, share in enumerate(shares)
+        ]
+    )

@@ -6,16 +6,34 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_shortcuts.config import Compare
-from apps.freq_shortcuts.hfss_maps import LABELS, SAME, kept, kept_by
 from apps.freq_shortcuts.maps import PUBLISHED as RANKING
 from apps.freq_shortcuts.maps import STRONG, by_class
-from apps.freq_shortcuts.networks import LABELS as NETWORKS
 from apps.lab import Claim, Run
 from apps.lab.images import Images
+from apps.lab.networks import NETWORKS
 from apps.lab.report import markdown, mean_and_range, order, print_table, values
 
 # TPR by class on images of ImageNet-10 that keep a class' map of about 5 % of the bins, ResNet-18 [paper].
 PUBLISHED = {"hfss": (0.88, 0, 0.52, 0.98, 0.90, 0.26, 0.78, 0.70, 0.76, 0.50), "exact": RANKING}
+LABELS = {"hfss": "HFSS", "exact": "exact ranking", "hybrid": "hybrid", "gradient": "gradient"}
+SAME = "share of HFSS"
+
+
+def kept(config: Compare) -> list[tuple[str, str]]:
+    """Every method with what its maps keep: as much as HFSS, or a share of the bins."""
+    pairs = []
+    for method in config.methods:
+        if method == "hfss":
+            pairs.append((method, SAME))
+            continue
+        if "hfss" in config.methods:
+            pairs.append((method, SAME))
+        pairs += [(method, f"{fraction:g}") for fraction in config.fractions]
+    return pairs
+
+
+def kept_by(config: Compare, method: str) -> str:
+    return next(cut for name, cut in kept(config) if name == method)
 
 
 def _mean(run: Run, measure: str, **wanted) -> np.ndarray:
@@ -26,8 +44,11 @@ def _mean(run: Run, measure: str, **wanted) -> np.ndarray:
 def _curves(run: Run, config: Compare, method: str, name: str) -> list[kf.shortcuts.ShortcutCurve]:
     """The degree of shortcut learning under the method's maps, one curve a seed."""
     wanted = {"method": method, "kept": kept_by(config, method), "set": name}
-    rates = [by_class(run, measure, **wanted) for measure in ("clean_tpr", "tpr")]
-    return [kf.shortcuts.shortcut_curve(*pair, config.thresholds) for pair in zip(*rates, strict=True)]
+    clean, filtered = (by_class(run, measure, **wanted) for measure in ("clean_tpr", "tpr"))
+    return [
+        kf.shortcuts.shortcut_curve(whole, left, config.thresholds)
+        for whole, left in zip(clean, filtered, strict=True)
+    ]
 
 
 def draw(run: Run, config: Compare, images: Images, maps: dict[str, kf.shortcuts.FrequencyMaps]) -> None:
@@ -37,7 +58,7 @@ def draw(run: Run, config: Compare, images: Images, maps: dict[str, kf.shortcuts
         kf.plots.frequency_maps(
             {f"{LABELS[method]} ({masks.share.mean():.1%})": masks for method, masks in maps.items()},
             classes=images.classes,
-            title=f"Dominant frequencies (share of the bins), {NETWORKS[config.training.network]}, "
+            title=f"Dominant frequencies (share of the bins), {NETWORKS[config.training.network].label}, "
             f"seed {config.seed}",
         ),
     )
@@ -157,7 +178,7 @@ def _class_rows(run: Run, config: Compare, images: Images) -> list[list[str]]:
 
 def _search_claims(run: Run, config: Compare, n: int) -> list[Claim]:
     """HFSS against each ranking with as many bins."""
-    claims = []
+    claims: list[Claim] = []
     if "hfss" not in config.methods:
         return claims
     means = {method: np.mean(rates) for method, rates in PUBLISHED.items()}
@@ -271,6 +292,6 @@ def _short(name: str) -> str:
 def _words(config: Compare, name: str) -> str:
     if name == "clean":
         return "clean test images"
-    if name == "fgsm":
+    if name == "fgsm" and config.fgsm is not None:
         return f"FGSM of {config.fgsm * 255:g}/255, attacked before the filter"
     return f"{name.replace('_', ' ')}, severity {config.severity}"

@@ -48,7 +48,21 @@ def corrupted(
     if name not in known:
         raise RunError(f"`corruptions` must be some of {', '.join(known)}. Received: {name}")
     pixels, labels = images.test
-    kept = run.arrays(
-        f"corrupted-{name}", lambda: {"pixels": kf.data.corrupt(pixels, name, severity, seed=seed)}
-    )
+    kept = run.arrays(f"corrupted-{name}", _corrupt, pixels, name, severity, seed)
     return kept["pixels"], labels
+
+
+def _corrupt(pixels: np.ndarray, name: str, severity: int, seed: int) -> dict[str, np.ndarray]:
+    return {"pixels": kf.data.corrupt(pixels, name, severity, seed=seed)}
+
+
+def first_of_each(test: tuple[np.ndarray, np.ndarray], classes: int) -> np.ndarray | None:
+    """The first image of each class as floats; None where a class has none."""
+    pixels, labels = test
+    there = [np.flatnonzero(labels == label) for label in range(classes)]
+    return np.stack([floats(pixels[rows[0]]) for rows in there]) if all(map(len, there)) else None
+
+
+def filter_each(images: np.ndarray, maps: kf.shortcuts.FrequencyMaps) -> np.ndarray:
+    """What the map of each class leaves of its image."""
+    return np.stack([kf.spectral.apply_mask(*pair) for pair in zip(images, maps.masks, strict=True)])

@@ -6,11 +6,11 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_shortcuts.config import Learning
-from apps.freq_shortcuts.early import LEARNED, early, first, timed
+from apps.freq_shortcuts.early import LEARNED, KeptEarlyLearning, train_early
 from apps.freq_shortcuts.images import floats, load_images
-from apps.freq_shortcuts.networks import LABELS as NETWORKS
 from apps.lab import Claim, Run
 from apps.lab.images import Images
+from apps.lab.networks import NETWORKS
 from apps.lab.report import markdown, mean_and_range, print_table
 
 LABELS = {"original": "images as they are", "low": "low-passed", "high": "high-passed"}
@@ -19,38 +19,34 @@ LABELS = {"original": "images as they are", "low": "low-passed", "high": "high-p
 def learning(run: Run, config: Learning) -> None:
     """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
-    found = {}
+    found: dict[tuple[str, int], KeptEarlyLearning] = {}
     for kind in config.kinds:
-        train, test = (_of_kind(kind, config.radius, *split) for split in (images.train, images.test))
+        train, test = (_filter(kind, config.radius, *split) for split in (images.train, images.test))
         for seed in config.all_seeds:
-            stage = f"{kind}/seed{seed}"
-            found[kind, seed] = kept = early(
+            label = f"{kind}/seed{seed}"
+            _, early = train_early(
                 run,
-                stage,
+                config.training,
                 train,
                 test,
-                len(images.classes),
-                training=config.training,
-                iterations=config.iterations,
+                classes=len(images.classes),
                 every=config.every,
                 seed=seed,
+                label=label,
+                record={"kind": kind},
             )
+            found[kind, seed] = early
             record = {"kind": kind, "seed": seed, "n": len(test[1]), "measure": "f1"}
-            run.measure(
-                stage,
-                lambda k=kept, r=record: timed(
-                    [
-                        {**r, "class": name, "value": float(value)}
-                        for name, value in zip(images.classes, k["f1"][-1], strict=True)
-                    ],
-                    k,
-                ),
-            )
+            run.measure(label, _describe, early.f1[-1], images.classes, record)
     _draw(run, config, images, found)
     _report(run, config, images, found)
 
 
-def _of_kind(
+def _describe(f1: np.ndarray, classes: tuple[str, ...], record: dict) -> list[dict]:
+    return [{**record, "class": name, "value": float(value)} for name, value in zip(classes, f1, strict=True)]
+
+
+def _filter(
     kind: str, radius: float, pixels: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     if kind == "original":
@@ -67,16 +63,16 @@ def _draw(run: Run, config: Learning, images: Images, found: dict) -> None:
         kf.plots.curves(
             {
                 LABELS[kind]: {
-                    name: np.stack([found[kind, seed]["f1"][:, label] for seed in config.all_seeds])
+                    name: np.stack([found[kind, seed].f1[:, label] for seed in config.all_seeds])
                     for label, name in enumerate(images.classes)
                 }
                 for kind in config.kinds
             },
-            x=found[config.kinds[0], config.seed]["steps"],
+            x=found[config.kinds[0], config.seed].steps,
             columns=len(config.kinds),
             xlabel="iteration",
             ylabel="F1 on test images of the kind",
-            title=f"{NETWORKS[config.training.network]}: F1 of each class over the first iterations "
+            title=f"{NETWORKS[config.training.network].label}: F1 of each class over the first iterations "
             f"(radius {config.radius:g})",
         ),
     )
@@ -89,8 +85,8 @@ def _report(run: Run, config: Learning, images: Images, found: dict) -> None:
     claims = []
     for kind in config.kinds:
         kept = [found[kind, seed] for seed in config.all_seeds]
-        f1 = np.stack([k["f1"][-1] for k in kept])
-        orders = [first(k) for k in kept]
+        f1 = np.stack([early.f1[-1] for early in kept])
+        orders = [early.first_learned(LEARNED) for early in kept]
         names = [", ".join(images.classes[c] for c in order[:2]) or "none" for order in orders]
         cells = [f"{value:.2f}" for value in f1.mean(axis=0)]
         rows.append([LABELS[kind], "; ".join(names), *cells, mean_and_range(f1.mean(axis=1), 2)])
@@ -100,14 +96,15 @@ def _report(run: Run, config: Learning, images: Images, found: dict) -> None:
                 f"Classes are learned at different times on {LABELS[kind]}"
                 + ("" if kind == "original" else f", radius {config.radius:g}"),
                 "pictures only [2nd]",
-                f"first to F1 {LEARNED:g}, by seed: {'; '.join(names)}; highest F1 after {config.iterations} "
-                f"iterations: {', '.join(best)}; mean F1 {mean_and_range(f1.mean(axis=1), 2)}",
+                f"first to F1 {LEARNED:g}, by seed: {'; '.join(names)}; highest F1 after "
+                f"{config.training.iterations} iterations: {', '.join(best)}; "
+                f"mean F1 {mean_and_range(f1.mean(axis=1), 2)}",
                 n,
                 (f"{kind}/",),
                 config.all_seeds,
             )
         )
-    title = f"F1 after {config.iterations} iterations, means over the seeds, n = {n}"
+    title = f"F1 after {config.training.iterations} iterations, means over the seeds, n = {n}"
     print_table(title, head, rows)
     path = run.summary(
         "Frequency shortcuts: early learning on natural images",

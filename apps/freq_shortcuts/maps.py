@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 import keras_freq as kf
 from apps.freq_shortcuts.config import Search
-from apps.lab import Run
+from apps.lab import Run, RunError
+from apps.lab.images import Images
 
 RATES = ("tpr", "fpr", "clean_tpr", "clean_fpr", "share")
 STRONG = 0.6  # TPR from which the paper on HFSS calls a shortcut strong
@@ -19,7 +22,51 @@ STRONG = 0.6  # TPR from which the paper on HFSS calls a shortcut strong
 PUBLISHED = (0.08, 0, 0.40, 0.80, 0.02, 0.02, 0.14, 0.80, 0.54, 0.06)
 
 
-def found_maps(
+def search_images(images: Images, search: Search, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels of the search, as many of every class, in the stored order.
+
+    Training images by default, those that are held out for validation among them, as published: as many of a
+    class as `search.images_per_class` says, or as the test set has, drawn with the seed. With `search.split`
+    `test` they are test images.
+
+    Raises:
+        RunError: If a class has fewer images than are asked for.
+    """
+    pixels, labels = images.test if search.split == "test" else images.train
+    rows = []
+    for label in range(len(images.classes)):
+        own = np.flatnonzero(labels == label)
+        wanted = search.images_per_class
+        if wanted is None:
+            wanted = min(len(own), int((images.test[1] == label).sum()))
+        elif wanted > len(own):
+            split = "test" if search.split == "test" else "training"
+            raise RunError(
+                f"`search.images_per_class` must be at most the number of {split} images of each class, "
+                f"{len(own)} of {images.classes[label]}. Received: search.images_per_class={wanted}"
+            )
+        rows.append(np.random.default_rng([seed, label]).permutation(own)[:wanted])
+    chosen = np.sort(np.concatenate(rows))
+    return pixels[chosen], labels[chosen]
+
+
+def journal(run: Run, stage: str) -> Path:
+    """Where a search goes on from when it was cut short."""
+    path = run.checkpoint(stage).with_suffix(".jsonl")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def count_forwards(importance: kf.shortcuts.FrequencyImportance) -> int:
+    """The forward passes that the maps need, whether or not the search was cut short.
+
+    The images as they are, with a backward pass for an approximation, and every group that was measured. The
+    comparison with exact values is left out.
+    """
+    return importance.n * (1 + importance.measured + (importance.method != "exact"))
+
+
+def find_maps(
     run: Run,
     stage: str,
     model: keras.Model,
@@ -27,51 +74,37 @@ def found_maps(
     search: Search,
     *,
     seed: int,
-    record: dict,
+    record: Mapping[str, Any],
 ) -> kf.shortcuts.FrequencyMaps:
     """The maps of a network, searched once: a search that was cut short goes on, a finished one is read."""
-    checkpoint = run.checkpoint(f"{stage}/search").with_suffix(".jsonl")
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    importance: list[kf.shortcuts.FrequencyImportance] = []
+    stage = f"{stage}/search"
+    if not run.measured(stage):
+        run.say(f"{stage}: dominant frequencies from {len(searched[1])} images")
+    importance = run.result(
+        stage,
+        kf.shortcuts.frequency_importance,
+        model,
+        *searched,
+        patch=search.patch,
+        method=search.method,
+        mirror=search.mirror,
+        seed=seed,
+        checkpoint=journal(run, stage),
+    )
+    run.measure(f"{stage}/cost", _describe_search, importance, {**record, "seed": seed})
+    return kf.shortcuts.dominant_frequency_map(importance, search.fraction, dc=search.dc)
 
-    def compute() -> dict[str, np.ndarray]:
-        if not importance:
-            run.say(f"{stage}: dominant frequencies from {len(searched[1])} images")
-            importance.append(
-                kf.shortcuts.frequency_importance(
-                    model,
-                    *searched,
-                    patch=search.patch,
-                    method=search.method,
-                    mirror=search.mirror,
-                    seed=seed,
-                    checkpoint=checkpoint,
-                )
-            )
-        digests = sorted(importance[0].found_on)
-        return {
-            "importance": importance[0].maps,
-            "digests": np.frombuffer(b"".join(digests), "uint8").reshape(len(digests), -1),
-        }
 
-    def measured() -> list[dict]:
-        compute()
-        found = importance[0]
-        # What the maps need, whether or not the search was cut short: the images as they are, with their
-        # gradients for an approximation, and every group that was measured.
-        forwards = found.n * (1 + found.measured + (search.method != "exact"))
-        rows = [
-            {"measure": "search forwards", "value": forwards},
-            {"measure": "DC importance", "value": float(np.nanmean(found.dc))},
-        ]
-        if found.rank_correlation:
-            rows.append({"measure": "rank correlation", "value": float(np.nanmean(found.rank_correlation))})
-        return [{**record, **row, "seed": seed, "n": found.n} for row in rows]
-
-    run.measure(f"{stage}/search", measured)
-    kept = run.arrays(f"{stage}/search", compute)
-    maps = kf.shortcuts.dominant_frequency_map(kept["importance"], search.fraction, dc=search.dc)
-    return kf.shortcuts.FrequencyMaps(maps.masks, search.method, frozenset(map(bytes, kept["digests"])))
+def _describe_search(importance: kf.shortcuts.FrequencyImportance, record: Mapping[str, Any]) -> list[dict]:
+    rows: dict[str, float] = {
+        "search forwards": count_forwards(importance),
+        "DC importance": float(np.nanmean(importance.dc)),
+    }
+    if importance.rank_correlation:
+        rows["rank correlation"] = float(np.nanmean(importance.rank_correlation))
+    return [
+        {**record, "measure": measure, "value": value, "n": importance.n} for measure, value in rows.items()
+    ]
 
 
 def disks(maps: kf.shortcuts.FrequencyMaps) -> np.ndarray:
@@ -85,18 +118,31 @@ def disks(maps: kf.shortcuts.FrequencyMaps) -> np.ndarray:
     return np.stack(masks).astype("float32")
 
 
-def rates(report: kf.shortcuts.ShortcutReport, classes: Sequence[str], record: Mapping) -> list[dict]:
+def measure_maps(
+    run: Run,
+    stage: str,
+    model: keras.Model,
+    test: tuple[np.ndarray, np.ndarray],
+    maps: kf.shortcuts.FrequencyMaps | np.ndarray,
+    *,
+    split: str,
+    classes: Sequence[str],
+    record: Mapping[str, Any],
+) -> kf.shortcuts.ShortcutReport:
+    """What the maps leave of a network, measured once; the rates of each class are records."""
+    report = run.result(stage, kf.shortcuts.shortcut_report, model, test, maps, split=split)
+    run.measure(f"{stage}/rates", record_rates, report, classes, record)
+    return report
+
+
+def record_rates(
+    report: kf.shortcuts.ShortcutReport, classes: Sequence[str], record: Mapping[str, Any]
+) -> list[dict]:
     """The rates of a report as records, one a class and rate."""
     return [
-        {
-            **record,
-            "class": label,
-            "measure": measure,
-            "value": float(np.asarray(getattr(report, measure))[index]),
-            "n": report.n,
-        }
+        {**record, "class": label, "measure": measure, "value": float(value), "n": report.n}
         for measure in RATES
-        for index, label in enumerate(classes)
+        for label, value in zip(classes, getattr(report, measure), strict=True)
     ]
 
 

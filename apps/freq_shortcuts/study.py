@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import MutableMapping
+
+import numpy as np
 
 import keras_freq as kf
-from apps.freq_shortcuts.config import Study, Training
-from apps.freq_shortcuts.images import load_images
-from apps.freq_shortcuts.maps import disks, found_maps, rates
-from apps.freq_shortcuts.networks import trained
-from apps.freq_shortcuts.search import search_images
-from apps.freq_shortcuts.study_report import draw, report, variants
-from apps.lab import Run
+from apps.freq_shortcuts.config import Study
+from apps.freq_shortcuts.images import filter_each, first_of_each, load_images
+from apps.freq_shortcuts.maps import (
+    PUBLISHED,
+    STRONG,
+    by_class,
+    disks,
+    find_maps,
+    measure_maps,
+    record_rates,
+    search_images,
+)
+from apps.lab import Claim, Run
+from apps.lab.augmentations import ROWS
 from apps.lab.images import Images
+from apps.lab.kept import KeptHistory
+from apps.lab.networks import NETWORKS
+from apps.lab.report import markdown, mean_and_range, print_table
+from apps.lab.settings import Training
+from apps.lab.train import trained
+
+
+class KeptMaskTest(KeptHistory, kf.callbacks.ShortcutMaskEvaluation):
+    """The test under given maps after every n-th epoch, kept beside the network."""
 
 
 def study(run: Run, config: Study) -> None:
     """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
-    shown = {}
+    shown: dict[tuple[str, str], kf.shortcuts.FrequencyMaps] = {}
+    reports: dict[tuple[str, str], kf.shortcuts.ShortcutReport] = {}
+    growth = None
     for seed in config.all_seeds:
         searched = search_images(images, config.search, seed=seed)
         first = None
@@ -28,67 +47,212 @@ def study(run: Run, config: Study) -> None:
             record = {"network": network, "augmentation": augmentation}
             model, _ = trained(
                 run,
-                stage,
+                training_of(config, network, augmentation),
                 images.train,
-                len(images.classes),
-                training=training_of(config, network),
-                augmentation=augmentation,
+                classes=len(images.classes),
                 seed=seed,
+                label=stage,
                 record=record,
             )
-            maps = found_maps(run, stage, model, searched, config.search, seed=seed, record=record)
+            maps = find_maps(run, stage, model, searched, config.search, seed=seed, record=record)
             first = maps if first is None else first
             for name, masks in (("own", maps), ("first", first), ("disk", disks(maps))):
-                run.measure(
+                report = measure_maps(
+                    run,
                     f"{stage}/{name}",
-                    lambda m=model, f=masks, r={**record, "seed": seed, "masks": name}: rates(
-                        kf.shortcuts.shortcut_report(m, images.test, f, split=config.search.split),
-                        images.classes,
-                        r,
-                    ),
+                    model,
+                    images.test,
+                    masks,
+                    split=config.search.split,
+                    classes=images.classes,
+                    record={**record, "seed": seed, "masks": name},
                 )
-            if seed == config.seed:
-                shown[network, augmentation] = maps
-        if seed == config.seed and config.every is not None:
-            _growth(run, config, images, first)
-    draw(run, config, images, shown)
-    report(run, config, images)
+                if seed == config.seed and name == "own":
+                    shown[network, augmentation], reports[network, augmentation] = maps, report
+        if seed == config.seed and config.every is not None and first is not None:
+            growth = _grow(run, config, images, first, config.every)
+    _draw(run, config, images, shown, reports, growth)
+    _report(run, config, images)
 
 
-def training_of(config: Study, network: str) -> Training:
-    """How a network trains: the settings with its name and width."""
+def training_of(config: Study, network: str, augmentation: str = "standard") -> Training:
+    """How a network trains: the settings with its name, its width and the augmentation."""
     width = None if config.widths is None else config.widths[config.networks.index(network)]
-    return dataclasses.replace(config.training, network=network, width=width)
+    return dataclasses.replace(config.training, network=network, width=width, augmentation=augmentation)
 
 
-class _Recorded(kf.callbacks.ShortcutMaskEvaluation):
-    """The test after every n-th epoch, kept among the results of the run."""
-
-    def __init__(self, run: Run, classes: tuple[str, ...], data: tuple, maps: object, **options):
-        super().__init__(data, maps, **options)
-        self.run, self.classes = run, classes
-
-    def on_epoch_end(self, epoch: int, logs: MutableMapping[str, float] | None = None) -> None:
-        known = len(self.history)
-        super().on_epoch_end(epoch, logs)
-        if len(self.history) > known:
-            record = {"stage of training": "growth", "epoch": epoch + 1, "masks": "growth"}
-            self.run.measure(
-                f"growth/epoch{epoch + 1}", lambda: rates(self.history[-1][1], self.classes, record)
-            )
-
-
-def _growth(run: Run, config: Study, images: Images, maps: kf.shortcuts.FrequencyMaps) -> None:
+def _grow(
+    run: Run, config: Study, images: Images, maps: kf.shortcuts.FrequencyMaps, every: int
+) -> KeptMaskTest:
     """The first network once more, tested under its final maps while it trains."""
-    network = config.networks[0]
-    test = _Recorded(run, images.classes, images.test, maps, every=config.every, split=config.search.split)
+    network, split = config.networks[0], config.search.split
+    test = KeptMaskTest(images.test, maps, every=every, split=split)
     trained(
         run,
-        "growth",
+        training_of(config, network),
         images.train,
-        len(images.classes),
-        training=training_of(config, network),
+        classes=len(images.classes),
         seed=config.seed,
+        label="growth",
         record={"network": network, "augmentation": "standard", "masks": "growth"},
         callbacks=[test],
+        watch={"measure": "maps", "maps": maps.masks, "every": every, "split": split, "on": images.test},
     )
+    for epoch, (_, report) in zip(test.epochs, test.history, strict=True):
+        record = {"stage of training": "growth", "epoch": epoch, "masks": "growth"}
+        run.measure(f"growth/epoch{epoch}", record_rates, report, images.classes, record)
+    return test
+
+
+def variants(config: Study) -> list[tuple[str, str]]:
+    """Every network with the plain augmentation, the first one with each of the others too."""
+    plain = [(network, "standard") for network in config.networks]
+    return plain[:1] + [(config.networks[0], a) for a in config.augmentations if a != "standard"] + plain[1:]
+
+
+def name_of(network: str, augmentation: str) -> str:
+    """What tables call a variant."""
+    plain = NETWORKS[network].label
+    return plain if augmentation == "standard" else f"{plain} + {ROWS[augmentation].label}"
+
+
+def _draw(
+    run: Run,
+    config: Study,
+    images: Images,
+    shown: dict[tuple[str, str], kf.shortcuts.FrequencyMaps],
+    reports: dict[tuple[str, str], kf.shortcuts.ShortcutReport],
+    growth: KeptMaskTest | None,
+) -> None:
+    per = 8
+    names = list(shown)
+    for start in range(0, len(names), per):
+        part = names[start : start + per]
+        run.figure(
+            "maps" if start == 0 else f"maps_{start // per + 1}",
+            kf.plots.frequency_maps(
+                {name_of(*key).replace(" + ", "\n+ "): shown[key] for key in part},
+                classes=images.classes,
+                title=f"Dominant frequency maps, top {100 * config.search.fraction:g} %, seed {config.seed}",
+            ),
+        )
+    key = names[0]
+    chosen = first_of_each(images.test, len(images.classes))
+    if chosen is not None:
+        run.figure(
+            "filtered",
+            kf.plots.frequency_maps(
+                {"map": shown[key]},
+                classes=images.classes,
+                reports={"map": reports[key]},
+                examples={"image": chosen, "filtered": filter_each(chosen, shown[key])},
+                title=f"What is left of the images: {name_of(*key)}, seed {config.seed}",
+            ),
+        )
+    if growth is not None and growth.epochs:
+        clean = np.array([report.clean_tpr for _, report in growth.history])
+        panels = {
+            words: dict(zip(images.classes, rates.T[:, None], strict=True))
+            for words, rates in (("TPR under its map", growth.tpr), ("TPR, whole images", clean))
+        }
+        run.figure(
+            "growth",
+            kf.plots.curves(
+                panels,
+                x=growth.epochs,
+                columns=2,
+                xlabel="epoch",
+                ylabel="share of the class recognised",
+                title=f"Under the final maps while {NETWORKS[config.networks[0]].label} trains, "
+                f"seed {config.seed}",
+            ),
+        )
+
+
+def _report(run: Run, config: Study, images: Images) -> None:
+    n, search = len(images.test[1]), config.search
+    head = [
+        "network",
+        "whole images: TPR",
+        "FPR",
+        "own map: TPR",
+        "FPR",
+        "strong shortcuts",
+        "first network's map: TPR",
+        "low-pass: TPR",
+        "FPR",
+    ]
+    rows = [_row(run, config, images, *variant) for variant in variants(config)]
+    title = f"Under maps of {100 * search.fraction:g} % of the bins, means over the classes, n = {n}"
+    print_table(title, head, rows)
+    classes = ["network", *images.classes]
+    per_class = [
+        [
+            f"{name_of(*v)}, {word}",
+            *(f"{value:.2f}" for value in _cells(run, images, v, measure).mean(axis=0)),
+        ]
+        for v in variants(config)
+        for measure, word in (("tpr", "TPR"), ("fpr", "FPR"), ("clean_tpr", "TPR whole"))
+    ]
+    path = run.summary(
+        "Frequency shortcuts: dominant frequency maps of networks and augmentations",
+        _claims(run, config, images, n),
+        notes=f"{title}; a strong shortcut has a TPR of at least {STRONG:g} under its own map.\n\n"
+        + markdown(head, rows)
+        + "\n\nBy class, means over the seeds, under the own map:\n\n"
+        + markdown(classes, per_class),
+    )
+    run.say(str(path))
+
+
+def _cells(
+    run: Run, images: Images, variant: tuple[str, str], measure: str, masks: str = "own"
+) -> np.ndarray:
+    return by_class(run, measure, masks=masks, network=variant[0], augmentation=variant[1])
+
+
+def _row(run: Run, config: Study, images: Images, network: str, augmentation: str) -> list[str]:
+    variant = (network, augmentation)
+
+    def mean(measure: str, masks: str = "own") -> str:
+        return mean_and_range(np.nanmean(_cells(run, images, variant, measure, masks), axis=1), 2)
+
+    strong = (_cells(run, images, variant, "tpr") >= STRONG).sum(axis=1)
+    return [
+        name_of(*variant),
+        mean("clean_tpr"),
+        mean("clean_fpr"),
+        mean("tpr"),
+        mean("fpr"),
+        ", ".join(str(count) for count in strong),
+        mean("tpr", "first"),
+        mean("tpr", "disk"),
+        mean("fpr", "disk"),
+    ]
+
+
+def _claims(run: Run, config: Study, images: Images, n: int) -> list[Claim]:
+    claims = []
+    first = (config.networks[0], "standard")
+    count = sum(rate >= STRONG for rate in PUBLISHED)
+    published = f"{count} of 10, mean TPR {np.mean(PUBLISHED):.2f} (ResNet-18, ImageNet-10) [paper]"
+    for variant in variants(config):
+        tpr, fpr = (_cells(run, images, variant, m) for m in ("tpr", "fpr"))
+        disk = np.nanmean(_cells(run, images, variant, "tpr", "disk"), axis=1)
+        strong = ", ".join(f"{int((row >= STRONG).sum())} of {len(row)}" for row in tpr)
+        named = sorted({images.classes[c] for row in tpr for c in np.flatnonzero(row >= STRONG)})
+        claims.append(
+            Claim(
+                f"{name_of(*variant)}: classes recognised by {100 * config.search.fraction:g} % of the "
+                f"frequencies (TPR at least {STRONG:g} under the own map)",
+                published if variant == first else "pictures and tables of others only [2nd]",
+                f"{strong} by seed{': ' + ', '.join(named) if named else ''}; mean TPR "
+                f"{mean_and_range(np.nanmean(tpr, axis=1), 2)}, "
+                f"FPR {mean_and_range(np.nanmean(fpr, axis=1), 2)}; "
+                f"low-pass of the same share: TPR {mean_and_range(disk, 2)}",
+                n,
+                (f"{variant[0]}-{variant[1]}/",),
+                config.all_seeds,
+            )
+        )
+    return claims

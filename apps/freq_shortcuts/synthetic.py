@@ -9,9 +9,9 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_shortcuts.config import Synthetic
-from apps.freq_shortcuts.early import LEARNED, early, first, tied, timed
-from apps.freq_shortcuts.networks import LABELS as NETWORKS
+from apps.freq_shortcuts.early import LEARNED, KeptEarlyLearning, tied, train_early
 from apps.lab import Claim, Run
+from apps.lab.networks import NETWORKS
 from apps.lab.report import markdown, mean_and_range, print_table
 
 STOPPED = tuple(itertools.combinations((1, 2, 3, 4), 2))
@@ -19,7 +19,7 @@ STOPPED = tuple(itertools.combinations((1, 2, 3, 4), 2))
 
 def synthetic(run: Run, config: Synthetic) -> None:
     """Runs the experiment of `config` in the folder of `run`."""
-    found: dict[tuple, dict[str, np.ndarray]] = {}
+    found: dict[tuple, tuple[KeptEarlyLearning, kf.shortcuts.BandStopResult]] = {}
     examples: dict[str, np.ndarray] = {}
     spectra: dict[str, dict[str, np.ndarray]] = {}
     for seed in config.all_seeds:
@@ -30,38 +30,30 @@ def synthetic(run: Run, config: Synthetic) -> None:
             train, test = data.arrays("train"), data.arrays("test")
             if seed == config.seed:
                 examples[f"B{band}"] = test[0][:4]
-                spectra[f"C3 in B{band}"] = _spectra(test, data.classes)
+                spectra[f"C3 in B{band}"] = _average_spectra(test, data.classes)
             for network in config.networks:
-                training = dataclasses.replace(config.training, network=network)
-                stage = f"{network}/b{band}/seed{seed}"
-                found[network, band, seed] = kept = early(
+                label = f"{network}/b{band}/seed{seed}"
+                record = {"network": network, "band": band}
+                model, early = train_early(
                     run,
-                    stage,
+                    dataclasses.replace(config.training, network=network),
                     train,
                     test,
-                    len(data.classes),
-                    training=training,
-                    iterations=config.iterations,
+                    classes=len(data.classes),
                     every=config.every,
                     seed=seed,
-                    after=lambda model, test=test: _band_stop(model, test),
+                    label=label,
+                    record=record,
                 )
-                run.measure(
-                    stage,
-                    lambda k=kept, c=data.classes, r=(network, band, seed): _records(
-                        k, c, 4 * config.test_per_class, *r
-                    ),
-                )
+                stop = run.result(f"{label}/band_stop", kf.shortcuts.band_stop, model, test, STOPPED)
+                found[network, band, seed] = early, stop
+                record |= {"seed": seed, "n": stop.n}
+                run.measure(label, _describe, early, stop, data.classes, record)
     _draw(run, config, found, examples, spectra, data.classes)
     _report(run, config, found, data.classes)
 
 
-def _band_stop(model, test: tuple) -> dict[str, np.ndarray]:
-    result = kf.shortcuts.band_stop(model, test, STOPPED)
-    return {"change": result.change, "survives": result.tpr}
-
-
-def _spectra(test: tuple, classes: tuple[str, ...]) -> dict[str, np.ndarray]:
+def _average_spectra(test: tuple, classes: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Mean amplitude by radius of each class, DC apart."""
     pixels, labels = test
     return {
@@ -72,30 +64,21 @@ def _spectra(test: tuple, classes: tuple[str, ...]) -> dict[str, np.ndarray]:
     }
 
 
-def _records(
-    kept: dict[str, np.ndarray], classes: tuple[str, ...], n: int, network: str, band: int, seed: int
+def _describe(
+    early: KeptEarlyLearning, stop: kf.shortcuts.BandStopResult, classes: tuple[str, ...], record: dict
 ) -> list[dict]:
-    record = {"network": network, "band": band, "seed": seed, "n": n}
-    order = first(kept)
-    rows = [
-        {
-            **record,
-            "measure": "learned",
-            "class": name,
-            "value": order.index(label) + 1 if label in order else 0,
-        }
-        for label, name in enumerate(classes)
-    ]
+    """Place among the learned classes (0: not learned), last F1, and what each pair of bands leaves."""
+    order = early.first_learned(LEARNED)
+    rows = []
     for label, name in enumerate(classes):
-        rows.append({**record, "measure": "f1", "class": name, "value": float(kept["f1"][-1, label])})
-        for bands, rate in zip(STOPPED, kept["survives"][:, label], strict=True):
-            what = "without " + "+".join(f"B{b}" for b in bands)
-            rows.append({**record, "measure": what, "class": name, "value": float(rate)})
-    return timed(rows, kept)
-
-
-def _places(order: list[int], classes: int) -> list[int]:
-    return [order.index(label) + 1 if label in order else 0 for label in range(classes)]
+        values = {
+            "learned": order.index(label) + 1 if label in order else 0,
+            "f1": float(early.f1[-1, label]),
+        }
+        for bands, rate in zip(STOPPED, stop.tpr[:, label], strict=True):
+            values["without " + "+".join(f"B{b}" for b in bands)] = float(rate)
+        rows += [{**record, "measure": key, "class": name, "value": value} for key, value in values.items()]
+    return rows
 
 
 def _draw(run: Run, config: Synthetic, found: dict, examples: dict, spectra: dict, classes: tuple) -> None:
@@ -119,14 +102,16 @@ def _draw(run: Run, config: Synthetic, found: dict, examples: dict, spectra: dic
             title=f"Spectra of the classes, n = {config.test_per_class} each, seed {config.seed}",
         ),
     )
-    steps = next(iter(found.values()))["steps"]
+    steps = next(iter(found.values()))[0].steps
     for network in config.networks:
         run.figure(
             f"early_{network}",
             kf.plots.curves(
                 {
                     f"C3 in B{band}": {
-                        name: np.stack([found[network, band, s]["f1"][:, label] for s in config.all_seeds])
+                        name: np.stack(
+                            [found[network, band, seed][0].f1[:, label] for seed in config.all_seeds]
+                        )
                         for label, name in enumerate(classes)
                     }
                     for band in config.bands
@@ -135,27 +120,19 @@ def _draw(run: Run, config: Synthetic, found: dict, examples: dict, spectra: dic
                 columns=len(config.bands),
                 xlabel="iteration",
                 ylabel="F1 on test images",
-                title=f"{NETWORKS[network]}: F1 of each class over the first iterations",
+                title=f"{NETWORKS[network].label}: F1 of each class over the first iterations",
             ),
         )
         for band in config.bands:
-            change = np.mean([found[network, band, seed]["change"] for seed in config.all_seeds], axis=0)
             run.figure(
                 f"band_stop_{network}_b{band}",
                 kf.plots.confusion_change(
-                    _Change(change, STOPPED),
+                    [found[network, band, seed][1] for seed in config.all_seeds],
                     classes=classes,
-                    title=f"{NETWORKS[network]}, C3 in B{band}: change of the confusion, mean over the seeds",
+                    title=f"{NETWORKS[network].label}, C3 in B{band}: change of the confusion, "
+                    "mean over the seeds",
                 ),
             )
-
-
-@dataclasses.dataclass(frozen=True)
-class _Change:
-    """Means over the seeds, as the figure takes a result."""
-
-    change: np.ndarray
-    stopped: tuple[tuple[int, ...], ...]
 
 
 def _report(run: Run, config: Synthetic, found: dict, classes: tuple[str, ...]) -> None:
@@ -165,16 +142,16 @@ def _report(run: Run, config: Synthetic, found: dict, classes: tuple[str, ...]) 
     for network in config.networks:
         for band in config.bands:
             kept = [found[network, band, seed] for seed in config.all_seeds]
-            orders = [first(k) for k in kept]
+            orders = [early.first_learned(LEARNED) for early, _ in kept]
             names = ", ".join(classes[order[0]] if order else "none" for order in orders)
-            f1 = np.stack([k["f1"][-1] for k in kept])
-            left = [k["survives"].mean(axis=0) for k in kept]
+            f1 = np.stack([early.f1[-1] for early, _ in kept])
+            left = [stop.tpr.mean(axis=0) for _, stop in kept]
             most = ", ".join(classes[int(np.argmax(rates))] for rates in left)
             cells = [mean_and_range(f1[:, label], 2) for label in range(len(classes))]
-            rows.append([NETWORKS[network], f"B{band}", names, *cells, most])
+            rows.append([NETWORKS[network].label, f"B{band}", names, *cells, most])
     title = (
-        f"First class with F1 of {LEARNED:g}, by seed; F1 after {config.iterations} iterations; the class "
-        f"recognised most with two bands removed, by seed; n = {n}"
+        f"First class with F1 of {LEARNED:g}, by seed; F1 after {config.training.iterations} iterations; the "
+        f"class recognised most with two bands removed, by seed; n = {n}"
     )
     print_table(title, head, rows)
     path = run.summary(
@@ -190,15 +167,15 @@ def _early_claims(config: Synthetic, found: dict, classes: tuple[str, ...], n: i
     for network in config.networks:
         counts, ties = {}, 0
         for band in config.bands:
-            kept = [found[network, band, seed] for seed in config.all_seeds]
-            leads = [k for k in kept if first(k)[:1] == [3]]
+            kept = [found[network, band, seed][0] for seed in config.all_seeds]
+            leads = [early.f1 for early in kept if early.first_learned(LEARNED)[:1] == (3,)]
             counts[band] = len(leads)
             ties += sum(map(tied, leads))
         seen = ", ".join(f"B{band}: {count} of {config.seeds}" for band, count in counts.items())
         claims.append(
             Claim(
-                f"{NETWORKS[network]} learns the class with the most distinctive frequencies, C3, first, "
-                "whether its band is low or high",
+                f"{NETWORKS[network].label} learns the class with the most distinctive frequencies, C3, "
+                "first, whether its band is low or high",
                 "in every set [2nd]",
                 f"C3 first in {seen} seeds; in {ties} of these {sum(counts.values())} trainings another "
                 f"class reached F1 {LEARNED:g} at the same measurement, with a lower F1",
@@ -215,9 +192,7 @@ def _stop_claims(config: Synthetic, found: dict, classes: tuple[str, ...], n: in
     for network in config.networks:
         rates = np.stack(
             [
-                np.mean(
-                    [found[network, band, seed]["survives"].mean(axis=0) for band in config.bands], axis=0
-                )
+                np.mean([found[network, band, seed][1].tpr.mean(axis=0) for band in config.bands], axis=0)
                 for seed in config.all_seeds
             ]
         )
@@ -226,7 +201,7 @@ def _stop_claims(config: Synthetic, found: dict, classes: tuple[str, ...], n: in
         )
         claims.append(
             Claim(
-                f"{NETWORKS[network]}: C2 survives when two of the four bands are removed",
+                f"{NETWORKS[network].label}: C2 survives when two of the four bands are removed",
                 "C2 survives [2nd]",
                 f"recognised, mean over sets and pairs of bands: {cells}",
                 n,

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import keras_freq as kf
 from apps.freq_shortcuts.config import Transfer
-from apps.freq_shortcuts.images import corrupted, load_images
-from apps.freq_shortcuts.maps import disks, found_maps, rates
-from apps.freq_shortcuts.networks import trained
-from apps.freq_shortcuts.search import search_images
-from apps.freq_shortcuts.transfer_report import HERE, draw, report
-from apps.lab import Run, RunError
+from apps.freq_shortcuts.images import corrupted, filter_each, first_of_each, load_images
+from apps.freq_shortcuts.maps import by_class, disks, find_maps, measure_maps, search_images
+from apps.lab import Claim, Run, RunError
+from apps.lab.augmentations import ROWS
 from apps.lab.images import Images
+from apps.lab.networks import NETWORKS
+from apps.lab.report import markdown, mean_and_range, order, print_table
+from apps.lab.train import trained
+
+HERE = "test images"
+# ResNet-18 trained on ImageNet-10, TPR by class on the renditions of IN-SCT: as they are, and under the maps
+# of this method [paper, HFSS table 3].
+PUBLISHED = {
+    "clean_tpr": (0.343, 0.43, 0.443, 0.271, 0.329, 0.386, 0.40, 0.029, 0.429, 0.629),
+    "tpr": (0, 0, 0.214, 0.129, 0.043, 0.029, 0.057, 0.129, 0.214, 0),
+}
 
 
 def transfer(run: Run, config: Transfer) -> None:
     """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
-    sets = dict(test_sets(run, config, images))
-    shown = {}
+    sets = dict(_gather_sets(run, config, images))
+    shown: dict[str, kf.shortcuts.FrequencyMaps] = {}
     for seed in config.all_seeds:
         searched = search_images(images, config.search, seed=seed)
         for augmentation in config.augmentations:
@@ -30,33 +41,33 @@ def transfer(run: Run, config: Transfer) -> None:
             record = {"augmentation": augmentation}
             model, _ = trained(
                 run,
-                stage,
+                dataclasses.replace(config.training, augmentation=augmentation),
                 images.train,
-                len(images.classes),
-                training=config.training,
-                augmentation=augmentation,
+                classes=len(images.classes),
                 seed=seed,
+                label=stage,
                 record=record,
             )
-            maps = found_maps(run, stage, model, searched, config.search, seed=seed, record=record)
-            for name, test in sets.items():
-                for kind, masks in (("own", maps), ("disk", disks(maps))):
-                    known = {**record, "seed": seed, "set": name, "masks": kind}
-                    run.measure(
-                        f"{stage}/{name}/{kind}",
-                        lambda m=model, t=test, f=masks, r=known: rates(
-                            kf.shortcuts.shortcut_report(m, t, f, split=config.search.split),
-                            images.classes,
-                            r,
-                        ),
-                    )
+            maps = find_maps(run, stage, model, searched, config.search, seed=seed, record=record)
             if seed == config.seed:
                 shown[augmentation] = maps
-    draw(run, config, images, sets, shown)
-    report(run, config, images, {name: len(labels) for name, (_, labels) in sets.items()})
+            for name, test in sets.items():
+                for kind, masks in (("own", maps), ("disk", disks(maps))):
+                    measure_maps(
+                        run,
+                        f"{stage}/{name}/{kind}",
+                        model,
+                        test,
+                        masks,
+                        split=config.search.split,
+                        classes=images.classes,
+                        record={**record, "seed": seed, "set": name, "masks": kind},
+                    )
+    _draw(run, config, images, sets, shown[config.augmentations[0]])
+    _report(run, config, images, {name: len(labels) for name, (_, labels) in sets.items()})
 
 
-def test_sets(
+def _gather_sets(
     run: Run, config: Transfer, images: Images
 ) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray]]]:
     """The test images, copies of them under corruptions, and those of other sets, opened before any training.
@@ -68,13 +79,13 @@ def test_sets(
     for name in config.corruptions:
         yield name, corrupted(run, images, name, config.severity, seed=config.seed)
     for name in config.other:
-        yield name, _other(config, images, name, images.classes)
+        yield name, _load_other(config, images, name, images.classes)
     if config.renditions is not None:
         classes = config.rendition_classes or images.classes
-        yield "renditions", _other(config, images, config.renditions, classes)
+        yield "renditions", _load_other(config, images, config.renditions, classes)
 
 
-def _other(
+def _load_other(
     config: Transfer, images: Images, name: str, classes: tuple[str, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Test images of another set, its classes in the order of ours.
@@ -82,7 +93,7 @@ def _other(
     A TFDS set that only numbers its classes, as `cifar10_1` does, must have as many, in the same order.
     """
     folder = name == config.renditions
-    options = {
+    options: dict[str, Any] = {
         "data_dir": None if folder else config.data.data_dir,
         "download": config.data.download and not folder,
         "image_size": images.shape[0] if folder or config.data.image_size else None,
@@ -102,3 +113,94 @@ def _other(
         return found.arrays("test")
     except (OSError, ImportError, ValueError) as error:
         raise RunError(str(error)) from error
+
+
+def _draw(
+    run: Run, config: Transfer, images: Images, sets: dict[str, tuple], maps: kf.shortcuts.FrequencyMaps
+) -> None:
+    """One image of each class in every set, as it is and under the maps of the first network and seed."""
+    rows: dict[str, np.ndarray] = {}
+    for name, test in list(sets.items())[:3]:
+        chosen = first_of_each(test, len(images.classes))
+        if chosen is not None:
+            rows |= {name: chosen, f"{name},\nfiltered": filter_each(chosen, maps)}
+    run.figure(
+        "filtered",
+        kf.plots.frequency_maps(
+            {"map": maps},
+            classes=images.classes,
+            examples=rows,
+            title=f"Maps of {_name(config, config.augmentations[0])} and what they leave, seed {config.seed}",
+        ),
+    )
+
+
+def _name(config: Transfer, augmentation: str) -> str:
+    return f"{NETWORKS[config.training.network].label} ({ROWS[augmentation].label})"
+
+
+def _report(run: Run, config: Transfer, images: Images, counts: dict[str, int]) -> None:
+    """The table, and `summary.md`."""
+    head = ["augmentation", "set", "n", "whole images: TPR", "FPR", "own map: TPR", "FPR", "low-pass: TPR"]
+    rows = []
+    for augmentation in config.augmentations:
+        for name, n in counts.items():
+            means = [
+                mean_and_range(_mean(run, images, augmentation, name, *what), 2)
+                for what in (("clean_tpr",), ("clean_fpr",), ("tpr",), ("fpr",), ("tpr", "disk"))
+            ]
+            rows.append([ROWS[augmentation].label, name, str(n), *means])
+    title = f"Maps of {100 * config.search.fraction:g} % of the bins on other sets, means over the classes"
+    print_table(title, head, rows)
+    path = run.summary(
+        "Frequency shortcuts: transfer of the maps",
+        [
+            _claim(run, config, images, augmentation, name, n)
+            for augmentation in config.augmentations
+            for name, n in counts.items()
+            if name != HERE
+        ],
+        notes=f"{title}.\n\n{markdown(head, rows)}\n\n{_by_class(run, config, images, counts)}",
+    )
+    run.say(str(path))
+
+
+def _mean(
+    run: Run, images: Images, augmentation: str, name: str, measure: str, masks: str = "own"
+) -> np.ndarray:
+    """The mean over the classes for every seed."""
+    found = by_class(run, measure, augmentation=augmentation, set=name, masks=masks)
+    return np.nanmean(found, axis=1)
+
+
+def _by_class(run: Run, config: Transfer, images: Images, counts: dict[str, int]) -> str:
+    rows = []
+    for augmentation in config.augmentations:
+        for name in counts:
+            for measure, words in (("clean_tpr", "TPR whole"), ("tpr", "TPR"), ("fpr", "FPR")):
+                found = by_class(run, measure, augmentation=augmentation, set=name, masks="own")
+                cells = [f"{value:.2f}" for value in found.mean(axis=0)]
+                rows.append([f"{ROWS[augmentation].label}, {name}, {words}", *cells])
+    return "By class, means over the seeds:\n\n" + markdown(["", *images.classes], rows)
+
+
+def _claim(run: Run, config: Transfer, images: Images, augmentation: str, name: str, n: int) -> Claim:
+    """Whether classes that their map is enough for on the test images keep it on another set."""
+    before, after = (_mean(run, images, augmentation, where, "tpr") for where in (HERE, name))
+    whole = [_mean(run, images, augmentation, where, "clean_tpr") for where in (HERE, name)]
+    published = "-"
+    if name == "renditions":
+        published = (
+            f"TPR {np.mean(PUBLISHED['tpr']):.2f} under the maps, {np.mean(PUBLISHED['clean_tpr']):.2f} on "
+            "whole images (ResNet-18, IN-SCT) [paper]"
+        )
+    return Claim(
+        f"Maps of {_name(config, augmentation)} hold on {name}: mean TPR under the maps, before and after",
+        published,
+        f"{mean_and_range(before, 2)} before, {mean_and_range(after, 2)} after: "
+        f"{order(after, before, higher='higher after', lower='lower after')}; whole images "
+        f"{mean_and_range(whole[0], 2)} before, {mean_and_range(whole[1], 2)} after",
+        n,
+        (f"{augmentation}/",),
+        config.all_seeds,
+    )

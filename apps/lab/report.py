@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from apps.lab.run import Claim, Run
 
@@ -26,7 +27,7 @@ def mean_and_range(numbers: Iterable[float], digits: int = 3) -> str:
     return f"{mean} ({numbers.min():.{digits}f} to {numbers.max():.{digits}f})"
 
 
-def order(first: Sequence[float], second: Sequence[float], *, higher: str, lower: str) -> str:
+def order(first: ArrayLike, second: ArrayLike, *, higher: str, lower: str) -> str:
     """What the pairs of one seed each say: all one way, or not."""
     differences = np.asarray(first, "float64") - np.asarray(second, "float64")
     total, above, below = len(differences), int((differences > 0).sum()), int((differences < 0).sum())

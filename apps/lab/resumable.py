@@ -131,17 +131,12 @@ class _KeepState(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         logs = {name: float(value) for name, value in (logs or {}).items()}
         logs["seconds"] = round(time.perf_counter() - self.start, 3)
-        for name, value in logs.items():
-            self.history.setdefault(name, []).append(value)
+        # A callback that measures every n-th epoch leaves the others out: there the history holds NaN.
+        for name in dict.fromkeys([*self.history, *logs]):
+            self.history.setdefault(name, [math.nan] * epoch).append(logs.get(name, math.nan))
         _keep(self.model, self.checkpoint, epoch + 1, self.history)
         if not self.quiet:
-            # A callback that measures every n-th epoch leaves NaN; a loss that is NaN must be seen.
-            own = {*self.model.metrics_names, *(f"val_{name}" for name in self.model.metrics_names)}
-            shown = "  ".join(
-                f"{name} {value:.4g}"
-                for name, value in logs.items()
-                if name != "seconds" and (name in own or not math.isnan(value))
-            )
+            shown = "  ".join(f"{name} {value:.4g}" for name, value in logs.items() if name != "seconds")
             total = self.params["epochs"]
             print(f"{self.label}  epoch {epoch + 1}/{total}  {shown}  {logs['seconds']:.1f} s", flush=True)
         stop_if_interrupted()

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from apps.lab.versions import versions
 
 if TYPE_CHECKING:
     from keras_freq.evaluate import Result
+
+Kind = TypeVar("Kind", bound="Result")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,7 +173,7 @@ class Run:
             self._write_csv()
         return records
 
-    def result(self, stage: str, compute: Callable[..., Result], *args, **kwargs) -> Result:
+    def result(self, stage: str, compute: Callable[..., Kind], *args, **kwargs) -> Kind:
         """Evaluates once: keeps what `compute(*args, **kwargs)` returns, a result of `keras_freq`, whole.
 
         It lies in ``results/<stage>.json``, and a record tells of it. What is returned is read from there at
@@ -203,7 +205,8 @@ class Run:
 
         self.measure(stage, keep)
         try:
-            return Result.from_json(path.read_text(encoding="utf-8"))
+            found: Any = Result.from_json(path.read_text(encoding="utf-8"))
+            return found
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise RunError(
                 f"{path} must hold the result of the stage {stage}. Received: {one_line(error)}", code=1

@@ -24,7 +24,7 @@ class ArrayBatches(keras.utils.PyDataset):
         images: `(n, height, width, channels)`, uint8 in [0, 255] (kept as it is, scaled batch by batch) or
             floats, which keep their range.
         labels: `(n,)` class indices, or one-hot `(n, classes)`.
-        batch_size: Images a batch, at least 1. The last batch holds the rest.
+        batch_size: Images per batch, at least 1. The last batch holds the rest.
         shuffle: Whether every epoch has an order of its own.
         seed: Seed of the orders, a whole number of at least 0.
 
@@ -38,11 +38,10 @@ class ArrayBatches(keras.utils.PyDataset):
         ValueError: If images or labels are of the wrong rank, length or dtype, empty or not finite.
 
     Example:
-
-    >>> images = np.zeros((10, 8, 8, 3), "uint8")
-    >>> batches = keras_freq.data.ArrayBatches(images, np.arange(10) % 2, batch_size=4, shuffle=True)
-    >>> len(batches), batches[2][0].shape
-    (3, (2, 8, 8, 3))
+        >>> images = np.zeros((10, 8, 8, 3), "uint8")
+        >>> batches = keras_freq.data.ArrayBatches(images, np.arange(10) % 2, batch_size=4, shuffle=True)
+        >>> len(batches), batches[2][0].shape
+        (3, (2, 8, 8, 3))
     """
 
     def __init__(

@@ -46,10 +46,10 @@ def iterate_batches(data: Any, batch_size: int | None = None) -> Iterator[Batch]
         TypeError: If `data`, or a batch of it, is of another kind.
 
     Example:
-
-    >>> images, labels = np.zeros((5, 8, 8, 3), "float32"), np.arange(5)
-    >>> [(x.shape, valid) for x, y, valid in keras_freq.data.iterate_batches((images, labels), batch_size=4)]
-    [((4, 8, 8, 3), 4), ((4, 8, 8, 3), 1)]
+        >>> images, labels = np.zeros((5, 8, 8, 3), "float32"), np.arange(5)
+        >>> batches = keras_freq.data.iterate_batches((images, labels), batch_size=4)
+        >>> [(x.shape, valid) for x, y, valid in batches]
+        [((4, 8, 8, 3), 4), ((4, 8, 8, 3), 1)]
     """
     # A plain function around the generator: bad arguments raise at the call, not at the first batch.
     return read_batches(wrap_arrays(data, batch_size), batch_size)

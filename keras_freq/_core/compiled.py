@@ -153,7 +153,8 @@ def compile_function(model: keras.Model, what: tuple, build: Callable) -> Callab
 def _compile_tensorflow(model: weakref.ref, build: Callable) -> Callable:
     import tensorflow as tf
 
-    @tf.function(reduce_retracing=True)
+    # Keras converts no Python either, and AutoGraph would wrap an error in ten lines.
+    @tf.function(reduce_retracing=True, autograph=False)
     def run(*arguments):
         return build(lambda x: _logits(model()(x, training=False)), *arguments)
 

@@ -14,7 +14,7 @@ class EpochOrder:
 
     Args:
         length: Number of images.
-        batch_size: Images a batch; the last batch holds the rest.
+        batch_size: Images per batch; the last batch holds the rest.
         shuffle: Whether every epoch has an order of its own.
         seed: Seed of the orders, a whole number of at least 0.
     """

@@ -46,6 +46,7 @@ class Feed:
         image_shape: Shape of one image.
         size: Its height and width.
         channels: Its channels.
+        labeled: Whether the labels are those of the data.
 
     Raises:
         ValueError: If the data are empty, not finite, out of bounds, or less than `n` images.
@@ -65,7 +66,8 @@ class Feed:
         name: str = "data",
     ):
         last = check_data_format(data_format) == "channels_last"
-        if not needs_labels and len(getattr(data, "shape", ())) == 4:
+        self.labeled = needs_labels or not len(getattr(data, "shape", ()))
+        if not self.labeled:
             data = (data, np.zeros(len(data), "int64"))
         self._source, self._name, self._bounds, self._hashed = data, name, bounds, hashed
         self._data, self._limit = wrap_arrays(data, batch_size), batch_size
@@ -221,6 +223,7 @@ class ModelFeed(Feed):
             name=name,
         )
         self._model = model
+        _check_fits(model, self.image_shape, name)
         classes = None if needs_logits else _tell_classes(model, self.image_shape)
         if classes is None:
             outputs = self._run_model()
@@ -242,6 +245,17 @@ class ModelFeed(Feed):
 
     def _run_model(self) -> np.ndarray:
         return keras.ops.convert_to_numpy(compile_logits(self._model)(self.first_batch()[0]))
+
+
+def _check_fits(model: keras.Model, image_shape: tuple[int, ...], name: str) -> None:
+    """Refuses images of another size or other channels than a model says that it takes."""
+    wanted = getattr(model, "input_shape", None)
+    known = wanted[1:] if isinstance(wanted, tuple) and len(wanted) == 4 else (None, None, None)
+    if any(size not in (None, found) for size, found in zip(known, image_shape, strict=True)):
+        raise ValueError(
+            f"`{name}` must hold images of the shape {known}, which the model takes. "
+            f"Received: images of shape {image_shape}"
+        )
 
 
 def _tell_classes(model: keras.Model, image_shape: tuple[int, ...]) -> int | None:

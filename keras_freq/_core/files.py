@@ -2,42 +2,59 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 
-def write_whole(path: str | os.PathLike, content: str | Callable[[BinaryIO], Any]) -> Path:
+def write_whole(path: str | os.PathLike, content: str | bytes | Callable[[BinaryIO], Any]) -> Path:
     """Writes a whole file or none: a temporary file in the same folder takes the place of the old one.
+
+    The file is on the disk, not only on its way there, when the function returns. Its mode is that of any new
+    file. Where the path is a symbolic link the link is replaced: what it points to is never written to.
 
     Args:
         path: Where to write. Missing folders are made.
-        content: Text, or a function that writes to the open binary file it is given.
+        content: Text, stored as UTF-8, bytes, or a function that writes to the open binary file it is given.
 
     Returns:
         The path.
+
+    Raises:
+        IsADirectoryError: If there is a folder of that name.
+        OSError: If the disk is full, say; nothing is left behind, and an older file stays as it was.
     """
     path = Path(path)
+    if path.is_dir() and not path.is_symlink():
+        raise IsADirectoryError(f"`path` must be that of a file. Received: path={str(path)!r}, a folder")
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(8)}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             if callable(content):
                 content(file)
             else:
-                file.write(content.encode())
-        os.chmod(temporary, 0o666 & ~_umask())
+                file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with contextlib.suppress(OSError):  # what went wrong first is what is told
+            temporary.unlink()
         raise
+    sync_folder(path.parent)
     return path
 
 
-def _umask() -> int:
-    # Temporary files are private; a result has the mode of any other new file.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def sync_folder(folder: Path) -> None:
+    """Puts the names of a folder on the disk, where the system can: a new file outlives a loss of power."""
+    # Some systems open no folders, and some file systems sync none; the files in it are whole either way.
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

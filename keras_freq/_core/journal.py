@@ -5,81 +5,175 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import weakref
+import zlib
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_freq._core.files import write_whole
+from keras_freq._core.files import sync_folder
 
-_FORMAT = "keras_freq sweep 1"
+_FORMAT = "keras_freq sweep 2"
+# The journal of this process that holds the lock of a file, by what the system calls the file.
+_HOLDERS: weakref.WeakValueDictionary[tuple[int, int], SweepJournal] = weakref.WeakValueDictionary()
 
 
 class SweepJournal:
-    """Measured rows by key, one line of JSON a step of the sweep, under the settings they were made with.
+    """Measured rows by key, one line a step of the sweep, under the settings they were made with.
 
-    Lines are appended, so that a step costs the same however much is measured. A kill can leave a last line
-    without its end: it is left out when the file is read, and written over.
+    A line is the CRC-32 of what follows, in hexadecimal, and JSON. The first one has the format and the
+    settings. Lines are appended and synced, so that a step costs the same however much is measured and no
+    step is lost. A kill or a loss of power can damage the last line only: it is left out when the file is
+    read, and written over.
+
+    The file is locked, where the system has locks, from the beginning until the journal is closed or
+    forgotten. A second journal of one process takes the file over: the first is that of a call that was
+    stopped.
 
     Args:
         path: File, or `None` to keep nothing.
         run: All that the numbers depend on, as plain values. A file of another run is refused.
         what: Name of the function that sweeps.
 
+    Attributes:
+        rows: The measured rows by key.
+
     Raises:
-        ValueError: If the file is no journal of that function, or is of another run.
+        ValueError: If the file is no journal of that function, is of another run, is used by another process,
+            or has a damaged line before the last. It is left as it is.
     """
 
     def __init__(self, path: str | os.PathLike | None, run: dict[str, Any], *, what: str):
+        self.rows: dict[str, Any] = {}
         self._path = None if path is None else Path(path)
         self._head = {"format": f"{_FORMAT}, {what}", "run": json.loads(json.dumps(run))}
-        self._end: int | None = None
-        self.rows: dict[str, Any] = {}
-        if self._path is not None and self._path.exists():
-            self._load(what)
+        self._end = 0  # where the next line begins
+        if self._path is None:
+            return
+        self._handle = _open_locked(self._path)
+        self._close = weakref.finalize(self, os.close, self._handle)
+        _HOLDERS[_identity(self._handle)] = self
+        try:
+            self._end = self._load(self._path, what)
+        except BaseException:
+            self.close()
+            raise
 
     def add(self, rows: dict[str, Any]) -> None:
         """Takes note of what a step has measured, plain values by key, and writes it."""
         rows = json.loads(json.dumps(rows))
         if self._path is not None:
-            line = (json.dumps(rows) + "\n").encode()
-            if self._end is None:
-                head = (json.dumps(self._head) + "\n").encode()
-                write_whole(self._path, lambda file: file.write(head))
-                self._end = len(head)
-            with open(self._path, "r+b") as file:
-                file.truncate(self._end)
-                file.seek(self._end)
-                file.write(line)
-                file.flush()
-                os.fsync(file.fileno())
+            if not self._close.alive:
+                raise ValueError(
+                    "`checkpoint` must be used by one call at a time. "
+                    f"Received: checkpoint={str(self._path)!r}, which a later call has taken over"
+                )
+            line = _line(rows) if self._end else _line(self._head) + _line(rows)
+            os.ftruncate(self._handle, self._end)
+            os.lseek(self._handle, self._end, os.SEEK_SET)
+            rest = memoryview(line)
+            while rest:  # a nearly full disk takes a part first and fails at the next call
+                rest = rest[os.write(self._handle, rest) :]
+            os.fsync(self._handle)
             self._end += len(line)
         self.rows |= rows
 
-    def _load(self, what: str) -> None:
-        try:
-            # What follows the last line end is half a line, or nothing.
-            content = self._path.read_bytes()
-            self._end = content.rfind(b"\n") + 1
-            head, *lines = (json.loads(line) for line in content[: self._end].splitlines())
-            run = head["run"]
-            if head["format"] != self._head["format"]:
-                raise ValueError(head["format"])
-            for line in lines:
-                self.rows |= line
-        except (ValueError, KeyError, TypeError) as error:
+    def close(self) -> None:
+        """Lets the file go; the rows stay."""
+        if self._path is not None:
+            self._close()
+
+    def _load(self, path: Path, what: str) -> int:
+        content = _read(self._handle)
+        if _line(self._head).startswith(content):  # empty, or killed in the middle of its first line
+            return 0
+        *lines, _ = content.split(b"\n")  # what follows the last line end is half a line, or nothing
+        head = _parse(lines[0]) if lines else None
+        if head is None or head.get("format") != self._head["format"]:
             raise ValueError(
                 f"`checkpoint` must be a file that an unfinished `{what}` wrote, or none yet. "
-                f"Received: checkpoint={str(self._path)!r}, which is no such file"
-            ) from error
+                f"Received: checkpoint={str(path)!r}, which is no such file"
+            )
+        parsed = [_parse(line) for line in lines[1:]]
+        whole = parsed[:-1] if content.endswith(b"\n") and parsed and parsed[-1] is None else parsed
+        if not whole:
+            return 0  # nothing was measured, under whatever settings
         for name, value in self._head["run"].items():
-            if run.get(name) != value:
+            if head["run"].get(name) != value:
                 raise ValueError(
                     "`checkpoint` must be of a run with the same settings, weights and data: name another "
-                    f"file or remove it. Received: checkpoint={str(self._path)!r}, where {name} is "
-                    f"{run.get(name)!r}, here {value!r}"
+                    f"file or remove it. Received: checkpoint={str(path)!r}, where {name} is "
+                    f"{head['run'].get(name)!r}, here {value!r}"
                 )
+        if None in whole:
+            place = whole.index(None)
+            before, after = (sum(len(rows or ()) for rows in part) for part in (whole[:place], whole[place:]))
+            raise ValueError(
+                f"`checkpoint` must have whole lines: remove line {place + 2}, and what it held is measured "
+                f"again. Received: checkpoint={str(path)!r}, where line {place + 2} is damaged, and "
+                f"{before} rows before it and {after} after it are whole"
+            )
+        for rows in whole:
+            self.rows |= rows or {}
+        return sum(len(line) + 1 for line in lines[: len(whole) + 1])
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    text = json.dumps(value).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """What `_line` wrote, or None where it is damaged."""
+    check, _, text = line.partition(b" ")
+    return json.loads(text) if check == b"%08x" % zlib.crc32(text) else None
+
+
+def _read(handle: int) -> bytes:
+    parts = []
+    while part := os.read(handle, 1 << 20):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _open_locked(path: Path) -> int:
+    """A descriptor of the file, made where it is missing, with a lock that no other process has."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+    sync_folder(path.parent)
+    if not _lock(handle):
+        holder = _HOLDERS.get(_identity(handle))
+        if holder is not None:
+            holder.close()
+        if holder is None or not _lock(handle):
+            os.close(handle)
+            raise ValueError(
+                "`checkpoint` must be used by one process at a time: name another file, or wait. "
+                f"Received: checkpoint={str(path)!r}, which another process has open"
+            )
+    return handle
+
+
+def _lock(handle: int) -> bool:
+    """Whether no other journal has the file; also where it cannot be told."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
+def _identity(handle: int) -> tuple[int, int]:
+    status = os.fstat(handle)
+    return status.st_dev, status.st_ino
 
 
 def weights_digest(model: keras.Model) -> str:

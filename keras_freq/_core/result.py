@@ -281,8 +281,8 @@ def _name(kind: type[Record]) -> str:
 
 
 def _class_named(name: str) -> type[Record] | None:
-    if name not in _CLASSES:  # parts are imported when first used; results stand in these two
-        for part in ("evaluate", "shortcuts"):
+    if name not in _CLASSES:  # parts are imported when first used; results stand in these
+        for part in ("data", "evaluate", "shortcuts"):
             importlib.import_module(f"keras_freq.{part}")
     return _CLASSES.get(name)
 

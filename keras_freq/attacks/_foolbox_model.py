@@ -20,7 +20,7 @@ from keras_freq._core.checks import (
 )
 from keras_freq._core.compiled import differentiable_logits, to_tensor
 from keras_freq._core.probabilities import reject_probabilities
-from keras_freq.attacks._pgd import default_step_size
+from keras_freq.attacks._norm_balls import default_step_size
 
 # name -> (Foolbox class, norm of the ball, default number of steps). Fixed size: given epsilon, as strong as
 # possible.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Literal
 
 import keras
@@ -19,12 +20,14 @@ from keras_freq._core.checks import (
 )
 from keras_freq._core.compiled import compile_logits, compile_loss_gradient, to_tensor
 from keras_freq._core.probabilities import reject_probabilities
-from keras_freq.attacks._balls import pixel_limits, snap
-
-
-def default_step_size(epsilon: float, steps: int) -> float:
-    """`2.5 * epsilon / steps`: every point of the ball can be reached, and the boundary is reached early."""
-    return 2.5 * epsilon / steps
+from keras_freq.attacks._norm_balls import (
+    default_step_size,
+    draw_in_ball,
+    pixel_limits,
+    snap,
+    step_l2,
+    step_linf,
+)
 
 
 def pgd(
@@ -99,7 +102,7 @@ def pgd(
     labels = check_labels(labels, len(images), check_model_classes(model))
 
     attack = _linf_loop if norm == "linf" else _l2_loop
-    step = compile_loss_gradient(model, _linf_step if norm == "linf" else _l2_step)
+    step = compile_loss_gradient(model, step_linf if norm == "linf" else step_l2)
     logits = compile_logits(model)
     generators = [np.random.default_rng([seed, restart]) for restart in range(restarts)]
     result = np.empty_like(images)
@@ -131,43 +134,25 @@ def pgd(
     return result
 
 
-def _linf_step(x, gradient, step_size, low, high):
-    return ops.minimum(ops.maximum(x + step_size * ops.sign(gradient), low), high)
-
-
 def _linf_loop(step, images, start, labels, epsilon, step_size, steps, bounds):
-    low, high = map(to_tensor, pixel_limits(images, epsilon, bounds))
-    x, labels, step_size = to_tensor(start), to_tensor(labels), to_tensor(np.float32(step_size))
-    # The loop stays in Python: XLA runs convolutions inside a loop of its own on one thread of the CPU.
-    for _ in range(steps):
-        x = step(x, labels, step_size, low, high)
-    return ops.convert_to_numpy(x)
-
-
-def _l2_step(x, gradient, step_size, images, epsilon, lower, upper):
-    def length(difference):
-        return ops.maximum(ops.sqrt(ops.sum(ops.square(difference), axis=(1, 2, 3), keepdims=True)), 1e-12)
-
-    moved = x + step_size * gradient / length(gradient) - images
-    moved = images + moved * ops.minimum(1.0, epsilon / length(moved))
-    return ops.minimum(ops.maximum(moved, lower), upper)
+    ball = [to_tensor(limit) for limit in pixel_limits(images, epsilon, bounds)]
+    return _loop(step, start, labels, step_size, steps, ball)
 
 
 def _l2_loop(step, images, start, labels, epsilon, step_size, steps, bounds):
-    numbers = [to_tensor(np.float32(number)) for number in (epsilon, *bounds)]
-    centre, x, labels = to_tensor(images), to_tensor(start), to_tensor(labels)
-    step_size = to_tensor(np.float32(step_size))
+    ball = [to_tensor(images), *(to_tensor(np.float32(number)) for number in (epsilon, *bounds))]
+    return snap(images, _loop(step, start, labels, step_size, steps, ball), epsilon, bounds, "l2")
+
+
+def _loop(step, start, labels, step_size, steps, ball) -> np.ndarray:
+    x, labels, step_size = to_tensor(start), to_tensor(labels), to_tensor(np.float32(step_size))
+    # The loop stays in Python: XLA runs convolutions inside a loop of its own on one thread of the CPU.
     for _ in range(steps):
-        x = step(x, labels, step_size, centre, *numbers)
-    return snap(images, ops.convert_to_numpy(x), epsilon, bounds, "l2")
+        x = step(x, labels, step_size, *ball)
+    return ops.convert_to_numpy(x)
 
 
 def _draw(generator: np.random.Generator, shape: tuple, epsilon: float, norm: str) -> np.ndarray:
     """Uniform draws from the ball, image by image, so that the batch size does not change them."""
-    if norm == "linf":
-        return (epsilon * (2 * generator.random(shape, dtype="float32") - 1)).astype("float32")
-    # The first d coordinates of a uniform point on the sphere in d + 2 dimensions are uniform in the d-ball.
-    size = int(np.prod(shape[1:]))
-    points = generator.standard_normal((shape[0], size + 2))
-    points /= np.linalg.norm(points, axis=1, keepdims=True)
-    return (epsilon * points[:, :size]).reshape(shape).astype("float32")
+    uniform = functools.partial(generator.random, dtype="float32")
+    return draw_in_ball(np, uniform, generator.standard_normal, shape, epsilon, norm).astype("float32")

@@ -20,7 +20,7 @@ from keras_freq._core.checks import (
 )
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.probabilities import reject_probabilities
-from keras_freq.attacks._balls import pixel_limits
+from keras_freq.attacks._norm_balls import pixel_limits
 
 # Share of an image's pixels that a square covers at first, and the queries, of 10,000, at which it is halved.
 FIRST_SHARE = 0.8

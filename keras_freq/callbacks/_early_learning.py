@@ -2,72 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Collection, Iterable, MutableMapping
 from typing import Any
 
-import keras
 import numpy as np
 
+from keras_freq._core.checks import check_whole
+from keras_freq.callbacks._measurement import Measurement
 from keras_freq.evaluate._class_scores import ClassScoresResult, class_scores
+from keras_freq.shortcuts._first_learned import first_learned
 
 
-class EarlyLearning(keras.callbacks.Callback):
+class EarlyLearning(Measurement):
     """Measures precision, recall and F1 of each class while a model takes its first steps.
 
-    Measures after every `every`-th training step up to `iterations`, and after the last of them. Puts the
-    mean of F1 over the classes, as it was last measured, into the epoch's logs as `macro_f1` (NaN before the
-    first). Steps go on counting over several calls of `fit`. Training is not changed: weights and random
-    streams are the same with and without.
+    Measures after every n-th training step up to `iterations`, and after the last of them. Steps go on
+    counting over several calls of `fit`. Puts a plain float into the epoch's logs: `macro_f1`, the mean of F1
+    over the classes at the last measurement in the epoch.
+    In other epochs the key is absent, as those of validation are under `validation_freq`. Callbacks that
+    read the logs, such as `CSVLogger` or `EarlyStopping` (name its `mode`), must stand behind this one.
+    Training is not changed: weights and random streams are the same with and without.
 
     Args:
         data: Arrays `(images, labels)`, a `tf.data.Dataset` or a `keras.utils.PyDataset`; read anew at every
             measurement, so a generator will not do.
-        every: Measure after every n-th step.
+        every: Measure after every n-th step, or after each step in a collection, counted from 1.
         iterations: Measure for so many steps.
         prefix: Put in front of the key: `"val_"` gives `val_macro_f1`.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
 
     Attributes:
-        history: List of `(step, ClassScoresResult)`; step 1 is after the first.
+        history: List of `(step, ClassScoresResult)`, steps counted from 1.
+        keys: The names of its numbers in the logs.
 
     Raises:
-        ValueError: If a number is below 1 or `data` is a generator; when training begins, if the model was
-            compiled with `steps_per_execution` above 1, which hides the steps between.
+        ValueError: If an argument is out of range or unknown, or `data` is a generator; when training begins,
+            if the data do not fit the model or hold values that are not finite, or the model was compiled
+            with `steps_per_execution` above 1, which hides the steps between.
+        TypeError: When training begins, if `data` are of another kind.
 
     Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023 (F1 by class over the first 500 iterations).
 
     Example:
 
-    >>> early = keras_freq.callbacks.EarlyLearning(data.test, every=10, iterations=500)
-    >>> history = model.fit(data.train, epochs=2, callbacks=[early])
-    >>> early.f1.shape, early.first_learned()[0]
-    ((50, 10), 8)
+    >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    >>> early = keras_freq.callbacks.EarlyLearning(data, every=2, iterations=5)
+    >>> history = model.fit(*data, batch_size=2, epochs=2, verbose=0, callbacks=[early])
+    >>> early.steps, early.f1.shape
+    ((2, 4, 5), (3, 4))
     """
+
+    history: list[tuple[int, ClassScoresResult]]
+    _evaluation = staticmethod(class_scores)
 
     def __init__(
         self,
         data: Any,
         *,
-        every: int = 10,
+        every: int | Collection[int] = 10,
         iterations: int = 500,
         prefix: str = "",
         batch_size: int | None = None,
     ):
-        super().__init__()
-        if isinstance(data, Iterator):
-            raise ValueError(
-                "`data` must be readable again at every measurement: arrays, a tf.data.Dataset or a "
-                f"PyDataset. Received: data of type {type(data).__name__}, which can be read only once"
-            )
-        for name, value in (("every", every), ("iterations", iterations), ("batch_size", batch_size)):
-            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-            if not (name == "batch_size" and value is None) and not (whole and value >= 1):
-                raise ValueError(f"`{name}` must be a whole number of at least 1. Received: {name}={value!r}")
-        self.data = data
-        self.every, self.iterations = every, iterations
-        self.prefix, self.batch_size = prefix, batch_size
-        self.history: list[tuple[int, ClassScoresResult]] = []
+        super().__init__(data, {"batch_size": batch_size}, ["macro_f1"], every=every, prefix=prefix)
+        self.iterations = check_whole(iterations, "iterations")
         self._step = 0
+        self._last: ClassScoresResult | None = None
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -77,7 +77,7 @@ class EarlyLearning(keras.callbacks.Callback):
     @property
     def f1(self) -> np.ndarray:
         """F1 of each class at each of them, `(measurements, classes)`; `(0, 0)` before the first."""
-        return np.array([result.f1 for _, result in self.history] or np.zeros((0, 0)), "float64")
+        return self._collect("f1")
 
     def first_learned(self, threshold: float = 0.5) -> tuple[int, ...]:
         """The classes in the order in which their F1 first reached the threshold.
@@ -91,7 +91,7 @@ class EarlyLearning(keras.callbacks.Callback):
         Raises:
             ValueError: If the threshold lies outside (0, 1].
         """
-        return first_learned(self.f1, threshold)
+        return first_learned(self.f1, threshold=threshold)
 
     def on_train_begin(self, logs: MutableMapping[str, float] | None = None) -> None:
         steps = getattr(self.model, "steps_per_execution", 1)
@@ -100,28 +100,20 @@ class EarlyLearning(keras.callbacks.Callback):
                 "`EarlyLearning` sees single steps: compile with steps_per_execution=1. "
                 f"Received: steps_per_execution={steps}"
             )
+        super().on_train_begin(logs)
+
+    def on_epoch_begin(self, epoch: int, logs: MutableMapping[str, float] | None = None) -> None:
+        self._last = None
 
     def on_train_batch_end(self, batch: int, logs: MutableMapping[str, float] | None = None) -> None:
         self._step += 1
-        step = self._step
-        if step <= self.iterations and (step % self.every == 0 or step == self.iterations):
-            # `self.model` on JAX first brings the weights back from the training loop.
-            self.history.append((step, class_scores(self.model, self.data, batch_size=self.batch_size)))
+        last = self._step == self.iterations
+        if last or (self._step < self.iterations and self._is_due(self._step)):
+            self._last = self._measure(self._step)
 
     def on_epoch_end(self, epoch: int, logs: MutableMapping[str, float] | None = None) -> None:
-        if logs is not None:
-            last = float(self.history[-1][1].f1.mean()) if self.history else float("nan")
-            logs[f"{self.prefix}macro_f1"] = last
+        if self._last is not None:
+            self._log(self._last, logs)
 
-
-def first_learned(f1: np.ndarray, threshold: float = 0.5) -> tuple[int, ...]:
-    """`EarlyLearning.first_learned` of scores `(measurements, classes)`."""
-    if isinstance(threshold, bool) or not 0 < threshold <= 1:
-        raise ValueError(f"`threshold` must be a number in (0, 1]. Received: threshold={threshold!r}")
-    if not f1.size:
-        return ()
-    reached = f1 >= threshold
-    first = np.where(reached.any(axis=0), reached.argmax(axis=0), len(f1))
-    score = f1[np.minimum(first, len(f1) - 1), np.arange(f1.shape[1])]
-    order = np.lexsort((-score, first))
-    return tuple(int(label) for label in order if first[label] < len(f1))
+    def _values(self, result: ClassScoresResult) -> Iterable[float]:
+        return [result.f1.mean()]

@@ -1,14 +1,14 @@
-"""Spectrum of the input gradients while a model trains: in which order frequencies are learnt."""
+"""Spectrum of the input gradients while a model trains: in which order frequencies are learned."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
-import keras
 import numpy as np
 
-from keras_freq.evaluate._gradient_spectrum_result import (
+from keras_freq.callbacks._measurement import RINGS, Measurement
+from keras_freq.evaluate import (
     GradientSpectrumMap,
     GradientSpectrumResult,
     gradient_spectrum_map,
@@ -16,52 +16,60 @@ from keras_freq.evaluate._gradient_spectrum_result import (
 from keras_freq.evaluate._input_gradient_spectrum import check_options, input_gradient_spectrum
 
 
-class GradientSpectrum(keras.callbacks.Callback):
-    """Measures the spectrum of the input gradients after every n-th epoch.
+class GradientSpectrum(Measurement):
+    """Measures the spectrum of the input gradients at the end of every n-th epoch.
 
     Puts plain floats into the epoch's logs: means of the spectrum over three rings, `gradient_low`
     (`radius < s / 8`), `gradient_mid` (`s / 8 <= radius < s / 4`) and `gradient_high` (`radius >= s / 4`),
-    with `s` the smaller side of the images; every band counts once, a ring without a band is NaN. They reach
-    `History` always, and callbacks such as `CSVLogger` or `EarlyStopping` (name its `mode`) if those stand
-    behind this one in the list. On epochs that are not measured the values are NaN, so that all columns keep
-    one length.
+    with `s` the smaller side of the images; every band counts once, a ring without a band is absent.
+    On other epochs the keys are absent, as those of validation are under `validation_freq`. Callbacks that
+    read the logs, such as `CSVLogger` or `EarlyStopping` (name its `mode`), must stand behind this one.
     Training is not changed: weights and random streams are the same with and without.
 
     Args:
         data: Arrays `(images, labels)`, a `tf.data.Dataset` or a `keras.utils.PyDataset`; read anew at every
             measurement, so a generator will not do.
-        every: Measure after every n-th epoch.
+        every: Measure at the end of every n-th epoch, or at the end of each epoch in a collection, counted
+            from 1 as under Keras' `validation_freq`.
         prefix: Put in front of the keys: `"val_"` gives `val_gradient_low`.
         center: `"dc"` or `"pixel"`, as in `keras_freq.evaluate.input_gradient_spectrum`.
         bins: `"all"` or `"inner"`; `center="pixel", bins="inner"` gives the 20 published bands of 32-pixel
             images.
         normalize: Whether to scale each image's profile to [0, 1].
         n: Measure the first `n` images; default all.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
 
     Attributes:
         history: List of `(epoch, GradientSpectrumResult)`, epochs counted from 0 as Keras does.
+        keys: The names of its numbers in the logs.
 
     Raises:
-        ValueError: If an option is unknown, `every` or `n` is below 1, or `data` is a generator.
+        ValueError: If an argument is out of range or unknown, or `data` is a generator; when training begins,
+            if the data do not fit the model or hold values that are not finite, or the model ends in softmax
+            or sigmoid.
+        TypeError: When training begins, if `data` are of another kind.
 
     Source: Lin, Gao and Sang, IJCAI 2022, learning priority.
 
     Example:
 
-    >>> gradients = keras_freq.callbacks.GradientSpectrum(data.test, n=1000)
-    >>> history = model.fit(data.train, epochs=10, callbacks=[gradients])
-    >>> gradients.spectra.shape
-    (10, 23)
-    >>> figure = keras_freq.plots.gradient_spectrum(gradients.result())
+    >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    >>> gradients = keras_freq.callbacks.GradientSpectrum(data, n=4)
+    >>> history = model.fit(*data, epochs=2, verbose=0, callbacks=[gradients])
+    >>> gradients.spectra.shape, gradients.result().epochs
+    ((2, 23), (1, 2))
     """
+
+    history: list[tuple[int, GradientSpectrumResult]]
+    _evaluation = staticmethod(input_gradient_spectrum)
+    _needs_logits = True
 
     def __init__(
         self,
         data: Any,
         *,
-        every: int = 1,
+        every: int | Collection[int] = 1,
         prefix: str = "",
         center: Literal["dc", "pixel"] = "dc",
         bins: Literal["all", "inner"] = "all",
@@ -70,25 +78,13 @@ class GradientSpectrum(keras.callbacks.Callback):
         batch_size: int | None = None,
         data_format: str = "channels_last",
     ):
-        super().__init__()
-        if isinstance(data, Iterator):
-            raise ValueError(
-                "`data` must be readable again at every epoch: arrays, a tf.data.Dataset or a PyDataset. "
-                f"Received: data of type {type(data).__name__}, which can be read only once"
-            )
-        for name, value in (("every", every), ("n", n), ("batch_size", batch_size)):
-            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-            if not (name != "every" and value is None) and not (whole and value >= 1):
-                raise ValueError(f"`{name}` must be a whole number of at least 1. Received: {name}={value!r}")
-        self.data = data
-        self.every = every
-        self.prefix = prefix
-        self.options = {
-            **check_options(center, bins, normalize, data_format),
-            "n": n,
-            "batch_size": batch_size,
-        }
-        self.history: list[tuple[int, GradientSpectrumResult]] = []
+        super().__init__(
+            data,
+            {**check_options(center, bins, normalize, data_format), "n": n, "batch_size": batch_size},
+            [f"gradient_{ring}" for ring in RINGS],
+            every=every,
+            prefix=prefix,
+        )
 
     @property
     def epochs(self) -> tuple[int, ...]:
@@ -98,7 +94,7 @@ class GradientSpectrum(keras.callbacks.Callback):
     @property
     def spectra(self) -> np.ndarray:
         """Mean spectra as measured, `(epochs, bands)`; `(0, 0)` before the first."""
-        return np.array([result.mean for _, result in self.history] or np.zeros((0, 0)), "float64")
+        return self._collect("mean")
 
     def result(self) -> GradientSpectrumMap:
         """What is measured so far as one map, which `keras_freq.plots.gradient_spectrum` draws.
@@ -107,18 +103,9 @@ class GradientSpectrum(keras.callbacks.Callback):
             ValueError: If nothing is measured yet.
         """
         if not self.history:
-            raise ValueError(
-                f"There is no spectrum before the end of epoch {self.every}. Received: no measurement"
-            )
+            raise ValueError("There is no spectrum before the first measurement. Received: no measurement")
         return gradient_spectrum_map([result for _, result in self.history], epochs=self.epochs)
 
-    def on_epoch_end(self, epoch: int, logs: MutableMapping[str, float] | None = None) -> None:
-        rings = dict.fromkeys(("low", "mid", "high"), float("nan"))
-        if (epoch + 1) % self.every == 0:
-            # `self.model` on JAX first brings the weights back from the training loop.
-            result = input_gradient_spectrum(self.model, self.data, **self.options)
-            self.history.append((epoch, result))
-            rings = result.ring_means()
-        if logs is not None:
-            for name, value in rings.items():
-                logs[f"{self.prefix}gradient_{name}"] = value
+    def _values(self, result: GradientSpectrumResult) -> Iterable[float]:
+        rings = result.ring_means()
+        return [rings[ring] for ring in RINGS]

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import Any, Literal
 
-import keras
 import numpy as np
 
+from keras_freq._core.checks import check_choice, check_data_format, check_flag, check_whole
+from keras_freq._core.feeds import ModelFeed
+from keras_freq.callbacks._measurement import Measurement
 from keras_freq.shortcuts._frequency_maps import FrequencyMaps
-from keras_freq.shortcuts._report_result import ShortcutReport
-from keras_freq.shortcuts._shortcut_report import check_masks, shortcut_report
+from keras_freq.shortcuts._shortcut_report import (
+    ShortcutReport,
+    check_mask_size,
+    check_masks,
+    shortcut_report,
+)
 
 
-class ShortcutMaskEvaluation(keras.callbacks.Callback):
-    """Tests a model under given masks after every n-th epoch.
+class ShortcutMaskEvaluation(Measurement):
+    """Tests a model under given masks at the end of every n-th epoch.
 
     Puts plain floats into the epoch's logs: `shortcut_tpr` and `shortcut_fpr`, the means over the classes of
     the rates on images that keep the frequencies of a class only, and `clean_tpr`, the same of the images as
-    they are. They reach `History` always, and callbacks such as `CSVLogger` or `EarlyStopping` (name its
-    `mode`) if those stand behind this one in the list. On epochs that are not measured the values are NaN, so
-    that all columns keep one length. Training is not changed.
+    they are.
+    On other epochs the keys are absent, as those of validation are under `validation_freq`. Callbacks that
+    read the logs, such as `CSVLogger` or `EarlyStopping` (name its `mode`), must stand behind this one.
+    Training is not changed: weights and random streams are the same with and without.
 
     Args:
         data: Arrays `(images, labels)`, a `tf.data.Dataset` or a `keras.utils.PyDataset`; read anew at every
@@ -28,48 +35,68 @@ class ShortcutMaskEvaluation(keras.callbacks.Callback):
         maps: `FrequencyMaps` or masks `(classes, height, width)`, as in
             `keras_freq.shortcuts.shortcut_report`; found on another model of the same task, say, or on an
             earlier run of this one.
-        every: Measure after every n-th epoch.
-        prefix: Put in front of the keys.
-        options: Further options of `shortcut_report`: `split`, `others`, `per_step`, `batch_size`,
-            `data_format`.
+        every: Measure at the end of every n-th epoch, or at the end of each epoch in a collection, counted
+            from 1 as under Keras' `validation_freq`.
+        prefix: Put in front of the keys: `"val_"` gives `val_shortcut_tpr`.
+        split: `"separate"` or `"test"`, as in `keras_freq.shortcuts.shortcut_report`.
+        others: Whether to filter images of other classes too; without them there is no `shortcut_fpr`.
+        per_step: Images times masks in one forward pass, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128 or `per_step`.
+        data_format: `"channels_last"` or `"channels_first"`.
 
     Attributes:
         history: List of `(epoch, ShortcutReport)`, epochs counted from 0 as Keras does.
+        keys: The names of its numbers in the logs.
 
     Raises:
-        ValueError: If `every` is below 1, `data` is a generator, or the masks are not Hermitian.
+        ValueError: If an argument is out of range or unknown, or `data` is a generator; when training begins,
+            if the data do not fit the model or hold values that are not finite, or the masks do not fit the
+            images or the model.
+        TypeError: When training begins, if `data` are of another kind.
 
     Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023, whose test follows training.
 
     Example:
 
-    >>> test = keras_freq.callbacks.ShortcutMaskEvaluation(data.test, maps)
-    >>> history = model.fit(data.train, epochs=10, callbacks=[test])
-    >>> test.tpr.shape
-    (10, 10)
+    >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    >>> masks = np.stack([keras_freq.spectral.disk_mask(32, 32, radius) for radius in (2, 4, 8, 16)])
+    >>> test = keras_freq.callbacks.ShortcutMaskEvaluation(data, masks)
+    >>> history = model.fit(*data, epochs=2, verbose=0, callbacks=[test])
+    >>> test.tpr.shape, test.epochs
+    ((2, 4), (1, 2))
     """
+
+    history: list[tuple[int, ShortcutReport]]
+    _evaluation = staticmethod(shortcut_report)
 
     def __init__(
         self,
         data: Any,
         maps: FrequencyMaps | np.ndarray,
         *,
-        every: int = 1,
+        every: int | Collection[int] = 1,
         prefix: str = "",
-        **options: Any,
+        split: Literal["separate", "test"] = "separate",
+        others: bool = True,
+        per_step: int | None = None,
+        batch_size: int | None = None,
+        data_format: str = "channels_last",
     ):
-        super().__init__()
-        if isinstance(data, Iterator):
-            raise ValueError(
-                "`data` must be readable again at every epoch: arrays, a tf.data.Dataset or a PyDataset. "
-                f"Received: data of type {type(data).__name__}, which can be read only once"
-            )
-        if isinstance(every, bool) or not isinstance(every, (int, np.integer)) or every < 1:
-            raise ValueError(f"`every` must be a whole number of at least 1. Received: every={every!r}")
         check_masks(maps)
-        self.data, self.maps = data, maps
-        self.every, self.prefix, self.options = every, prefix, options
-        self.history: list[tuple[int, ShortcutReport]] = []
+        super().__init__(
+            data,
+            {
+                "maps": maps,
+                "split": check_choice(split, "split", ("separate", "test")),
+                "others": check_flag(others, "others"),
+                "per_step": None if per_step is None else check_whole(per_step, "per_step"),
+                "batch_size": batch_size,
+                "data_format": check_data_format(data_format),
+            },
+            ["shortcut_tpr", "shortcut_fpr", "clean_tpr"],
+            every=every,
+            prefix=prefix,
+        )
 
     @property
     def epochs(self) -> tuple[int, ...]:
@@ -78,25 +105,20 @@ class ShortcutMaskEvaluation(keras.callbacks.Callback):
 
     @property
     def tpr(self) -> np.ndarray:
-        """Rate of each class under its mask, `(measurements, classes)`."""
-        return np.array([report.tpr for _, report in self.history]).reshape(len(self.history), -1)
+        """Rate of each class under its mask, `(measurements, classes)`; `(0, 0)` before the first."""
+        return self._collect("tpr")
 
     @property
     def fpr(self) -> np.ndarray:
-        """False positive rate of each class under its mask, `(measurements, classes)`."""
-        return np.array([report.fpr for _, report in self.history]).reshape(len(self.history), -1)
+        """False positive rate of each class under its mask, of the same shape."""
+        return self._collect("fpr")
 
-    def on_epoch_end(self, epoch: int, logs: MutableMapping[str, float] | None = None) -> None:
-        values = dict.fromkeys(("shortcut_tpr", "shortcut_fpr", "clean_tpr"), float("nan"))
-        if (epoch + 1) % self.every == 0:
-            # `self.model` on JAX first brings the weights back from the training loop.
-            report = shortcut_report(self.model, self.data, self.maps, **self.options)
-            self.history.append((epoch, report))
-            rates = (report.tpr, report.fpr, report.clean_tpr)
-            values = dict(zip(values, map(_mean, rates), strict=True))
-        if logs is not None:
-            for name, value in values.items():
-                logs[f"{self.prefix}{name}"] = value
+    def _check(self, feed: ModelFeed) -> None:
+        images, _, _ = feed.first_batch()
+        check_mask_size(check_masks(self.options["maps"]), images, self.options["data_format"], feed.classes)
+
+    def _values(self, result: ShortcutReport) -> Iterable[float]:
+        return map(_mean, (result.tpr, result.fpr, result.clean_tpr))
 
 
 def _mean(rates: np.ndarray) -> float:

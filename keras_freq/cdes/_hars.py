@@ -10,7 +10,8 @@ import numpy as np
 
 from keras_freq._core.checks import check_choice, check_labeled_images, check_radius, check_whole
 from keras_freq._core.pixels import unit_float32
-from keras_freq.spectral._dft import LARGEST_MATMUL
+from keras_freq.spectral._dft import LARGEST_MATMUL, Method
+from keras_freq.spectral._enhance import RESCALES, Enhanced
 from keras_freq.spectral._filters import low_pass
 from keras_freq.spectral._rescale import rescale as rescale_images
 
@@ -26,6 +27,11 @@ class HARS:
         images: float32 `(n, height, width, channels)`, in the order of the given images.
         labels: Class of the kept part, which is the class of the given image: int32 `(n,)`.
         donors: Index of the image that gave the other part, int64 `(n,)`: a permutation that keeps no class.
+
+    Example:
+        >>> hars = keras_freq.cdes.make_hars(images, labels, keep="low")
+        >>> hars.images.shape, hars.labels.tolist()
+        ((8, 32, 32, 3), [0, 1, 2, 3, 0, 1, 2, 3])
     """
 
     images: np.ndarray
@@ -40,7 +46,7 @@ def make_hars(
     radius: float = 12,
     keep: Keep = "high",
     transform: Transform = "dft",
-    rescale: Literal["minmax", "clip", "none"] = "minmax",
+    rescale: Enhanced = "minmax",
     seed: int = 0,
     batch_size: int = 256,
 ) -> HARS:
@@ -68,7 +74,7 @@ def make_hars(
         rescale: What becomes of the result: `"minmax"` in every channel of every image, as published,
             `"clip"` to [0, 1], or `"none"`.
         seed: Seed of the donors, at least 0.
-        batch_size: Images a step, at least 1. The result does not depend on it beyond rounding.
+        batch_size: Images per step, at least 1. The result does not depend on it beyond rounding.
 
     Returns:
         `HARS`: images, labels and donors.
@@ -83,19 +89,18 @@ def make_hars(
         without the loop that has no end once only the own class has donors left.
 
     Example:
-        >>> images, labels = np.random.default_rng(0).random((8, 32, 32, 3)), np.arange(8) % 4
-        >>> hars = make_hars(images, labels, radius=12, keep="high")
+        >>> hars = keras_freq.cdes.make_hars(images, labels, radius=12, keep="high")
         >>> bool((labels[hars.donors] != hars.labels).all())
         True
     """
     check_radius(radius)
     check_choice(keep, "keep", ("high", "low"))
     check_choice(transform, "transform", ("dft", "dct"))
-    check_choice(rescale, "rescale", ("minmax", "clip", "none"))
+    check_choice(rescale, "rescale", RESCALES)
     batch_size = check_whole(batch_size, "batch_size")
     images, labels = check_labeled_images(images, labels)
-    donors = donors_of_other_classes(labels, seed=seed)
-    method = "matmul" if max(images.shape[1:3]) <= LARGEST_MATMUL else "auto"
+    donors = draw_donors(labels, seed=seed)
+    method: Method = "matmul" if max(images.shape[1:3]) <= LARGEST_MATMUL else "auto"
     result = np.empty(images.shape, "float32")
     for begin in range(0, len(images), batch_size):
         part = slice(begin, begin + batch_size)
@@ -110,7 +115,7 @@ def make_hars(
     return HARS(result, labels.astype("int32"), donors)
 
 
-def donors_of_other_classes(labels: np.ndarray, *, seed: int = 0) -> np.ndarray:
+def draw_donors(labels: np.ndarray, *, seed: int = 0) -> np.ndarray:
     """A seeded permutation that takes every image to one of another class.
 
     Raises:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from keras_freq._core.checks import check_number, check_whole
+
 
 def target_density(bands: int, *, size: int, rho: float = 1.0) -> np.ndarray:
     """Two bell curves over the bands, one at the lowest frequencies and one at half the image size.
@@ -22,23 +24,15 @@ def target_density(bands: int, *, size: int, rho: float = 1.0) -> np.ndarray:
     Raises:
         ValueError: if an argument is outside its range.
 
-    Source: Lin, Gao and Sang, IJCAI 2022 (CDES). The paper's figure shows a second peak of about .37, which
-        is `rho` of about .4.
+    Source: Lin, Gao and Sang, "Investigating and Explaining the Frequency Bias in Image Classification",
+        IJCAI 2022 (CDES). The paper's figure shows a second peak of about .37, which is `rho` of about .4.
 
     Example:
-        >>> target_density(20, size=32).round(2)[[0, 8, 16]]
+        >>> keras_freq.cdes.target_density(20, size=32).round(2)[[0, 8, 16]]
         array([1., 0., 1.])
     """
-    for name, value in (("bands", bands), ("size", size)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 2:
-            raise ValueError(f"`{name}` must be a whole number of at least 2. Received: {name}={value!r}")
-    check_rho(rho)
+    bands, size = check_whole(bands, "bands", least=2), check_whole(size, "size", least=2)
+    check_number(rho, "rho", least=0)
     k, width = np.arange(bands), size / 10
     density = np.exp(-0.5 * (k / width) ** 2) + rho * np.exp(-0.5 * ((k - size / 2) / width) ** 2)
     return (density - density.min()) / (density.max() - density.min())
-
-
-def check_rho(rho: float) -> float:
-    if isinstance(rho, bool) or not isinstance(rho, (int, float, np.number)) or not 0 <= rho < float("inf"):
-        raise ValueError(f"`rho` must be a finite number of at least 0. Received: rho={rho!r}")
-    return float(rho)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from keras_freq._core.array_batches import ArrayBatches
 from keras_freq._core.batches import iterate_batches
 from keras_freq.data._image_data import ImageData
+from keras_freq.data._image_spectral_density import SpectralDensityResult, image_spectral_density
 from keras_freq.data._load import load
 from keras_freq.data._shuffle_labels import shuffle_labels
 from keras_freq.data._synthetic_bands import synthetic_bands
@@ -18,17 +19,19 @@ if TYPE_CHECKING:
     from keras_freq.data._corruptions import (
         CORRUPTIONS,
         EXTRA_CORRUPTIONS,
-        corrupt,
         read_corrupted,
         write_corrupted,
     )
+    from keras_freq.data._corruptions.corrupt import corrupt  # else mypy takes the module for it
 
 __all__ = [
     "CORRUPTIONS",
     "EXTRA_CORRUPTIONS",
     "ArrayBatches",
     "ImageData",
+    "SpectralDensityResult",
     "corrupt",
+    "image_spectral_density",
     "iterate_batches",
     "load",
     "read_corrupted",

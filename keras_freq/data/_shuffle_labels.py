@@ -20,17 +20,16 @@ def shuffle_labels(labels: Any, *, seed: int = 0) -> np.ndarray:
         A permuted copy with the shape and dtype of `labels`.
 
     Raises:
-        ValueError: If `labels` is a scalar or empty.
+        ValueError: if `labels` is a scalar or empty.
 
     Source: Wang, Wu, Huang, Xing, High-Frequency Component Helps Explain the Generalization of Convolutional
-    Neural Networks, CVPR 2020, section 4 (after Zhang et al., ICLR 2017).
-    Differs from the original: the permutation follows from `seed` alone.
+        Neural Networks, CVPR 2020, section 4 (after Zhang et al., ICLR 2017).
+        Differs from the original: the permutation follows from `seed` alone.
 
     Example:
-
-    >>> shuffled = keras_freq.data.shuffle_labels(np.arange(10) % 2, seed=1)
-    >>> int(shuffled.sum())
-    5
+        >>> shuffled = keras_freq.data.shuffle_labels(np.arange(10) % 2, seed=1)
+        >>> int(shuffled.sum())
+        5
     """
     labels = np.asarray(labels)
     if labels.ndim == 0 or len(labels) == 0:

@@ -2,6 +2,10 @@
 
 Any Keras classifier and any data: arrays, a `tf.data.Dataset`, a `keras.utils.PyDataset`, an iterable of
 batches.
+
+Two functions return an array for each image instead, which others build on: `predict_logits` for
+`calibration_error`, `ood_scores` for `ood_metrics`. `mean_corruption_error`, `gradient_spectrum_map` and
+`rank_correlation` take what has been measured, and no model.
 """
 
 from keras_freq._core.result import Result
@@ -15,19 +19,15 @@ from keras_freq.evaluate._calibration_error import CalibrationResult, calibratio
 from keras_freq.evaluate._class_scores import ClassScoresResult, class_scores
 from keras_freq.evaluate._corruption_error import CorruptionResult, corruption_error
 from keras_freq.evaluate._fourier_heat_map import fourier_heat_map
-from keras_freq.evaluate._gradient_spectrum_result import (
-    GradientSpectrumMap,
-    GradientSpectrumResult,
-    gradient_spectrum_map,
-)
+from keras_freq.evaluate._gradient_spectrum_map import GradientSpectrumMap, gradient_spectrum_map
 from keras_freq.evaluate._heat_map_result import FourierHeatMapResult, published_geometry
-from keras_freq.evaluate._image_spectral_density import SpectralDensityResult, image_spectral_density
-from keras_freq.evaluate._input_gradient_spectrum import input_gradient_spectrum
+from keras_freq.evaluate._input_gradient_spectrum import GradientSpectrumResult, input_gradient_spectrum
 from keras_freq.evaluate._mean_corruption_error import mean_corruption_error
 from keras_freq.evaluate._minimal_adversarials import MinimalAdversarialsResult, minimal_adversarials
 from keras_freq.evaluate._ood_metrics import OODResult, ood_metrics
 from keras_freq.evaluate._ood_scores import ood_scores
 from keras_freq.evaluate._predict_logits import predict_logits
+from keras_freq.evaluate._rank_correlation import rank_correlation
 from keras_freq.evaluate._worst_case_accuracy import WorstCaseResult, worst_case_accuracy
 
 __all__ = [
@@ -45,7 +45,6 @@ __all__ = [
     "MinimalAdversarialsResult",
     "OODResult",
     "Result",
-    "SpectralDensityResult",
     "SwappedPairs",
     "WorstCaseResult",
     "accuracy",
@@ -58,7 +57,6 @@ __all__ = [
     "corruption_error",
     "fourier_heat_map",
     "gradient_spectrum_map",
-    "image_spectral_density",
     "input_gradient_spectrum",
     "mean_corruption_error",
     "minimal_adversarials",
@@ -66,6 +64,7 @@ __all__ = [
     "ood_scores",
     "predict_logits",
     "published_geometry",
+    "rank_correlation",
     "worst_case_accuracy",
 ]
 

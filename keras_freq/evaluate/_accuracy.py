@@ -10,9 +10,10 @@ import keras
 import numpy as np
 
 from keras_freq._core.compiled import compile_logits
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
-from keras_freq.evaluate._counting import Tally, count_correct, labelled_batches
+from keras_freq.evaluate._predictions import DeviceCounts, count_correct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +21,14 @@ class AccuracyResult(Result):
     """Accuracy of a model; `float(result)` is the accuracy.
 
     Attributes:
-        accuracy: Share of the images classified as labelled, in [0, 1].
-        correct_per_class: Images of each class that were classified as labelled.
+        accuracy: Share of the images classified as labeled, in [0, 1].
+        correct_per_class: Images of each class that were classified as labeled.
         count_per_class: Images of each class.
+
+    Example:
+        >>> result = keras_freq.evaluate.accuracy(model, data)
+        >>> float(result) == sum(result.correct_per_class) / result.n
+        True
     """
 
     accuracy: float
@@ -50,14 +56,14 @@ def accuracy(
     batch_size: int | None = None,
     progress: bool | None = False,
 ) -> AccuracyResult:
-    """Share of the images that the model classifies as labelled, in inference mode.
+    """Share of the images that the model classifies as labeled, in inference mode.
 
     Args:
         model: Keras classifier `(batch, ...) -> (batch, classes)`, logits or probabilities.
         data: Arrays `(images, labels)`, a `tf.data.Dataset`, a `keras.utils.PyDataset`, or an iterable of
             batches.
         transform: Pure function of a batch of image tensors, compiled in front of the model: a filter, say.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
     Returns:
@@ -67,28 +73,30 @@ def accuracy(
         ValueError: If the data are empty, images are not finite, or labels are not among the model's outputs.
 
     Example:
-
-    >>> low = lambda images: keras_freq.spectral.low_pass(images, 8)
-    >>> float(keras_freq.evaluate.accuracy(model, data.test, transform=low))
-    0.61
+        >>> result = keras_freq.evaluate.accuracy(model, data)
+        >>> result.n, result.count_per_class
+        (8, (2, 2, 2, 2))
+        >>> low = lambda images: keras_freq.spectral.low_pass(images, 8)
+        >>> 0 <= float(keras_freq.evaluate.accuracy(model, data, transform=low)) <= 1
+        True
     """
+    feed = ModelFeed(model, data, batch_size=batch_size)
     count = compile_logits(model, transform, count_correct)
-    tally = Tally()
+    counts = DeviceCounts()
     with progress_bar(progress, "accuracy") as advance:
-        for images, labels, valid in labelled_batches(model, data, batch_size):
-            tally.add("all", count(images, reduce_args=(labels, np.int32(valid))))
-            tally.seen(labels, valid)
+        for images, labels, valid in feed:
+            counts.add("all", count(images, reduce_args=(labels, np.int32(valid))))
             advance(valid)
-    correct = tally.correct("all")
+    correct = counts.fetch("all")
     return AccuracyResult(
         model=model.name,
-        n=tally.n,
+        n=feed.n,
         settings={
             "transform": None if transform is None else getattr(transform, "__name__", repr(transform)),
             "batch_size": batch_size,
         },
         versions=versions(),
-        accuracy=float(correct.sum() / tally.n),
+        accuracy=float(correct.sum() / feed.n),
         correct_per_class=tuple(correct.tolist()),
-        count_per_class=tally.per_class(len(correct)),
+        count_per_class=tuple(feed.count_per_class.tolist()),
     )

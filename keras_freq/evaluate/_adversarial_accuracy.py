@@ -13,20 +13,19 @@ import numpy as np
 from keras_freq._core.checks import (
     check_choice,
     check_epsilons,
-    check_images,
     check_interval,
-    check_labels,
     check_number,
     check_whole,
 )
 from keras_freq._core.compiled import compile_logits
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.probabilities import reject_probabilities
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
 from keras_freq.attacks._foolbox_model import FIXED_SIZE, foolbox_attack, foolbox_model, foolbox_seed
 from keras_freq.attacks._pgd import pgd
-from keras_freq.evaluate._adversarial_images import AdversarialImages, checked, keep, predict
-from keras_freq.evaluate._counting import first_images, labelled_batches
+from keras_freq.evaluate._adversarial_images import AdversarialImages, confine, join_batches
+from keras_freq.evaluate._predictions import predict_classes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +36,17 @@ class AdversarialResult(Result):
         attack: Name of the attack.
         norm: Norm of the ball, `"linf"` or `"l2"`.
         epsilons: Radii of the ball in ascending order, in pixel units.
-        accuracy: Share of the images that no attack of this or a smaller size fools, one value an epsilon.
+        accuracy: Share of the images that no attack of this or a smaller size fools, for each epsilon.
         clean: Accuracy without attack.
         correct_per_class: Robust images of each class, `(epsilons, classes)`.
         clean_correct_per_class: Correctly classified images of each class, without attack.
         count_per_class: Images of each class.
         images: Images of the largest epsilon, if they were asked for. In `to_json` alone.
+
+    Example:
+        >>> result = keras_freq.evaluate.adversarial_accuracy(model, data, attack="fgsm", engine="own")
+        >>> [row["epsilon"] for row in result.rows()] == [0.0, *result.epsilons]
+        True
     """
 
     attack: str
@@ -58,7 +62,7 @@ class AdversarialResult(Result):
     )
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row an epsilon, after one of epsilon 0 for the clean images."""
+        """One row for each epsilon, after one of epsilon 0 for the clean images."""
         start = {"model": self.model, "attack": self.attack, "norm": self.norm}
         pairs = [(0.0, self.clean), *zip(self.epsilons, self.accuracy, strict=True)]
         return [{**start, "epsilon": epsilon, "accuracy": value, "n": self.n} for epsilon, value in pairs]
@@ -84,7 +88,7 @@ def adversarial_accuracy(
 ) -> AdversarialResult:
     """Accuracy under an attack of fixed size, for several sizes.
 
-    An image counts as robust at epsilon if the model classifies it as labelled and no attack of this or a
+    An image counts as robust at epsilon if the model classifies it as labeled and no attack of this or a
     smaller epsilon fools the model: an adversarial of a small ball lies in every larger one, so accuracy
     never increases with epsilon. What is scored lies within the bounds and the ball exactly, rounding
     included.
@@ -103,7 +107,7 @@ def adversarial_accuracy(
         seed: Seed of random starts.
         engine: `"foolbox"`, or `"own"` for the compiled loop of `keras_freq.attacks.pgd`.
         bounds: Lowest and highest pixel value.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
         keep_images: Keep the originals and the adversarials of the largest epsilon in the result.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
@@ -118,136 +122,138 @@ def adversarial_accuracy(
         RuntimeError: If an attack leaves the ball or the bounds by more than rounding.
 
     Source: Madry et al., ICLR 2018, section 2.1 (PGD); Goodfellow et al., ICLR 2015, section 4 (FGSM).
-    Differs from the original: no random start unless asked for; monotone in epsilon as said above.
+        Differs from the original: no random start unless asked for; monotone in epsilon as said above.
 
     Example:
-
-    >>> sizes = (2 / 255, 8 / 255)
-    >>> result = keras_freq.evaluate.adversarial_accuracy(model, data.test, epsilons=sizes, n=200)
-    >>> result.clean, result.accuracy
-    (0.71, (0.32, 0.01))
+        >>> sizes = (2 / 255, 8 / 255)
+        >>> result = keras_freq.evaluate.adversarial_accuracy(model, data, epsilons=sizes, steps=2, n=4)
+        >>> result.n, result.clean >= result.accuracy[0] >= result.accuracy[1]
+        (4, True)
     """
-    arguments = check_attack(attack, epsilons, steps, step_size, seed, engine, bounds)
-    epsilons, steps, seed, bounds = (arguments[name] for name in ("epsilons", "steps", "seed", "bounds"))
+    options = check_attack(attack, epsilons, steps, step_size, seed, engine, bounds)
+    sizes, steps, seed, bounds = (options[name] for name in ("epsilons", "steps", "seed", "bounds"))
     norm = FIXED_SIZE[attack][1]
     reject_probabilities(model)
-    logits = compile_logits(model)
-    options = {"steps": steps, "step_size": step_size, "random_start": random_start}
+    run: Callable
     if engine == "foolbox":
-        run = _foolbox_engine(model, attack, bounds, data_format, options)
+        run = _prepare_foolbox(model, attack, bounds, data_format, steps, step_size, random_start)
     else:
-        run = _own_engine(model, attack, norm, bounds, seed, options)
+        run = _prepare_own(model, attack, norm, bounds, seed, steps, step_size, random_start)
     # Without a random draw the framework's generator is left alone.
     seeded = foolbox_seed(seed) if engine == "foolbox" and random_start else contextlib.nullcontext()
-    settings = {**options, "engine": engine, "seed": seed, "bounds": bounds, "batch_size": batch_size}
-    settings["first_n"] = n
-    if n is not None:
-        data, batch_size = first_images(model, data, n, batch_size)
+    feed = ModelFeed(model, data, batch_size=batch_size, n=n, bounds=bounds, needs_logits=True)
+    logits = compile_logits(model)
 
-    robust, correct, labels_seen, kept = [], [], [], []
-    classes = 0
-    with progress_bar(progress, f"{attack}, {len(epsilons)} sizes", "attack") as advance, seeded:
-        for index, (images, labels, valid) in enumerate(labelled_batches(model, data, batch_size)):
-            images = check_images(images, bounds)
-            if index == 0:
-                first = keras.ops.convert_to_numpy(logits(images))
-                reject_probabilities(model, first)
-                classes = first.shape[-1]
-            check_labels(labels, len(labels), classes)
-            before = after = predict(logits, images)
+    right_parts, robust_parts, kept = [], [], []
+    with progress_bar(progress, f"{attack}, {len(sizes)} sizes", "attack") as advance, seeded:
+        for index, (images, labels, valid) in enumerate(feed):
+            before = after = predict_classes(logits, images)
             right = before == labels
-            correct.append(right[:valid])
-            found, stages = images, []
-            for epsilon in epsilons:
+            right_parts.append(right[:valid])
+            adversarials, stages = images, []
+            for epsilon in sizes:
                 if right[:valid].any() and epsilon > 0:
-                    new = checked(images, run(images, labels, epsilon, index), epsilon, bounds, norm, attack)
-                    seen = predict(logits, new)
+                    attacked = run(images, labels, epsilon, index)
+                    attacked = confine(images, attacked, epsilon, bounds, norm, attack)
+                    seen = predict_classes(logits, attacked)
                     # An image fooled before keeps its smaller adversarial unless the larger one fools too.
                     take = right | (seen != labels)
-                    found = np.where(take.reshape(-1, 1, 1, 1), new, found)
+                    adversarials = np.where(take.reshape(-1, 1, 1, 1), attacked, adversarials)
                     after = np.where(take, seen, after)
                     right = right & (seen == labels)
                 stages.append(right[:valid])
                 advance(valid)
-            robust.append(np.stack(stages))
-            labels_seen.append(labels[:valid])
+            robust_parts.append(np.stack(stages))
             if keep_images:
-                kept.append(tuple(part[:valid] for part in (images, found, labels, before, after)))
-    labels, right, robust = (
-        np.concatenate(labels_seen),
-        np.concatenate(correct),
-        np.concatenate(robust, axis=1),
-    )
+                kept.append(tuple(part[:valid] for part in (images, adversarials, labels, before, after)))
+    right, robust = np.concatenate(right_parts), np.concatenate(robust_parts, axis=1)
+
+    def count_per_class(labels: np.ndarray) -> tuple[int, ...]:
+        return tuple(np.bincount(labels, minlength=feed.classes).tolist())
+
     return AdversarialResult(
         model=model.name,
-        n=len(labels),
-        settings=settings,
+        n=feed.n,
+        settings={
+            "steps": steps,
+            "step_size": step_size,
+            "random_start": random_start,
+            "engine": engine,
+            "seed": seed,
+            "bounds": bounds,
+            "batch_size": batch_size,
+            "first_n": n,
+        },
         versions=versions(),
         attack=attack,
         norm=norm,
-        epsilons=epsilons,
+        epsilons=sizes,
         accuracy=tuple(robust.mean(axis=1).tolist()),
         clean=float(right.mean()),
-        correct_per_class=tuple(_per_class(labels[stage], classes) for stage in robust),
-        clean_correct_per_class=_per_class(labels[right], classes),
-        count_per_class=_per_class(labels, classes),
-        images=keep(kept, epsilons[-1]) if keep_images else None,
+        correct_per_class=tuple(count_per_class(feed.labels[stage]) for stage in robust),
+        clean_correct_per_class=count_per_class(feed.labels[right]),
+        count_per_class=count_per_class(feed.labels),
+        images=join_batches(kept, sizes[-1]) if keep_images else None,
     )
 
 
 def check_attack(attack, epsilons, steps, step_size, seed, engine, bounds) -> dict[str, Any]:
     """The arguments that need no model, checked, by name."""
-    check_choice(attack, "attack", tuple(FIXED_SIZE))
-    epsilons, bounds, seed = (
-        check_epsilons(epsilons),
-        check_interval(bounds, "bounds"),
-        check_whole(seed, "seed", least=0),
-    )
-    steps = check_whole(steps, "steps") if attack != "fgsm" else 1
-    if step_size is not None:
-        check_number(step_size, "step_size", above=0)
-    check_choice(engine, "engine", ("foolbox", "own"))
     return {
-        "attack": attack,
-        "epsilons": epsilons,
-        "steps": steps,
-        "step_size": step_size,
-        "seed": seed,
-        "engine": engine,
-        "bounds": bounds,
+        "attack": check_choice(attack, "attack", tuple(FIXED_SIZE)),
+        "epsilons": check_epsilons(epsilons),
+        "steps": 1 if attack == "fgsm" else check_whole(steps, "steps"),
+        "step_size": None if step_size is None else check_number(step_size, "step_size", above=0),
+        "seed": check_whole(seed, "seed", least=0),
+        "engine": check_choice(engine, "engine", ("foolbox", "own")),
+        "bounds": check_interval(bounds, "bounds"),
     }
 
 
-def _foolbox_engine(model, attack, bounds, data_format, options) -> Callable:
+def _prepare_foolbox(
+    model: keras.Model,
+    attack: str,
+    bounds: tuple[float, float],
+    data_format: str,
+    steps: int,
+    step_size: float | None,
+    random_start: bool,
+) -> Callable:
     adapter = foolbox_model(model, bounds, data_format=data_format)
 
     def run(images, labels, epsilon, index):
         x, y = adapter.inputs(images, labels)
-        found = foolbox_attack(attack, epsilon=epsilon, **options)(adapter, x, y, epsilons=epsilon)[1]
-        return keras.ops.convert_to_numpy(found)
+        prepared = foolbox_attack(
+            attack, steps=steps, step_size=step_size, random_start=random_start, epsilon=epsilon
+        )
+        return keras.ops.convert_to_numpy(prepared(adapter, x, y, epsilons=epsilon)[1])
 
     return run
 
 
-def _own_engine(model, attack, norm, bounds, seed, options) -> Callable:
+def _prepare_own(
+    model: keras.Model,
+    attack: str,
+    norm: str,
+    bounds: tuple[float, float],
+    seed: int,
+    steps: int,
+    step_size: float | None,
+    random_start: bool,
+) -> Callable:
     def run(images, labels, epsilon, index):
-        step_size = epsilon if attack == "fgsm" else options["step_size"]
         return pgd(
             model,
             images,
             labels,
             epsilon=epsilon,
             norm=norm,
-            steps=options["steps"],
-            step_size=step_size,
-            random_start=options["random_start"],
+            steps=steps,
+            step_size=epsilon if attack == "fgsm" else step_size,
+            random_start=random_start,
             seed=int(np.random.SeedSequence([seed, index]).generate_state(1)[0]),
             bounds=bounds,
             batch_size=len(images),
         )
 
     return run
-
-
-def _per_class(labels: np.ndarray, classes: int) -> tuple[int, ...]:
-    return tuple(np.bincount(labels, minlength=classes).tolist())

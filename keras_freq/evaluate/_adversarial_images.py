@@ -1,15 +1,15 @@
-"""Adversarial images: kept for figures, checked, and shortened."""
+"""Adversarial images: kept for figures, confined to their ball, and moved towards the originals."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 
 from keras_freq._core.result import Record
-from keras_freq.attacks._balls import distances, snap
+from keras_freq.attacks._norm_balls import distances, snap
+from keras_freq.evaluate._predictions import predict_classes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,12 @@ class AdversarialImages(Record):
         predictions: Classes that the model sees in the adversarials, `(n,)`.
         epsilon: Size of the ball that all adversarials lie in; `None` for attacks that look for the smallest
             change.
+
+    Example:
+        >>> options = {"attack": "fgsm", "engine": "own", "epsilons": (8 / 255,), "keep_images": True}
+        >>> kept = keras_freq.evaluate.adversarial_accuracy(model, data, **options).images
+        >>> kept.adversarials.shape, bool(np.abs(kept.adversarials - kept.originals).max() <= kept.epsilon)
+        ((8, 32, 32, 3), True)
     """
 
     originals: np.ndarray
@@ -34,20 +40,22 @@ class AdversarialImages(Record):
     epsilon: float | None
 
 
-def keep(parts: list[tuple], epsilon: float | None) -> AdversarialImages:
+def join_batches(parts: list[tuple[np.ndarray, ...]], epsilon: float | None) -> AdversarialImages:
     """Joins the batches' `(originals, adversarials, labels, clean_predictions, predictions)`."""
-    names = ("originals", "adversarials", "labels", "clean_predictions", "predictions")
-    arrays = [np.concatenate(part) for part in zip(*parts, strict=True)]
-    return AdversarialImages(**dict(zip(names, arrays, strict=True)), epsilon=epsilon)
+    originals, adversarials, labels, before, after = (
+        np.concatenate(part) for part in zip(*parts, strict=True)
+    )
+    return AdversarialImages(
+        originals=originals,
+        adversarials=adversarials,
+        labels=labels,
+        clean_predictions=before,
+        predictions=after,
+        epsilon=epsilon,
+    )
 
 
-def predict(logits: Callable, images: np.ndarray) -> np.ndarray:
-    """Predicted classes; -1, which no label equals, where an output is NaN or infinite."""
-    outputs = keras.ops.convert_to_numpy(logits(images))
-    return np.where(np.isfinite(outputs).all(axis=-1), outputs.argmax(axis=-1), -1)
-
-
-def checked(
+def confine(
     originals: np.ndarray,
     images: np.ndarray,
     epsilon: float,
@@ -91,7 +99,7 @@ def shorten(
         middle = (right + fooled_at) / 2
         weight = middle.reshape((-1,) + (1,) * (images.ndim - 1)).astype("float32")
         between = originals + weight * (images - originals)
-        fooled = predict(logits, between) != labels
+        fooled = predict_classes(logits, between) != labels
         best = np.where(fooled.reshape(weight.shape), between, best)
         fooled_at, right = np.where(fooled, middle, fooled_at), np.where(fooled, right, middle)
     return best

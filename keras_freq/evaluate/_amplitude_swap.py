@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -13,13 +13,11 @@ from keras import ops
 
 from keras_freq._core.checks import check_choice, check_interval, check_whole
 from keras_freq._core.compiled import compile_logits
+from keras_freq._core.feeds import Feed, ModelFeed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Record, Result, versions
-from keras_freq.data import iterate_batches
-from keras_freq.evaluate._adversarial_images import predict
-from keras_freq.evaluate._counting import first_images, labelled_batches
+from keras_freq.evaluate._predictions import predict_classes
 from keras_freq.spectral import recombine
-from keras_freq.spectral._images import DATA_FORMATS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +33,11 @@ class SwappedPairs(Record):
         phase_images: float32 `(n, height, width, channels)`, if images were asked for.
         amplitude_images: The donors, same shape.
         images: The recombinations, same shape.
+
+    Example:
+        >>> pairs = keras_freq.evaluate.amplitude_swap(model, data, keep_images=True).pairs
+        >>> pairs.images.shape, bool((pairs.labels != pairs.donor_labels).all())
+        ((8, 32, 32, 3), True)
     """
 
     labels: np.ndarray
@@ -58,12 +61,17 @@ class AmplitudeSwapResult(Result):
         n_differ: Pairs whose two images are predicted differently.
         follows_phase: Share of the recombinations predicted as the phase image is.
         follows_amplitude: Share predicted as the amplitude image is.
-        follows_neither: Share predicted as none of the two.
-        accuracy: Share of all recombinations predicted as the phase image is labelled.
-        donor_accuracy: Share predicted as the amplitude image is labelled, or `None` where donors have no
+        follows_neither: Share predicted as neither of them.
+        accuracy: Share of all recombinations predicted as the phase image is labeled.
+        donor_accuracy: Share predicted as the amplitude image is labeled, or `None` where donors have no
             labels.
         clean: Accuracy on the phase images themselves.
         pairs: Predictions and, if asked for, images of every pair. In `to_json` alone.
+
+    Example:
+        >>> result = keras_freq.evaluate.amplitude_swap(model, data)
+        >>> 0 <= result.n_differ <= result.n
+        True
     """
 
     n_differ: int
@@ -107,7 +115,7 @@ def amplitude_swap(
         n: Take the first `n` images of the data; `None` takes all.
         seed: Seed of the choice of donors.
         clip: `None` leaves the recombinations as they are, or two bounds, such as `(0, 1)`.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
         keep_images: Keep the images in the result, for `keras_freq.plots.amplitude_swap`.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
@@ -120,55 +128,60 @@ def amplitude_swap(
             model's outputs, or donors have another shape.
 
     Source: Chen et al., "Amplitude-Phase Recombination", ICCV 2021, section 3.1. Differs from the original,
-    which shows examples: counts over all pairs, with donors of another class.
+        which shows examples: counts over all pairs, with donors of another class.
 
     Example:
-
-    >>> result = keras_freq.evaluate.amplitude_swap(model, data.test, n=1000)
-    >>> result.follows_phase, result.follows_amplitude
-    (0.41, 0.32)
+        >>> result = keras_freq.evaluate.amplitude_swap(model, data)
+        >>> result.n, len(result.pairs.predictions)
+        (8, 8)
     """
     check_choice(axes, "axes", ("chw", "hw"))
-    check_choice(data_format, "data_format", DATA_FORMATS)
     seed = check_whole(seed, "seed", least=0)
-    clip = None if clip is None else check_interval(clip, "bounds")
+    clip = None if clip is None else check_interval(clip, "clip")
     logits = compile_logits(model)
-    mixed_logits = compile_logits(model, _recombination(axes, clip, data_format))
-    images, labels, size = _read(model, data, n, batch_size)
-    generator = np.random.default_rng(seed)
-    pool, pool_labels, chosen = _choose_donors(donors, images, labels, generator)
+    mixed_logits = compile_logits(model, _recombine(axes, clip, data_format))
+    feed = ModelFeed(model, data, batch_size=batch_size, n=n, data_format=data_format)
+    images, labels = feed.arrays()
+    pool, pool_labels, chosen = _choose_donors(donors, images, labels, np.random.default_rng(seed))
 
-    def predicted(function: Callable, *arrays: np.ndarray) -> np.ndarray:
-        found = []
-        for start in range(0, len(arrays[0]), size):
+    def predict_all(function: Callable, *arrays: np.ndarray) -> np.ndarray:
+        count, size, parts = len(arrays[0]), feed.batch_size, []
+        for start in range(0, count, size):
             # The last batch is filled up, so that one compiled step serves all.
-            rows = np.minimum(np.arange(start, start + size), len(arrays[0]) - 1)
+            rows = np.minimum(np.arange(start, start + size), count - 1)
             first, *rest = (array[rows] for array in arrays)
-            found.append(predict(lambda x, rest=rest: ops.convert_to_numpy(function(x, *rest)), first))
-            advance(min(size, len(arrays[0]) - start))
-        return np.concatenate(found)[: len(arrays[0])]
+            parts.append(predict_classes(lambda x, rest=rest: function(x, *rest), first))
+            advance(min(size, count - start))
+        return np.concatenate(parts)[:count]
 
     with progress_bar(progress, "amplitude swap", "image pass") as advance:
-        phase = predicted(logits, images)
+        phase = predict_all(logits, images)
         if donors is None:
             amplitude = phase[chosen]
         else:
             used, place = np.unique(chosen, return_inverse=True)
-            amplitude = predicted(logits, pool[used])[place]
-        seen = predicted(mixed_logits, images, pool[chosen])
+            amplitude = predict_all(logits, pool[used])[place]
+        seen = predict_all(mixed_logits, images, pool[chosen])
 
     donor_labels = None if pool_labels is None else pool_labels[chosen]
     differ = (phase != amplitude) & (phase >= 0) & (amplitude >= 0)
-    follows = (
-        [float(np.mean(seen[differ] == part[differ])) for part in (phase, amplitude)] if differ.any() else []
+    follows_phase = follows_amplitude = float("nan")
+    if differ.any():
+        follows_phase, follows_amplitude = (
+            float(np.mean(seen[differ] == part[differ])) for part in (phase, amplitude)
+        )
+    pairs = SwappedPairs(
+        labels=labels,
+        donor_labels=donor_labels,
+        phase_predictions=phase,
+        amplitude_predictions=amplitude,
+        predictions=seen,
     )
-    follows_phase, follows_amplitude = follows or (float("nan"), float("nan"))
-    kept = {}
     if keep_images:
-        mixed = _recombination(axes, clip, data_format)(images, pool[chosen])
-        kept = {"phase_images": images, "amplitude_images": pool[chosen], "images": mixed}
+        shown = [images, pool[chosen], _recombine(axes, clip, data_format)(images, pool[chosen])]
         if data_format == "channels_first":
-            kept = {name: np.moveaxis(array, 1, -1) for name, array in kept.items()}
+            shown = [np.moveaxis(array, 1, -1) for array in shown]
+        pairs = replace(pairs, phase_images=shown[0], amplitude_images=shown[1], images=shown[2])
     return AmplitudeSwapResult(
         model=model.name,
         n=len(images),
@@ -189,19 +202,12 @@ def amplitude_swap(
         accuracy=float(np.mean(seen == labels)),
         donor_accuracy=None if donor_labels is None else float(np.mean(seen == donor_labels)),
         clean=float(np.mean(phase == labels)),
-        pairs=SwappedPairs(
-            labels=labels,
-            donor_labels=donor_labels,
-            phase_predictions=phase,
-            amplitude_predictions=amplitude,
-            predictions=seen,
-            **kept,
-        ),
+        pairs=pairs,
     )
 
 
 @lru_cache(maxsize=32)
-def _recombination(axes: str, clip: tuple[float, float] | None, data_format: str) -> Callable:
+def _recombine(axes: Literal["chw", "hw"], clip: tuple[float, float] | None, data_format: str) -> Callable:
     """One function object for equal settings: what is compiled is kept by it."""
 
     def mixed(images, donors):
@@ -211,20 +217,6 @@ def _recombination(axes: str, clip: tuple[float, float] | None, data_format: str
         return np.clip(result, *clip) if isinstance(result, np.ndarray) else ops.clip(result, *clip)
 
     return mixed
-
-
-def _read(
-    model: keras.Model, data: Any, n: int | None, batch_size: int | None
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Images, labels and the size of the batches they came in."""
-    if n is not None:
-        (images, labels), size = first_images(model, data, n, batch_size)
-        return images, labels, size
-    parts = [
-        (images[:valid], labels[:valid], len(images))
-        for images, labels, valid in labelled_batches(model, data, batch_size)
-    ]
-    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]), parts[0][2]
 
 
 def _choose_donors(
@@ -238,34 +230,30 @@ def _choose_donors(
                 f"`donors`. Received: {len(labels)} images of class {labels[0]}"
             )
         if np.bincount(labels).max() <= len(labels) / 2:
-            return images, labels, _permutation_across_classes(labels, generator)
-        return images, labels, _one_of_another_class(labels, labels, generator)
+            return images, labels, _permute_across_classes(labels, generator)
+        return images, labels, _draw_from_other_classes(labels, labels, generator)
     if not hasattr(donors, "shape") and not (isinstance(donors, tuple) and len(donors) == 2):
         raise ValueError(
             "`donors` must be None, images, or a tuple (images, labels) of arrays. "
             f"Received: type={type(donors).__name__}"
         )
-    labelled = isinstance(donors, tuple)
-    if not labelled:
-        donors = (donors, np.zeros(len(donors), "int32"))
-    parts = [(x[:valid], y[:valid]) for x, y, valid in iterate_batches(donors)]
-    pool, pool_labels = (np.concatenate(part) for part in zip(*parts, strict=True))
+    pool, pool_labels = Feed(donors, needs_labels=False, name="donors").arrays()
     if pool.shape[1:] != images.shape[1:]:
         raise ValueError(
             f"`donors` must have the images' shape {images.shape[1:]}. Received: shape={pool.shape[1:]}"
         )
-    if labelled:
-        return pool, pool_labels, _one_of_another_class(labels, pool_labels, generator)
-    return pool, None, _evenly(len(pool), len(images), generator)
+    if isinstance(donors, tuple):
+        return pool, pool_labels, _draw_from_other_classes(labels, pool_labels, generator)
+    return pool, None, _draw_evenly(len(pool), len(images), generator)
 
 
-def _evenly(count: int, size: int, generator: np.random.Generator) -> np.ndarray:
+def _draw_evenly(count: int, size: int, generator: np.random.Generator) -> np.ndarray:
     """`size` draws from `count` things, each as often as any other, or once more."""
     rounds = [generator.permutation(count) for _ in range(-(-size // count))]
     return np.concatenate(rounds)[:size]
 
 
-def _one_of_another_class(
+def _draw_from_other_classes(
     labels: np.ndarray, pool_labels: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
     chosen = np.empty(len(labels), "int64")
@@ -276,11 +264,11 @@ def _one_of_another_class(
                 "Donors have another label than the image: `donors` must be of two classes at least. "
                 f"Received: donors all of class {label}"
             )
-        chosen[rows] = others[_evenly(len(others), len(rows), generator)]
+        chosen[rows] = others[_draw_evenly(len(others), len(rows), generator)]
     return chosen
 
 
-def _permutation_across_classes(labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def _permute_across_classes(labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """A random permutation that takes no image to one of its own class; no class has more than half of them.
 
     Where a random permutation does, the place changes its image with another one. That one can always be

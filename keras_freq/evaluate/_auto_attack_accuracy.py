@@ -13,12 +13,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_number, check_whole
+from keras_freq._core.checks import check_choice, check_data_format, check_number, check_whole
 from keras_freq._core.compiled import differentiable_logits, to_tensor
 from keras_freq._core.probabilities import reject_probabilities
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import versions
-from keras_freq.evaluate._standing_images import StandingImages
+from keras_freq.evaluate._survivors import Survivors
 from keras_freq.evaluate._worst_case_accuracy import WorstCaseResult
 
 # Attacks of each version, in the order they run.
@@ -58,7 +58,7 @@ def auto_attack_accuracy(
         version: `"standard"` or `"plus"` (untargeted APGD-DLR and FAB too, with 5 restarts).
         n: Use the first `n` images of the data; default all.
         seed: Seed of the attacks.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
@@ -73,21 +73,18 @@ def auto_attack_accuracy(
             in softmax or sigmoid.
 
     Source: Croce and Hein, ICML 2020, through pyautoattack, a package of the authors' code. Chen et al., ICCV
-    2021, report 84.30 % clean and 45.70 % robust accuracy for APR-SP adversarial training on 1,000 images.
-    Differs from the original: with less than 10 classes all other classes are the targets.
+        2021, report 84.30 % clean and 45.70 % robust accuracy for APR-SP adversarial training on 1,000
+        images.
+        Differs from the original: with less than 10 classes all other classes are the targets.
 
     Example:
-
-    >>> result = keras_freq.evaluate.auto_attack_accuracy(model, data.test, n=1000)
-    >>> dict(zip(result.attacks, result.after))
-    {'apgd-ce': 0.489, 'apgd-t': 0.457, 'fab-t': 0.457, 'square': 0.457}
+        >>> result = keras_freq.evaluate.auto_attack_accuracy(model, data, epsilon=0.5, n=2)
+        >>> result.attacks, result.accuracy <= result.clean
+        (('apgd-ce', 'apgd-t', 'fab-t', 'square'), True)
     """
-    epsilon, seed = (
-        check_number(epsilon, "epsilon", above=0),
-        check_whole(seed, "seed", least=0),
-    )
+    epsilon, seed = check_number(epsilon, "epsilon", above=0), check_whole(seed, "seed", least=0)
     names = VERSIONS[check_choice(version, "version", tuple(VERSIONS))]
-    check_choice(data_format, "data_format", ("channels_last", "channels_first"))
+    check_data_format(data_format)
     backend = keras.backend.backend()
     if backend != "torch":
         raise RuntimeError(
@@ -97,28 +94,33 @@ def auto_attack_accuracy(
     logits = differentiable_logits(model)
     reject_probabilities(model)
     package = import_pyautoattack()
-    settings = {"version": version, "seed": seed, "bounds": (0.0, 1.0), "batch_size": batch_size}
-    settings["first_n"] = n
-    images = StandingImages(model, data, epsilon=epsilon, bounds=(0.0, 1.0), n=n, batch_size=batch_size)
+    images = Survivors(model, data, epsilon=epsilon, bounds=(0.0, 1.0), n=n, batch_size=batch_size)
     if images.classes < 4:
         raise ValueError(
             f"The model must have at least 4 classes for the DLR loss. Received: {images.classes} classes"
         )
-    run_of = _runner(package, logits, epsilon, version, seed, images.classes, data_format == "channels_last")
+    run_of = _prepare_attacks(
+        package, logits, epsilon, version, seed, images.classes, data_format == "channels_last"
+    )
 
     after, fooled_by = [], []
     with progress_bar(progress, f"AutoAttack, {len(names)} attacks") as advance:
         for name in names:
-            before = int(images.standing.sum())
+            before = images.count
             # PyTorch runs eagerly, and 5,000 queries of filling would cost what they cost of images.
             images.attack(name, run_of(name), advance, fill=False)
-            fooled_by.append(before - int(images.standing.sum()))
+            fooled_by.append(before - images.count)
             after.append(images.accuracy)
-    robust_per_class, count_per_class = images.per_class()
     return WorstCaseResult(
         model=model.name,
         n=len(images.labels),
-        settings=settings,
+        settings={
+            "version": version,
+            "seed": seed,
+            "bounds": (0.0, 1.0),
+            "batch_size": batch_size,
+            "first_n": n,
+        },
         versions=versions() | {"pyautoattack": importlib.metadata.version("pyautoattack")},
         attacks=names,
         norm="linf",
@@ -127,8 +129,8 @@ def auto_attack_accuracy(
         accuracy=images.accuracy,
         after=tuple(after),
         fooled_by=tuple(fooled_by),
-        robust_per_class=robust_per_class,
-        count_per_class=count_per_class,
+        robust_per_class=images.count_per_class(alive=True),
+        count_per_class=images.count_per_class(alive=False),
     )
 
 
@@ -144,7 +146,7 @@ def import_pyautoattack() -> Any:
     return pyautoattack
 
 
-def _runner(package, logits, epsilon, version, seed, classes, last) -> Callable:
+def _prepare_attacks(package, logits, epsilon, version, seed, classes, last) -> Callable:
     """`name -> run(images, labels, rows)` for the attacks of one version."""
     import torch
 
@@ -172,11 +174,11 @@ def _runner(package, logits, epsilon, version, seed, classes, last) -> Callable:
             tracing = sys.gettrace()
             try:
                 with torch.random.fork_rng():  # the attacks seed the global generators
-                    found = ensemble.run_standard_evaluation(x, y, batch_size=len(images))[0]
+                    attacked = ensemble.run_standard_evaluation(x, y, batch_size=len(images))[0]
             finally:
                 sys.settrace(tracing)  # their checks switch off debuggers and coverage
-            found = keras.ops.convert_to_numpy(found)
-            return np.ascontiguousarray(np.moveaxis(found, 1, -1)) if last else found
+            attacked = keras.ops.convert_to_numpy(attacked)
+            return np.ascontiguousarray(np.moveaxis(attacked, 1, -1)) if last else attacked
 
         return run
 

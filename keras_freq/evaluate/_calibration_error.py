@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +29,12 @@ class CalibrationResult(Result):
         confidences: Mean confidence in each bin; NaN for an empty bin.
         accuracy: Share of all images that are classified rightly.
         confidence: Mean confidence in all images.
+
+    Example:
+        >>> logits = keras_freq.evaluate.predict_logits(model, images)
+        >>> result = keras_freq.evaluate.calibration_error(logits, labels, bins=10)
+        >>> len(result.edges), sum(result.counts)
+        (11, 8)
     """
 
     value: float
@@ -45,7 +50,7 @@ class CalibrationResult(Result):
         return self.value
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row a bin."""
+        """One row for each bin."""
         bins = zip(self.edges, self.edges[1:], self.counts, self.accuracies, self.confidences, strict=False)
         names = ("above", "up_to", "count", "accuracy", "confidence")
         return [
@@ -96,18 +101,18 @@ def calibration_error(
     Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, section 2 (uniform bins).
 
     Example:
-
-    >>> logits = keras_freq.evaluate.predict_logits(model, data.test)
-    >>> round(float(keras_freq.evaluate.calibration_error(logits, labels)), 3)
-    0.042
+        >>> logits = np.array([[0.0, 4.0], [1.0, 0.0], [0.0, 2.0], [3.0, 0.0]])
+        >>> result = keras_freq.evaluate.calibration_error(logits, [1, 1, 1, 0], bins=5)
+        >>> round(float(result), 3), result.counts, result.accuracy
+        (0.229, (0, 0, 0, 1, 3), 0.75)
     """
     check_choice(kind, "kind", KINDS)
     check_choice(binning, "binning", BINNINGS)
     bins = check_whole(bins, "bins")
-    outputs = _checked(outputs)
-    labels = check_labels(labels, *outputs.shape)
-    confidence = _confidence(outputs, from_logits)
-    correct = outputs.argmax(axis=-1) == labels
+    logits = _check_outputs(outputs)
+    labels = check_labels(labels, *logits.shape)
+    confidence = _find_confidence(logits, from_logits)
+    correct = logits.argmax(axis=-1) == labels
     edges = np.linspace(0, 1, bins + 1)
     if binning == "quantile":
         # Whole numbers: b * n / bins in floats may come out above the count that it equals.
@@ -133,34 +138,35 @@ def calibration_error(
         kind=kind,
         edges=tuple(edges.tolist()),
         counts=tuple(counts.tolist()),
-        accuracies=_with_empty(right, filled),
-        confidences=_with_empty(sure, filled),
+        accuracies=_spread(right, filled),
+        confidences=_spread(sure, filled),
         accuracy=float(correct.mean()),
         confidence=float(confidence.mean()),
     )
 
 
-def _with_empty(values: np.ndarray, filled: np.ndarray) -> tuple[float, ...]:
-    # One NaN object for all: results that are equal then compare equal.
-    values = iter(values.tolist())
-    return tuple(next(values) if full else math.nan for full in filled)
+def _spread(values: np.ndarray, filled: np.ndarray) -> tuple[float, ...]:
+    """The values of the filled bins in their places among all bins; NaN for the empty ones."""
+    every = np.full(filled.shape, np.nan)
+    every[filled] = values
+    return tuple(every.tolist())
 
 
-def _checked(outputs: Any) -> np.ndarray:
-    outputs = np.asarray(outputs)
-    if outputs.ndim != 2 or not len(outputs) or outputs.shape[1] < 2 or outputs.dtype.kind not in "fiu":
+def _check_outputs(outputs: ArrayLike) -> np.ndarray:
+    values = np.asarray(outputs)
+    if values.ndim != 2 or not len(values) or values.shape[1] < 2 or values.dtype.kind not in "fiu":
         raise ValueError(
             "`outputs` must be real numbers of shape (n, classes), with at least one image and two classes. "
-            f"Received: outputs of shape {outputs.shape}, dtype {outputs.dtype}"
+            f"Received: outputs of shape {values.shape}, dtype {values.dtype}"
         )
-    outputs = outputs.astype("float64")
-    if not np.isfinite(outputs).all():
-        count = (~np.isfinite(outputs)).sum()
+    values = values.astype("float64")
+    if not np.isfinite(values).all():
+        count = (~np.isfinite(values)).sum()
         raise ValueError(f"`outputs` must be finite. Received: outputs with {count} NaN or infinite")
-    return outputs
+    return values
 
 
-def _confidence(outputs: np.ndarray, from_logits: bool) -> np.ndarray:
+def _find_confidence(outputs: np.ndarray, from_logits: bool) -> np.ndarray:
     """The largest probability of each row."""
     probabilities = outputs.min() >= 0 and np.abs(outputs.sum(axis=-1) - 1).max() < 1e-3
     if from_logits and probabilities:

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_labels
 from keras_freq._core.compiled import compile_logits
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.result import Result, versions
-from keras_freq.evaluate._counting import labelled_batches
+from keras_freq.evaluate._predictions import choose_classes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,11 @@ class ClassScoresResult(Result):
     Attributes:
         confusion: Counts `(classes, classes)`, rows the true classes, columns the predictions.
         undefined: Images whose logits are NaN or infinite, for each class; they count as missed.
+
+    Example:
+        >>> scores = keras_freq.evaluate.class_scores(model, data)
+        >>> scores.n, np.shape(scores.confusion)
+        (8, (4, 4))
     """
 
     confusion: tuple[tuple[int, ...], ...]
@@ -35,26 +40,26 @@ class ClassScoresResult(Result):
     @property
     def precision(self) -> np.ndarray:
         """Share of the predictions of a class that are right, 0 where there are none, `(classes,)`."""
-        return _share(np.diag(self.confusion), np.sum(self.confusion, axis=0))
+        return _divide(np.diag(self.confusion), np.sum(self.confusion, axis=0))
 
     @property
     def recall(self) -> np.ndarray:
-        """Share of the images of a class that are recognised, 0 where there are none, `(classes,)`."""
-        return _share(np.diag(self.confusion), self.count_per_class)
+        """Share of the images of a class that are recognized, 0 where there are none, `(classes,)`."""
+        return _divide(np.diag(self.confusion), self.count_per_class)
 
     @property
     def f1(self) -> np.ndarray:
         """`2 TP / (2 TP + FP + FN)`, `(classes,)`; 0 for a class neither there nor predicted."""
         predicted = np.sum(self.confusion, axis=0)
-        return _share(2 * np.diag(self.confusion), predicted + self.count_per_class)
+        return _divide(2 * np.diag(self.confusion), predicted + self.count_per_class)
 
     @property
     def accuracy(self) -> float:
-        """Share of all images that are recognised."""
+        """Share of all images that are recognized."""
         return float(np.trace(np.array(self.confusion)) / self.n)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row a class."""
+        """One row for each class."""
         scores = zip(self.precision, self.recall, self.f1, self.count_per_class, strict=True)
         return [
             {
@@ -78,7 +83,7 @@ def class_scores(model: keras.Model, data: Any, *, batch_size: int | None = None
         model: Keras classifier `(batch, ...) -> (batch, classes)`, logits or probabilities.
         data: Arrays `(images, labels)`, a `tf.data.Dataset`, a `keras.utils.PyDataset`, or an iterable of
             batches.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
 
     Returns:
         A `ClassScoresResult`: `.f1`, `.precision`, `.recall` `(classes,)` and the confusion.
@@ -88,24 +93,19 @@ def class_scores(model: keras.Model, data: Any, *, batch_size: int | None = None
         TypeError: If `model` is not a Keras model.
 
     Example:
-
-    >>> scores = keras_freq.evaluate.class_scores(model, data.test)
-    >>> scores.f1.shape
-    (10,)
+        >>> scores = keras_freq.evaluate.class_scores(model, data)
+        >>> scores.f1.shape, scores.count_per_class.tolist()
+        ((4,), [2, 2, 2, 2])
     """
-    predict = compile_logits(model, None, predicted_classes)
-    classes = None
-    counts = None
-    for images, labels, valid in labelled_batches(model, data, batch_size):
-        if classes is None:
-            classes = ops.convert_to_numpy(compile_logits(model)(images[:1])).shape[-1]
-            counts = np.zeros((classes, classes + 1), "int64")
-        labels = check_labels(labels, len(labels), classes)
-        found = ops.convert_to_numpy(predict(images))
-        np.add.at(counts, (labels[:valid], found[:valid]), 1)
+    feed = ModelFeed(model, data, batch_size=batch_size)
+    predict = compile_logits(model, None, choose_classes)
+    counts = np.zeros((feed.classes, feed.classes + 1), "int64")
+    for images, labels, valid in feed:
+        predictions = ops.convert_to_numpy(predict(images))
+        np.add.at(counts, (labels[:valid], predictions[:valid]), 1)
     return ClassScoresResult(
         model=model.name,
-        n=int(counts.sum()),
+        n=feed.n,
         settings={"batch_size": batch_size},
         versions=versions(),
         confusion=tuple(map(tuple, counts[:, :-1].tolist())),
@@ -113,11 +113,5 @@ def class_scores(model: keras.Model, data: Any, *, batch_size: int | None = None
     )
 
 
-def predicted_classes(logits: Any) -> Any:
-    """The class of the largest logit, int32 `(batch,)`; the number of classes where a logit is not finite."""
-    finite = ops.all(ops.isfinite(logits), axis=-1)
-    return ops.where(finite, ops.cast(ops.argmax(logits, axis=-1), "int32"), logits.shape[-1])
-
-
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.where(whole > 0, part / np.maximum(whole, 1), 0.0)

@@ -10,29 +10,34 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_pixels
+from keras_freq._core.checks import check_readable_again
 from keras_freq._core.compiled import compile_logits
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.pixels import to_bytes
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
-from keras_freq.data import iterate_batches
 from keras_freq.data._corruptions.corrupt import check_corruptions, corrupt
 from keras_freq.data._corruptions.severities import CORRUPTIONS, SEVERITIES
 from keras_freq.data._corruptions.stored import stored_batches
-from keras_freq.evaluate._counting import Tally, count_correct, labelled_batches
+from keras_freq.evaluate._predictions import DeviceCounts, count_correct
 
 
 @dataclass(frozen=True, kw_only=True)
 class CorruptionResult(Result):
-    """Error rates under corruptions; `float(result)` is their un-normalised mean.
+    """Error rates under corruptions; `float(result)` is their unnormalized mean.
 
     Attributes:
         corruptions: Names of the corruptions.
         severities: Severities, ascending.
-        errors: Share of the `n` images classified wrongly, one row a corruption, one column a severity.
+        errors: Share of the `n` images classified wrongly, `(corruptions, severities)`.
         clean_error: Share classified wrongly without corruption; NaN where the data hold corrupted images
             only.
         mean: Mean of `errors` over severities and corruptions: the corruption error of CIFAR-10-C.
+
+    Example:
+        >>> result = keras_freq.evaluate.corruption_error(model, data, corruptions=("contrast", "fog"))
+        >>> sorted(result.by_corruption), 0 <= float(result) <= 1
+        (['contrast', 'fog'], True)
     """
 
     corruptions: tuple[str, ...]
@@ -51,7 +56,7 @@ class CorruptionResult(Result):
         return {name: float(np.mean(row)) for name, row in rows}
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row a corruption and severity, after one for the clean images."""
+        """One row for each corruption and severity, after one for the clean images."""
         start = {"model": self.model}
         rows = [{**start, "corruption": "none", "severity": 0, "error": self.clean_error, "n": self.n}]
         for name, errors in zip(self.corruptions, self.errors, strict=True):
@@ -89,7 +94,7 @@ def corruption_error(
         seed: Seed of the corruptions, see `keras_freq.data.corrupt`. Without effect on corrupted data.
         table: "small", "large" or "auto", see `keras_freq.data.corrupt`. Without effect on corrupted data.
         data_dir: Folder of TFDS.
-        batch_size: Images a batch where `data` are arrays or a folder, default 128.
+        batch_size: Images per batch where `data` are arrays or a folder, default 128.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
     Returns:
@@ -101,51 +106,36 @@ def corruption_error(
             not among the model's outputs, or the sets of two corruptions differ in size.
 
     Source: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and
-    Perturbations", ICLR 2019, section 4.
+        Perturbations", ICLR 2019, section 4.
 
     Example:
-
-    >>> result = keras_freq.evaluate.corruption_error(model, data.test, corruptions=("fog", "snow"))
-    >>> result.clean_error, result.mean, result.by_corruption["fog"]
-    (0.29, 0.41, 0.36)
+        >>> result = keras_freq.evaluate.corruption_error(model, data, corruptions=("contrast", "fog"))
+        >>> np.shape(result.errors), result.severities
+        ((2, 5), (1, 2, 3, 4, 5))
     """
-    stored = isinstance(data, (str, os.PathLike))
     names, severities = check_corruptions(corruptions, severities, table=table)
     cells = [(name, severity) for name in names for severity in severities]
-    if stored:
-        # All files are looked at before the first image is classified.
-        options = {"data_dir": data_dir, "batch_size": batch_size}
-        opened = {cell: stored_batches(data, *cell, **options) for cell in cells}
-        read = {cell: _plain(open_set, batch_size) for cell, open_set in opened.items()}
-    else:
-        if isinstance(data, Iterator):
-            raise ValueError(
-                "`data` are read once for every corruption: pass arrays, a data set or a list. "
-                f"Received: {type(data).__name__}, which can be read once"
-            )
-        clean = _plain(lambda: data, batch_size)
-        read = {None: clean} | {cell: _corrupted(clean, *cell, seed=seed, table=table) for cell in cells}
-
-    count = compile_logits(model, None, count_correct)
-    errors, sizes = {}, {}
+    stored = isinstance(data, (str, os.PathLike))
+    clean_error = float("nan")
+    feeds: Iterator[ModelFeed]
     with progress_bar(progress, "corruptions") as advance:
-        for cell, batches in read.items():
-            tally = Tally()
-            for images, labels, valid in labelled_batches(model, batches):
-                tally.add(cell, count(images, reduce_args=(labels, np.int32(valid))))
-                tally.seen(labels, valid)
-                advance(valid)
-            errors[cell] = 1 - float(tally.correct(cell).sum() / tally.n)
-            sizes[cell] = tally.n
-    if len(set(sizes.values())) > 1:
-        raise ValueError(
-            f"all corruptions must have as many images. Received: {min(sizes.values())} to "
-            f"{max(sizes.values())}"
-        )
-    table_of_errors = tuple(tuple(errors[name, severity] for severity in severities) for name in names)
+        if stored:
+            # All files are looked at before the first image is classified.
+            opened = [stored_batches(data, *cell, data_dir=data_dir, batch_size=batch_size) for cell in cells]
+            feeds = (ModelFeed(model, open_set(), batch_size=batch_size) for open_set in opened)
+        else:
+            check_readable_again(data, when="for every corruption")
+            clean = ModelFeed(model, data, batch_size=batch_size, bounds=(0.0, 1.0))
+            clean_error, _ = _measure_error(model, clean, advance)
+            feeds = (ModelFeed(model, _corrupt_batches(clean, *cell, seed, table)) for cell in cells)
+        measured = [_measure_error(model, feed, advance) for feed in feeds]
+    sizes = {size for _, size in measured}
+    if len(sizes) > 1:
+        raise ValueError(f"all corruptions must have as many images. Received: {min(sizes)} to {max(sizes)}")
+    errors = np.reshape([error for error, _ in measured], (len(names), len(severities)))
     return CorruptionResult(
         model=model.name,
-        n=next(iter(sizes.values())),
+        n=sizes.pop(),
         settings={
             "data": os.fspath(data) if stored else None,
             "seed": None if stored else seed,
@@ -155,36 +145,26 @@ def corruption_error(
         versions=versions(),
         corruptions=names,
         severities=severities,
-        errors=table_of_errors,
-        clean_error=errors.get(None, float("nan")),
-        mean=float(np.mean(table_of_errors)),
+        errors=tuple(map(tuple, errors.tolist())),
+        clean_error=clean_error,
+        mean=float(np.mean(errors)),
     )
 
 
-class _Batches:
-    """Batches that are made when they are read."""
-
-    def __init__(self, make: Callable[[], Iterator]):
-        self._make = make
-
-    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        return self._make()
-
-
-def _plain(open_data: Callable[[], Any], batch_size: int | None) -> _Batches:
-    def make():
-        for images, labels, valid in iterate_batches(open_data(), batch_size):
-            yield images[:valid], labels[:valid]
-
-    return _Batches(make)
+def _measure_error(model: keras.Model, feed: ModelFeed, advance: Callable[[int], None]) -> tuple[float, int]:
+    """Share of the images that are classified wrongly, and how many there are."""
+    count, counts = compile_logits(model, None, count_correct), DeviceCounts()
+    for images, labels, valid in feed:
+        counts.add("all", count(images, reduce_args=(labels, np.int32(valid))))
+        advance(valid)
+    return 1 - float(counts.fetch("all").sum() / feed.n), feed.n
 
 
-def _corrupted(clean: _Batches, name: str, severity: int, *, seed: int, table: str) -> _Batches:
-    def make():
-        start = 0
-        for images, labels in clean:
-            levels = to_bytes(check_pixels(images, unit=True))
-            yield corrupt(levels, name, severity, seed=seed, start=start, table=table), labels
-            start += len(images)
-
-    return _Batches(make)
+def _corrupt_batches(
+    clean: ModelFeed, name: str, severity: int, seed: int, table: str
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    start = 0
+    for images, labels, valid in clean:
+        pixels = to_bytes(images[:valid])
+        yield corrupt(pixels, name, severity, seed=seed, start=start, table=table), labels[:valid]
+        start += valid

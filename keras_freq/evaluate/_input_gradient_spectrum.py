@@ -3,39 +3,88 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_choice, check_labels
-from keras_freq._core.compiled import compile_function, compile_logits
+from keras_freq._core.checks import check_choice, check_data_format, check_flag
+from keras_freq._core.compiled import compile_function
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.input_gradient import input_gradient
 from keras_freq._core.losses import cross_entropy, nan_where_infinite
-from keras_freq._core.probabilities import reject_probabilities
+from keras_freq._core.moments import Moments
 from keras_freq._core.progress import progress_bar
-from keras_freq._core.result import versions
-from keras_freq.evaluate._counting import first_images, labelled_batches
-from keras_freq.evaluate._gradient_spectrum_result import GradientSpectrumResult
+from keras_freq._core.result import Result, versions
 from keras_freq.spectral import amplitude, azimuthal_average, azimuthal_radii
-from keras_freq.spectral._images import DATA_FORMATS
+from keras_freq.spectral._density import Bins, Center
+from keras_freq.spectral._ring_means import ring_means
 
-CENTERS = ("dc", "pixel")
-BINS = ("all", "inner")
-# The host runs ahead of an accelerator by at most this many batches.
-_AHEAD = 16
 # A profile whose range is below this share of the spectrum's root mean square is rounding noise.
 _FLAT = 1e-5
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientSpectrumResult(Result):
+    """Spectrum of the input gradients of one model, by radius.
+
+    Attributes:
+        size: Height and width of the images.
+        radii: Radius of each band, whole index units; band `k` holds the distances from `k` to `k + 1`.
+        counts: Bins of the spectrum in each band.
+        mean: Mean over the images, one value for each band; NaN where no image has a finite gradient.
+        deviation: Standard deviation over the images (divided by their number), one value for each band.
+        flat: Images whose profile is the same at all radii, a gradient of zero for one: 0 in every band once
+            normalized, and part of the mean.
+        undefined: Images whose gradient is NaN or infinite; they are left out of mean and deviation.
+
+    Example:
+        >>> spectrum = keras_freq.evaluate.input_gradient_spectrum(model, data)
+        >>> sorted(spectrum.ring_means()), sum(spectrum.counts) == 32 * 32
+        (['high', 'low', 'mid'], True)
+    """
+
+    size: tuple[int, int]
+    radii: tuple[int, ...]
+    counts: tuple[int, ...]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    flat: int
+    undefined: int
+
+    def ring_means(self, edges: Sequence[float] = (1 / 8, 1 / 4)) -> dict[str, float]:
+        """Mean over low, middle and high bands, every band counted once.
+
+        `low`: `radius < edges[0] * s`, `mid`: `edges[0] * s <= radius < edges[1] * s`, `high`: the rest, with
+        `s` the smaller side of the images. By default the radii 4 and 8 of 32-pixel images.
+
+        Args:
+            edges: Two ascending numbers above 0, cycles per pixel of the smaller side.
+
+        Returns:
+            The means by name; NaN for a ring without a band.
+
+        Raises:
+            ValueError: If `edges` are not two ascending numbers.
+        """
+        return ring_means(self.radii, self.mean, self.size, edges)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row for each band."""
+        bands = zip(self.radii, self.counts, self.mean, self.deviation, strict=True)
+        names = ("radius", "bins", "mean", "deviation")
+        return [{"model": self.model, **dict(zip(names, band, strict=True)), "n": self.n} for band in bands]
 
 
 def input_gradient_spectrum(
     model: keras.Model,
     data: Any,
     *,
-    center: Literal["dc", "pixel"] = "dc",
-    bins: Literal["all", "inner"] = "all",
+    center: Center = "dc",
+    bins: Bins = "all",
     normalize: bool = True,
     n: int | None = None,
     batch_size: int | None = None,
@@ -46,12 +95,12 @@ def input_gradient_spectrum(
 
     `g = sum_c dCE(model(x), y) / dx_c`, `a = azimuthal_average(|F(g)|)`, image by image
     `(a - min a) / (max a - min a)`, then mean and standard deviation over the images. `F` is the
-    un-normalised DFT of the gradient, which is summed over the channels; neither square nor logarithm is
+    unnormalized DFT of the gradient, which is summed over the channels; neither square nor logarithm is
     taken.
 
     The model runs in inference mode. With `normalize=True` the gradient is taken of the log-odds of the wrong
     classes, `log sum_{k != y} exp(z_k) - z_y`: it is that of the cross-entropy times a number above 0, one an
-    image, which the normalisation removes, and it does not vanish where the model is sure.
+    image, which the normalization removes, and it does not vanish where the model is sure.
 
     Args:
         model: Keras classifier, images in, logits `(batch, classes)` out.
@@ -65,7 +114,7 @@ def input_gradient_spectrum(
             are in units of the loss of one image (natural logarithm) by pixel value.
         n: Measure the first `n` images, which are then held in memory (not a fair choice where data are
             sorted by class). Default all.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
@@ -78,72 +127,59 @@ def input_gradient_spectrum(
         TypeError: If `model` is not a Keras model.
 
     Source: Lin, Gao and Sang, "Investigating and Explaining the Frequency Bias in Image Classification",
-    IJCAI 2022, learning priority. Differs from the original: centred on DC with every band, unless asked
-    otherwise; a flat profile gives 0, not NaN; gradients do not underflow for images that the model is sure
-    of.
+        IJCAI 2022, learning priority.
+        Differs from the original: centered on DC with every band, unless asked otherwise; a flat profile
+        gives 0, not NaN; gradients do not underflow for images that the model is sure of.
 
     Example:
-
-    >>> spectrum = keras_freq.evaluate.input_gradient_spectrum(model, data.test)
-    >>> len(spectrum.mean), {name: round(value, 2) for name, value in spectrum.ring_means().items()}
-    (23, {'low': 0.71, 'mid': 0.62, 'high': 0.24})
+        >>> spectrum = keras_freq.evaluate.input_gradient_spectrum(model, data)
+        >>> len(spectrum.mean), spectrum.radii[-1]
+        (23, 22)
     """
     options = check_options(center, bins, normalize, data_format)
-    reject_probabilities(model)
-    step = compile_function(model, ("gradient spectrum", *options.items()), _build(**options))
-    if n is not None:
-        data, batch_size = first_images(model, data, n, batch_size)
-    state, seen = None, 0
+    feed = ModelFeed(model, data, batch_size=batch_size, n=n, data_format=data_format, needs_logits=True)
+    radii, counts = azimuthal_radii(*feed.size, center=center, bins=bins)
+    build = _build_step(center, bins, normalize, data_format)
+    step = compile_function(model, ("gradient spectrum", *options.items()), build)
+    moments, flat, undefined = Moments(len(radii)), 0, 0
     with progress_bar(progress, "input gradients") as advance:
-        for number, (images, labels, valid) in enumerate(labelled_batches(model, data, batch_size)):
-            if state is None:
-                size = images.shape[1:3] if data_format == "channels_last" else images.shape[2:4]
-                radii, counts = azimuthal_radii(*size, center=center, bins=bins)
-                logits = ops.convert_to_numpy(compile_logits(model)(images))
-                reject_probabilities(model, logits[:valid])
-                state = tuple(np.zeros(shape, "float32") for shape in (len(radii), len(radii), 3))
-            check_labels(labels, len(labels), logits.shape[-1])
-            # Mean, squared deviations and counts go from step to step on the device.
-            state = step(images, labels, np.int32(valid), state)
-            seen += valid
-            if (number + 1) % _AHEAD == 0:
-                ops.convert_to_numpy(state[2])
+        for images, labels, valid in feed:
+            profiles, even = (ops.convert_to_numpy(part)[:valid] for part in step(images, labels))
+            finite = np.isfinite(profiles).all(axis=-1)
+            moments.add(profiles[finite])
+            flat += int((even & finite).sum())
+            undefined += int((~finite).sum())
             advance(valid)
-    mean, squares, tally = (ops.convert_to_numpy(part).astype("float64") for part in state)
-    measured, flat, undefined = tally.tolist()
-    empty = np.full(len(radii), np.nan)
     return GradientSpectrumResult(
         model=model.name,
-        n=seen,
+        n=feed.n,
         settings={**options, "n": n, "batch_size": batch_size},
         versions=versions(),
-        size=tuple(map(int, size)),
+        size=feed.size,
         radii=tuple(radii.tolist()),
         counts=tuple(counts.tolist()),
-        mean=tuple((mean if measured else empty).tolist()),
-        deviation=tuple((np.sqrt(squares / measured) if measured else empty).tolist()),
-        flat=int(flat),
-        undefined=int(undefined),
+        mean=moments.mean,
+        deviation=moments.deviation,
+        flat=flat,
+        undefined=undefined,
     )
 
 
 def check_options(center: Any, bins: Any, normalize: Any, data_format: Any) -> dict[str, Any]:
     """The options of `input_gradient_spectrum` that shape its numbers."""
-    if not isinstance(normalize, bool):
-        raise ValueError(f"`normalize` must be True or False. Received: normalize={normalize!r}")
     return {
-        "center": check_choice(center, "center", CENTERS),
-        "bins": check_choice(bins, "bins", BINS),
-        "normalize": normalize,
-        "data_format": check_choice(data_format, "data_format", DATA_FORMATS),
+        "center": check_choice(center, "center", get_args(Center)),
+        "bins": check_choice(bins, "bins", get_args(Bins)),
+        "normalize": check_flag(normalize, "normalize"),
+        "data_format": check_data_format(data_format),
     }
 
 
 @functools.lru_cache(maxsize=16)
-def _build(center: str, bins: str, normalize: bool, data_format: str) -> Callable:
-    """The step over one batch: gradients, their profiles, and how mean and deviation change."""
+def _build_step(center: Center, bins: Bins, normalize: bool, data_format: str) -> Callable:
+    """The step over one batch: the gradients of its images, their profiles, and which of these are flat."""
 
-    def step(forward, images, labels, valid, state):
+    def step(forward, images, labels):
         def loss(x):
             logits = forward(x)
             losses = (wrong_log_odds if normalize else cross_entropy)(logits, labels)
@@ -151,10 +187,7 @@ def _build(center: str, bins: str, normalize: bool, data_format: str) -> Callabl
 
         gradient = ops.cast(input_gradient(loss, images), "float32")
         gradient = ops.sum(gradient, axis=-1 if data_format == "channels_last" else 1)
-        profiles, flat = _profiles(gradient, center, bins, normalize)
-        real = ops.arange(ops.shape(labels)[0], dtype="int32") < valid
-        finite = ops.all(ops.isfinite(profiles), axis=-1)
-        return _join(state, profiles, real, finite, flat)
+        return _average_by_radius(gradient, center, bins, normalize)
 
     return step
 
@@ -169,7 +202,7 @@ def wrong_log_odds(logits: Any, labels: Any) -> Any:
     return ops.logsumexp(others, axis=-1) - ops.sum(own * logits, axis=-1)
 
 
-def _profiles(gradient: Any, center: str, bins: str, normalize: bool) -> tuple[Any, Any]:
+def _average_by_radius(gradient: Any, center: Center, bins: Bins, normalize: bool) -> tuple[Any, Any]:
     """Azimuthal averages `(batch, bands)` of `|F|`, and which of them are flat."""
     # Scaled to a peak of 1 first: squares of small gradients would be lost in float32.
     peak = ops.max(ops.abs(gradient), axis=(1, 2), keepdims=True)
@@ -184,29 +217,3 @@ def _profiles(gradient: Any, center: str, bins: str, normalize: bool) -> tuple[A
         return profile * ops.squeeze(peak, -1), flat
     even = ops.expand_dims(flat, -1)
     return ops.where(even, 0.0, (profile - low) / ops.where(even, 1.0, high - low)), flat
-
-
-def _join(state: tuple, profiles: Any, real: Any, finite: Any, flat: Any) -> tuple:
-    """Mean, summed squared deviations and counts with those of a batch joined to them.
-
-    Chan's formula: exact in float32 where a difference of sums of squares is not.
-    """
-    mean, squares, tally = state
-
-    def count(which):
-        return ops.sum(ops.cast(which, "float32"))
-
-    kept = ops.logical_and(real, finite)
-    here = count(kept)
-    batch_mean = ops.sum(ops.where(kept[:, None], profiles, 0.0), axis=0) / ops.maximum(here, 1.0)
-    spread = ops.sum(ops.square(ops.where(kept[:, None], profiles - batch_mean, 0.0)), axis=0)
-    total = tally[0] + here
-    share, step = here / ops.maximum(total, 1.0), batch_mean - mean
-    counts = ops.stack(
-        [
-            here,
-            count(ops.logical_and(kept, flat)),
-            count(ops.logical_and(real, ops.logical_not(finite))),
-        ]
-    )
-    return mean + step * share, squares + spread + ops.square(step) * tally[0] * share, tally + counts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -29,7 +29,9 @@ ALEXNET = {
 
 
 def mean_corruption_error(
-    result: CorruptionResult, *, relative_to: str | CorruptionResult | Mapping[str, float] = "alexnet"
+    result: CorruptionResult | Sequence[CorruptionResult],
+    *,
+    relative_to: str | CorruptionResult | Mapping[str, float] = "alexnet",
 ) -> float:
     """Mean over the corruptions of the error relative to that of a reference network.
 
@@ -37,7 +39,7 @@ def mean_corruption_error(
     over the same severities. Published in percent: multiply by 100. Errors and references are paired by name.
 
     Args:
-        result: What `corruption_error` returns.
+        result: What `corruption_error` returns, or several of one network, each of other corruptions.
         relative_to: `"alexnet"`, whose errors on ImageNet-C make the published mCE: `result` must hold the 15
             corruptions of the benchmark at severities 1 to 5. Or the result of another network, with the same
             corruptions and severities. Or a mapping from name to mean error, above 0.
@@ -50,30 +52,36 @@ def mean_corruption_error(
             severities.
 
     Source: Hendrycks and Dietterich, ICLR 2019, section 4 (mCE); the errors of AlexNet are those of the
-    published code of Hendrycks et al., "AugMix", ICLR 2020.
+        published code of Hendrycks et al., "AugMix", ICLR 2020.
 
     Example:
-
-    >>> result = keras_freq.evaluate.corruption_error(resnet50, "imagenet2012_corrupted")
-    >>> keras_freq.evaluate.mean_corruption_error(result)
-    0.806
+        >>> result = keras_freq.evaluate.corruption_error(model, data, corruptions=("contrast", "fog"))
+        >>> round(keras_freq.evaluate.mean_corruption_error(result, relative_to=result), 6)
+        1.0
     """
-    errors = result.by_corruption
+    results = [result] if isinstance(result, CorruptionResult) else list(result)
+    errors = {name: error for one in results for name, error in one.by_corruption.items()}
+    severities = results[0].severities
+    if any(one.severities != severities for one in results):
+        raise ValueError(
+            "`result` must hold the same severities throughout. "
+            f"Received: severities={sorted({one.severities for one in results})}"
+        )
     if isinstance(relative_to, CorruptionResult):
-        if relative_to.severities != result.severities:
+        if relative_to.severities != severities:
             raise ValueError(
                 "`relative_to` must hold the severities of `result`. "
-                f"Received: {relative_to.severities} and {result.severities}"
+                f"Received: {relative_to.severities} and {severities}"
             )
         reference = relative_to.by_corruption
     elif isinstance(relative_to, Mapping):
         reference = dict(relative_to)
     elif relative_to == "alexnet":
         reference = ALEXNET
-        if set(errors) != set(ALEXNET) or result.severities != (1, 2, 3, 4, 5):
+        if set(errors) != set(ALEXNET) or severities != (1, 2, 3, 4, 5):
             raise ValueError(
                 "mCE relative to AlexNet needs the 15 corruptions of the benchmark at severities 1 to 5. "
-                f"Received: {len(errors)} corruptions at severities {result.severities}"
+                f"Received: {len(errors)} corruptions at severities {severities}"
             )
     else:
         raise ValueError(

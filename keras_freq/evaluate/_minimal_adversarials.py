@@ -13,17 +13,14 @@ import numpy as np
 from keras_freq._core.checks import (
     check_choice,
     check_epsilons,
-    check_images,
     check_interval,
-    check_labels,
     check_number,
     check_whole,
 )
 from keras_freq._core.compiled import compile_logits
-from keras_freq._core.probabilities import reject_probabilities
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
-from keras_freq.attacks._balls import distances
 from keras_freq.attacks._foolbox_model import (
     FIXED_SIZE,
     MINIMAL_SIZE,
@@ -31,10 +28,11 @@ from keras_freq.attacks._foolbox_model import (
     foolbox_model,
     foolbox_seed,
 )
-from keras_freq.evaluate._adversarial_images import AdversarialImages, checked, keep, predict, shorten
-from keras_freq.evaluate._counting import first_images, labelled_batches
+from keras_freq.attacks._norm_balls import distances
+from keras_freq.evaluate._adversarial_images import AdversarialImages, confine, join_batches, shorten
+from keras_freq.evaluate._predictions import predict_classes
 
-# As shares of the range of the bounds: 0.5 to 64 grey levels of 255, and a two's ladder of lengths.
+# As shares of the range of the bounds: 0.5 to 64 gray levels of 255, and a two's ladder of lengths.
 _LADDER = {
     "linf": tuple(level / 255 for level in (0.5, 1, 2, 4, 8, 16, 32, 64)),
     "l2": tuple(2.0**k for k in range(-4, 4)),
@@ -45,7 +43,7 @@ _DRAWS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class MinimalAdversarialsResult(Result):
-    """Sizes of the smallest perturbations found, one an image.
+    """Sizes of the smallest perturbations found, one for each image.
 
     Attributes:
         attack: Name of the attack.
@@ -57,6 +55,11 @@ class MinimalAdversarialsResult(Result):
         success: Share of the images with a finite distance.
         median: Median distance, infinite if the attack found less than half.
         images: The images, if they were asked for. In `to_json` alone.
+
+    Example:
+        >>> result = keras_freq.evaluate.minimal_adversarials(model, data, attack="fgsm", n=4)
+        >>> result.norm, result.n, 0 <= result.success <= 1
+        ('linf', 4, True)
     """
 
     attack: str
@@ -75,7 +78,7 @@ class MinimalAdversarialsResult(Result):
         return float(np.mean(np.asarray(self.distances) > check_number(epsilon, "epsilon", least=0)))
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row an image."""
+        """One row for each image."""
         pairs = enumerate(zip(self.labels, self.distances, strict=True))
         start = {"model": self.model, "attack": self.attack, "norm": self.norm}
         return [{**start, "image": index, "label": label, "distance": size} for index, (label, size) in pairs]
@@ -110,12 +113,12 @@ def minimal_adversarials(
             batches.
         attack: One of the names above.
         epsilons: Ladder of an attack of fixed size, in pixel units, above 0. Default for bounds (0, 1): 0.5
-            to 64 grey levels of 255 (L-infinity), 1/16 to 8 (L2), in factors of two.
+            to 64 gray levels of 255 (L-infinity), 1/16 to 8 (L2), in factors of two.
         steps: Steps of the attack; default 20 (PGD, each size), 50 (DeepFool), 1000 (Boundary). FGSM has one.
         n: Use the first `n` images of the data; default all.
         seed: Seed of random draws (Boundary).
         bounds: Lowest and highest pixel value.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
         keep_images: Keep the originals and the adversarials in the result.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
@@ -129,104 +132,98 @@ def minimal_adversarials(
             among the model's outputs, `n` exceeds the data, or the model ends in softmax or sigmoid.
 
     Source: Moosavi-Dezfooli et al., CVPR 2016 (DeepFool); Brendel et al., ICLR 2018 (Boundary).
-    Differs from the original: Boundary starts from another image of the batch, moved towards the attacked one
-    by bisection; an image of whatever attack that the model gets wrong has distance 0.
+        Differs from the original: Boundary starts from another image of the batch, moved towards the attacked
+        one by bisection; an image that the model gets wrong as it is has distance 0, whatever the attack.
 
     Example:
-
-    >>> result = keras_freq.evaluate.minimal_adversarials(model, data.test, attack="linf_deepfool", n=100)
-    >>> result.accuracy_at(0.0), result.accuracy_at(2 / 255)
-    (0.71, 0.3)
+        >>> result = keras_freq.evaluate.minimal_adversarials(model, data, attack="linf_deepfool", n=4)
+        >>> len(result.distances), result.accuracy_at(0.0) <= result.clean
+        (4, True)
     """
     table = MINIMAL_SIZE | FIXED_SIZE
     _, norm, default_steps = table[check_choice(attack, "attack", tuple(table))]
     bounds, seed = check_interval(bounds, "bounds"), check_whole(seed, "seed", least=0)
     steps = default_steps if steps is None or attack == "fgsm" else check_whole(steps, "steps")
+    ladder: tuple[float, ...] | None = None
     if attack in FIXED_SIZE:
         scale = bounds[1] - bounds[0]
-        ladder = [scale * size for size in _LADDER[norm]] if epsilons is None else epsilons
-        epsilons = check_epsilons(ladder, positive=True)
+        chosen = [scale * size for size in _LADDER[norm]] if epsilons is None else epsilons
+        ladder = check_epsilons(chosen, positive=True)
     elif epsilons is not None:
         raise ValueError(
             f"`epsilons` belongs to attacks of fixed size only. Received: epsilons with attack={attack!r}"
         )
     adapter = foolbox_model(model, bounds, data_format=data_format)
     logits = compile_logits(model)
-    settings = {
-        "steps": steps,
-        "epsilons": epsilons,
-        "seed": seed,
-        "bounds": bounds,
-        "batch_size": batch_size,
-    }
-    settings["first_n"] = n
-    if n is not None:
-        data, batch_size = first_images(model, data, n, batch_size)
-
+    feed = ModelFeed(model, data, batch_size=batch_size, n=n, bounds=bounds, needs_logits=True)
     generator = np.random.default_rng(seed)
-    sizes, labels_seen, correct, kept = [], [], [], []
+    size_parts, right_parts, kept = [], [], []
     seeded = foolbox_seed(seed) if attack == "boundary" else contextlib.nullcontext()
     with progress_bar(progress, attack) as advance, seeded:
-        for index, (images, labels, valid) in enumerate(labelled_batches(model, data, batch_size)):
-            images = check_images(images, bounds)
-            if index == 0:
-                first = keras.ops.convert_to_numpy(logits(images))
-                reject_probabilities(model, first)
-            check_labels(labels, len(labels), first.shape[-1])
-            before = predict(logits, images)
-            if attack in FIXED_SIZE:
-                found = _climb(adapter, logits, images, labels, before, attack, norm, steps, epsilons, bounds)
+        for images, labels, valid in feed:
+            before = predict_classes(logits, images)
+            if ladder is not None:
+                attacked = _climb(
+                    adapter, logits, images, labels, before, attack, norm, steps, ladder, bounds
+                )
             elif attack == "boundary":
-                found = _boundary(adapter, logits, images, labels, before, steps, generator, bounds)
+                attacked = _search_boundary(adapter, logits, images, labels, before, steps, generator, bounds)
             else:
                 x, y = adapter.inputs(images, labels)
-                found = foolbox_attack(attack, steps=steps)(adapter, x, y, epsilons=None)[1]
-                found = keras.ops.convert_to_numpy(found)
-            broken = ~np.isfinite(found).all(axis=(1, 2, 3))
-            found = np.clip(np.where(broken.reshape(-1, 1, 1, 1), images, found), *np.float32(bounds))
+                attacked = foolbox_attack(attack, steps=steps)(adapter, x, y, epsilons=None)[1]
+                attacked = keras.ops.convert_to_numpy(attacked)
+            broken = ~np.isfinite(attacked).all(axis=(1, 2, 3), keepdims=True)
+            attacked = np.clip(
+                np.where(broken, images, attacked), np.float32(bounds[0]), np.float32(bounds[1])
+            )
             # An image that is wrong without any change stays as it is, whatever the attack did to it.
-            found = np.where((before != labels).reshape(-1, 1, 1, 1), images, found)
-            after = predict(logits, found)
-            size = np.where(after != labels, distances(images, found, norm), np.inf)
-            sizes.append(size[:valid])
-            labels_seen.append(labels[:valid])
-            correct.append((before == labels)[:valid])
+            attacked = np.where((before != labels).reshape(-1, 1, 1, 1), images, attacked)
+            after = predict_classes(logits, attacked)
+            size_parts.append(np.where(after != labels, distances(images, attacked, norm), np.inf)[:valid])
+            right_parts.append((before == labels)[:valid])
             if keep_images:
-                kept.append(tuple(part[:valid] for part in (images, found, labels, before, after)))
+                kept.append(tuple(part[:valid] for part in (images, attacked, labels, before, after)))
             advance(valid)
-    sizes = np.concatenate(sizes)
+    sizes = np.concatenate(size_parts)
     return MinimalAdversarialsResult(
         model=model.name,
         n=len(sizes),
-        settings=settings,
+        settings={
+            "steps": steps,
+            "epsilons": ladder,
+            "seed": seed,
+            "bounds": bounds,
+            "batch_size": batch_size,
+            "first_n": n,
+        },
         versions=versions(),
         attack=attack,
         norm=norm,
         distances=tuple(sizes.tolist()),
-        labels=tuple(np.concatenate(labels_seen).tolist()),
-        clean=float(np.concatenate(correct).mean()),
+        labels=tuple(feed.labels.tolist()),
+        clean=float(np.concatenate(right_parts).mean()),
         success=float(np.isfinite(sizes).mean()),
         median=float(np.median(sizes)),
-        images=keep(kept, None) if keep_images else None,
+        images=join_batches(kept, None) if keep_images else None,
     )
 
 
-def _climb(adapter, logits, images, labels, before, attack, norm, steps, epsilons, bounds) -> np.ndarray:
+def _climb(adapter, logits, images, labels, before, attack, norm, steps, ladder, bounds) -> np.ndarray:
     """The first adversarial on a ladder of sizes, shortened; where there is none, the last attempt."""
     x, y = adapter.inputs(images, labels)
-    found, fooled = images, before != labels
-    for epsilon in epsilons:
+    first, fooled = images, before != labels
+    for epsilon in ladder:
         run = foolbox_attack(attack, steps=steps, epsilon=epsilon)
         new = keras.ops.convert_to_numpy(run(adapter, x, y, epsilons=epsilon)[1])
-        new = checked(images, new, epsilon, bounds, norm, attack)
-        found = np.where(fooled.reshape(-1, 1, 1, 1), found, new)
-        fooled = fooled | (predict(logits, new) != labels)
+        new = confine(images, new, epsilon, bounds, norm, attack)
+        first = np.where(fooled.reshape(-1, 1, 1, 1), first, new)
+        fooled = fooled | (predict_classes(logits, new) != labels)
         if fooled.all():
             break
-    return shorten(logits, images, found, labels)
+    return shorten(logits, images, first, labels)
 
 
-def _boundary(
+def _search_boundary(
     adapter: Any,
     logits: Callable,
     images: np.ndarray,
@@ -237,7 +234,7 @@ def _boundary(
     bounds: tuple[float, float],
 ) -> np.ndarray:
     """The Boundary attack on those images that have somewhere to start from."""
-    starts, ready = _other_ends(logits, images, labels, before, generator, bounds)
+    starts, ready = _find_starts(logits, images, labels, before, generator, bounds)
     ready &= before == labels
     if not ready.any():
         return images
@@ -247,13 +244,12 @@ def _boundary(
     rows = np.where(ready, np.arange(len(images)), np.flatnonzero(ready)[0])
     x, y = adapter.inputs(images[rows], labels[rows])
     from_start = adapter.inputs(starts[rows], labels[rows])[0]
-    found = foolbox_attack("boundary", steps=steps)(adapter, x, y, epsilons=None, starting_points=from_start)[
-        1
-    ]
-    return np.where(ready.reshape(-1, 1, 1, 1), keras.ops.convert_to_numpy(found), images)
+    run = foolbox_attack("boundary", steps=steps)
+    nearest = keras.ops.convert_to_numpy(run(adapter, x, y, epsilons=None, starting_points=from_start)[1])
+    return np.where(ready.reshape(-1, 1, 1, 1), nearest, images)
 
 
-def _other_ends(logits, images, labels, before, generator, bounds) -> tuple[np.ndarray, np.ndarray]:
+def _find_starts(logits, images, labels, before, generator, bounds) -> tuple[np.ndarray, np.ndarray]:
     """For each image one that the model puts into another class: from the batch, else random."""
     ends, ready = images.copy(), np.zeros(len(images), bool)
     for row, label in enumerate(labels):
@@ -266,6 +262,6 @@ def _other_ends(logits, images, labels, before, generator, bounds) -> tuple[np.n
         if ready.all():
             break
         noise = generator.uniform(*bounds, size=images.shape).astype("float32")
-        new = ~ready & (predict(logits, noise) != labels)
+        new = ~ready & (predict_classes(logits, noise) != labels)
         ends, ready = np.where(new.reshape(-1, 1, 1, 1), noise, ends), ready | new
     return ends, ready

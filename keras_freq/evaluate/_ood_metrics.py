@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_freq._core.checks import check_number
 from keras_freq._core.result import Result, versions
 
 
@@ -25,6 +26,11 @@ class OODResult(Result):
         aupr_out: Average precision with the out-of-distribution images as positives.
         n_in: In-distribution images.
         n_out: Out-of-distribution images.
+
+    Example:
+        >>> result = keras_freq.evaluate.ood_metrics([0.9, 0.8, 0.4], [0.5, 0.1])
+        >>> result.n_in, result.n_out, result.threshold
+        (3, 2, 0.4)
     """
 
     auroc: float
@@ -69,17 +75,15 @@ def ood_metrics(
             outside (0, 1].
 
     Source: Chen et al., ICCV 2021, the table of out-of-distribution detection. Differs from the original: it
-    takes the point of the curve with the TPR nearest to 95 %, which may keep less than that.
+        takes the point of the curve with the TPR nearest to 95 %, which may keep less than that.
 
     Example:
-
-    >>> result = keras_freq.evaluate.ood_metrics([0.9, 0.8, 0.4], [0.5, 0.1])
-    >>> round(result.auroc, 3), result.tnr, result.detection_accuracy
-    (0.833, 0.5, 0.8333333333333333)
+        >>> result = keras_freq.evaluate.ood_metrics([0.9, 0.8, 0.4], [0.5, 0.1])
+        >>> round(result.auroc, 3), result.tnr, round(result.detection_accuracy, 3)
+        (0.833, 0.5, 0.833)
     """
-    inside, outside = _scores(scores_in, "scores_in"), _scores(scores_out, "scores_out")
-    if isinstance(tpr, bool) or not isinstance(tpr, (int, float)) or not 0 < tpr <= 1:
-        raise ValueError(f"`tpr` must be a number above 0 and at most 1. Received: tpr={tpr!r}")
+    inside, outside = _check_scores(scores_in, "scores_in"), _check_scores(scores_out, "scores_out")
+    tpr = check_number(tpr, "tpr", above=0, most=1)
     inside.sort()
     outside.sort()
     n_in, n_out = len(inside), len(outside)
@@ -97,15 +101,15 @@ def ood_metrics(
     return OODResult(
         model=model,
         n=n_in + n_out,
-        settings={"tpr": float(tpr)},
+        settings={"tpr": tpr},
         versions=versions(),
         auroc=float((below.sum() + up_to.sum()) / 2 / n_in / n_out),
         tnr=float(np.mean(outside < threshold)),
         tpr=float(np.mean(inside >= threshold)),
         threshold=float(threshold),
         detection_accuracy=detection,
-        aupr_in=_average_precision(true, false),
-        aupr_out=_average_precision(
+        aupr_in=_compute_average_precision(true, false),
+        aupr_out=_compute_average_precision(
             np.searchsorted(outside, thresholds, side="right")[::-1],
             np.searchsorted(inside, thresholds, side="right")[::-1],
         ),
@@ -114,17 +118,17 @@ def ood_metrics(
     )
 
 
-def _average_precision(true: np.ndarray, false: np.ndarray) -> float:
+def _compute_average_precision(true: np.ndarray, false: np.ndarray) -> float:
     """From the counts of kept positives and negatives, from the loosest threshold to the strictest."""
     steps = true - np.append(true[1:], 0)
     return float(np.sum(steps * (true / (true + false))) / true[0])
 
 
-def _scores(scores: Any, name: str) -> np.ndarray:
+def _check_scores(scores: Any, name: str) -> np.ndarray:
     array = np.asarray(scores)
     if array.ndim != 1 or not array.size or array.dtype.kind not in "fiu":
         raise ValueError(
-            f"`{name}` must be a list of real numbers, one an image. "
+            f"`{name}` must be a list of real numbers, one for each image. "
             f"Received: {name} of shape {array.shape}, dtype {array.dtype}"
         )
     array = array.astype("float64")  # a copy

@@ -26,7 +26,7 @@ def ood_scores(
         data: Images `(n, height, width, channels)`, or any data that `iterate_batches` takes; labels are not
             used.
         score: `"max_logit"`, `"max_softmax"` or `"energy"`.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
 
     Returns:
         float64 array `(n,)`, in the order of the data.
@@ -36,14 +36,13 @@ def ood_scores(
             probabilities.
 
     Source: Chen et al., ICCV 2021, detection by the largest logit; Hendrycks and Gimpel, ICLR 2017, by the
-    largest probability; Liu et al., NeurIPS 2020, by the energy.
+        largest probability; Liu et al., NeurIPS 2020, by the energy.
 
     Example:
-
-    >>> known = keras_freq.evaluate.ood_scores(model, data.test)
-    >>> unknown = keras_freq.evaluate.ood_scores(model, other_images)
-    >>> keras_freq.evaluate.ood_metrics(known, unknown).auroc
-    0.81
+        >>> known = keras_freq.evaluate.ood_scores(model, images)
+        >>> unknown = keras_freq.evaluate.ood_scores(model, 1 - images)
+        >>> known.shape, keras_freq.evaluate.ood_metrics(known, unknown).n
+        ((8,), 16)
     """
     check_choice(score, "score", SCORES)
     logits = predict_logits(model, data, batch_size=batch_size).astype("float64")

@@ -8,8 +8,7 @@ import keras
 import numpy as np
 
 from keras_freq._core.compiled import compile_logits
-from keras_freq._core.probabilities import reject_probabilities
-from keras_freq.data import iterate_batches
+from keras_freq._core.feeds import ModelFeed
 
 
 def predict_logits(model: keras.Model, data: Any, *, batch_size: int | None = None) -> np.ndarray:
@@ -19,7 +18,7 @@ def predict_logits(model: keras.Model, data: Any, *, batch_size: int | None = No
         model: Keras classifier that returns logits `(batch, classes)`.
         data: Images `(n, height, width, channels)`, or any data that `iterate_batches` takes; labels are not
             used.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
 
     Returns:
         float32 array `(n, classes)`.
@@ -28,18 +27,10 @@ def predict_logits(model: keras.Model, data: Any, *, batch_size: int | None = No
         ValueError: If the data are empty or not finite, or the model ends in softmax or sigmoid.
 
     Example:
-
-    >>> keras_freq.evaluate.predict_logits(model, data.test).shape
-    (1000, 10)
+        >>> keras_freq.evaluate.predict_logits(model, images).shape
+        (8, 4)
     """
-    reject_probabilities(model)
+    feed = ModelFeed(model, data, batch_size=batch_size, needs_logits=True, needs_labels=False)
     logits = compile_logits(model)
-    if hasattr(data, "shape"):
-        data = (data, np.zeros(len(data), "int32"))
-    parts = []
-    for images, _, valid in iterate_batches(data, batch_size):
-        part = keras.ops.convert_to_numpy(logits(images))
-        if not parts:
-            reject_probabilities(model, part)
-        parts.append(part[:valid])
+    parts = [keras.ops.convert_to_numpy(logits(images))[:valid] for images, _, valid in feed]
     return np.concatenate(parts)

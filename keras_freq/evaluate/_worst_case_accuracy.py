@@ -10,7 +10,8 @@ import keras
 import numpy as np
 
 from keras_freq._core.checks import (
-    check_choice,
+    check_choices,
+    check_data_format,
     check_interval,
     check_number,
     check_whole,
@@ -20,7 +21,7 @@ from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
 from keras_freq.attacks._foolbox_model import foolbox_attack, foolbox_model, foolbox_seed
 from keras_freq.attacks._square import search_squares
-from keras_freq.evaluate._standing_images import StandingImages
+from keras_freq.evaluate._survivors import Survivors
 
 ATTACKS = ("pgd_ce", "pgd_margin", "deepfool", "square")
 
@@ -39,6 +40,12 @@ class WorstCaseResult(Result):
         fooled_by: Images that each attack fooled, of those that stood before it.
         robust_per_class: Robust images of each class.
         count_per_class: Images of each class.
+
+    Example:
+        >>> options = {"attacks": ("square",), "queries": 5}
+        >>> result = keras_freq.evaluate.worst_case_accuracy(model, data, **options)
+        >>> float(result) == result.after[-1] == sum(result.robust_per_class) / result.n
+        True
     """
 
     attacks: tuple[str, ...]
@@ -55,7 +62,7 @@ class WorstCaseResult(Result):
         return self.accuracy
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row an attack, after one for the clean images."""
+        """One row for each attack, after one for the clean images."""
         start = {"model": self.model, "norm": self.norm, "epsilon": self.epsilon}
         stages = [("none", self.clean, 0), *zip(self.attacks, self.after, self.fooled_by, strict=True)]
         return [
@@ -82,7 +89,7 @@ def worst_case_accuracy(
 ) -> WorstCaseResult:
     """Accuracy in the L-infinity ball under the worst of several attacks for each image.
 
-    An image is robust only if the model classifies it as labelled and no attack and no restart fools the
+    An image is robust only if the model classifies it as labeled and no attack and no restart fools the
     model. What is scored lies within the bounds and the ball exactly, rounding included. The result is an
     upper bound of the true robust accuracy, as with any set of attacks.
 
@@ -110,7 +117,7 @@ def worst_case_accuracy(
         n: Use the first `n` images of the data; default all.
         seed: Seed of random starts and of the Square Attack.
         bounds: Lowest and highest pixel value.
-        batch_size: Images a batch where `data` are arrays, default 128.
+        batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
@@ -125,50 +132,51 @@ def worst_case_accuracy(
         RuntimeError: If an attack leaves the ball or the bounds by more than rounding.
 
     Source: Madry et al., ICLR 2018 (PGD); Moosavi-Dezfooli et al., CVPR 2016 (DeepFool); Andriushchenko et
-    al., ECCV 2020 (Square Attack). The idea of a worst case over different attacks is that of Croce and Hein,
-    ICML 2020; for their own ensemble see `auto_attack_accuracy`.
+        al., ECCV 2020 (Square Attack). The idea of a worst case over different attacks is that of Croce and
+        Hein, ICML 2020; for their own ensemble see `auto_attack_accuracy`.
 
     Example:
-
-    >>> result = keras_freq.evaluate.worst_case_accuracy(model, data.test, epsilon=8 / 255, n=1000)
-    >>> result.clean, result.accuracy
-    (0.843, 0.462)
-    >>> dict(zip(result.attacks, result.fooled_by))
-    {'pgd_ce': 331, 'pgd_margin': 43, 'deepfool': 5, 'square': 2}
+        >>> options = {"steps": 2, "queries": 5, "n": 4}
+        >>> result = keras_freq.evaluate.worst_case_accuracy(model, data, epsilon=8 / 255, **options)
+        >>> list(dict(zip(result.attacks, result.fooled_by)))
+        ['pgd_ce', 'pgd_margin', 'deepfool', 'square']
     """
-    epsilon, bounds, seed = (
-        check_number(epsilon, "epsilon", above=0),
-        check_interval(bounds, "bounds"),
-        check_whole(seed, "seed", least=0),
-    )
-    attacks = _check_attacks(attacks)
-    counts = {"steps": steps, "restarts": restarts, "queries": queries}
-    counts = {name: check_whole(value, name) for name, value in counts.items()}
-    check_choice(data_format, "data_format", ("channels_last", "channels_first"))
+    epsilon = check_number(epsilon, "epsilon", above=0)
+    attacks = check_choices(attacks, "attacks", ATTACKS)
+    steps, restarts = check_whole(steps, "steps"), check_whole(restarts, "restarts")
+    queries, seed = check_whole(queries, "queries"), check_whole(seed, "seed", least=0)
+    bounds = check_interval(bounds, "bounds")
+    check_data_format(data_format)
     reject_probabilities(model)
-    settings = {**counts, "seed": seed, "bounds": bounds, "batch_size": batch_size, "first_n": n}
     foolbox = None
     if set(attacks) - {"square"}:  # before the data are read: it may be missing
         foolbox = foolbox_model(model, bounds, data_format=data_format)
-    images = StandingImages(model, data, epsilon=epsilon, bounds=bounds, n=n, batch_size=batch_size)
+    images = Survivors(model, data, epsilon=epsilon, bounds=bounds, n=n, batch_size=batch_size)
 
     after, fooled_by = [], []
     with progress_bar(progress, f"{len(attacks)} attacks") as advance:
         for attack in attacks:
-            before = int(images.standing.sum())
+            before = images.count
             if attack == "square":
-                runs = [_square(images.logits, epsilon, counts["queries"], seed, bounds, data_format)]
+                runs = [_prepare_square(images.logits, epsilon, queries, seed, bounds, data_format)]
             else:
-                runs = _foolbox_runs(foolbox, attack, epsilon, counts["steps"], counts["restarts"], seed)
+                runs = _prepare_foolbox(foolbox, attack, epsilon, steps, restarts, seed)
             for run in runs:
                 images.attack(attack, run, advance)
-            fooled_by.append(before - int(images.standing.sum()))
+            fooled_by.append(before - images.count)
             after.append(images.accuracy)
-    robust_per_class, count_per_class = images.per_class()
     return WorstCaseResult(
         model=model.name,
         n=len(images.labels),
-        settings=settings,
+        settings={
+            "steps": steps,
+            "restarts": restarts,
+            "queries": queries,
+            "seed": seed,
+            "bounds": bounds,
+            "batch_size": batch_size,
+            "first_n": n,
+        },
         versions=versions(),
         attacks=attacks,
         norm="linf",
@@ -177,23 +185,12 @@ def worst_case_accuracy(
         accuracy=images.accuracy,
         after=tuple(after),
         fooled_by=tuple(fooled_by),
-        robust_per_class=robust_per_class,
-        count_per_class=count_per_class,
+        robust_per_class=images.count_per_class(alive=True),
+        count_per_class=images.count_per_class(alive=False),
     )
 
 
-def _check_attacks(attacks: Sequence[str]) -> tuple[str, ...]:
-    names = (attacks,) if isinstance(attacks, str) else tuple(attacks)
-    for name in names:
-        check_choice(name, "attacks", ATTACKS)
-    if not names or len(set(names)) < len(names):
-        raise ValueError(
-            f"`attacks` must name at least one attack, and each once. Received: attacks={attacks!r}"
-        )
-    return names
-
-
-def _foolbox_runs(adapter, name, epsilon, steps, restarts, seed) -> list[Callable]:
+def _prepare_foolbox(adapter, name, epsilon, steps, restarts, seed) -> list[Callable]:
     """One function a run of an attack of Foolbox."""
     if name == "deepfool":
         attacks = [foolbox_attack("linf_deepfool", steps=steps)]
@@ -206,24 +203,24 @@ def _foolbox_runs(adapter, name, epsilon, steps, restarts, seed) -> list[Callabl
         def run(images, labels, rows):
             x, y = adapter.inputs(images, labels)
             # The draws depend on the run and the batch, not on what ran before.
-            with foolbox_seed(_seed_of(seed, ATTACKS.index(name), index, rows[0])):
-                found = keras.ops.convert_to_numpy(attack(adapter, x, y, epsilons=epsilon)[1])
+            with foolbox_seed(_derive_seed(seed, ATTACKS.index(name), index, rows[0])):
+                attacked = keras.ops.convert_to_numpy(attack(adapter, x, y, epsilons=epsilon)[1])
             if name == "deepfool":  # it divides by gradients, which may vanish
-                broken = ~np.isfinite(found).all(axis=(1, 2, 3), keepdims=True)
-                found = np.where(broken, images, found)
-            return found
+                broken = ~np.isfinite(attacked).all(axis=(1, 2, 3), keepdims=True)
+                attacked = np.where(broken, images, attacked)
+            return attacked
 
         return run
 
     return [run_of(index, attack) for index, attack in enumerate(attacks)]
 
 
-def _square(logits, epsilon, queries, seed, bounds, data_format) -> Callable:
+def _prepare_square(logits, epsilon, queries, seed, bounds, data_format) -> Callable:
     def run(images, labels, rows):
         return search_squares(logits, images, labels, rows, epsilon, queries, seed, bounds, data_format)
 
     return run
 
 
-def _seed_of(*numbers: int) -> int:
+def _derive_seed(*numbers: int) -> int:
     return int(np.random.SeedSequence([int(number) for number in numbers]).generate_state(1)[0] >> 1)

@@ -78,7 +78,7 @@ def smooth_kernel(
     for axis in (layout.index("H"), layout.index("W")):
         first, last = box.take([0], axis), box.take([-1], axis)
         padded, size = np.concatenate([first, box, last], axis), kernel.shape[axis]
-        box = sum(padded.take(range(start, start + size), axis) for start in range(3))
+        box = np.sum([padded.take(range(start, start + size), axis) for start in range(3)], axis=0)
     smoothed = weights + rho * (box - weights)
     return (smoothed / (1 + 8 * rho) if normalize else smoothed).astype(kernel.dtype)
 

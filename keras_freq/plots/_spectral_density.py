@@ -37,9 +37,9 @@ def spectral_density(
     make the line of their mean, with the root of their mean variance as deviation.
 
     Args:
-        results: What `keras_freq.evaluate.image_spectral_density` or `input_gradient_spectrum` returns; a
-            list of such results with the same radii (over seeds, say); a mapping from line label to either
-            (one panel); or a mapping from panel title to such mappings.
+        results: What `data.image_spectral_density` or `evaluate.input_gradient_spectrum` returns; a list of
+            such results with the same radii (over seeds, say); a mapping from line label to either (one
+            panel); or a mapping from panel title to such mappings.
         target: `(radii, values)` of a density that was aimed at, drawn dashed in every panel: those of a
             `keras_freq.cdes.CDES`, say.
         rescale: Whether to scale each line's mean to [0, 1], its deviation with it, so that densities and
@@ -61,7 +61,7 @@ def spectral_density(
         2022 (densities of images and gradients).
 
     Example:
-        >>> density = keras_freq.evaluate.image_spectral_density(data)
+        >>> density = keras_freq.data.image_spectral_density(data)
         >>> figure = keras_freq.plots.spectral_density({"class 3": density.of_class(3), "all": density})
         >>> figure.savefig("density.png")
     """

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from keras_freq._core.checks import check_choice
+from keras_freq._core.batches import Batch
+from keras_freq._core.checks import check_choice, check_number
 from keras_freq._core.result import Record
-from keras_freq.shortcuts._importance_result import FrequencyImportance
-from keras_freq.spectral import mirror_index, radial_distance, symmetrize
+from keras_freq.spectral import radial_distance, symmetrize
+from keras_freq.spectral._grid import mirror, one_of_each_pair, own_mirror
+
+if TYPE_CHECKING:
+    from keras_freq.shortcuts._frequency_importance import FrequencyImportance
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,12 @@ class FrequencyMaps(Record):
             2)`. Hermitian.
         method: How they were found.
         found_on: Digests of the images that they were found on, where that is known.
+
+    Example:
+        >>> disk = kf.spectral.disk_mask(32, 32, 5)
+        >>> maps = kf.shortcuts.FrequencyMaps(np.stack([disk, 1 - disk]))
+        >>> len(maps), float(maps.share.sum())
+        (2, 1.0)
     """
 
     masks: np.ndarray
@@ -48,6 +60,15 @@ class FrequencyMaps(Record):
         ]
 
 
+def digest_images(batches: Iterable[Batch]) -> frozenset[bytes]:
+    """A short digest of each image, which tells test images from those that maps were found on."""
+    return frozenset(
+        hashlib.sha1(np.ascontiguousarray(image).data).digest()[:8]
+        for images, _, valid in batches
+        for image in images[:valid]
+    )
+
+
 def dominant_frequency_map(
     importance: FrequencyImportance | np.ndarray,
     fraction: float = 0.05,
@@ -62,7 +83,7 @@ def dominant_frequency_map(
 
     Args:
         importance: A `FrequencyImportance`, or maps `(classes, height, width)`; larger is more important.
-        fraction: Share of the bins that is kept, in (0, 1]. Published: 0.01 to 0.2, figures with 0.05.
+        fraction: Share of the bins that is kept, in (0, 1]. Published: 0.01 to 0.2; the figures have 0.05.
         ties: `"include"` keeps all bins with the value of the threshold, as published, so that a map can hold
             more than its share: pairs, and blocks of `patch > 1`. `"exact"` keeps whole pairs as long as they
             fit, of equals those nearest to DC.
@@ -80,24 +101,21 @@ def dominant_frequency_map(
     Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023, section 3.
 
     Example:
-
-    >>> importance = keras_freq.shortcuts.frequency_importance(model, x, y)
-    >>> keras_freq.shortcuts.dominant_frequency_map(importance, 0.05).masks.shape
-    (10, 32, 32)
+        >>> importance = kf.shortcuts.frequency_importance(model, images, labels, patch=8)
+        >>> kf.shortcuts.dominant_frequency_map(importance, 0.05).masks.shape
+        (4, 32, 32)
     """
     check_choice(ties, "ties", ("include", "exact"))
     check_choice(dc, "dc", ("rank", "keep", "drop"))
-    if isinstance(fraction, bool) or not 0 < fraction <= 1:
-        raise ValueError(f"`fraction` must be a number in (0, 1]. Received: fraction={fraction!r}")
-    measured = isinstance(importance, FrequencyImportance)
-    maps = np.array(importance.maps if measured else importance, "float64")
+    check_number(fraction, "fraction", above=0, most=1)
+    maps = np.array(getattr(importance, "maps", importance), "float64")
     if maps.ndim != 3 or 0 in maps.shape:
         raise ValueError(
             "`importance` must be a FrequencyImportance or maps of shape (classes, height, width). "
             f"Received: shape {maps.shape}"
         )
     height, width = maps.shape[1:]
-    centre = height // 2, width // 2
+    center = height // 2, width // 2
     keep = max(1, int(fraction * height * width))
     masks = np.zeros(maps.shape, "float32")
     for mask, values in zip(masks, maps, strict=True):
@@ -105,13 +123,14 @@ def dominant_frequency_map(
             continue
         values = np.nan_to_num(values, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
         if dc != "rank":
-            values[centre] = np.inf if dc == "keep" else -np.inf
+            values[center] = np.inf if dc == "keep" else -np.inf
         mask[:] = _largest(values, keep) if ties == "include" else _largest_pairs(values, keep)
         if dc == "drop":
-            mask[centre] = 0
+            mask[center] = 0
         mask[:] = symmetrize(mask)
-    method = importance.method if measured else "given"
-    return FrequencyMaps(masks, method, importance.found_on if measured else frozenset())
+    return FrequencyMaps(
+        masks, getattr(importance, "method", "given"), getattr(importance, "found_on", frozenset())
+    )
 
 
 def _largest(values: np.ndarray, keep: int) -> np.ndarray:
@@ -120,15 +139,10 @@ def _largest(values: np.ndarray, keep: int) -> np.ndarray:
 
 def _largest_pairs(values: np.ndarray, keep: int) -> np.ndarray:
     """Whole pairs by falling value, of equals the nearest to DC first, until the next would not fit."""
-    height, width = values.shape
-    i, j = np.indices(values.shape)
-    mirror = mirror_index(height)[i], mirror_index(width)[j]
-    pairs = np.maximum(values, values[mirror])
-    first = i * width + j <= mirror[0] * width + mirror[1]
-    order = np.lexsort((radial_distance(height, width)[first], -pairs[first]))
-    places = np.argwhere(first)[order]
-    bins = np.where((i == mirror[0]) & (j == mirror[1]), 1, 2)[first][order]
-    fits = np.cumsum(bins) <= keep
+    first = one_of_each_pair(*values.shape, "upper")
+    pairs = np.maximum(values, mirror(values))[first]
+    order = np.lexsort((radial_distance(*values.shape)[first], -pairs))
+    fits = np.cumsum(np.where(own_mirror(*values.shape), 1, 2)[first][order]) <= keep
     mask = np.zeros(values.shape, bool)
-    mask[tuple(places[: int(np.argmin(fits)) if not fits.all() else len(fits)].T)] = True
-    return mask | mask[mirror]
+    mask[tuple(np.argwhere(first)[order][fits].T)] = True
+    return mask | mirror(mask)

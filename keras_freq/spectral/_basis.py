@@ -33,7 +33,7 @@ def fourier_basis(
         3.
 
     Example:
-        >>> u = fourier_basis(32, 32, 16, 20)
+        >>> u = keras_freq.spectral.fourier_basis(32, 32, 16, 20)
         >>> float(round((u**2).sum(), 6)), int((np.abs(np.fft.fft2(u)) > 1e-6).sum())
         (1.0, 2)
     """

@@ -43,11 +43,14 @@ def azimuthal_radii(
     Returns:
         `(radii, counts)`, two integer arrays of shape `(bins,)`. A radius that no entry has is left out.
 
+    Raises:
+        ValueError: if a side is no whole number of at least 1, or an option is unknown.
+
     Example:
-        >>> radii, counts = azimuthal_radii(32, 32)
+        >>> radii, counts = keras_freq.spectral.azimuthal_radii(32, 32)
         >>> len(radii), int(counts.sum())
         (23, 1024)
-        >>> len(azimuthal_radii(32, 32, center="pixel", bins="inner")[0])
+        >>> len(keras_freq.spectral.azimuthal_radii(32, 32, center="pixel", bins="inner")[0])
         20
     """
     height, width = check_sides(height, width)
@@ -99,7 +102,7 @@ def azimuthal_average(map: Array, *, center: Center = "dc", bins: Bins = "all") 
         Differs from the original: centered on DC with every bin, unless asked otherwise.
 
     Example:
-        >>> azimuthal_average(np.eye(3))
+        >>> keras_freq.spectral.azimuthal_average(np.eye(3))
         array([1.  , 0.25])
     """
     map = as_array(map)
@@ -149,12 +152,15 @@ def spectral_density(
     Returns:
         `(batch, bins)`, or `(bins,)` for one image.
 
+    Raises:
+        ValueError: if the images are not of rank 3 or 4 with a known size, or an option is unknown.
+
     Source: Lin, Gao and Sang, IJCAI 2022, section 4.
         Differs from the original: centered on DC with every bin, unless asked otherwise; a flat profile gives
         0, not NaN.
 
     Example:
-        >>> spectral_density(np.random.default_rng(0).random((2, 32, 32, 3))).shape
+        >>> keras_freq.spectral.spectral_density(np.random.default_rng(0).random((2, 32, 32, 3))).shape
         (2, 23)
     """
     images = as_array(images)

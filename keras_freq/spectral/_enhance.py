@@ -65,7 +65,7 @@ def enhance_density(
         >>> x = np.random.default_rng(0).random((2, 16, 16, 3))
         >>> k1, k2 = np.zeros((2, 3, 3, 3, 3))
         >>> k1[1, 1] = k2[1, 1] = np.eye(3)
-        >>> y = enhance_density(x, (k1, np.zeros(3), k2, np.zeros(3)), rescale="none")
+        >>> y = keras_freq.spectral.enhance_density(x, (k1, np.zeros(3), k2, np.zeros(3)), rescale="none")
         >>> bool(np.allclose(x, y))
         True
     """

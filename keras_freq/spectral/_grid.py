@@ -47,13 +47,16 @@ def radial_distance(height: int, width: int, *, units: Units = "index") -> np.nd
     Returns:
         A float64 array of shape `(height, width)`, 0 at `(height // 2, width // 2)`.
 
+    Raises:
+        ValueError: if a side is no whole number of at least 1, or the units are unknown.
+
     Source: Wang et al., "High-frequency Component Helps Explain the Generalization of Convolutional Neural
         Networks", CVPR 2020, section 3.
         Differs from the original: the center is `N // 2` on each axis; the original uses `N / 2`, half a bin
         off DC for odd sizes, where its masks are not symmetric.
 
     Example:
-        >>> radial_distance(4, 4)[2]
+        >>> keras_freq.spectral.radial_distance(4, 4)[2]
         array([2., 1., 0., 1.])
     """
     rows, columns = frequency_axes(height, width, units=units)
@@ -72,10 +75,13 @@ def mirror_index(n: int) -> np.ndarray:
     Returns:
         An integer array of shape `(n,)`, an involution.
 
+    Raises:
+        ValueError: if `n` is no whole number of at least 1.
+
     Example:
-        >>> mirror_index(4)
+        >>> keras_freq.spectral.mirror_index(4)
         array([0, 3, 2, 1])
-        >>> mirror_index(5)
+        >>> keras_freq.spectral.mirror_index(5)
         array([4, 3, 2, 1, 0])
     """
     n, _ = check_sides(n, 1)

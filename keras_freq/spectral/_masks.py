@@ -84,10 +84,14 @@ def disk_mask(height: int, width: int, radius: float, *, units: Units = "index")
     Returns:
         A read-only float32 array of shape `(height, width)`, DC at `(height // 2, width // 2)`.
 
+    Raises:
+        ValueError: if a side is no whole number of at least 1, the radius is negative or not a number, or the
+            units are unknown.
+
     Source: Wang et al., CVPR 2020, section 3 (the comparison is strict, as in the authors' code).
 
     Example:
-        >>> int(disk_mask(32, 32, 4).sum())
+        >>> int(keras_freq.spectral.disk_mask(32, 32, 4).sum())
         45
     """
     return _disk(height, width, check_radius(radius), units)
@@ -108,8 +112,12 @@ def ring_mask(height: int, width: int, low: float, high: float, *, units: Units 
     Returns:
         A read-only float32 array of shape `(height, width)`.
 
+    Raises:
+        ValueError: if a side is no whole number of at least 1, a radius is negative or not a number, `high`
+            is below `low`, or the units are unknown.
+
     Example:
-        >>> int(ring_mask(32, 32, 4, 8).sum())
+        >>> int(keras_freq.spectral.ring_mask(32, 32, 4, 8).sum())
         148
     """
     return band_mask(height, width, low, high, kind="ideal", units=units)
@@ -129,8 +137,12 @@ def square_mask(height: int, width: int, radius: float, *, units: Units = "index
     Returns:
         A read-only float32 array of shape `(height, width)`.
 
+    Raises:
+        ValueError: if a side is no whole number of at least 1, the radius is negative or not a number, or the
+            units are unknown.
+
     Example:
-        >>> int(square_mask(32, 32, 2).sum())
+        >>> int(keras_freq.spectral.square_mask(32, 32, 2).sum())
         9
     """
     return _square(height, width, check_radius(radius), units)
@@ -150,8 +162,12 @@ def gaussian_mask(height: int, width: int, radius: float, *, units: Units = "ind
     Returns:
         A read-only float32 array of shape `(height, width)`, 1 at DC.
 
+    Raises:
+        ValueError: if a side is no whole number of at least 1, the radius is negative or not a number, or the
+            units are unknown.
+
     Example:
-        >>> gaussian_mask(32, 32, 4)[16, 20].round(3)
+        >>> keras_freq.spectral.gaussian_mask(32, 32, 4)[16, 20].round(3)
         np.float32(0.607)
     """
     return _gaussian(height, width, check_radius(radius), units)
@@ -174,11 +190,15 @@ def butterworth_mask(
     Returns:
         A read-only float32 array of shape `(height, width)`, 1 at DC.
 
+    Raises:
+        ValueError: if a side is no whole number of at least 1, the radius is negative or not a number, the
+            order is not above 0, or the units are unknown.
+
     Source: Butterworth, "On the Theory of Filter Amplifiers", 1930; the squared (power) form, as is usual for
         images.
 
     Example:
-        >>> butterworth_mask(32, 32, 4)[16, 20]
+        >>> keras_freq.spectral.butterworth_mask(32, 32, 4)[16, 20]
         np.float32(0.5)
     """
     order = check_number(order, "order", above=0)
@@ -208,7 +228,7 @@ def blur_mask(height: int, width: int, sigma: float, *, kernel_size: int = 3) ->
     Source: Gonzalez and Woods, "Digital Image Processing": a filter kernel and its transfer function.
 
     Example:
-        >>> blur_mask(32, 32, 0.5)[16, 0].round(3)
+        >>> keras_freq.spectral.blur_mask(32, 32, 0.5)[16, 0].round(3)
         np.float32(0.574)
     """
     sigma, kernel_size = check_number(sigma, "sigma", above=0), check_whole(kernel_size, "kernel_size")
@@ -264,8 +284,11 @@ def is_hermitian(mask: np.ndarray, *, tolerance: float = 0.0) -> bool:
     Returns:
         `True` or `False`.
 
+    Raises:
+        ValueError: if the mask has not two axes.
+
     Example:
-        >>> is_hermitian(disk_mask(31, 31, 8))
+        >>> keras_freq.spectral.is_hermitian(keras_freq.spectral.disk_mask(31, 31, 8))
         True
     """
     mask = np.asarray(mask)
@@ -285,9 +308,12 @@ def symmetrize(mask: np.ndarray, how: Symmetrize = "mean") -> np.ndarray:
     Returns:
         A float32 array of shape `(height, width)`.
 
+    Raises:
+        ValueError: if `how` is unknown.
+
     Example:
         >>> one_sided = np.zeros((5, 5)); one_sided[2, 3] = 1
-        >>> symmetrize(one_sided, "max")[2]
+        >>> keras_freq.spectral.symmetrize(one_sided, "max")[2]
         array([0., 1., 0., 1., 0.], dtype=float32)
     """
     check_choice(how, "how", tuple(_COMBINE))

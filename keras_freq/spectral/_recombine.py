@@ -46,8 +46,11 @@ def amplitude(images: Array, *, data_format: str = "channels_last", method: Meth
         Amplitudes in the images' shape and floating type, DC at `(height // 2, width // 2)`. The gradient is
         finite at 0.
 
+    Raises:
+        ValueError: if the images are not of rank 3 or 4 with a known size, or an option is unknown.
+
     Example:
-        >>> float(amplitude(np.ones((1, 4, 4, 1)))[0, 2, 2, 0].round(6))
+        >>> float(keras_freq.spectral.amplitude(np.ones((1, 4, 4, 1)))[0, 2, 2, 0].round(6))
         16.0
     """
     planes, back = to_planes(images, data_format)
@@ -70,8 +73,11 @@ def phase(images: Array, *, data_format: str = "channels_last", method: Method =
         Phases in the images' shape and floating type, DC at `(height // 2, width // 2)`. To train through a
         recombination use `recombine`, which needs no angles.
 
+    Raises:
+        ValueError: if the images are not of rank 3 or 4 with a known size, or an option is unknown.
+
     Example:
-        >>> float(phase(-np.ones((1, 4, 4, 1)))[0, 2, 2, 0].round(4))
+        >>> float(keras_freq.spectral.phase(-np.ones((1, 4, 4, 1)))[0, 2, 2, 0].round(4))
         3.1416
     """
     planes, back = to_planes(images, data_format)
@@ -119,7 +125,7 @@ def recombine(
 
     Example:
         >>> x = np.random.default_rng(0).random((2, 8, 8, 3))
-        >>> bool(np.allclose(recombine(x, x), x))
+        >>> bool(np.allclose(keras_freq.spectral.recombine(x, x), x))
         True
     """
     check_choice(axes, "axes", ("chw", "hw"))
@@ -178,7 +184,7 @@ def swap_low_amplitude(
 
     Example:
         >>> x, d = np.random.default_rng(0).random((2, 1, 8, 8, 3))
-        >>> y = swap_low_amplitude(x, d, square_mask(8, 8, 1))
+        >>> y = keras_freq.spectral.swap_low_amplitude(x, d, keras_freq.spectral.square_mask(8, 8, 1))
         >>> bool(np.allclose(y - y.mean((1, 2)), x - x.mean((1, 2)))), bool(np.allclose(y.mean(), d.mean()))
         (True, True)
     """

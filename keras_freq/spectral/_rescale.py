@@ -59,9 +59,10 @@ def rescale(
 
     Example:
         >>> x = np.array([0.0, 0.1, 0.2, 0.5]).reshape(1, 2, 2, 1)
-        >>> rescale(x, "max").ravel()
+        >>> keras_freq.spectral.rescale(x, "max").ravel()
         array([0. , 0.2, 0.4, 1. ])
-        >>> 255 * rescale(np.array([-2.9, -0.5, 3.7, 256.2]).reshape(2, 2, 1) / 255, "uint8_wrap").ravel()
+        >>> x = np.array([-2.9, -0.5, 3.7, 256.2]).reshape(2, 2, 1) / 255
+        >>> 255 * keras_freq.spectral.rescale(x, "uint8_wrap").ravel()
         array([254.,   0.,   3.,   0.])
     """
     check_choice(mode, "mode", MODES)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from typing import Literal
 
 import keras
@@ -13,10 +14,16 @@ from keras_freq._core.checks import (
 )
 from keras_freq._core.input_gradient import input_gradient
 from keras_freq._core.losses import cross_entropy
-from keras_freq.attacks._pgd import default_step_size
+from keras_freq.attacks._norm_balls import (
+    default_step_size,
+    draw_in_ball,
+    project_l2,
+    project_linf,
+    step_l2,
+    step_linf,
+)
 from keras_freq.training._base import BatchTransformModel
 
-_TINY = 1e-12
 _FLOAT16_SCALE = 128.0
 
 
@@ -48,8 +55,7 @@ class AdversarialModel(BatchTransformModel):
         steps: Number of steps. A step costs about as much as half a plain training step.
         step_size: Absolute size of a step. Default `2.5 * epsilon / steps`.
         norm: `"linf"` or `"l2"`.
-        random_start: Start at a random point of the ball instead of at the image: uniform in the cube for
-            `"linf"`, in a random direction at a uniform fraction of the radius for `"l2"`.
+        random_start: Start at a uniform draw from the ball instead of at the image.
         bounds: Lowest and highest pixel value.
         augment: Layer or model applied before the attack, such as `keras_freq.layers.CropFlip()`, or a
             `keras.Sequential` of several, or `None`.
@@ -119,37 +125,30 @@ class AdversarialModel(BatchTransformModel):
         # Small gradients vanish in float16; the length of the gradient is of no account.
         scale = _FLOAT16_SCALE if self.classifier.compute_dtype == "float16" else 1
 
+        if self.norm == "linf":
+            take_step, project = step_linf, project_linf
+            ball = [ops.clip(images + edge, *self.bounds) for edge in (-self.epsilon, self.epsilon)]
+        else:
+            take_step, project = step_l2, project_l2
+            ball = [images, self.epsilon, *self.bounds]
+
         def step(moved):
             gradient = input_gradient(
                 lambda x: scale * ops.sum(cross_entropy(self.classifier(x, training=False), flat)), moved
             )
             if scale > 1:  # and large ones overflow: such a pixel stays where it is
                 gradient = ops.where(ops.isfinite(gradient), gradient, 0.0)
-            if self.norm == "linf":
-                return self._project(images, moved + step_size * ops.sign(gradient))
-            return self._project(images, moved + step_size * gradient / (_length(gradient) + _TINY))
+            return take_step(moved, gradient, step_size, *ball)
 
-        start = self._project(images, images + self._draw(images)) if self.random_start else images
+        start = project(images + self._draw(ops.shape(images)), *ball) if self.random_start else images
         return _repeat(step, start, self.steps), labels
 
-    def _draw(self, images):
-        shape = ops.shape(images)
-        if self.norm == "linf":
-            return keras.random.uniform(
-                shape, -self.epsilon, self.epsilon, dtype="float32", seed=self.seed_generator
-            )
-        direction = keras.random.normal(shape, dtype="float32", seed=self.seed_generator)
-        radius = keras.random.uniform((shape[0], 1, 1, 1), dtype="float32", seed=self.seed_generator)
-        return self.epsilon * radius * direction / (_length(direction) + _TINY)
-
-    def _project(self, images, moved):
-        """Onto the ball around the images, then onto the bounds."""
-        if self.norm == "linf":
-            moved = ops.clip(moved, images - self.epsilon, images + self.epsilon)
-        else:
-            change = moved - images
-            moved = images + change * ops.minimum(1.0, self.epsilon / (_length(change) + _TINY))
-        return ops.clip(moved, *self.bounds)
+    def _draw(self, shape):
+        uniform, normal = (
+            functools.partial(draw, dtype="float32", seed=self.seed_generator)
+            for draw in (keras.random.uniform, keras.random.normal)
+        )
+        return draw_in_ball(ops, uniform, normal, shape, self.epsilon, self.norm)
 
     def get_config(self):
         names = ("epsilon", "steps", "step_size", "norm", "random_start", "bounds", "seed")
@@ -159,10 +158,6 @@ class AdversarialModel(BatchTransformModel):
     def from_config(cls, config, custom_objects=None):
         # Models saved before there was a `pair` have none.
         return super().from_config({"pair": None, **config}, custom_objects)
-
-
-def _length(images):
-    return ops.sqrt(ops.sum(ops.square(images), axis=(1, 2, 3), keepdims=True))
 
 
 def _repeat(step, start, count):

@@ -30,7 +30,8 @@ class MixUpModel(MixtureModel):
             `jit_compile=True` on TensorFlow, whose XLA cannot draw the mixtures.
 
     Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018. Wang et al., "High-frequency
-        Component Helps Explain the Generalization of Convolutional Neural Networks", CVPR 2020, use `alpha=1`.
+        Component Helps Explain the Generalization of Convolutional Neural Networks", CVPR 2020, use
+        `alpha=1`.
         Differs from the original: each image has a mixing weight of its own, not each batch.
 
     Example:

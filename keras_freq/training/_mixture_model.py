@@ -11,9 +11,9 @@ class MixtureModel(BatchTransformModel):
     """A classifier that trains on mixtures of images and labels and is the bare classifier otherwise.
 
     The layer that makes them is one of `{"images": ..., "labels": ...}`, such as
-    `keras.layers.CutMix(factor=(1.0, 1.0))` or `keras.layers.MixUp()`, and runs inside the compiled step. (CutMix draws the parameter of its Beta
-    distribution from `factor`: with the default, 1.0, uniformly from 0 to 1; with `(1.0, 1.0)` it is 1, as
-    published.)
+    `keras.layers.CutMix(factor=(1.0, 1.0))` or `keras.layers.MixUp()`, and runs inside the compiled step.
+    (CutMix draws the parameter of its Beta distribution from `factor`: with the default, 1.0, uniformly from
+    0 to 1; with `(1.0, 1.0)` it is 1, as published.)
 
     Feed class indices `(batch,)` or one-hot labels; the model makes distributions of them, so it is compiled
     with `keras.losses.CategoricalCrossentropy(from_logits=True)`. Accuracy in training counts the class with

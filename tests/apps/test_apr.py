@@ -1,8 +1,8 @@
-"""The APR app: settings, every experiment in miniature, weights of another run, a run that was cut short."""
+"""The APR app: settings, every experiment in miniature, networks of another run, a run that was cut short."""
 
 from __future__ import annotations
 
-import shutil
+import dataclasses
 from pathlib import Path
 
 import keras
@@ -10,34 +10,32 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
-from apps.apr import adversarial, networks, rows, schedules
 from apps.apr.__main__ import EXPERIMENTS
-from apps.apr.config import ROWS, Augmentations, Training
-from apps.apr.rows import crop_and_flip
-from apps.lab import RunError, cli, load_config
-from apps.lab.files import read_records
+from apps.lab import RunError, load_config
+from apps.lab.augmentations import ROWS
+from apps.lab.settings import Augmentations
+from tests.apps import running
+from tests.apps.running import CONFIGS, numbers
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = ROOT / "configs" / "apr"
 # Configuration to experiment.
 SMALL = {
     name: "table" if name in ("baselines", "beyond") else name
     for name in ("corrupt", "table", "baselines", "beyond", "swap", "detection", "heat_maps", "adversarial")
 }
-PAPER = [name for name in SMALL if (CONFIGS / f"{name}.yaml").exists()]
+PAPER = [name for name in SMALL if (CONFIGS / "apr" / f"{name}.yaml").exists()]
 TINY = """
 seed: 0
 seeds: 1
 data: {name: cifar10_mini, train_images: 16, test_images: 10}
-training: {epochs: 1, batch_size: 8, learning_rate: 0.01, schedule: cosine, width: 2}
+training:
+  {network: small_resnet, width: 2, epochs: 1, batch_size: 8, learning_rate: 0.01, schedule: cosine}
 """
 MINIATURES = {
     "table": "networks: [small_resnet]\nrows: [standard, apr_sp]\nseverities: [5]\n",
-    "swap": "network: small_resnet\nrows: [standard, apr_sp]\ndonors: other.npz\nexamples: 2\n",
-    "detection": "network: small_resnet\nrows: [standard, apr_sp]\noutside: [other.npz]\nseverities: [5]\n"
-    "corrupted_images: 4\n",
-    "heat_maps": "network: small_resnet\nrows: [standard, apr_sp]\nimages: 4\nwindow: 1\n",
-    "adversarial": "network: small_resnet\nrows: [standard, apr_sp]\nattacks: [pgd_ce, square]\n"
+    "swap": "rows: [standard, apr_sp]\ndonors: other.npz\nexamples: 2\n",
+    "detection": "rows: [standard, apr_sp]\noutside: [other.npz]\nseverities: [5]\ncorrupted_images: 4\n",
+    "heat_maps": "rows: [standard, apr_sp]\nimages: 4\nwindow: 1\n",
+    "adversarial": "rows: [standard, apr_sp]\nattacks: [pgd_ce, square]\n"
     "attack_steps: 1\nrestarts: 1\nqueries: 3\nattack_images: 5\n",
 }
 FIGURES = {
@@ -49,45 +47,23 @@ FIGURES = {
 }
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def miniatures(here):
     for name, text in MINIATURES.items():
-        (tmp_path / f"{name}.yaml").write_text(TINY + text)
+        (here / f"{name}.yaml").write_text(TINY + text)
     rng = np.random.default_rng(5)
     other = {"x": rng.integers(0, 256, (12, 32, 32, 3), dtype="uint8"), "y": np.arange(12)}
-    np.savez(tmp_path / "other.npz", **other)
-    return tmp_path
+    np.savez(here / "other.npz", **other)
 
 
 def call(*words):
-    return cli.command("apr", EXPERIMENTS, [str(word) for word in words])
-
-
-def numbers(folder):
-    return [{k: v for k, v in r.items() if k != "seconds"} for r in read_records(folder / "results.jsonl")]
-
-
-def read(name):
-    return (CONFIGS / name).read_text()
+    return running.call("apr", *words)
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_the_configurations_load_and_say_what_they_are(name):
-    import yaml
-
-    from apps.lab.config import as_dict, differences
-
+def test_small_configurations_are_small(name):
     for kind in ("yaml", "cpu.yaml") if name in PAPER else ("cpu.yaml",):
-        settings = load_config(EXPERIMENTS[SMALL[name]].config, CONFIGS / f"{name}.{kind}")
-        # Every setting stands in the file.
-        found = differences(yaml.safe_load(read(f"{name}.{kind}")), as_dict(settings))
-        assert [d for d in found if d[0] != "store"] == []
-        header = read(f"{name}.{kind}").split("seed:")[0]
-        assert f"python -m apps.apr {SMALL[name]} configs/apr/{name}.{kind}" in header
-        assert "ICCV 2021" in header
-        assert "inutes" in header
-        assert "[mem]" not in header
+        settings = load_config(EXPERIMENTS[SMALL[name]].config, CONFIGS / "apr" / f"{name}.{kind}")
         if name == "corrupt":
             continue
         assert settings.seeds == 3
@@ -96,17 +72,18 @@ def test_the_configurations_load_and_say_what_they_are(name):
 
 
 def test_the_paper_configurations_hold_the_published_protocol():
-    table = load_config(EXPERIMENTS["table"].config, CONFIGS / "table.yaml")
+    table = load_config(EXPERIMENTS["table"].config, CONFIGS / "apr" / "table.yaml")
     training = table.training
     assert (training.learning_rate, training.momentum, training.nesterov) == (0.1, 0.9, True)
     assert (training.weight_decay, training.batch_size, training.epochs) == (5e-4, 128, 200)
     assert (training.milestones, training.factor) == ((60, 120, 160, 190), 0.2)
-    assert table.augmentations == Augmentations()
-    assert table.rows == ROWS
-    attacked = load_config(EXPERIMENTS["adversarial"].config, CONFIGS / "adversarial.yaml")
-    assert attacked.train_epsilon == attacked.epsilon == pytest.approx(8 / 255)
-    assert attacked.step_size == pytest.approx(10 / 255)
-    assert attacked.augmentations.pair == 0.16
+    assert training.augmentations == Augmentations()
+    assert table.all_rows == tuple(ROWS)
+    attacked = load_config(EXPERIMENTS["adversarial"].config, CONFIGS / "apr" / "adversarial.yaml")
+    attack = attacked.training.adversary
+    assert attack.epsilon == attacked.epsilon == pytest.approx(8 / 255)
+    assert (attack.steps, attack.step_size) == (1, pytest.approx(10 / 255))
+    assert attacked.training.augmentations.pair == 0.16
     assert attacked.training.precision == "mixed_float16"
 
 
@@ -120,11 +97,11 @@ def test_the_paper_configurations_hold_the_published_protocol():
         ("table", "training.peak=1", "`training.peak` must be above 0 and below 1"),
         (
             "table",
-            "augmentations.pair=2",
+            "training.augmentations.pair=2",
             "`augmentations.pair` must lie in [0, 1]",
         ),
         ("swap", "examples=13", "`examples` must lie in [1, 12]"),
-        ("swap", "network=vgg", "`network` must hold some of small_resnet"),
+        ("swap", "training.network=vgg", "`training.network` must hold some of small_resnet"),
         ("detection", "outside=[]", "`outside` must name at least one set"),
         ("detection", "scores=[entropy]", "`scores` must hold some of max_logit"),
         ("heat_maps", "epsilon=0", "`epsilon` must be above 0"),
@@ -136,7 +113,7 @@ def test_the_paper_configurations_hold_the_published_protocol():
 )
 def test_wrong_settings_are_one_line(name, word, message):
     with pytest.raises(RunError) as caught:
-        load_config(EXPERIMENTS[name].config, CONFIGS / f"{name}.yaml", [word])
+        load_config(EXPERIMENTS[name].config, CONFIGS / "apr" / f"{name}.yaml", [word])
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -149,7 +126,6 @@ def test_wrong_settings_are_one_line(name, word, message):
         (["adversarial", "adversarial.yaml", "attack_images=11"], "`attack_images` must be at most"),
         (["detection", "detection.yaml", "outside=[none.npz]"], "There is no such .npz file"),
         (["table", "table.yaml", "corrupted=nowhere"], "must be a folder, or one of cifar10_corrupted"),
-        (["table", "table.yaml", "weights=nowhere"], "`weights` must be the folder of a run"),
     ],
 )
 def test_what_the_data_do_not_allow_is_one_line(here, capsys, words, message):
@@ -171,14 +147,10 @@ def test_auto_attack_needs_torch(here, capsys):
 @pytest.mark.parametrize("name", MINIATURES)
 def test_every_experiment_in_miniature(here, capsys, monkeypatch, name):
     if name != "table":  # it trains the real thing; the others something that compiles quickly
-        for module in (rows, adversarial):
-            monkeypatch.setattr(
-                module, "single", lambda settings, *, seed: crop_and_flip(settings, seed=seed)
-            )
-            monkeypatch.setattr(module, "pair", lambda settings, *, seed: crop_and_flip(settings, seed=seed))
+        monkeypatch.setitem(ROWS, "apr_sp", dataclasses.replace(ROWS["standard"], label="APR-SP"))
     assert call(name, f"{name}.yaml", "output=out") == 0, capsys.readouterr().err
     out = here / "out"
-    shares = [r["value"] for r in read_records(out / "results.jsonl") if isinstance(r["value"], float)]
+    shares = [r["value"] for r in running.records(out) if isinstance(r["value"], float)]
     assert shares
     assert all(0 <= value <= 1 for value in shares)
     assert {path.stem for path in (out / "figures").glob("*.png")} == FIGURES[name]
@@ -190,8 +162,9 @@ def test_every_experiment_in_miniature(here, capsys, monkeypatch, name):
 
 
 def test_a_corrupted_copy_is_written_once(here, capsys):
+    config = CONFIGS / "apr" / "corrupt.cpu.yaml"
     words = ["data.test_images=3", "corruptions=[fog,contrast]", "folder=copy", "severities=[1,5]"]
-    assert call("corrupt", CONFIGS / "corrupt.cpu.yaml", *words, "output=out") == 0, capsys.readouterr().err
+    assert call("corrupt", config, *words, "output=out") == 0, capsys.readouterr().err
     foggy, labels = kf.data.read_corrupted("copy", "fog", 5)
     pixels, expected = kf.data.load("cifar10_mini").arrays("test", limit=3)
     np.testing.assert_array_equal(labels, expected)
@@ -202,33 +175,21 @@ def test_a_corrupted_copy_is_written_once(here, capsys):
         "fog.npy",
         "labels.npy",
     ]
-    assert call("corrupt", CONFIGS / "corrupt.cpu.yaml", *words, "corruptions=[fgo]", "output=o") == 2
+    assert call("corrupt", config, *words, "corruptions=[fgo]", "output=o") == 2
     assert "Received: corruptions=['fgo']" in capsys.readouterr().err
 
 
 @pytest.mark.slow
-def test_weights_of_another_run_are_taken_and_checked(here, capsys):
+def test_networks_of_another_experiment_are_found(here, capsys):
     assert call("table", "table.yaml", "output=first", "rows=[standard]", "severities=[1]") == 0
-    words = ["rows=[standard,cutout]", "images=2", "weights=first"]
+    words = ["rows=[standard,cutout]", "images=2"]
     assert call("heat_maps", "heat_maps.yaml", *words, "output=second") == 0, capsys.readouterr().err
-    weights = {
-        r["row"]: r["weights"] for r in read_records(here / "second" / "results.jsonl") if "weights" in r
-    }
-    assert weights == {"standard": "of another run", "cutout": "trained here"}
-    name = "small_resnet-standard-seed0.npz"
-    first, second = (np.load(here / run / "checkpoints" / name) for run in ("first", "second"))
-    assert all(np.array_equal(first[key], second[key]) for key in first.files)
-    for word, message in (
-        ("training.epochs=2", "training.epochs=1: train with the same"),
-        ("augmentations.padding=2", "augmentations.padding=4"),
-        ("data.train_images=8", "data.train_images=16"),
-    ):
-        assert call("heat_maps", "heat_maps.yaml", *words, word, "output=third") == 2
-        assert message in capsys.readouterr().err
-        shutil.rmtree(here / "third")
+    found = {r["row"]: r["trained"] for r in running.records("second") if "trained" in r}
+    assert found == {"standard": "before", "cutout": "here"}
     # Plainly trained networks are never taken for adversarially trained ones.
-    assert call("adversarial", "adversarial.yaml", "weights=first", "output=fourth") == 2
-    assert "were trained with epochs=None" in capsys.readouterr().err
+    adversarial = ["rows=[standard]", "output=third"]
+    assert call("adversarial", "adversarial.yaml", *adversarial) == 0, capsys.readouterr().err
+    assert [r["trained"] for r in running.records("third") if "trained" in r] == ["here"]
 
 
 @pytest.mark.slow
@@ -244,109 +205,7 @@ def test_a_run_that_was_cut_short_ends_with_the_same_numbers(here, monkeypatch, 
         return measured(*args, **kwargs)
 
     monkeypatch.setattr(kf.evaluate, "corruption_error", interrupted)
-    assert call("table", "table.yaml", *words, "output=out") == 130
+    assert call("table", "table.yaml", *words, "output=out", "store=elsewhere") == 130
     assert "python -m apps.apr table --resume out" in capsys.readouterr().err
     assert call("table", "--resume", "out") == 0
     assert numbers(here / "out") == numbers(here / "straight")
-
-
-@pytest.mark.parametrize("row", ROWS)
-def test_every_row_has_its_way_to_train(row):
-    model = networks.classifier("small_resnet", (32, 32, 3), 4, training=Training(width=2), seed=0, name=row)
-    wrapper = rows.wrapped(row, model, Augmentations(), seed=0)
-    assert wrapper.classifier is model
-    assert wrapper.name == f"{row}_training"
-    if row in ("mix_up", "cut_mix"):
-        mixture = {"mix_up": keras.layers.MixUp, "cut_mix": keras.layers.CutMix}[row]
-        assert isinstance(wrapper, kf.training.MixtureModel)
-        assert isinstance(wrapper.mixture, mixture)
-        return
-    pairs = {"apr_p": kf.layers.APRPair, "apr_sp": kf.layers.APRPair, "fda": kf.layers.FDAPair}
-    pairs |= dict.fromkeys(("hybrid_augment", "hybrid_augment_pp"), kf.layers.HybridPair)
-    assert type(wrapper.pair) is pairs.get(row, type(None))
-    if row.startswith("hybrid"):
-        assert wrapper.pair.recombine_amplitude == (row == "hybrid_augment_pp")
-    assert (wrapper.single is not None) == (row in ("apr_s", "apr_sp"))
-    after = {
-        "cutout": keras.layers.RandomErasing,
-        "aug_mix": kf.layers.AugMix,
-        "rand_augment": keras.layers.RandAugment,
-        "fourier_noise": kf.layers.FourierNoise,
-    }
-    layers = wrapper.augment.layers if row in after else [wrapper.augment]
-    kinds = [kf.layers.CropFlip, after[row]] if row in after else [kf.layers.CropFlip]
-    assert [type(layer) for layer in layers] == kinds
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("row", ["cutout", "cut_mix"])
-def test_rows_of_keras_layers_train(row, images, labels):
-    model = networks.classifier("small_resnet", (32, 32, 3), 4, training=Training(width=2), seed=0, name=row)
-    wrapper = rows.wrapped(row, model, Augmentations(), seed=0)
-    wrapper.build((None, 32, 32, 3))
-    networks.compile_for(wrapper, Training(learning_rate=0.01, schedule="constant"), steps=2)
-    before = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
-    history = wrapper.fit(images, labels, batch_size=4, epochs=1, verbose=0, shuffle=False).history
-    assert np.isfinite(history["loss"]).all()
-    after = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
-    assert any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
-    expected = keras.ops.convert_to_numpy(model(images, training=False))
-    np.testing.assert_allclose(wrapper.predict(images, verbose=0), expected, atol=1e-5)
-
-
-def test_cutout_erases_a_quarter_of_every_image(images):
-    layer = rows.wrapped(
-        "cutout",
-        networks.classifier("small_resnet", (32, 32, 3), 4, training=Training(width=2), seed=0, name="c"),
-        Augmentations(fill=0.0, padding=0),
-        seed=0,
-    ).augment
-    erased = keras.ops.convert_to_numpy(layer(images + 0.1, training=True)) == 0
-    np.testing.assert_allclose(erased.mean(axis=(1, 2, 3)), 0.25, atol=0.04)
-
-
-def test_weight_decay_is_half_the_squared_weights_times_its_strength(images, labels):
-    plain, decayed = (
-        networks.classifier("small_resnet", (32, 32, 3), 4, training=Training(width=2), seed=0, name="n")
-        for _ in range(2)
-    )
-    for model, strength in ((plain, 0.0), (decayed, 0.25)):
-        networks.compile_for(model, Training(weight_decay=strength, schedule="constant"), steps=1)
-    norm = sum(np.sum(keras.ops.convert_to_numpy(v) ** 2) for v in plain.trainable_variables)
-    losses = [model.evaluate(images, labels, verbose=0)[0] for model in (plain, decayed)]
-    assert losses[1] - losses[0] == pytest.approx(0.125 * norm, rel=1e-4)
-
-
-@pytest.mark.slow
-def test_an_unfinished_training_of_another_run_is_not_taken(here, capsys):
-    assert call("table", "table.yaml", "output=first", "rows=[standard]", "severities=[1]") == 0
-    words = ["rows=[standard]", "severities=[1]", "weights=first", "training.epochs=2"]
-    config = here / "first" / "config.yaml"
-    config.write_text(
-        config.read_text().replace("epochs: 1", "epochs: 2")
-    )  # as a kill after the first leaves it
-    assert call("table", "table.yaml", *words, "output=second") == 0, capsys.readouterr().err
-    trained = [r for r in read_records(here / "second" / "results.jsonl") if "weights" in r]
-    assert [r["weights"] for r in trained] == ["trained here"]
-    assert trained[0]["seconds"] > 0
-
-
-def test_schedules():
-    training = Training(epochs=10, learning_rate=0.4, schedule="cyclic", peak=0.25)
-    rate = schedules.learning_rate(training, steps=4)
-    assert [float(rate(step)) for step in (0, 5, 10, 25, 40)] == pytest.approx([0, 0.2, 0.4, 0.2, 0])
-    again = type(rate).from_config(rate.get_config())
-    assert float(again(7)) == float(rate(7))
-    steps = schedules.learning_rate(Training(milestones=(2, 3), factor=0.5, learning_rate=1.0), steps=10)
-    assert [float(steps(step)) for step in (0, 20, 21, 31)] == [1, 1, 0.5, 0.25]
-    constant = schedules.learning_rate(Training(schedule="constant", learning_rate=0.3), steps=10)
-    assert constant == 0.3
-
-
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_is_that_of_the_network_alone(policy):
-    training = Training(precision=policy, width=2)
-    model = networks.classifier("small_resnet", (32, 32, 3), 4, training=training, seed=0, name="n")
-    assert any(layer.compute_dtype == policy.removeprefix("mixed_") for layer in model.layers)
-    assert all(keras.backend.standardize_dtype(v.dtype) == "float32" for v in model.trainable_variables)
-    assert keras.config.dtype_policy().name == "float32"

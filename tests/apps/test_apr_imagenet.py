@@ -3,27 +3,25 @@ miniature on JPEG files of varying size."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
 import sys
 import types
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 import keras_freq as kf
-from apps.apr import imagenet, large_images, large_networks
-from apps.apr.__main__ import EXPERIMENTS
+from apps.apr import imagenet, large_images
 from apps.apr.large_config import ImageNet
-from apps.lab import RunError, cli, load_config
-from apps.lab.files import read_records
+from apps.lab import RunError, load_config
 from keras_freq.evaluate._mean_corruption_error import ALEXNET
+from tests.apps import running
+from tests.apps.running import CONFIGS, ROOT, numbers, records
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = ROOT / "configs" / "apr"
 BACKEND = keras.backend.backend()
 to_numpy = keras.ops.convert_to_numpy
 TRAIN, TEST = 22, 10
@@ -31,9 +29,9 @@ TINY = """
 seed: 0
 data: {name: NAME}
 image_size: 40
-crop: 32
-network: small_resnet
-training: {epochs: 2, batch_size: 8, learning_rate: 0.01, weight_decay: 0.0001, schedule: constant, width: 2}
+training:
+  {network: small_resnet, width: 2, epochs: 2, batch_size: 8, learning_rate: 0.01, schedule: constant,
+   crop: {size: 32}}
 severities: [5]
 corruptions: [contrast, gaussian_noise]
 table: auto
@@ -41,23 +39,17 @@ table: auto
 
 
 def call(*words):
-    return cli.command("apr", EXPERIMENTS, ["imagenet", *map(str, words)])
+    return running.call("apr", "imagenet", *words)
 
 
-def numbers(folder):
-    return [{k: v for k, v in r.items() if k != "seconds"} for r in read_records(folder / "results.jsonl")]
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch, rng):
+@pytest.fixture(autouse=True)
+def images_and_settings(here, rng):
     """A folder with a set of 40-px images and the settings of a run on it."""
-    monkeypatch.chdir(tmp_path)
     images = rng.integers(0, 256, (TRAIN + TEST, 40, 40, 3), "uint8")
     labels = np.arange(TRAIN + TEST) % 4
     parts = {"x_train": images[:TRAIN], "y_train": labels[:TRAIN], "x_test": images[TRAIN:]}
-    np.savez(tmp_path / "set.npz", **parts, y_test=labels[TRAIN:])
-    (tmp_path / "tiny.yaml").write_text(TINY.replace("NAME", "set.npz"))
-    return tmp_path
+    np.savez(here / "set.npz", **parts, y_test=labels[TRAIN:])
+    (here / "tiny.yaml").write_text(TINY.replace("NAME", "set.npz"))
 
 
 def settings(path="tiny.yaml", *words):
@@ -65,9 +57,12 @@ def settings(path="tiny.yaml", *words):
 
 
 def test_the_configurations_load_and_say_what_they_are():
-    paper, small = (load_config(ImageNet, CONFIGS / f"imagenet.{kind}") for kind in ("yaml", "cpu.yaml"))
-    assert (paper.network, paper.crop, paper.image_size, paper.center) == ("resnet50", 224, 256, 224 / 256)
+    paper, small = (
+        load_config(ImageNet, CONFIGS / "apr" / f"imagenet.{kind}") for kind in ("yaml", "cpu.yaml")
+    )
     training = paper.training
+    assert (training.network, paper.size, paper.image_size) == ("resnet50_imagenet", 224, 256)
+    assert (training.crop.center, training.statistics) == (224 / 256, "imagenet")
     assert (training.epochs, training.batch_size, training.learning_rate) == (100, 256, 0.1)
     assert (training.momentum, training.nesterov, training.weight_decay) == (0.9, False, 1e-4)
     assert (training.schedule, training.milestones, training.factor) == ("steps", (30, 60, 90), 0.1)
@@ -75,11 +70,9 @@ def test_the_configurations_load_and_say_what_they_are():
     assert paper.data_parallel
     assert paper == ImageNet(data_parallel=True, corrupted="imagenet2012_corrupted")
     assert not small.data_parallel
-    assert small.network == "small_resnet"
+    assert small.training.network == "small_resnet"
     for kind in ("yaml", "cpu.yaml"):
-        header = (CONFIGS / f"imagenet.{kind}").read_text().split("\nseed:")[0]
-        assert f"python -m apps.apr imagenet configs/apr/imagenet.{kind}" in header
-        assert "[author]" in header
+        header = (CONFIGS / "apr" / f"imagenet.{kind}").read_text().split("\nseed:")[0]
         for label, row in (
             ("Standard", "standard"),
             ("APR-S", "apr_s"),
@@ -89,36 +82,28 @@ def test_the_configurations_load_and_say_what_they_are():
             assert f"{label} {imagenet.PUBLISHED[row]}" in header
 
 
-@pytest.mark.parametrize("kind", ["yaml", "cpu.yaml"])
-def test_the_configurations_name_every_setting(kind):
-    import yaml
-
-    from apps.lab.config import as_dict, differences
-
-    written = yaml.safe_load((CONFIGS / f"imagenet.{kind}").read_text())
-    resolved = as_dict(load_config(ImageNet, CONFIGS / f"imagenet.{kind}"))
-    assert differences(written, resolved) == []
-
-
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("crop=16", "`crop` must be at least 32. Received: crop=16"),
         (
-            "crop=200",
-            "`crop` must be 224, the size of the images of imagenet2012_corrupted. Received: crop=200",
+            "training.crop.size=16",
+            "`training.crop.size` must be at least 32. Received: training.crop.size=16",
+        ),
+        (
+            "training.crop.size=200",
+            "`training.crop.size` must be 224, the size of the images of imagenet2012_corrupted. Received: ",
         ),
         ("rows=[cutout]", "`rows` must hold some of standard, apr_p, apr_s, apr_sp, each once"),
-        ("augmentations.area=[0,1]", "`augmentations.area` must be two numbers above 0 and up to 1"),
-        ("augmentations.aspect=[2,1]", "`augmentations.aspect` must be two numbers above 0, the lower first"),
+        ("training.crop.area=[0,1]", "`crop.area` must be two numbers above 0 and up to 1"),
+        ("training.crop.aspect=[2,1]", "`crop.aspect` must be two numbers above 0, the lower first"),
         ("data.fallback=cifar10_mini", "`data.fallback` must be null here"),
-        ("center=0", "`center`"),
+        ("training.crop.center=0", "`crop.center`"),
         ("severities=[6]", "`severities` must hold at least one number, each in [1, 5]"),
     ],
 )
 def test_wrong_settings_are_one_line(word, message):
     with pytest.raises(RunError) as caught:
-        load_config(ImageNet, CONFIGS / "imagenet.yaml", [word])
+        load_config(ImageNet, CONFIGS / "apr" / "imagenet.yaml", [word])
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -132,7 +117,7 @@ def test_wrong_settings_are_one_line(word, message):
         (["corrupted=nowhere"], "The corrupted images must be a folder"),
         (
             ["corrupted=copies"],
-            "`corrupted` must hold images of the size of `crop`, 32. Received: contrast.npy",
+            "`corrupted` must hold images of the size of `training.crop.size`, 32. Received: contrast.npy",
         ),
     ],
 )
@@ -145,70 +130,6 @@ def test_what_the_data_do_not_allow_is_one_line(here, capsys, words, message):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
-
-
-def test_apr_p_is_computed_on_normalised_images(images):
-    images = images * np.linspace(0.1, 1, 8, dtype="float32")[:, None, None, None]
-    mean, std = (np.array(x, "float32") for x in (large_networks.MEAN, large_networks.STD))
-    inner = kf.layers.APRPair(probability=1, derangement=True, seed=0)
-    layer = large_networks.NormalizedPair(
-        kf.layers.APRPair(probability=1, derangement=True, seed=0),
-        mean=large_networks.MEAN,
-        std=large_networks.STD,
-    )
-    expected = to_numpy(inner((images - mean) / std, training=True))
-    mixed = to_numpy(layer(images, training=True))
-    np.testing.assert_allclose((mixed - mean) / std, expected, atol=2e-4)
-    pixels = to_numpy(kf.layers.APRPair(probability=1, derangement=True, seed=0)(images, training=True))
-    assert np.abs(mixed - pixels).mean() > 0.005  # another amplitude, not a matter of scale
-    np.testing.assert_array_equal(to_numpy(layer(images, training=False)), images)
-    again = large_networks.NormalizedPair.from_config(layer.get_config())
-    assert again.get_config() == layer.get_config()
-
-
-@pytest.mark.slow
-def test_the_training_model_crops_and_augments_in_the_order_of_the_authors(here, monkeypatch):
-    config = settings()
-    classifier = large_networks.large_classifier(config, 4, seed=0, name="apr_sp")
-    model = large_networks.training_model(config, "apr_sp", classifier, seed=0)
-    model.build((None, 40, 40, 3))
-    called = []
-    for name in ("crop", "single", "augment", "pair", "classifier"):
-        layer = getattr(model, name)
-
-        def record(*args, name=name, inner=layer.call, **kwargs):
-            called.append((name, tuple(args[0].shape)))
-            return inner(*args, **kwargs)
-
-        monkeypatch.setattr(layer, "call", record)
-    images = np.random.default_rng(0).random((6, 40, 40, 3)).astype("float32")
-    model(images, training=True)
-    crop = (6, 32, 32, 3)
-    assert called == [
-        ("crop", (6, 40, 40, 3)),
-        ("single", crop),
-        ("augment", crop),
-        ("pair", crop),
-        ("classifier", (12, 32, 32, 3)),
-    ]
-    assert model.pair.pair.probability == 0.5
-    middle = model.crop.middle(images)
-    np.testing.assert_allclose(
-        to_numpy(model(images, training=False)), to_numpy(classifier(middle)), rtol=1e-4, atol=1e-5
-    )
-
-
-@pytest.mark.slow
-def test_resnet50_takes_pixels_and_gives_logits():
-    config = ImageNet(crop=32)
-    model = large_networks.large_classifier(config, 1000, seed=0, name="resnet")
-    assert model.count_params() == 25_636_712
-    pixels = np.random.default_rng(0).random((2, 32, 32, 3)).astype("float32")
-    mean, std = (np.array(x, "float32") for x in (large_networks.MEAN, large_networks.STD))
-    backbone = model.layers[-1]
-    expected = to_numpy(backbone((pixels - mean) / std, training=False))
-    np.testing.assert_allclose(to_numpy(model(pixels, training=False)), expected, rtol=1e-3, atol=1e-4)
-    assert np.abs(expected.sum(axis=1) - 1).min() > 1e-3  # no softmax
 
 
 def test_whole_batches_leave_out_the_rest_and_keep_the_epochs(rng):
@@ -230,14 +151,22 @@ def test_whole_batches_leave_out_the_rest_and_keep_the_epochs(rng):
 def test_mce_where_everything_is_there():
     config = ImageNet(rows=("standard",))
     names = tuple(kf.data.CORRUPTIONS)
-    cells = [(name, severity) for name in names for severity in (1, 2, 3, 4, 5)]
-    kind = {"row": "standard", "measure": "error", "seed": 0}
-    records = [{**kind, "corruption": n, "severity": s, "value": ALEXNET[n] / 2} for n, s in cells]
-    run = types.SimpleNamespace(records=records)
-    assert imagenet.corruption_errors(run, config, "standard", names) == pytest.approx([0.5])
-    small = ImageNet(rows=("standard",), crop=128)
+    common = {"model": "m", "n": 1, "settings": {}, "versions": {}, "clean_error": 0.1}
+    results = [
+        kf.evaluate.CorruptionResult(
+            corruptions=(name,),
+            severities=(1, 2, 3, 4, 5),
+            errors=((ALEXNET[name] / 2,) * 5,),
+            mean=ALEXNET[name] / 2,
+            **common,
+        )
+        for name in names
+    ]
+    assert imagenet.mean_errors(config, [results], names) == pytest.approx([0.5])
+    small = dataclasses.replace(config.training, crop=dataclasses.replace(config.training.crop, size=128))
     plain = np.mean([ALEXNET[n] / 2 for n in names])
-    assert imagenet.corruption_errors(run, small, "standard", names) == pytest.approx([plain])
+    smaller = dataclasses.replace(config, training=small)
+    assert imagenet.mean_errors(smaller, [results], names) == pytest.approx([plain])
 
 
 @pytest.fixture(scope="module")
@@ -287,8 +216,8 @@ def test_the_experiment_in_miniature_on_jpeg_files(here, jpegs, capsys):
     assert call("tiny.yaml", *words) == 0, capsys.readouterr().err
     out = capsys.readouterr().out
     assert "3 batches of 8 training images 40 x 40, 3 classes" in out
-    records = read_records(here / "out" / "results.jsonl")
-    measured = [r for r in records if r["measure"] in ("clean error", "error", "training accuracy")]
+    found = records(here / "out")
+    measured = [r for r in found if r["measure"] in ("clean error", "error", "training accuracy")]
     assert len(measured) == 2 * (1 + 1 + 2)
     assert all(0 <= r["value"] <= 1 for r in measured)
     assert {r["n"] for r in measured if "error" in r["measure"]} == {TEST}
@@ -305,8 +234,6 @@ def test_the_experiment_in_miniature_on_jpeg_files(here, jpegs, capsys):
 def test_a_run_that_was_cut_short_ends_with_the_same_numbers(here, monkeypatch, capsys):
     feed = ["rows=[standard]", f"data.train_images={TRAIN}"]  # in memory: its order can be taken up again
     assert call("tiny.yaml", *feed, "output=straight") == 0, capsys.readouterr().err
-    assert call("tiny.yaml", *feed, "training.epochs=1", "output=short") == 0
-    capsys.readouterr()
     evaluate = kf.evaluate.corruption_error
 
     def interrupted(*args, **kwargs):
@@ -315,18 +242,9 @@ def test_a_run_that_was_cut_short_ends_with_the_same_numbers(here, monkeypatch, 
         return evaluate(*args, **kwargs)
 
     monkeypatch.setattr(kf.evaluate, "corruption_error", interrupted)
-    # A checkpoint after one epoch, as a kill in the second leaves it.
-    for folder in ("out", "out/checkpoints"):
-        (here / folder).mkdir()
-    for name in (here / "short" / "checkpoints").iterdir():
-        (here / "out" / "checkpoints" / name.name).write_bytes(name.read_bytes())
-    for name in ("config.yaml", "versions.json"):
-        (here / "out" / name).write_bytes((here / "straight" / name).read_bytes())
-    assert call("--resume", "out") == 130
-    captured = capsys.readouterr()
-    assert "goes on after epoch 1 of 2" in captured.out
-    assert "python -m apps.apr imagenet --resume out" in captured.err
-    assert len(numbers(here / "out")) == len(numbers(here / "straight")) - 1
+    assert call("tiny.yaml", *feed, "output=out", "store=elsewhere") == 130
+    assert "python -m apps.apr imagenet --resume out" in capsys.readouterr().err
+    assert len(numbers(here / "out")) == len(numbers(here / "straight")) - 2
     monkeypatch.setattr(kf.evaluate, "corruption_error", evaluate)
     assert call("--resume", "out") == 0
     assert numbers(here / "out") == numbers(here / "straight")
@@ -344,7 +262,7 @@ def test_stored_copies_and_a_larger_size_for_training(here, jpegs, capsys):
     words = ["corrupted=copies", "rows=[standard]", "train_image_size=48", "training.epochs=1", "output=out"]
     assert call("tiny.yaml", *data, *words) == 0, capsys.readouterr().err
     assert "training images 48 x 48" in capsys.readouterr().out
-    errors = [r for r in read_records(here / "out" / "results.jsonl") if r["measure"] == "error"]
+    errors = [r for r in records(here / "out") if r["measure"] == "error"]
     assert [r["n"] for r in errors] == [6, 6]
 
 
@@ -368,17 +286,17 @@ def test_a_batch_that_cannot_be_shared_is_one_line(here, monkeypatch, capsys):
 @pytest.mark.parametrize("limit", [None, TRAIN])
 def test_the_ragged_batch_is_left_out_where_devices_share(here, limit):
     words = [] if limit is None else [f"data.train_images={limit}"]
-    run = types.SimpleNamespace(measure=lambda stage, compute: compute())
+    run = types.SimpleNamespace(measure=lambda stage, compute, **record: compute(**record))
     for shared, count in (("false", 3), ("true", 2)):
-        stream = large_images.open_stream(
+        stream = large_images.open_images(
             run, settings("tiny.yaml", f"data_parallel={shared}", *words), seed=0
         )
-        assert len(stream.train) == count
-        sizes = [int(valid) for *_, valid in kf.data.iterate_batches(stream.train)]
+        assert len(stream.train.batches) == count
+        sizes = [int(valid) for *_, valid in kf.data.iterate_batches(stream.train.batches)]
         assert sizes == [8, 8, 6][:count]
     config = settings("tiny.yaml", *words, "data_parallel=true", "training.batch_size=32")
     with pytest.raises(RunError, match=r"at most the number of training images, 22"):
-        large_images.open_stream(run, config, seed=0)
+        large_images.open_images(run, config, seed=0)
 
 
 @pytest.mark.slow
@@ -398,12 +316,11 @@ sys.exit(cli.command("apr", EXPERIMENTS, ["imagenet", "tiny.yaml", *sys.argv[1:]
             "PYTHONPATH": str(ROOT),
             "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
         }
-        command = [sys.executable, "-c", program, *words, *more, f"output={name}"]
+        command = [sys.executable, "-c", program, *words, *more, f"output={name}", f"store={name} networks"]
         subprocess.run(command, env=environment, check=True, capture_output=True)
-        [checkpoint] = (here / name / "checkpoints").glob("*.npz")
-        history = json.loads(str(np.load(checkpoint)["note"]))["history"]
-        records = read_records(here / name / "results.jsonl")
-        return history["loss"], [r["value"] for r in records if "error" in r["measure"]]
+        [network] = (here / f"{name} networks").glob("*/network.npz")
+        history = json.loads(str(np.load(network)["note"]))["history"]
+        return history["loss"], [r["value"] for r in records(here / name) if "error" in r["measure"]]
 
     (four, errors), (one, expected) = trained(4, "four", "data_parallel=true"), trained(1, "one")
     np.testing.assert_allclose(four, one, rtol=1e-4)

@@ -2,66 +2,46 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import yaml
 
 import keras_freq as kf
 from apps.freq_bias import config, consistency
-from apps.freq_bias.__main__ import EXPERIMENTS
-from apps.lab import RunError, cli, load_config
-from apps.lab.config import as_dict, differences
-from apps.lab.files import read_records
+from apps.lab import RunError, load_config
 from apps.lab.images import Images
+from tests.apps import running
+from tests.apps.running import CONFIGS, numbers
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = ROOT / "configs" / "freq_bias"
 TINY = """
 seed: 0
 seeds: 1
 data: {name: cifar10_mini, train_images: 32, test_images: 20}
-training: {model: small_resnet, width: 2, epochs: 1, batch_size: 16, milestones: []}
+training: {network: small_resnet, width: 2, epochs: 1, batch_size: 16, schedule: constant}
 radii: [4, 14]
 """
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "tiny.yaml").write_text(TINY)
-    return tmp_path
+@pytest.fixture(autouse=True)
+def miniature(here):
+    (here / "tiny.yaml").write_text(TINY)
 
 
 def call(*words):
-    return cli.command("freq_bias", EXPERIMENTS, ["consistency", *map(str, words)])
-
-
-def numbers(folder):
-    return [{k: v for k, v in r.items() if k != "seconds"} for r in read_records(folder / "results.jsonl")]
+    return running.call("freq_bias", "consistency", *words)
 
 
 def test_the_configurations_load_and_say_what_they_are():
-    paper = load_config(config.Consistency, CONFIGS / "consistency.yaml")
-    small = load_config(config.Consistency, CONFIGS / "consistency.cpu.yaml")
-    assert (paper.training.model, paper.training.epochs, paper.training.milestones) == (
+    paper = load_config(config.Consistency, CONFIGS / "freq_bias" / "consistency.yaml")
+    small = load_config(config.Consistency, CONFIGS / "freq_bias" / "consistency.cpu.yaml")
+    assert (paper.training.network, paper.training.epochs, paper.training.milestones) == (
         "resnet18",
         200,
         (50, 100, 150),
     )
     assert paper.data.train_images is None
-    assert (small.training.model, small.data.fallback) == ("small_resnet", "cifar10_mini")
+    assert (small.training.network, small.data.fallback) == ("small_resnet", "cifar10_mini")
     assert paper.seeds == small.seeds == 3
     assert paper.radius == small.radius == 12
-    for kind in ("yaml", "cpu.yaml"):
-        header = (CONFIGS / f"consistency.{kind}").read_text().split("seed:")[0]
-        assert f"python -m apps.freq_bias consistency configs/freq_bias/consistency.{kind}" in header
-        for words in ("IJCAI 2022", "inutes", "No verified number"):
-            assert words in header
-        assert "[mem]" not in header
-    written = yaml.safe_load((CONFIGS / "consistency.yaml").read_text())
-    assert [d for d in differences(written, as_dict(paper)) if d[0] != "store"] == []
 
 
 @pytest.mark.parametrize(
@@ -82,7 +62,7 @@ def test_the_configurations_load_and_say_what_they_are():
 )
 def test_wrong_settings_are_one_line(word, message):
     with pytest.raises(RunError) as caught:
-        load_config(config.Consistency, CONFIGS / "consistency.yaml", [word])
+        load_config(config.Consistency, CONFIGS / "freq_bias" / "consistency.yaml", [word])
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -131,7 +111,7 @@ def test_in_miniature_and_again_after_a_kill(here, monkeypatch, capsys):
     assert kept
     assert call("--resume", "out") == 0, capsys.readouterr().err
     assert numbers(out)[: len(kept)] == kept
-    records = read_records(out / "results.jsonl")
+    records = running.records(out)
     names = {"original", "dft_high", "dct_high"}
     assert {r["network"] for r in records if "network" in r} == names
     for name in names:

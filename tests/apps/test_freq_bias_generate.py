@@ -7,18 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 import keras_freq as kf
 from apps.freq_bias import config, copies
-from apps.freq_bias.__main__ import EXPERIMENTS
-from apps.lab import RunError, cli, load_config
-from apps.lab.config import as_dict, differences
-from apps.lab.files import read_records
+from apps.lab import RunError, load_config
 from apps.lab.images import Images
+from tests.apps import running
+from tests.apps.running import CONFIGS, numbers
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = ROOT / "configs" / "freq_bias"
 TINY = """
 seed: 0
 data: {name: cifar10_mini, train_images: 60, test_images: 30}
@@ -27,19 +23,13 @@ folder: copies
 """
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "tiny.yaml").write_text(TINY)
-    return tmp_path
+@pytest.fixture(autouse=True)
+def miniature(here):
+    (here / "tiny.yaml").write_text(TINY)
 
 
 def call(*words):
-    return cli.command("freq_bias", EXPERIMENTS, ["generate", *map(str, words)])
-
-
-def numbers(folder):
-    return [{k: v for k, v in r.items() if k != "seconds"} for r in read_records(folder / "results.jsonl")]
+    return running.call("freq_bias", "generate", *words)
 
 
 def originals(**limits):
@@ -71,26 +61,17 @@ def quick(monkeypatch):
             classes,
         )
 
-    monkeypatch.setattr(copies, "enhanced", made)
+    monkeypatch.setattr(copies, "enhance", made)
     return calls
 
 
 def test_the_configurations_load_and_say_what_they_are():
-    paper = load_config(config.Generate, CONFIGS / "generate.yaml")
-    small = load_config(config.Generate, CONFIGS / "generate.cpu.yaml")
+    paper = load_config(config.Generate, CONFIGS / "freq_bias" / "generate.yaml")
+    small = load_config(config.Generate, CONFIGS / "freq_bias" / "generate.cpu.yaml")
     assert paper.kernels == config.Kernels()
     assert (paper.data.train_images, paper.kernels.images_per_class) == (None, None)
     assert (paper.kernels.epochs, paper.kernels.batch_size, paper.kernels.learning_rate) == (20, 100, 0.01)
     assert (small.data.train_images, small.data.fallback) == (3000, "cifar10_mini")
-    for kind in ("yaml", "cpu.yaml"):
-        header = (CONFIGS / f"generate.{kind}").read_text().split("seed: 0")[0]
-        assert f"python -m apps.freq_bias generate configs/freq_bias/generate.{kind}" in header
-        assert "IJCAI 2022" in header
-        assert "inutes" in header
-        assert "[mem]" not in header
-        assert max(map(len, header.splitlines())) <= 165
-    written = yaml.safe_load((CONFIGS / "generate.yaml").read_text())
-    assert differences(written, as_dict(paper)) == []
 
 
 @pytest.mark.parametrize(
@@ -106,7 +87,7 @@ def test_the_configurations_load_and_say_what_they_are():
 )
 def test_wrong_settings_are_one_line(word, message):
     with pytest.raises(RunError) as caught:
-        load_config(config.Generate, CONFIGS / "generate.yaml", [word])
+        load_config(config.Generate, CONFIGS / "freq_bias" / "generate.yaml", [word])
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -162,7 +143,7 @@ def test_what_is_written_is_read_back_and_reported(here, capsys, quick):
             assert data.classes == kf.data.load("cifar10_mini").classes
             np.testing.assert_array_equal(labels, y)
             np.testing.assert_allclose(images, expected, atol=0.5001 / 255)
-    records = read_records(here / "out" / "results.jsonl")
+    records = running.records(here / "out")
     kept = [r["value"] for r in records if r["stage"].endswith("/read")]
     assert kept == [1.0] * 12
     # By hand: the distance of one class.
@@ -225,7 +206,7 @@ def test_the_experiment_in_miniature(here, capsys):
     kf.data.write_npz("Two.npz", **parts, classes=["airplane", "automobile"])
     words = ("data.name=Two.npz", "data.train_images=null", "data.test_images=null", "output=out")
     assert call("tiny.yaml", *words) == 0, capsys.readouterr().err
-    records = read_records(here / "out" / "results.jsonl")
+    records = running.records(here / "out")
     losses = [r for r in records if r["measure"] == "loss of the kernels"]
     assert [r["class"] for r in losses] == ["airplane", "automobile", "all"]
     assert all(np.isfinite(r["value"]) for r in losses)

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-import yaml
 
 import keras_freq as kf
 from apps.freq_bias import config, densities
 from apps.freq_bias.__main__ import EXPERIMENTS
 from apps.freq_bias.ranks import rank_correlation
-from apps.freq_bias.spectra import kept_spectra
-from apps.lab import Run, RunError, cli, load_config
-from apps.lab.config import as_dict, differences
-from apps.lab.files import read_records
-from apps.lab.resumable import fit_resumably
+from apps.freq_bias.spectra import KeptSpectra
+from apps.lab import Run, RunError, load_config
+from apps.lab.settings import Training
+from apps.lab.train import trained
+from tests.apps import running
+from tests.apps.running import CONFIGS, numbers
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = ROOT / "configs" / "freq_bias"
 NAMES = ("priority", "densities")
 TINY = """
 seed: 0
 seeds: 2
 data: {name: cifar10_mini, train_images: 40, test_images: 30}
-training: {model: small_resnet, width: 2, epochs: 3, batch_size: 20, learning_rate: 0.05, milestones: [2]}
+training: {network: small_resnet, width: 2, epochs: 3, batch_size: 20, learning_rate: 0.05, milestones: [2]}
 """
 MINIATURES = {
     "priority": "measured_images: 10\n",
@@ -37,48 +35,29 @@ MINIATURES = {
 }
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def miniatures(here):
     for name, text in MINIATURES.items():
-        (tmp_path / f"{name}.yaml").write_text(TINY + text)
-    return tmp_path
+        (here / f"{name}.yaml").write_text(TINY + text)
 
 
 def call(*words):
-    return cli.command("freq_bias", EXPERIMENTS, [str(word) for word in words])
-
-
-def numbers(folder):
-    return [{k: v for k, v in r.items() if k != "seconds"} for r in read_records(folder / "results.jsonl")]
+    return running.call("freq_bias", *words)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_configurations_load_and_say_what_they_are(name):
-    paper = load_config(EXPERIMENTS[name].config, CONFIGS / f"{name}.yaml")
-    small = load_config(EXPERIMENTS[name].config, CONFIGS / f"{name}.cpu.yaml")
+    paper = load_config(EXPERIMENTS[name].config, CONFIGS / "freq_bias" / f"{name}.yaml")
+    small = load_config(EXPERIMENTS[name].config, CONFIGS / "freq_bias" / f"{name}.cpu.yaml")
     training = paper.training
-    assert (training.model, training.epochs, training.batch_size, training.padding) == (
-        "resnet18",
-        200,
-        128,
-        4,
-    )
+    assert (training.network, training.epochs, training.batch_size) == ("resnet18", 200, 128)
+    assert (training.crop.padding, training.crop.mode) == (4, "reflect")
+    assert (training.schedule, training.factor, training.nesterov) == ("steps", 0.1, False)
     assert (training.learning_rate, training.momentum, training.weight_decay) == (0.1, 0.9, 5e-4)
     assert tuple(training.milestones) == (50, 100, 150)
     assert paper.data.train_images is paper.data.test_images is None
-    assert (small.training.model, small.data.fallback) == ("small_resnet", "cifar10_mini")
+    assert (small.training.network, small.data.fallback) == ("small_resnet", "cifar10_mini")
     assert paper.seeds == small.seeds == 3
-    written = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
-    assert [d for d in differences(written, as_dict(paper)) if d[0] != "store"] == []
-    for kind in ("yaml", "cpu.yaml"):
-        text = (CONFIGS / f"{name}.{kind}").read_text()
-        header = text.split("seed:")[0]
-        assert f"python -m apps.freq_bias {name} configs/freq_bias/{name}.{kind}" in header
-        assert "IJCAI 2022" in header
-        assert "Minutes" in header
-        assert "[mem]" not in header
-        assert max(map(len, header.splitlines())) <= 165
 
 
 @pytest.mark.parametrize(
@@ -96,7 +75,7 @@ def test_the_configurations_load_and_say_what_they_are(name):
 )
 def test_wrong_settings_are_one_line(name, word, message):
     with pytest.raises(RunError) as caught:
-        load_config(EXPERIMENTS[name].config, CONFIGS / f"{name}.yaml", [word])
+        load_config(EXPERIMENTS[name].config, CONFIGS / "freq_bias" / f"{name}.yaml", [word])
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -130,55 +109,42 @@ def test_rank_correlation_is_that_of_scipy():
             rank_correlation(a, b)
 
 
-def train(run, data, epochs, callbacks, stage="original/seed0"):
-    keras.utils.set_random_seed(3)
-    layers = [keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3, activation="relu"), keras.layers.Flatten()]
-    model = keras.Sequential([*layers, keras.layers.Dense(3)], name="network")
-    model.compile(
-        keras.optimizers.SGD(0.05, 0.9), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    )
-    feed = kf.data.ArrayBatches(*data, batch_size=8, shuffle=True)
-    return fit_resumably(
-        model, feed, epochs=epochs, checkpoint=run.checkpoint(stage), callbacks=callbacks, label=stage
-    )
-
-
-def test_kept_spectra_go_on_where_they_were(tmp_path, rng):
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")
+def test_spectra_go_on_where_they_were_and_stay_with_the_network(here, rng):
     data = rng.random((20, 8, 8, 3), dtype="float32"), (np.arange(20) % 3).astype("int32")
-    runs = [
-        Run.start("freq_bias priority", config.Priority(output=str(tmp_path / name)))
-        for name in ("straight", "broken")
-    ]
+    training = Training(network="small_resnet", width=2, epochs=6, batch_size=8, learning_rate=0.05)
 
-    def kept(run, **options):
-        return kept_spectra(run, "original/seed0", data, **{"every": 2, "n": 15, **options})
-
-    with pytest.raises(ValueError, match="no measurement"):
-        kept(runs[0]).result()
-    whole = kept(runs[0])
-    history = train(runs[0], data, 6, [whole])
-    assert whole.result().epochs == (2, 4, 6)
+    def train(store, *more, **options):
+        settings = config.Priority(output=str(here / f"run{next(count)}"), store=store)
+        kept = KeptSpectra(data, **{"every": 2, "n": 15, **options})
+        run = Run.start("freq_bias priority", settings)
+        callbacks = [kept, *more]
+        asked = {"classes": 3, "seed": 0, "label": "original/seed0", "callbacks": callbacks}
+        return kept, trained(run, training, data, watch=kept.watch, **asked)[1]
 
     class Killed(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             if epoch == 3:
                 raise KeyboardInterrupt  # measured and stored, the checkpoint not yet written
 
+    count = itertools.count()
+    whole, history = train("straight")
+    assert whole.result().epochs == (2, 4, 6)
     with pytest.raises(KeyboardInterrupt):
-        train(runs[1], data, 6, [kept(runs[1]), Killed()])
-    assert kept(runs[1]).result().epochs == (2, 4)
-    again = train(runs[1], data, 6, [kept(runs[1])])
-    assert kept(runs[1]).result() == whole.result()  # read anew, not measured
-    assert kept(runs[1]).history == whole.history
-    for name in ("gradient_low", "gradient_mid", "gradient_high", "loss"):
-        np.testing.assert_array_equal(again[name], history[name])
-    assert np.isnan(history["gradient_low"]).tolist() == [True, False] * 3
-
-    path = runs[1].checkpoint("original/seed0-gradients").with_suffix(".json")
-    for text in ("{", "[1]", json.dumps([{"epoch": 1}])):
+        train("broken", Killed())
+    (path,) = (here / "broken").glob("*/measured.json")
+    again, continued = train("broken")
+    assert again.history == whole.history
+    found, columns = train("broken")
+    assert found.result() == whole.result()  # read, neither trained nor measured
+    for one in (continued, columns):
+        assert {name: one[name] for name in one if name != "seconds"} == {
+            name: history[name] for name in history if name != "seconds"
+        }
+    for text in ("{", "[1]", json.dumps([{"moment": 1}])):
         path.write_text(text)
-        with pytest.raises(RunError, match="must hold the spectra of this run") as caught:
-            kept(runs[1])
+        with pytest.raises(RunError, match="must hold what was measured of this network") as caught:
+            train("broken")
         assert "\n" not in str(caught.value)
 
 
@@ -196,7 +162,7 @@ def test_a_priority_run_that_was_cut_short_ends_with_the_same_map(here, monkeypa
 
     with monkeypatch.context() as patch:
         patch.setattr(kf.callbacks.GradientSpectrum, "on_epoch_end", interrupted)
-        assert call("priority", "priority.yaml", "output=out") == 130
+        assert call("priority", "priority.yaml", "output=out", "store=elsewhere") == 130
     assert len(numbers(here / "out")) < len(numbers(here / "straight"))
     assert call("priority", "--resume", "out") == 0, capsys.readouterr().err
     assert numbers(here / "out") == numbers(here / "straight")
@@ -206,7 +172,7 @@ def test_a_priority_run_that_was_cut_short_ends_with_the_same_map(here, monkeypa
         )
         assert one == other
         assert len(one.splitlines()) == 1 + 3 * 23
-    records = read_records(here / "out" / "results.jsonl")
+    records = running.records(here / "out")
     gradients = [r for r in records if r["measure"].startswith("gradient")]
     assert {(r["moment"], r["epoch"]) for r in gradients} == {("first", 1), ("last", 3)}
     assert all(0 <= r["value"] <= 1 and r["n"] == 10 for r in gradients)
@@ -240,7 +206,7 @@ def test_densities_in_miniature_and_cut_short(here, monkeypatch, capsys):
         return dataclasses.replace(images, **parts)
 
     monkeypatch.setattr(densities, "training_set", made)
-    words = ["densities", "densities.yaml", "seeds=1", "training.epochs=1", "training.milestones=[]"]
+    words = ["densities", "densities.yaml", "seeds=1", "training.epochs=1", "training.schedule=constant"]
     spectrum, calls = kf.evaluate.input_gradient_spectrum, []
 
     def interrupted(*args, **options):
@@ -257,7 +223,7 @@ def test_densities_in_miniature_and_cut_short(here, monkeypatch, capsys):
     assert call("densities", "--resume", "out") == 0, capsys.readouterr().err
     out = here / "out"
     assert numbers(out)[: len(kept)] == kept
-    records = read_records(out / "results.jsonl")
+    records = running.records(out)
     agreement = [r for r in records if r["measure"] == "rank correlation"]
     assert len(agreement) == 3 * 10  # no image of one class is among the first 30
     assert all(-1 <= r["value"] <= 1 for r in agreement)
@@ -279,6 +245,6 @@ def test_densities_in_miniature_and_cut_short(here, monkeypatch, capsys):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")
 def test_densities_of_one_real_set(here, capsys):
-    words = ["seeds=1", "sets=[hars]", "training.epochs=1", "training.milestones=[]", "output=out"]
+    words = ["seeds=1", "sets=[hars]", "training.epochs=1", "training.schedule=constant", "output=out"]
     assert call("densities", "densities.yaml", *words) == 0, capsys.readouterr().err
     assert "Hypothesis" not in (here / "out" / "summary.md").read_text()

@@ -8,41 +8,56 @@ from keras_freq.callbacks import ShortcutMaskEvaluation
 from keras_freq.shortcuts import shortcut_report
 from keras_freq.spectral import disk_mask
 
-
-def fit(model, images, labels, callbacks):
-    keras.utils.set_random_seed(3)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.SGD(0.1), loss)
-    return model.fit(images, labels, batch_size=4, epochs=3, verbose=0, callbacks=callbacks)
+MASKS = np.stack([disk_mask(32, 32, radius) for radius in (2, 4, 8, 16)])
 
 
-def test_reports_of_the_epochs_and_the_same_training(classifier, images, labels):
-    masks = np.stack([disk_mask(32, 32, r) for r in (2, 4, 8, 16)])
-    start = classifier.get_weights()
-    test = ShortcutMaskEvaluation((images, labels), masks, every=2, prefix="val_", per_step=16)
-    with_it = fit(classifier, images, labels, [test])
-    weights = classifier.get_weights()
-    classifier.set_weights(start)
-    without = fit(classifier, images, labels, [])
-    for one, other in zip(weights, classifier.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert with_it.history["loss"] == without.history["loss"]
-    assert (test.epochs, test.tpr.shape, test.fpr.shape) == ((2,), (1, 4), (1, 4))
-    for key in ("val_shortcut_tpr", "val_shortcut_fpr", "val_clean_tpr"):
-        np.testing.assert_array_equal(np.isnan(with_it.history[key]), [True, False, True])
-    report = test.history[0][1]
-    assert with_it.history["val_shortcut_tpr"][1] == pytest.approx(np.nanmean(report.tpr))
-    assert with_it.history["val_clean_tpr"][1] == pytest.approx(np.nanmean(report.clean_tpr))
-    last = ShortcutMaskEvaluation((images, labels), masks)
-    fit(classifier, images, labels, [last])
-    assert last.history[-1][1].confusion == shortcut_report(classifier, (images, labels), masks).confusion
+def fit(model, images, labels, test, epochs=3):
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model.fit(images, labels, batch_size=4, epochs=epochs, verbose=0, callbacks=[test]).history
 
 
-def test_refuses_bad_input(images, labels):
-    masks = np.ones((4, 32, 32))
-    with pytest.raises(ValueError, match="Received: every=0"):
-        ShortcutMaskEvaluation((images, labels), masks, every=0)
-    with pytest.raises(ValueError, match="readable again"):
-        ShortcutMaskEvaluation(iter([(images, labels)]), masks)
-    with pytest.raises(ValueError, match="must be Hermitian"):
-        ShortcutMaskEvaluation((images, labels), np.triu(np.ones((32, 32)))[None])
+def test_rates_of_the_classes(classifier, images, labels):
+    test = ShortcutMaskEvaluation((images, labels), MASKS, every=3, prefix="val_", per_step=16)
+    assert (test.epochs, test.tpr.shape) == ((), (0, 0))
+    history = fit(classifier, images, labels, test)
+    report = shortcut_report(classifier, (images, labels), MASKS)
+    assert test.epochs == (3,)
+    np.testing.assert_array_equal(test.tpr, [report.tpr])
+    np.testing.assert_array_equal(test.fpr, [report.fpr])
+    assert history["val_shortcut_fpr"] == [pytest.approx(report.fpr.mean())]
+    assert history["val_clean_tpr"] == [pytest.approx(report.clean_tpr.mean())]
+
+
+def test_classes_without_images_and_rates_that_are_not_asked_for_are_left_out(classifier, images, labels):
+    few = (images[labels < 2], labels[labels < 2])
+    test = ShortcutMaskEvaluation(few, MASKS, others=False)
+    history = fit(classifier, images, labels, test, epochs=1)
+    assert np.isnan(test.tpr[0]).tolist() == [False, False, True, True]
+    assert history["shortcut_tpr"] == [pytest.approx(test.tpr[0, :2].mean())]
+    assert "shortcut_fpr" not in history
+
+
+def test_masks_that_fit_neither_images_nor_model_are_refused_before_training(classifier, images, labels):
+    for masks in (MASKS[:3], MASKS[:, 1:, 1:][:, ::-1, ::-1], np.ones((4, 16, 16))):
+        with pytest.raises(ValueError, match=r"`maps` must have the shape \(4, 32, 32\)") as error:
+            fit(classifier, images, labels, ShortcutMaskEvaluation((images, labels), masks))
+        assert "\n" not in str(error.value)
+    assert int(classifier.optimizer.iterations) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"maps": np.triu(np.ones((32, 32)))[None]}, "must be Hermitian"),
+        ({"maps": np.ones((32, 32))}, "shape (32, 32)"),
+        ({"split": "train"}, "split='train'"),
+        ({"others": 1}, "others=1"),
+        ({"per_step": 0}, "per_step=0"),
+        ({"data_format": "nchw"}, "data_format='nchw'"),
+    ],
+)
+def test_bad_arguments(options, says, images, labels):
+    with pytest.raises(ValueError, match="Received: ") as error:
+        ShortcutMaskEvaluation((images, labels), **{"maps": MASKS, **options})
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)

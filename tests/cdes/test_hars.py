@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_freq.cdes import HARS, make_hars
-from keras_freq.cdes._hars import donors_of_other_classes
+from keras_freq.cdes._hars import draw_donors
 from keras_freq.spectral import high_pass, low_pass, rescale
 from tests.oracles import hars as oracle
 from tests.oracles.spectral import rescaled
@@ -124,7 +124,7 @@ def possible_labels(draw):
 @given(labels=possible_labels(), seed=st.integers(0, 1000))
 @settings(max_examples=150, deadline=None)
 def test_every_image_is_donor_once_to_another_class(labels, seed):
-    donors = donors_of_other_classes(labels, seed=seed)
+    donors = draw_donors(labels, seed=seed)
     np.testing.assert_array_equal(np.sort(donors), np.arange(len(labels)))
     assert (labels[donors] != labels).all()
 
@@ -133,17 +133,17 @@ def test_every_image_is_donor_once_to_another_class(labels, seed):
 def test_donors_where_there_is_hardly_a_choice(counts):
     labels = np.repeat(np.arange(len(counts)), counts)
     for seed in range(20):
-        donors = donors_of_other_classes(labels, seed=seed)
+        donors = draw_donors(labels, seed=seed)
         assert len(np.unique(donors)) == len(labels)
         assert (labels[donors] != labels).all()
 
 
 def test_donors_follow_from_labels_and_seed():
     labels = np.arange(200) % 10
-    first = donors_of_other_classes(labels, seed=5)
-    np.testing.assert_array_equal(first, donors_of_other_classes(labels, seed=5))
-    np.testing.assert_array_equal(first, donors_of_other_classes(labels + 3, seed=5))
-    assert (first != donors_of_other_classes(labels, seed=6)).mean() > 0.9
+    first = draw_donors(labels, seed=5)
+    np.testing.assert_array_equal(first, draw_donors(labels, seed=5))
+    np.testing.assert_array_equal(first, draw_donors(labels + 3, seed=5))
+    assert (first != draw_donors(labels, seed=6)).mean() > 0.9
     images = np.random.default_rng(0).random((200, 4, 4, 1))
     for options in ({}, {"keep": "low"}, {"transform": "dct"}):
         np.testing.assert_array_equal(make_hars(images, labels, seed=5, **options).donors, first)
@@ -151,7 +151,7 @@ def test_donors_follow_from_labels_and_seed():
 
 def test_donors_are_drawn_from_all_other_classes_alike():
     labels = np.repeat(np.arange(5), 400)
-    donors = donors_of_other_classes(labels)
+    donors = draw_donors(labels)
     table = np.zeros((5, 5), int)
     np.add.at(table, (labels, labels[donors]), 1)
     expected = 100 * (1 - np.eye(5))
@@ -165,7 +165,7 @@ def test_sixty_thousand_donors_take_no_time():
 
     labels = np.random.default_rng(0).integers(0, 100, 60_000)
     start = time.perf_counter()
-    donors = donors_of_other_classes(labels)
+    donors = draw_donors(labels)
     assert time.perf_counter() - start < 2
     assert (labels[donors] != labels).all()
 

@@ -121,7 +121,7 @@ def same(one, other):
 def test_the_table_holds_every_result():
     public = {
         name: kind
-        for part in (kf.evaluate, kf.shortcuts)
+        for part in (kf.data, kf.evaluate, kf.shortcuts)
         for name, kind in ((name, getattr(part, name)) for name in part.__all__)
         if isinstance(kind, type) and issubclass(kind, Record)
     }

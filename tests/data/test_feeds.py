@@ -204,3 +204,13 @@ def test_a_check_finds_what_would_stop_a_later_measurement(classifier, images, l
     ModelFeed(classifier, in_batches(broken, labels), n=6).check()
     with pytest.raises(ValueError, match="readable again"):
         ModelFeed(classifier, iter(good), n=4).check()
+
+
+@pytest.mark.parametrize("shape", [(8, 16, 32, 3), (8, 32, 32, 1)])
+def test_images_that_the_model_does_not_take(shape, classifier, labels):
+    with pytest.raises(ValueError, match=r"shape \(32, 32, 3\), which the model takes") as error:
+        ModelFeed(classifier, (np.zeros(shape, "float32"), labels))
+    assert str(error.value).endswith(f"Received: images of shape {shape[1:]}")
+    any_size = keras.Sequential([keras.Input((None, None, shape[-1])), keras.layers.GlobalMaxPool2D()])
+    any_size.add(keras.layers.Dense(4))
+    assert ModelFeed(any_size, (np.zeros(shape, "float32"), labels)).classes == 4

@@ -97,11 +97,11 @@ def test_small_adversarials_count_for_larger_balls(model, data, monkeypatch):
     """An attack that only finds something at the smallest size still gives a falling curve."""
     module = __import__("keras_freq.evaluate._adversarial_accuracy", fromlist=["_"])
 
-    def only_small(model, attack, norm, bounds, seed, options):
+    def only_small(*arguments):
         worst = adversarial_accuracy(model, data, epsilons=(0.05,), keep_images=True).images.adversarials
         return lambda images, labels, epsilon, index: worst if epsilon == 0.05 else images
 
-    monkeypatch.setattr(module, "_own_engine", only_small)
+    monkeypatch.setattr(module, "_prepare_own", only_small)
     result = adversarial_accuracy(model, data, epsilons=(0.2, 0.05, 0.1), engine="own", keep_images=True)
     assert result.epsilons == (0.05, 0.1, 0.2)
     assert result.accuracy[0] < 0.5
@@ -117,7 +117,7 @@ def test_an_attack_that_leaves_the_ball_is_an_error(model, data, monkeypatch, wr
         shift = {"ball": 0.02, "bounds": 0.009, "nan": np.nan}[wrong]
         return lambda images, labels, epsilon, index: images + np.float32(shift)
 
-    monkeypatch.setattr(module, "_own_engine", broken)
+    monkeypatch.setattr(module, "_prepare_own", broken)
     images = np.maximum(data[0], 0.999) if wrong == "bounds" else 0.5 * data[0]
     with pytest.raises(RuntimeError, match=r"^The attack .*Received: attack='linf_pgd'"):
         adversarial_accuracy(

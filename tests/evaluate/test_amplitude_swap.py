@@ -152,7 +152,7 @@ def test_partners_come_from_all_other_classes():
         ({"axes": "hwc"}, r"`axes` must be one of 'chw', 'hw'\. Received: axes='hwc'"),
         ({"data_format": "nhwc"}, "`data_format`.*'nhwc'"),
         ({"seed": -1}, "`seed`.*seed=-1"),
-        ({"clip": (1, 0)}, "lowest, highest.*Received: bounds=\\(1, 0\\)"),
+        ({"clip": (1, 0)}, "the lower first. Received: clip=\\(1, 0\\)"),
         ({"n": 99}, "`n` must be at most.*n=99"),
         ({"donors": "cifar100"}, "`donors` must be None, images, or a tuple.*type=str"),
         ({"donors": np.zeros((3, 9, 9, 3), "float32")}, r"images' shape \(8, 8, 3\).*shape=\(9, 9, 3\)"),

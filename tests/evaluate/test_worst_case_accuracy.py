@@ -14,7 +14,7 @@ from keras_freq.data import ArrayBatches
 from keras_freq.evaluate import accuracy, adversarial_accuracy, predict_logits, worst_case_accuracy
 
 ALL = ("pgd_ce", "pgd_margin", "deepfool", "square")
-MODULE = __import__("keras_freq.evaluate._standing_images", fromlist=["_"])
+MODULE = __import__("keras_freq.evaluate._survivors", fromlist=["_"])
 
 
 @pytest.fixture
@@ -51,14 +51,14 @@ def exact_distances(model, images, labels):
 @pytest.fixture
 def scored(monkeypatch):
     """Collects what is scored after an attack, with the originals."""
-    seen, real = [], MODULE.checked
+    seen, real = [], MODULE.confine
 
     def spy(originals, *rest):
         result = real(originals, *rest)
         seen.append((rest[-1], originals, result))
         return result
 
-    monkeypatch.setattr(MODULE, "checked", spy)
+    monkeypatch.setattr(MODULE, "confine", spy)
     return seen
 
 
@@ -234,7 +234,7 @@ def test_written_to_files(model, data, tmp_path):
     [
         ({"epsilon": 0}, "`epsilon`"),
         ({"attacks": ()}, "`attacks`"),
-        ({"attacks": ("pgd",)}, "`attacks` must be one of 'pgd_ce'"),
+        ({"attacks": ("pgd",)}, "`attacks` must hold some of 'pgd_ce'"),
         ({"attacks": ("square", "square")}, "each once"),
         ({"steps": 0}, "`steps`"),
         ({"restarts": 0}, "`restarts`"),

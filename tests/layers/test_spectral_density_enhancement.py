@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
-from keras_freq.cdes._fitting import initial_kernels
+from keras_freq.cdes._kernel_model import initial_kernels
 from keras_freq.layers import SpectralDensityEnhancement
 
 to_numpy = keras.ops.convert_to_numpy

@@ -68,6 +68,9 @@ def test_confusion_change(tmp_path):
     figure.savefig(tmp_path / "stop.png")
     with pytest.raises(ValueError, match="must name the 2 classes"):
         plots.confusion_change(result, classes=("cat",))
+    none = SimpleNamespace(change=np.zeros((2, 2, 2)), stopped=result.stopped)
+    figure = plots.confusion_change([result, none])
+    assert [text.get_text() for text in pictures(figure)[0].texts] == ["-50", "50", "0", "0"]
 
 
 def test_many_classes_have_no_numbers_and_many_panels_two_rows():

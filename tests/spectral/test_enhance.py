@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
-from keras_freq.cdes._fitting import initial_kernels
+from keras_freq.cdes._kernel_model import initial_kernels
 from keras_freq.spectral import _enhance as enhance
 from tests.oracles import cdes as oracle
 

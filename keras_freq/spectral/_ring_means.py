@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 def ring_means(
-    radii: Sequence[float], values: Sequence[float], size: tuple[int, int], edges: Sequence[float]
+    radii: ArrayLike, values: ArrayLike, size: tuple[int, int], edges: Sequence[float]
 ) -> dict[str, float]:
-    """Mean of the bands below, between and above two edges in cycles per pixel of the smaller side."""
+    """Mean of the bands below, between and above two edges in cycles per pixel of the smaller side.
+
+    NaN for a ring without a band.
+    """
     edges = tuple(edges)
     if len(edges) != 2 or not 0 < edges[0] < edges[1]:
         raise ValueError(
             f"`edges` must be two ascending numbers above 0 (cycles per pixel). Received: edges={edges!r}"
         )
-    scaled, values = np.array(radii) / min(size), np.array(values)
+    scaled, bands = np.asarray(radii) / min(size), np.asarray(values)
     rings = {
         "low": scaled < edges[0],
         "mid": (scaled >= edges[0]) & (scaled < edges[1]),
         "high": scaled >= edges[1],
     }
-    return {name: float(values[ring].mean()) if ring.any() else float("nan") for name, ring in rings.items()}
+    return {name: float(bands[ring].mean()) if ring.any() else float("nan") for name, ring in rings.items()}

@@ -1,8 +1,74 @@
-"""Images kept exactly inside a norm ball and the pixel bounds, rounding included."""
+"""Norm balls around images: a start inside, a step uphill, and the way back, exactly where that is asked for.
+
+A ball and the pixel bounds are `(low, high)` for `"linf"`, the limits of each pixel, and `(images, epsilon,
+lowest, highest)` for `"l2"`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+from keras import ops
+
+_TINY = 1e-12
+
+
+def default_step_size(epsilon: float, steps: int) -> float:
+    """`2.5 * epsilon / steps`: every point of the ball can be reached, and the boundary is reached early."""
+    return 2.5 * epsilon / steps
+
+
+def step_linf(x: Any, gradient: Any, step_size: Any, low: Any, high: Any) -> Any:
+    """`P(x + step_size * sign(g))`."""
+    return project_linf(x + step_size * ops.sign(gradient), low, high)
+
+
+def project_linf(x: Any, low: Any, high: Any) -> Any:
+    return ops.minimum(ops.maximum(x, low), high)
+
+
+def step_l2(
+    x: Any, gradient: Any, step_size: Any, images: Any, epsilon: Any, lowest: Any, highest: Any
+) -> Any:
+    """`P(x + step_size * g / |g|)`."""
+    return project_l2(x + step_size * gradient / _lengths(gradient), images, epsilon, lowest, highest)
+
+
+def project_l2(x: Any, images: Any, epsilon: Any, lowest: Any, highest: Any) -> Any:
+    """Onto the ball, then onto the bounds, which are convex and hold the centre: it stays in the ball."""
+    change = x - images
+    x = images + change * ops.minimum(1.0, epsilon / _lengths(change))
+    return ops.minimum(ops.maximum(x, lowest), highest)
+
+
+def draw_in_ball(
+    xp: Any, uniform: Callable, normal: Callable, shape: tuple, epsilon: float, norm: str
+) -> Any:
+    """Perturbations that are uniform in the ball.
+
+    For `"l2"`: the first `d` coordinates of a uniform point on the sphere in `d + 2` dimensions.
+
+    Args:
+        xp: `numpy` or `keras.ops`.
+        uniform: Uniform draws from [0, 1) of a shape.
+        normal: Standard normal draws of a shape.
+        shape: `(batch, ...)`, of which the batch may be unknown.
+        epsilon: Radius of the ball.
+        norm: `"linf"` or `"l2"`.
+    """
+    if norm == "linf":
+        return epsilon * (2 * uniform(shape) - 1)
+    size = int(np.prod(shape[1:]))
+    points = normal((shape[0], size + 2))
+    points = points / xp.sqrt(xp.sum(xp.square(points), axis=1, keepdims=True))
+    return epsilon * xp.reshape(points[:, :size], (-1, *shape[1:]))
+
+
+def _lengths(images: Any) -> Any:
+    squares = ops.sum(ops.square(images), axis=(1, 2, 3), keepdims=True)
+    return ops.maximum(ops.sqrt(squares), _TINY)
 
 
 def pixel_limits(

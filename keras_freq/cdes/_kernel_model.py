@@ -10,7 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_freq.spectral._density import spectral_density
+from keras_freq.spectral._backend import Array
+from keras_freq.spectral._density import Bins, Center, spectral_density
 from keras_freq.spectral._enhance import convolve_twice
 
 HISTORY = ("loss", "density", "similarity")
@@ -30,24 +31,24 @@ def initial_kernels(channels: int, filters: int, kernel_size: int, *, seed: int)
     return [*draw(channels, filters), *draw(filters, channels)]
 
 
-def density_loss(images, target, *, center: str, bins: str, reduction: str):
+def density_loss(images: Array, target: Array, *, center: Center, bins: Bins, reduction: Reduction) -> Array:
     """`mean (s(y) - target)^2` over images and bands, with `s` the spectral density scaled to [0, 1]."""
     density = spectral_density(images, center=center, bins=bins)
-    return _reduced(ops.square(density - ops.cast(target, density.dtype)), reduction)
+    return _reduce(ops.square(density - ops.cast(target, density.dtype)), reduction)
 
 
-def similarity_loss(images, originals, *, reduction: str):
+def similarity_loss(images: Array, originals: Array, *, reduction: Reduction) -> Array:
     """`mean (y - x)^2` over images and pixels."""
-    return _reduced(ops.square(ops.subtract(images, originals)), reduction)
+    return _reduce(ops.square(ops.subtract(images, originals)), reduction)
 
 
-def _reduced(squares, reduction: str):
+def _reduce(squares: Array, reduction: Reduction) -> Array:
     """The mean of all squares, or the mean over images of their sums."""
     axes = tuple(range(1, len(squares.shape)))
     return ops.mean(squares if reduction == "mean" else ops.sum(squares, axis=axes))
 
 
-class Fitting(keras.Model):
+class KernelModel(keras.Model):
     """Two convolutions in training: `y = k2 * (k1 * (x + n) + b1) + b2`.
 
     `n = U(0, 1) * noise * mean(x)`, drawn anew for every pixel at every step; the mean is that of the image.
@@ -58,8 +59,8 @@ class Fitting(keras.Model):
         sizes: tuple[int, int, int],
         target: np.ndarray,
         *,
-        center: str,
-        bins: str,
+        center: Center,
+        bins: Bins,
         noise: float,
         similarity: Similarity,
         reduction: Reduction,
@@ -74,12 +75,12 @@ class Fitting(keras.Model):
         ]
         self.target = np.asarray(target, "float32")
         self.noise, self.similarity, self.reduction = noise, similarity, reduction
-        self.bands = {"center": center, "bins": bins}
+        self.center, self.bins = center, bins
         self.seed_generator = keras.random.SeedGenerator(0)
         self.parts = {name: keras.metrics.Mean(name=name) for name in ("density", "similarity_loss")}
 
     def begin(self, kernels: list[np.ndarray], *, seed: int) -> None:
-        """Sets the model to the start of a training; what was compiled stays."""
+        """Set the model to the start of a training; what was compiled stays."""
         for variable, value in zip(self.kernels, kernels, strict=True):
             variable.assign(value)
         self.seed_generator.state.assign(np.array([seed, 0], "uint32"))
@@ -96,7 +97,9 @@ class Fitting(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         enhanced, noisy = y_pred
-        density = density_loss(enhanced, self.target, reduction=self.reduction, **self.bands)
+        density = density_loss(
+            enhanced, self.target, center=self.center, bins=self.bins, reduction=self.reduction
+        )
         originals = noisy if self.similarity == "noisy" else ops.cast(x, "float32")
         similarity = similarity_loss(enhanced, originals, reduction=self.reduction)
         self.parts["density"].update_state(density)
@@ -110,7 +113,7 @@ class Fitting(keras.Model):
         return self.get_metrics_result()
 
 
-class KeepKernels(keras.callbacks.Callback):
+class KernelHistory(keras.callbacks.Callback):
     """Keeps kernels and losses of every epoch, and stops where a loss is not finite."""
 
     def __init__(self, on_epoch: Callable[[int, dict[str, float]], None] | None):

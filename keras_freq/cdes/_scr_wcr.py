@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -16,8 +16,7 @@ from keras_freq._core.checks import check_labeled_images, check_whole
 from keras_freq._core.files import write_whole
 from keras_freq._core.labels import class_indices
 from keras_freq._core.progress import progress_bar
-from keras_freq.cdes._fit_options import FIT_OPTIONS
-from keras_freq.cdes._kernels import CDES
+from keras_freq.cdes._cdes import CDES, FitOptions
 
 Arrays = tuple[np.ndarray, np.ndarray]
 
@@ -31,8 +30,14 @@ class EnhancedImages:
         labels: Their labels, as given.
         test_images: The same for the test images; `None` where none were given.
         test_labels: Labels of the test images, or `None`.
-        kernels: The trained `CDES`: one a class for SCR, one for WCR.
+        kernels: The trained `CDES`: one per class for SCR, one for WCR.
         classes: The class that each of `kernels` is for; `(None,)` for WCR, whose kernels are for all.
+
+    Example:
+        >>> cdes = keras_freq.cdes.CDES(filters=4, kernel_size=3)
+        >>> made = keras_freq.cdes.make_wcr(images, labels, cdes=cdes, epochs=1)
+        >>> made.images.shape, made.test_images is None, made.classes
+        ((8, 32, 32, 3), True, (None,))
     """
 
     images: np.ndarray
@@ -56,7 +61,7 @@ def make_scr(
     noise: bool = True,
     folder: str | os.PathLike | None = None,
     progress: bool | None = None,
-    **fit: Any,
+    **fit: Unpack[FitOptions],
 ) -> EnhancedImages:
     """The strongly class-related copy (SCR): the images of each class through kernels trained on that class.
 
@@ -88,18 +93,21 @@ def make_scr(
             `folder` holds kernels of other images or settings.
 
     Source: Lin, Gao and Sang, "Investigating and Explaining the Frequency Bias in Image Classification",
-        IJCAI 2022 (SCR). Differs from the original: fresh, seeded kernels for every class, trained on
-        training images alone; those of the last epoch; order kept.
+        IJCAI 2022 (SCR).
+        Differs from the original: fresh, seeded kernels for every class, trained on training images alone;
+        those of the last epoch; order kept.
 
     Example:
-        >>> images, labels = keras_freq.data.load("cifar10_mini").arrays("train")
-        >>> scr = keras_freq.cdes.make_scr(images, labels, epochs=20, folder="kernels")
+        >>> cdes = keras_freq.cdes.CDES(filters=4, kernel_size=3)
+        >>> scr = keras_freq.cdes.make_scr(images, labels, cdes=cdes, epochs=1)
         >>> scr.images.shape, len(scr.kernels)
-        ((2000, 32, 32, 3), 10)
+        ((8, 32, 32, 3), 4)
     """
     options = _Options(cdes, train_limit, include_test, carry_over, epoch, noise, folder, progress, fit)
     labels = class_indices(labels)
-    return _make(images, labels, test, [int(c) for c in np.unique(labels)], options, "SCR kernels")
+    return _enhance_by_class(
+        images, labels, test, [int(c) for c in np.unique(labels)], options, "SCR kernels"
+    )
 
 
 def make_wcr(
@@ -114,7 +122,7 @@ def make_wcr(
     noise: bool = True,
     folder: str | os.PathLike | None = None,
     progress: bool | None = None,
-    **fit: Any,
+    **fit: Unpack[FitOptions],
 ) -> EnhancedImages:
     """The weakly class-related copy (WCR): all images through one set of kernels trained on all classes.
 
@@ -137,16 +145,19 @@ def make_wcr(
     Raises:
         ValueError: As in `make_scr`.
 
-    Source: Lin, Gao and Sang, IJCAI 2022 (WCR). Differs from the original: as for `make_scr`; labels and
-        order are kept, which the published code loses.
+    Source: Lin, Gao and Sang, "Investigating and Explaining the Frequency Bias in Image Classification",
+        IJCAI 2022 (WCR).
+        Differs from the original: as for `make_scr`; labels and order are kept, which the published code
+        loses.
 
     Example:
-        >>> images, labels = keras_freq.data.load("cifar10_mini").arrays("train")
-        >>> keras_freq.cdes.make_wcr(images, labels, epochs=5).images.shape
-        (2000, 32, 32, 3)
+        >>> cdes = keras_freq.cdes.CDES(filters=4, kernel_size=3)
+        >>> wcr = keras_freq.cdes.make_wcr(images, labels, test=(images, labels), cdes=cdes, epochs=1)
+        >>> wcr.test_images.shape, len(wcr.kernels)
+        ((8, 32, 32, 3), 1)
     """
     options = _Options(cdes, train_limit, include_test, False, epoch, noise, folder, progress, fit)
-    return _make(images, class_indices(labels), test, [None], options, "WCR kernels")
+    return _enhance_by_class(images, class_indices(labels), test, [None], options, "WCR kernels")
 
 
 @dataclass(frozen=True)
@@ -159,10 +170,10 @@ class _Options:
     noise: bool
     folder: str | os.PathLike | None
     progress: bool | None
-    fit: dict[str, Any]
+    fit: FitOptions
 
 
-def _make(
+def _enhance_by_class(
     images: np.ndarray,
     labels: np.ndarray,
     test: Arrays | None,
@@ -170,52 +181,53 @@ def _make(
     options: _Options,
     description: str,
 ) -> EnhancedImages:
-    images, labels = _checked(images, labels, "training")
-    test_images, test_labels = (None, None) if test is None else _checked(*test, "test")
-    if test_images is not None:
-        _check_test(images, labels, test_images, test_labels)
-    if options.include_test and test_images is None:
+    images, labels = _check_set(images, labels, "training")
+    if test is not None:
+        test = _check_set(*test, "test")
+        _check_test(images, labels, *test)
+    elif options.include_test:
         raise ValueError("`include_test` needs test images: pass `test`. Received: test=None")
     if options.train_limit is not None:
         check_whole(options.train_limit, "train_limit")
-    unknown = sorted(set(options.fit) - set(FIT_OPTIONS))
+    known = FitOptions.__annotations__
+    unknown = sorted(set(options.fit) - set(known))
     if unknown:
-        raise TypeError(f"Options of the fit are {', '.join(FIT_OPTIONS)}. Received: {', '.join(unknown)}")
+        raise TypeError(f"Options of the fit are {', '.join(known)}. Received: {', '.join(unknown)}")
     prototype = options.cdes or CDES()
     kernels: list[CDES] = []
     with progress_bar(options.progress, description, "epoch") as advance:
         for number, label in enumerate(classes):
-            chosen = _of_class(images, labels, label, options.train_limit)
-            if options.include_test:
-                chosen = np.concatenate([chosen, _of_class(test_images, test_labels, label)])
-            fresh = prototype.with_seed(_seed(prototype.seed, number))
+            chosen = _select_class(images, labels, label, options.train_limit)
+            if options.include_test and test is not None:
+                chosen = np.concatenate([chosen, _select_class(*test, label)])
+            fresh = prototype.with_seed(_derive_seed(prototype.seed, number))
             start = kernels[-1] if options.carry_over and kernels else None
-            kernels.append(_trained(fresh, chosen, label, start, options, advance))
+            kernels.append(_train_or_load(fresh, chosen, label, start, options, advance))
 
-    def transformed(x, y):
+    def enhance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         result = np.empty(x.shape, "float32")
         for label, trained in zip(classes, kernels, strict=True):
-            rows = slice(None) if label is None else y == label
-            if label is None or rows.any():
+            rows: slice | np.ndarray = slice(None) if label is None else np.flatnonzero(y == label)
+            if len(x[rows]):
                 result[rows] = trained.transform(x[rows], epoch=options.epoch, noise=options.noise)
         return result
 
     return EnhancedImages(
-        images=transformed(images, labels),
+        images=enhance(images, labels),
         labels=labels,
-        test_images=None if test_images is None else transformed(test_images, test_labels),
-        test_labels=test_labels,
+        test_images=None if test is None else enhance(*test),
+        test_labels=None if test is None else test[1],
         kernels=tuple(kernels),
         classes=tuple(classes),
     )
 
 
-def _seed(seed: int, number: int) -> int:
+def _derive_seed(seed: int, number: int) -> int:
     """A seed for each class that follows from one."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)
 
 
-def _trained(
+def _train_or_load(
     fresh: CDES, images: np.ndarray, label: int | None, start: CDES | None, options: _Options, advance: Any
 ) -> CDES:
     """The kernels of one class: trained, or read where an earlier call left them."""
@@ -224,7 +236,7 @@ def _trained(
         return fresh
     name = "all" if label is None else f"class_{label}"
     path, record = (Path(options.folder) / f"{name}{ending}" for ending in (".npz", ".json"))
-    made_of = _made_of(fresh, images, start, options.fit)
+    made_of = _describe(fresh, images, start, options.fit)
     if path.exists():
         held = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
         other = sorted(key for key in made_of if held.get(key) != made_of[key])
@@ -233,9 +245,9 @@ def _trained(
                 f"{path} holds kernels of other images or settings ({', '.join(other)}): choose another "
                 f"folder. Received: folder={os.fspath(options.folder)!r}"
             )
-        found = CDES.load(path)
-        advance(found.epochs)
-        return found
+        trained = CDES.load(path)
+        advance(trained.epochs)
+        return trained
     fresh.fit(images, start=start, verbose=0, on_epoch=lambda *_: advance(1), **options.fit)
     # The record first: kernels without one would be those of nobody.
     write_whole(record, json.dumps(made_of, indent=2) + "\n")
@@ -243,9 +255,9 @@ def _trained(
     return fresh
 
 
-def _made_of(fresh: CDES, images: np.ndarray, start: CDES | None, fit: dict[str, Any]) -> dict[str, Any]:
+def _describe(fresh: CDES, images: np.ndarray, start: CDES | None, fit: FitOptions) -> dict[str, Any]:
     """What trained kernels follow from, as JSON gives it back."""
-    digest = hashlib.sha256(np.ascontiguousarray(images))
+    digest = hashlib.sha256(np.ascontiguousarray(images).data)
     digest.update(f"{images.dtype}{images.shape}".encode())
     begun = hashlib.sha256(b"".join(part.tobytes() for part in start.kernels()) if start else b"")
     made_of = {
@@ -257,7 +269,7 @@ def _made_of(fresh: CDES, images: np.ndarray, start: CDES | None, fit: dict[str,
     return json.loads(json.dumps(made_of))
 
 
-def _of_class(
+def _select_class(
     images: np.ndarray, labels: np.ndarray, label: int | None, limit: int | None = None
 ) -> np.ndarray:
     """The images of a class, or of all, in their order; with a limit the first so many of each class."""
@@ -268,7 +280,7 @@ def _of_class(
     return images[np.sort(rows)]
 
 
-def _checked(images: Any, labels: Any, which: str) -> Arrays:
+def _check_set(images: Any, labels: Any, which: str) -> Arrays:
     try:
         return check_labeled_images(images, labels)
     except ValueError as error:

@@ -3,26 +3,43 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypedDict
 
 import keras
 import numpy as np
 
 from keras_freq._core.array_batches import ArrayBatches
-from keras_freq._core.checks import check_choice, check_pixels, check_radius, check_whole
+from keras_freq._core.checks import check_choice, check_number, check_pixels, check_radius, check_whole
 from keras_freq._core.files import write_whole
 from keras_freq._core.pixels import unit_float32
-from keras_freq.cdes._fit_options import fit_options
-from keras_freq.cdes._fitting import Fitting, KeepKernels, initial_kernels
-from keras_freq.cdes._target import check_rho, target_density
+from keras_freq.cdes._kernel_model import (
+    KernelHistory,
+    KernelModel,
+    Reduction,
+    Similarity,
+    initial_kernels,
+)
+from keras_freq.cdes._target import target_density
 from keras_freq.layers._spectral_density_enhancement import SpectralDensityEnhancement
-from keras_freq.spectral._density import azimuthal_radii
-from keras_freq.spectral._enhance import MASKS, RESCALES, enhance_density
+from keras_freq.spectral._density import Bins, Center, azimuthal_radii
+from keras_freq.spectral._enhance import MASKS, RESCALES, Enhanced, Masks, enhance_density
+
+
+class FitOptions(TypedDict, total=False):
+    """What `CDES.fit` takes that shapes the kernels."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    momentum: float
+    weight_decay: float
+    decay_every: int
+    decay: float
+    shuffle: bool
 
 
 class CDES:
@@ -66,16 +83,18 @@ class CDES:
         ValueError: if an argument is outside its range.
 
     Source: Lin, Gao and Sang, "Investigating and Explaining the Frequency Bias in Image Classification",
-        IJCAI 2022. Differs from the original: bands centered on DC; complementary masks; noise scaled
+        IJCAI 2022.
+        Differs from the original: bands centered on DC; complementary masks; noise scaled
         by the mean of each image, not of the batch, so that neighbors do not matter; seeded; images shuffled;
         the kernels of the last epoch, not of the first, are used unless `epoch=` says otherwise.
 
     Example:
-        >>> images, labels = keras_freq.data.load("cifar10_mini").arrays("train", limit=500)
-        >>> cdes = keras_freq.cdes.CDES(seed=0)
-        >>> history = cdes.fit(images, epochs=20)
-        >>> enhanced = cdes.transform(images)
-        >>> cdes.save("cdes.npz")
+        >>> cdes = keras_freq.cdes.CDES(filters=4, kernel_size=3, seed=0)
+        >>> history = cdes.fit(images, epochs=2, batch_size=4, verbose=0)
+        >>> sorted(history), cdes.epochs
+        (['density', 'loss', 'similarity'], 2)
+        >>> cdes.transform(images).shape
+        (8, 32, 32, 3)
     """
 
     def __init__(
@@ -85,39 +104,35 @@ class CDES:
         rho: float = 1.0,
         *,
         radius: float = 10,
-        center: Literal["dc", "pixel"] = "dc",
-        bins: Literal["all", "inner"] = "inner",
-        masks: Literal["complementary", "reference"] = "complementary",
+        center: Center = "dc",
+        bins: Bins = "inner",
+        masks: Masks = "complementary",
         noise: float = 0.1,
-        similarity: Literal["noisy", "clean"] = "noisy",
-        reduction: Literal["mean", "sum"] = "mean",
-        rescale: Literal["minmax", "clip", "none"] = "minmax",
+        similarity: Similarity = "noisy",
+        reduction: Reduction = "mean",
+        rescale: Enhanced = "minmax",
         seed: int = 0,
     ):
         self.filters = check_whole(filters, "filters")
         self.kernel_size = check_whole(kernel_size, "kernel_size")
         if self.kernel_size % 2 == 0:
             raise ValueError(f"`kernel_size` must be odd. Received: kernel_size={kernel_size}")
-        self.rho = check_rho(rho)
+        self.rho = check_number(rho, "rho", least=0)
         self.radius = check_radius(radius)
-        self.center = check_choice(center, "center", ("dc", "pixel"))
-        self.bins = check_choice(bins, "bins", ("all", "inner"))
-        self.masks = check_choice(masks, "masks", MASKS)
-        if isinstance(noise, bool) or not isinstance(noise, (int, float)) or not 0 <= noise < math.inf:
-            raise ValueError(f"`noise` must be a finite number of at least 0. Received: noise={noise!r}")
-        self.noise = float(noise)
-        self.similarity = check_choice(similarity, "similarity", ("noisy", "clean"))
-        self.reduction = check_choice(reduction, "reduction", ("mean", "sum"))
-        self.rescale = check_choice(rescale, "rescale", RESCALES)
-        self.seed = check_whole(seed, "seed", least=0)
-        if self.seed >= 2**31:
-            raise ValueError(f"`seed` must lie in [0, 2^31). Received: seed={seed}")
+        self.center: Center = check_choice(center, "center", ("dc", "pixel"))
+        self.bins: Bins = check_choice(bins, "bins", ("all", "inner"))
+        self.masks: Masks = check_choice(masks, "masks", MASKS)
+        self.noise = check_number(noise, "noise", least=0)
+        self.similarity: Similarity = check_choice(similarity, "similarity", ("noisy", "clean"))
+        self.reduction: Reduction = check_choice(reduction, "reduction", ("mean", "sum"))
+        self.rescale: Enhanced = check_choice(rescale, "rescale", RESCALES)
+        self.seed = check_whole(seed, "seed", least=0, most=2**31 - 1)
         self.history: dict[str, list[float]] = {}
         self.target: np.ndarray | None = None
         self.radii: tuple[int, ...] | None = None
         self._kernels: list[list[np.ndarray]] = []
         # Compiled training steps by what they are compiled for; shared by copies with other seeds.
-        self._compiled: dict[tuple, Fitting] = {}
+        self._compiled: dict[tuple, KernelModel] = {}
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
@@ -154,12 +169,12 @@ class CDES:
         verbose: str | int = "auto",
         on_epoch: Callable[[int, dict[str, float]], None] | None = None,
     ) -> dict[str, list[float]]:
-        """Trains the kernels anew, by stochastic gradient descent with momentum.
+        """Train the kernels anew, by stochastic gradient descent with momentum.
 
         Args:
             images: `(n, height, width, channels)`, floats in [0, 1] or uint8.
             epochs: Passes over the images, at least 1.
-            batch_size: Images a step, at least 1.
+            batch_size: Images per step, at least 1.
             learning_rate: First step size, above 0.
             momentum: In [0, 1).
             weight_decay: Weight of `|w|^2 / 2` of kernels and biases in the loss, at least 0.
@@ -167,7 +182,7 @@ class CDES:
             decay: Factor in (0, 1].
             shuffle: Whether every epoch takes the images in an order of its own.
             start: Trained kernels to begin with in place of drawn ones.
-            verbose: Of `keras.Model.fit`: `1` shows a progress bar, `2` a line an epoch, `0` nothing.
+            verbose: Of `keras.Model.fit`: `1` shows a progress bar, `2` a line per epoch, `0` nothing.
             on_epoch: Called with the number of epochs done and their losses.
 
         Returns:
@@ -178,15 +193,12 @@ class CDES:
                 high.
         """
         images = check_pixels(images, unit=True)
-        options = fit_options(
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            momentum=momentum,
-            weight_decay=weight_decay,
-            decay_every=decay_every,
-            decay=decay,
-        )
+        epochs, batch_size = check_whole(epochs, "epochs"), check_whole(batch_size, "batch_size")
+        rate = check_number(learning_rate, "learning_rate", above=0)
+        momentum = check_number(momentum, "momentum", least=0, below=1)
+        weight_decay = check_number(weight_decay, "weight_decay", least=0)
+        decay_every = check_whole(decay_every, "decay_every")
+        decay = check_number(decay, "decay", above=0, most=1)
         height, width, channels = images.shape[1:]
         radii, _ = azimuthal_radii(height, width, center=self.center, bins=self.bins)
         if len(radii) < 2:
@@ -194,29 +206,26 @@ class CDES:
                 f"Images must be large enough for two bands. Received: images of shape {images.shape}"
             )
         target = target_density(len(radii), size=min(height, width), rho=self.rho)
-        model = self._model(target, images.shape[1:], options)
+        model = self._compile_model(target, images.shape[1:], momentum, weight_decay)
         model.begin(self._first_kernels(channels, start), seed=self.seed)
-        keep = KeepKernels(on_epoch)
-        rate, every, decay = (options[name] for name in ("learning_rate", "decay_every", "decay"))
-        schedule = keras.callbacks.LearningRateScheduler(lambda epoch: rate * decay ** (epoch // every))
+        kept = KernelHistory(on_epoch)
+        schedule = keras.callbacks.LearningRateScheduler(lambda epoch: rate * decay ** (epoch // decay_every))
         feed = ArrayBatches(
-            images,
-            np.zeros(len(images), "int32"),
-            batch_size=options["batch_size"],
-            shuffle=shuffle,
-            seed=self.seed,
+            images, np.zeros(len(images), "int32"), batch_size=batch_size, shuffle=shuffle, seed=self.seed
         )
-        model.fit(feed, epochs=options["epochs"], shuffle=False, verbose=verbose, callbacks=[schedule, keep])
+        model.fit(feed, epochs=epochs, shuffle=False, verbose=verbose, callbacks=[schedule, kept])
         # Only now: an interrupted or diverged training leaves the object as it was.
-        self._kernels, self.history = keep.kernels, keep.history
+        self._kernels, self.history = kept.kernels, kept.history
         self.target, self.radii = target, tuple(radii.tolist())
         return self.history
 
-    def _model(self, target: np.ndarray, shape: tuple[int, ...], options: dict[str, Any]) -> Fitting:
+    def _compile_model(
+        self, target: np.ndarray, shape: tuple[int, ...], momentum: float, weight_decay: float
+    ) -> KernelModel:
         """The compiled model that trains the kernels, made once for images of one shape."""
-        key = (shape, options["momentum"], options["weight_decay"])
+        key = (shape, momentum, weight_decay)
         if key not in self._compiled:
-            model = Fitting(
+            model = KernelModel(
                 (self.kernel_size, shape[-1], self.filters),
                 target,
                 center=self.center,
@@ -225,11 +234,11 @@ class CDES:
                 similarity=self.similarity,
                 reduction=self.reduction,
             )
-            if options["weight_decay"]:
+            if weight_decay:
                 # In the loss, as the published optimizer has it: its momentum gathers the decay too.
                 for variable in model.kernels:
-                    variable.regularizer = keras.regularizers.L2(options["weight_decay"] / 2)
-            model.compile(keras.optimizers.SGD(options["learning_rate"], momentum=options["momentum"]))
+                    variable.regularizer = keras.regularizers.L2(weight_decay / 2)
+            model.compile(keras.optimizers.SGD(momentum=momentum))  # the schedule sets the rate
             # Called here once: where `fit` does it, to build the model, a first training draws more noise
             # than a later one.
             model(np.zeros((1, *shape), "float32"))
@@ -257,13 +266,9 @@ class CDES:
         """
         if not self._kernels:
             raise ValueError("The kernels must be trained first: call fit. Received: 0 epochs")
-        epoch = -1 if epoch is None else epoch
-        whole = isinstance(epoch, (int, np.integer)) and not isinstance(epoch, bool)
-        if not whole or not -self.epochs <= epoch < self.epochs:
-            raise ValueError(
-                f"`epoch` must lie in [0, {self.epochs - 1}], or count from the end. "
-                f"Received: epoch={epoch!r}"
-            )
+        if epoch is None:
+            epoch = -1
+        epoch = check_whole(epoch, "epoch", least=-self.epochs, most=self.epochs - 1)
         return [part.copy() for part in self._kernels[epoch]]
 
     def transform(
@@ -276,7 +281,7 @@ class CDES:
             epoch: Kernels of which epoch, see `kernels`.
             noise: Whether the kernels see the images with the noise that they were trained with. It follows
                 from `seed` and the place of an image among `images`.
-            batch_size: Images a step, at least 1.
+            batch_size: Images per step, at least 1.
 
         Returns:
             float32 images of the same shape, in the same order; in [0, 1] unless `rescale="none"`.
@@ -284,13 +289,12 @@ class CDES:
         Raises:
             ValueError: if the kernels are not trained, or the images have other channels.
         """
-        kernels = self.kernels(epoch)
+        kernels = [keras.ops.convert_to_tensor(part) for part in self.kernels(epoch)]
         images = check_pixels(images, unit=True, single=True)
         single = images.ndim == 3
         images = images[None] if single else images
         batch_size = check_whole(batch_size, "batch_size")
         random = np.random.default_rng([self.seed, 1])
-        step = _transformation(self.radius, self.masks, self.rescale)
         result = np.empty(images.shape, "float32")
         for begin in range(0, len(images), batch_size):
             batch = unit_float32(images[begin : begin + batch_size])
@@ -298,7 +302,15 @@ class CDES:
             if noise and self.noise:
                 scale = np.float32(self.noise) * batch.mean(axis=(1, 2, 3), keepdims=True)
                 added = random.random(batch.shape, "float32") * scale
-            result[begin : begin + len(batch)] = step(batch, added, kernels)
+            enhanced = enhance_density(
+                keras.ops.convert_to_tensor(batch),
+                kernels,
+                noise=keras.ops.convert_to_tensor(added),
+                radius=self.radius,
+                masks=self.masks,
+                rescale=self.rescale,
+            )
+            result[begin : begin + len(batch)] = keras.ops.convert_to_numpy(enhanced)
         return result[0] if single else result
 
     def layer(self, *, epoch: int | None = None, **kwargs) -> SpectralDensityEnhancement:
@@ -312,18 +324,17 @@ class CDES:
         return SpectralDensityEnhancement(self.kernels(epoch), **options)
 
     def save(self, path: str | os.PathLike) -> Path:
-        """Writes settings, history and the kernels of all epochs to one `.npz` file, whole or not at all."""
+        """Write settings, history and the kernels of all epochs to one `.npz` file, whole or not at all."""
         self.kernels()  # says where there is nothing to save
-        arrays = {f"part_{k}": np.stack(parts) for k, parts in enumerate(zip(*self._kernels, strict=True))}
         note = {"config": self.get_config(), "history": self.history, "radii": self.radii}
-        return write_whole(
-            path,
-            lambda file: np.savez(file, note=np.asarray(json.dumps(note)), target=self.target, **arrays),
-        )
+        arrays: dict[str, Any] = {"note": np.asarray(json.dumps(note)), "target": self.target}
+        for number, parts in enumerate(zip(*self._kernels, strict=True)):
+            arrays[f"part_{number}"] = np.stack(parts)
+        return write_whole(path, lambda file: np.savez(file, **arrays))
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> CDES:
-        """Reads what `save` wrote.
+        """Read what `save` wrote.
 
         Raises:
             FileNotFoundError: if there is no such file.
@@ -336,23 +347,11 @@ class CDES:
                 note = json.loads(str(stored["note"]))
                 target = stored["target"]
                 parts = [stored[f"part_{k}"] for k in range(4)]
-            found = cls(**note["config"])
+            loaded = cls(**note["config"])
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(
                 f"The file must be one that CDES.save wrote. Received: path={os.fspath(path)!r} ({error})"
             ) from error
-        found._kernels = [list(kernels) for kernels in zip(*parts, strict=True)]
-        found.history, found.target, found.radii = note["history"], target, tuple(note["radii"])
-        return found
-
-
-def _transformation(radius: float, masks: str, rescale: str) -> Callable:
-    """The arithmetic of `transform` on the active backend: arrays in, an array out."""
-
-    def step(images, noise, kernels):
-        images, noise = keras.ops.convert_to_tensor(images), keras.ops.convert_to_tensor(noise)
-        kernels = [keras.ops.convert_to_tensor(part) for part in kernels]
-        result = enhance_density(images, kernels, noise=noise, radius=radius, masks=masks, rescale=rescale)
-        return keras.ops.convert_to_numpy(result)
-
-    return step
+        loaded._kernels = [list(kernels) for kernels in zip(*parts, strict=True)]
+        loaded.history, loaded.target, loaded.radii = note["history"], target, tuple(note["radii"])
+        return loaded

@@ -9,8 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_freq.data import ArrayBatches
-from keras_freq.evaluate import image_spectral_density
+from keras_freq.data import ArrayBatches, image_spectral_density
 from tests.oracles import spectral as oracle
 
 

@@ -1,0 +1,85 @@
+"""The images that have survived the attacks so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_freq._core.compiled import compile_logits
+from keras_freq._core.feeds import ModelFeed
+from keras_freq.evaluate._adversarial_images import confine
+from keras_freq.evaluate._predictions import predict_classes
+
+
+class Survivors:
+    """All images of the data, and which of them a model still gets right after the attacks so far.
+
+    Attributes:
+        classes: The number of the model's outputs.
+        labels: True classes `(n,)`.
+        clean: Accuracy without attack.
+        alive: Whether the model is right and no attack has fooled it, `(n,)`.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        data: Any,
+        *,
+        epsilon: float,
+        bounds: tuple[float, float],
+        n: int | None,
+        batch_size: int | None,
+    ):
+        self.logits = compile_logits(model)
+        self._epsilon, self._bounds = epsilon, bounds
+        feed = ModelFeed(model, data, batch_size=batch_size, n=n, bounds=bounds, needs_logits=True)
+        parts, right = [], []
+        for images, labels, valid in feed:
+            parts.append(images[:valid])
+            right.append((predict_classes(self.logits, images) == labels)[:valid])
+        self._images, self.alive = np.concatenate(parts), np.concatenate(right)
+        self.classes, self.labels, self._batch = feed.classes, feed.labels, feed.batch_size
+        self.clean = self.accuracy
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the images that survive."""
+        return float(self.alive.mean())
+
+    @property
+    def count(self) -> int:
+        """How many images survive."""
+        return int(self.alive.sum())
+
+    def attack(self, name: str, run: Callable, advance: Callable[[int], None], *, fill: bool = True) -> None:
+        """Runs an L-infinity attack on the images that survive; the fooled ones fall.
+
+        Those are packed into batches of one shape, so that one compiled function serves however few are
+        left. What is scored lies in the ball and the bounds exactly.
+
+        Args:
+            name: Name of the attack.
+            run: Function `(images, labels, rows)` of NumPy arrays that returns images. `rows` are the places
+                of the images in the data.
+            advance: Told how many images are done.
+            fill: Fill the last batch up with copies of its last image, for compiled functions. Without it,
+                the last batch is shorter.
+        """
+        rows = np.flatnonzero(self.alive)
+        for begin in range(0, len(rows), self._batch):
+            part = rows[begin : begin + self._batch]
+            filled = np.concatenate([part, np.repeat(part[-1:], self._batch - len(part))]) if fill else part
+            images, labels = self._images[filled], self.labels[filled]
+            attacked = run(images, labels, filled)
+            attacked = confine(images, attacked, self._epsilon, self._bounds, "linf", name)
+            self.alive[part] = (predict_classes(self.logits, attacked) == labels)[: len(part)]
+            advance(len(part))
+
+    def count_per_class(self, *, alive: bool) -> tuple[int, ...]:
+        """Images of each class that survive, or all of each class."""
+        labels = self.labels[self.alive] if alive else self.labels
+        return tuple(np.bincount(labels, minlength=self.classes).tolist())
