@@ -57,11 +57,16 @@ def draw(
             run.figure(
                 f"adversarials_{name}",
                 kf.plots.adversarial_examples(
-                    found["originals"],
-                    found["adversarials"],
-                    found["labels"],
-                    found["predictions"],
-                    classes,
+                    kf.evaluate.AdversarialImages(
+                        originals=found["originals"],
+                        adversarials=found["adversarials"],
+                        labels=found["labels"],
+                        clean_predictions=found["labels"],  # what is kept was seen rightly before
+                        predictions=found["predictions"],
+                        epsilon=float(found["epsilons"][-1]) / 255,
+                    ),
+                    classes=classes,
+                    examples=len(found["labels"]),
                     title=f"LinfPGD against the {NAMES[name]} network, ε = {found['epsilons'][-1]:g}/255",
                 ),
             )

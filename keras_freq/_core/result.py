@@ -8,9 +8,11 @@ import io
 import json
 import os
 import sys
+import textwrap
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any, Self, get_type_hints, overload
+from typing import TYPE_CHECKING, Any, Self, get_type_hints, overload
 
 import keras
 import numpy as np
@@ -18,6 +20,12 @@ import numpy as np
 from keras_freq._core.files import write_whole
 from keras_freq._core.stored import decode, encode, equal, fits
 
+if TYPE_CHECKING:
+    import pandas
+
+# So many numbers of a series stand in `str`, and these settings, which move no number, do not.
+_ITEMS = 8
+_SILENT = ("batch_size", "data_format", "per_step")
 # Of the JSON files; a reader refuses another one.
 _FORMAT = 1
 # Every class by the name that its JSON carries: the bare one for the package's own.
@@ -42,6 +50,23 @@ class Record:
             return NotImplemented
         names = [field.name for field in fields(self) if field.compare]
         return all(equal(getattr(self, name), getattr(other, name)) for name in names)
+
+    def __str__(self) -> str:
+        """What it is, and the headline numbers, in a few lines."""
+        head = self._headline()
+        pairs = {name: value for name, value in head.items() if not isinstance(value, Mapping)}
+        lines = textwrap.wrap(", ".join(f"{name} = {_short(value)}" for name, value in pairs.items()), 100)
+        for name, value in head.items():
+            if isinstance(value, Mapping):
+                items = [f"{key}: {_short(item)}" for key, item in value.items()]
+                more = [f"... ({len(items)} in all)"] if len(items) > _ITEMS else []
+                lines.append(f"{name}: {', '.join(items[:_ITEMS] + more)}")
+        return "\n  ".join([type(self).__name__, *lines])
+
+    def _headline(self) -> dict[str, Any]:
+        """The numbers that `str` shows: one line for all that are single, one for each mapping."""
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.compare}
+        return {name: value for name, value in values.items() if isinstance(value, (bool, int, float, str))}
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers and settings as plain Python values. Images are left out."""
@@ -142,6 +167,28 @@ class Record:
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError) as error:
             raise ValueError(f"The JSON of a result is damaged ({error}). Received: {place}") from error
 
+    def to_dataframe(self) -> pandas.DataFrame:
+        """`rows()` as a pandas DataFrame.
+
+        Returns:
+            The data frame: one row per row of `rows()`, with the same columns.
+
+        Raises:
+            ImportError: If pandas is not installed.
+
+        Example:
+
+        >>> kf.evaluate.accuracy(model, data).to_dataframe().columns.tolist()
+        ['model', 'class', 'accuracy', 'n']
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError(
+                f"`to_dataframe` needs pandas: pip install pandas. Received: {error}"
+            ) from error
+        return pandas.DataFrame(self.rows())
+
     def to_csv(self, path: str | os.PathLike) -> None:
         """Writes `rows()` with a header line."""
         rows = self.rows()
@@ -168,6 +215,22 @@ class Result(Record):
     settings: dict[str, Any]
     versions: dict[str, str]
 
+    def __str__(self) -> str:
+        name, *lines = super().__str__().split("\n")
+        of = "" if self.model is None else f" of {self.model!r}"
+        settings = [
+            f"{key} = {_short(value)}"
+            for key, value in self.settings.items()
+            if key not in _SILENT and value is not None
+        ]
+        if settings:
+            lines.append("  settings: " + textwrap.shorten(", ".join(settings), 200, placeholder=" ..."))
+        return "\n".join([f"{name}{of}, n = {self.n}", *lines])
+
+    def _headline(self) -> dict[str, Any]:
+        own = super()._headline()
+        return {name: value for name, value in own.items() if name not in ("model", "n")}
+
 
 def versions() -> dict[str, str]:
     """Versions that a result depends on."""
@@ -183,6 +246,16 @@ def versions() -> dict[str, str]:
         "backend": backend,
         backend: str(getattr(module, "__version__", "unknown")),
     }
+
+
+def _short(value: Any) -> str:
+    """A number with four digits; what holds numbers, with each of them so."""
+    if isinstance(value, (float, np.floating)):
+        return f"{value:.4g}"
+    if isinstance(value, (tuple, list, np.ndarray)):
+        items = [_short(item) for item in value[:_ITEMS]]
+        return f"({', '.join([*items, '...'] if len(value) > _ITEMS else items)})"
+    return str(value)
 
 
 def _plain(value: Any) -> Any:

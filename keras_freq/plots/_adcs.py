@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_freq._core.result import Result
 from keras_freq.plots._pixels import extent
 from keras_freq.plots._style import styled
 
@@ -20,11 +21,11 @@ _COLUMNS = 5
 
 @styled
 def adcs(
-    result: Any | ArrayLike, *, classes: Sequence[str] | None = None, title: str | None = None
+    result: Result | ArrayLike, *, classes: Sequence[str] | None = None, title: str | None = None
 ) -> Figure:
-    """Maps of a class each, red where it has more amplitude than the others, blue where less.
+    """One map per class, red where it has more amplitude than the others, blue where less.
 
-    All maps share one colour scale, symmetric about 0, to the number of other classes. DC is in the middle.
+    All maps share one color scale, symmetric about 0, to the number of other classes. DC is in the middle.
     Maps of classes without images are left out.
 
     Args:
@@ -41,8 +42,9 @@ def adcs(
     Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023 (the ADCS maps).
 
     Example:
-        >>> result = keras_freq.shortcuts.adcs(data.train)
-        >>> figure = keras_freq.plots.adcs(result, classes=data.classes)
+        >>> result = keras_freq.shortcuts.adcs(data)
+        >>> figure = keras_freq.plots.adcs(result, classes=("cat", "dog", "ship", "frog"))
+        >>> figure.savefig("adcs.png")
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

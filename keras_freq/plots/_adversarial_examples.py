@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_freq._core.checks import check_whole
+from keras_freq._core.result import Record
 from keras_freq.plots._filtered_examples import label_row, show_pixels
 from keras_freq.plots._pixels import amplitudes, checked_images, decades, extent
-from keras_freq.plots._style import styled
+from keras_freq.plots._style import colors, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,46 +20,62 @@ if TYPE_CHECKING:
 
 @styled
 def adversarial_examples(
-    originals: ArrayLike,
-    adversarials: ArrayLike,
-    labels: Sequence[int],
-    predictions: Sequence[int],
-    classes: Sequence[str],
+    result: Record,
     *,
+    classes: Sequence[str] | None = None,
+    examples: int = 6,
     title: str | None = None,
 ) -> Figure:
-    """Originals, adversarial images, their difference and its amplitude spectrum, one column an image.
+    """Originals, adversarial images, their difference and its amplitude spectrum, one column per image.
 
-    The difference is shown about grey, all images magnified by the same factor, which the figure states.
+    Shown are the first images that the attack fooled the model about, then others. The difference is shown
+    about gray, all images magnified by the same factor, which the figure states.
 
     Args:
-        originals: Images in [0, 1] (or uint8), shape `(batch, height, width, channels)`, at most 12 of them.
-        adversarials: The attacked images, same shape.
-        labels: True class of each image, `0 <= label < len(classes)`.
-        predictions: Class predicted for each adversarial image.
-        classes: Names of the classes.
+        result: What `keras_freq.evaluate.adversarial_accuracy` or `minimal_adversarials` returns with
+            `keep_images=True`, or its `AdversarialImages`. Images in [0, 1].
+        classes: Names of the classes; default their numbers.
+        examples: Number of images, 1 to 12, or all where there are fewer.
         title: Title of the figure. By default it gives the largest change of a pixel.
 
     Returns:
         The figure, four rows.
 
     Raises:
-        ValueError: If shapes or lengths differ, there are more than 12 images, or a class has no name.
+        ValueError: If the result holds no images, shapes or lengths differ, or a class has no name.
 
     Example:
-        >>> figure = keras_freq.plots.adversarial_examples(images, attacked, labels, predicted, data.classes)
+        >>> result = keras_freq.evaluate.adversarial_accuracy(
+        ...     model, data, attack="fgsm", engine="own", epsilons=[8 / 255], keep_images=True
+        ... )
+        >>> figure = keras_freq.plots.adversarial_examples(result, classes=("cat", "dog", "ship", "frog"))
+        >>> figure.savefig("adversarials.png")
     """
     from matplotlib.figure import Figure
 
-    before, after = checked_images(originals, "originals"), checked_images(adversarials, "adversarials")
+    check_whole(examples, "examples", most=12)
+    kept: Any = getattr(result, "images", result)
+    if not hasattr(kept, "adversarials"):
+        raise ValueError(
+            "`result` must hold its images: evaluate.adversarial_accuracy(..., keep_images=True). "
+            f"Received: {type(result).__name__} without images"
+        )
+    before = checked_images(kept.originals, "originals")
+    after = checked_images(kept.adversarials, "adversarials")
     if before.shape != after.shape:
         raise ValueError(
             f"`originals` and `adversarials` must have one shape. Received: {before.shape} and {after.shape}"
         )
-    if len(before) > 12:
-        raise ValueError(f"at most 12 images fit side by side. Received: {len(before)}")
-    true = checked_classes("labels", labels, len(before), classes)
-    predicted = checked_classes("predictions", predictions, len(before), classes)
+    names = ("labels", "clean_predictions", "predictions")
+    true, seen, predicted = (np.asarray(getattr(kept, name)) for name in names)
+    named = [
+        str(name) for name in (range(1 + max(true.max(), predicted.max())) if classes is None else classes)
+    ]
+    true = checked_classes("labels", true, len(before), named)
+    predicted = checked_classes("predictions", predicted, len(before), named)
+    fooled = (seen == true) & (predicted != true)
+    chosen = np.argsort(~fooled, kind="stable")[:examples]
+    before, after, true, predicted = before[chosen], after[chosen], true[chosen], predicted[chosen]
     change = after - before
     largest = float(np.abs(change).max())
     gain = 0.5 / largest if largest > 0 else 1.0
@@ -74,21 +92,16 @@ def adversarial_examples(
         drawn = axis.imshow(map_, extent=extent(*map_.shape), vmin=maps.min(), vmax=maps.max())
     label_row(axes[3, 0], "spectrum of\ndifference")
     figure.colorbar(drawn, ax=list(axes[3]), label=r"$\log_{10} |F|$", aspect=10, pad=0.01)
+    wrong = {"color": colors()[1], "fontweight": "bold"}
     for column, (i, j) in enumerate(zip(true, predicted, strict=True)):
-        axes[0, column].set_title(classes[i], loc="center")
-        fooled = i != j
-        axes[1, column].set_title(
-            classes[j],
-            loc="center",
-            color="#D55E00" if fooled else "0.25",
-            fontweight="bold" if fooled else "normal",
-        )
+        axes[0, column].set_title(named[i], loc="center")
+        axes[1, column].set_title(named[j], loc="center", **(wrong if i != j else {"color": "0.25"}))
     default = f"Adversarial images: pixel values changed by at most {largest * 255:.3g}/255"
     figure.suptitle(title if title is not None else default)
     return figure
 
 
-def checked_classes(name: str, values: Sequence[int], count: int, classes: Sequence[str]) -> np.ndarray:
+def checked_classes(name: str, values: ArrayLike, count: int, classes: Sequence[str]) -> np.ndarray:
     """`count` class numbers, each of which has a name."""
     array = np.asarray(values)
     if (

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_freq._core.checks import check_whole
+from keras_freq._core.result import Result
 from keras_freq.plots._filtered_examples import show_pixels
 from keras_freq.plots._pixels import checked_images
 from keras_freq.plots._style import colors, styled
@@ -19,7 +21,7 @@ COLUMNS = ("phase of", "amplitude of", "recombination")
 
 @styled
 def amplitude_swap(
-    results: Any | Mapping[str, Any],
+    results: Result | Mapping[str, Result],
     *,
     examples: int = 6,
     classes: Sequence[str] | None = None,
@@ -28,7 +30,7 @@ def amplitude_swap(
     """Phase image, amplitude image and recombination, each with the classes that the models see in it.
 
     Under the recombination a class is blue where the model follows the phase (it sees what it sees in the
-    phase image), orange where it follows the amplitude, grey where neither or where it sees one class in
+    phase image), orange where it follows the amplitude, gray where neither or where it sees one class in
     both.
 
     The first pairs are shown on whose recombination the models disagree, then others; before that, in each
@@ -37,13 +39,13 @@ def amplitude_swap(
 
     Args:
         results: What `keras_freq.evaluate.amplitude_swap` returns with `keep_images=True`, or a mapping from
-            a label to it, at most 4, all of the same pairs. Images in [0, 1] are drawn, others clipped.
+            label to such results, at most 4, all of the same pairs. What lies outside [0, 1] is clipped.
         examples: Number of pairs to show, 1 to 12, in two columns from the fourth on.
         classes: Names of the classes; by default their numbers.
         title: Title of the figure.
 
     Returns:
-        The figure, three pictures an example.
+        The figure, three pictures per example.
 
     Raises:
         ValueError: If a result has no images, results are of different pairs, or a class has no name.
@@ -52,20 +54,15 @@ def amplitude_swap(
         Chen et al., "Amplitude-Phase Recombination", ICCV 2021 (the figure of recombined images).
 
     Example:
-        >>> results = {
-        ...     name: keras_freq.evaluate.amplitude_swap(model, data.test, n=1000, keep_images=True)
-        ...     for name, model in models.items()
-        ... }
-        >>> figure = keras_freq.plots.amplitude_swap(results, classes=data.classes)
+        >>> result = keras_freq.evaluate.amplitude_swap(model, data, keep_images=True)
+        >>> figure = keras_freq.plots.amplitude_swap({"plain": result}, examples=3)
+        >>> figure.savefig("swap.png")
     """
     from matplotlib.figure import Figure
 
-    results = (
-        dict(results) if isinstance(results, Mapping) else {str(getattr(results, "model", "model")): results}
-    )
-    pairs = _checked_pairs(results)
-    if isinstance(examples, bool) or not isinstance(examples, int) or not 1 <= examples <= 12:
-        raise ValueError(f"`examples` must be 1 to 12. Received: examples={examples!r}")
+    given: Mapping[str, Any] = results if isinstance(results, Mapping) else {str(results.model): results}
+    pairs = _checked_pairs(given)
+    check_whole(examples, "examples", most=12)
     names = _class_names(pairs, classes)
     first = next(iter(pairs.values()))
     chosen, disagreeing = _choose(list(pairs.values()), examples)
@@ -82,7 +79,7 @@ def amplitude_swap(
     rows = -(-len(chosen) // side_by_side)
     lines = len(pairs) + 1
     figure = Figure(figsize=(5.9 * side_by_side, 1.3 + 0.22 * lines + rows * (1.9 + 0.2 * lines)))
-    figure.get_layout_engine().set(h_pad=0.1)
+    figure.set_layout_engine("constrained", h_pad=0.1)
     # A narrow empty column keeps the two blocks apart.
     widths = [1, 1, 1] if side_by_side == 1 else [1, 1, 1, 0.12, 1, 1, 1]
     grid = figure.add_gridspec(rows, len(widths), width_ratios=widths)
@@ -99,12 +96,12 @@ def amplitude_swap(
                 axis.set_title(COLUMNS[column], loc="center")
             _write_predictions(axis, pairs, names, column, index)
     figure.suptitle(title if title is not None else "Phase of one image, amplitude of another")
-    figure.supxlabel(_summary(results, len(chosen), disagreeing), fontsize=10, color="0.3")
+    figure.supxlabel(_summary(given, len(chosen), disagreeing), fontsize=10, color="0.3")
     return figure
 
 
 def _write_predictions(axis, pairs: Mapping[str, Any], names, column: int, index: int) -> None:
-    """The label of the picture, then one line a model."""
+    """The label of the picture, then one line per model."""
     first = next(iter(pairs.values()))
     by_phase, by_amplitude = colors()[:2]
     label = (first.labels, first.donor_labels, None)[column]

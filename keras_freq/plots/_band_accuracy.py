@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_freq.plots._results import Results, name_images, name_seeds, results_by_label
 from keras_freq.plots._style import colors, styled
 
 if TYPE_CHECKING:
@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 
 
 @styled
-def band_accuracy(results: Any, *, chance: float | None = None, title: str | None = None) -> Figure:
-    """Accuracy on low-passed (left) and high-passed images (right) over the radius, one line a model.
+def band_accuracy(results: Results, *, chance: float | None = None, title: str | None = None) -> Figure:
+    """Accuracy on low-passed (left) and high-passed images (right) over the radius, one line per label.
 
-    Bands about the lines are one standard error, `sqrt(a (1 - a) / n)`. Dashed lines are the accuracy on
-    unfiltered images.
+    Bands about the line of a single result are one standard error, `sqrt(a (1 - a) / n)`. Several results of
+    one label make the line of their mean, in a band from the lowest to the highest. Dashed lines are the
+    accuracy on unfiltered images.
 
     Args:
-        results: What `keras_freq.evaluate.band_accuracy` returns, or a mapping from a label to it. Anything
-            with the attributes `radii`, `low`, `high`, `clean` and `n` will do.
+        results: What `keras_freq.evaluate.band_accuracy` returns, a list of such results with the same radii
+            (over seeds, say), or a mapping from label to either.
         chance: Accuracy of guessing, drawn as a dotted line: 0.1 for ten equally frequent classes.
         title: Title of the figure. By default it says what is shown and the number of images.
 
@@ -30,25 +31,26 @@ def band_accuracy(results: Any, *, chance: float | None = None, title: str | Non
         The figure, two panels.
 
     Raises:
-        ValueError: If a result has no radii, lists of different lengths, or accuracies outside [0, 1].
+        ValueError: If there is no result, a result has no radii, lists of different lengths, or accuracies
+            outside [0, 1], or the radii of one label differ.
 
     Source:
         Wang et al., "High-Frequency Component Helps Explain the Generalization of Convolutional Neural
         Networks", CVPR 2020 (the measurement).
 
     Example:
-        >>> plain = keras_freq.evaluate.band_accuracy(model, data.test)
-        >>> figure = keras_freq.plots.band_accuracy({"plain": plain})
+        >>> bands = keras_freq.evaluate.band_accuracy(model, data, radii=(4, 8, 12))
+        >>> figure = keras_freq.plots.band_accuracy({"plain": bands}, chance=0.25)
+        >>> figure.savefig("bands.png")
     """
     from matplotlib.figure import Figure
 
-    results = (
-        dict(results) if isinstance(results, Mapping) else {str(getattr(results, "model", "model")): results}
-    )
-    if not results:
-        raise ValueError("`results` must hold at least one result. Received: an empty mapping")
-    for label, result in results.items():
-        _check(label, result)
+    parts = ("radii", "low", "high", "clean", "n")
+    label = str(getattr(results, "model", None) or "model")
+    lists = results_by_label(results, parts, same=("radii",), label=label)
+    for label, several in lists.items():
+        for one in several:
+            _check(label, one)
     palette = colors()
     figure = Figure(figsize=(10.5, 4.6))
     axes = figure.subplots(1, 2, sharey=True)
@@ -57,28 +59,32 @@ def band_accuracy(results: Any, *, chance: float | None = None, title: str | Non
         (axes[1], "high", "High-passed: only $d \\geq r$ kept"),
     )
     for axis, side, heading in sides:
-        for number, (label, result) in enumerate(results.items()):
-            radii, values = np.asarray(result.radii, "float64"), np.asarray(getattr(result, side), "float64")
+        for number, (label, several) in enumerate(lists.items()):
+            radii = np.asarray(several[0].radii, "float64")
             order = np.argsort(radii)
-            radii, values = radii[order], values[order]
-            error = np.sqrt(values * (1 - values) / result.n)
+            values = np.array([getattr(one, side) for one in several], "float64")[:, order]
+            mean = values.mean(axis=0)
+            if len(several) > 1:
+                low, high = values.min(axis=0), values.max(axis=0)
+            else:
+                error = np.sqrt(mean * (1 - mean) / several[0].n)
+                low, high = mean - error, mean + error
             color = palette[number % len(palette)]
-            axis.plot(radii, values, color=color, marker="os^Dv"[number % 5], label=label)
-            axis.fill_between(radii, values - error, values + error, color=color, alpha=0.18, linewidth=0)
-            axis.axhline(result.clean, color=color, linestyle="--", linewidth=1.4)
+            axis.plot(radii[order], mean, color=color, marker="os^Dv"[number % 5], label=label)
+            axis.fill_between(radii[order], low, high, color=color, alpha=0.18, linewidth=0)
+            clean = float(np.mean([one.clean for one in several]))
+            axis.axhline(clean, color=color, linestyle="--", linewidth=1.4)
         if chance is not None:
             axis.axhline(chance, color="0.45", linestyle=":", linewidth=1.6)
         axis.set_title(heading)
         axis.set_xlabel("radius $r$ (index units)")
-        axis.set_xticks(sorted({float(r) for result in results.values() for r in result.radii}))
+        axis.set_xticks(sorted({float(r) for several in lists.values() for r in several[0].radii}))
         axis.set_ylim(0, 1)
     axes[0].set_ylabel("accuracy")
     _legend(axes[1], chance)
-    counts = {result.n for result in results.values()}
-    number = (
-        f"n = {counts.pop()}" if len(counts) == 1 else "n = " + ", ".join(str(r.n) for r in results.values())
-    )
-    figure.suptitle(title if title is not None else f"Accuracy by frequency band ({number} test images)")
+    notes = [f"{name_images(lists)} test images", name_seeds(lists, "mean and range")]
+    default = f"Accuracy by frequency band ({', '.join(filter(None, notes))})"
+    figure.suptitle(title if title is not None else default)
     return figure
 
 

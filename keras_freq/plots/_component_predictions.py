@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_freq._core.checks import check_number
 from keras_freq.plots._adversarial_examples import checked_classes
 from keras_freq.plots._filtered_examples import label_row, magnification, show_pixels
-from keras_freq.plots._pixels import checked_images, checked_radius, split
+from keras_freq.plots._pixels import checked_images
 from keras_freq.plots._style import colors, styled
+from keras_freq.spectral import split_bands
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,8 +33,8 @@ def component_predictions(
 ) -> Figure:
     """Images, their high and their low part, each with the class a model predicts from it.
 
-    The low part keeps the bins with distance `d < radius` from DC (ideal filter, a channel at a time),
-    `high = image - low`. The high part is magnified about grey, all images by the same factor, which the
+    The low part keeps the bins with distance `d < radius` from DC (ideal filter, each channel by itself),
+    `high = image - low`. The high part is magnified about gray, all images by the same factor, which the
     figure states; the low part is clipped to [0, 1]. The pictures are for the eye: the predictions are drawn
     as they are given. Right ones have a tick and a blue frame, wrong ones a cross and an orange frame.
 
@@ -46,7 +48,7 @@ def component_predictions(
         title: Title of the figure.
 
     Returns:
-        The figure, three rows, one column an image.
+        The figure, three rows, one column per image.
 
     Raises:
         ValueError: If there are more than 10 images, lengths differ, a key is missing or unknown, a class has
@@ -59,8 +61,9 @@ def component_predictions(
     Example:
         >>> predictions = {"original": ([6], [0.97]), "high": ([6], [0.91]), "low": ([4], [0.55])}
         >>> figure = keras_freq.plots.component_predictions(
-        ...     images[:1], predictions, radius=8, labels=[6], classes=data.classes
+        ...     images[:1], predictions, radius=8, labels=[6], classes=list("abcdefg")
         ... )
+        >>> figure.savefig("parts.png")
     """
     from matplotlib.figure import Figure
 
@@ -68,11 +71,11 @@ def component_predictions(
     count = len(pixels)
     if count > 10:
         raise ValueError(f"at most 10 images fit side by side. Received: {count}")
-    radius = checked_radius(radius)
+    check_number(radius, "radius", least=0)
     true = checked_classes("labels", labels, count, classes)
     given = _checked_predictions(predictions, count, classes)
 
-    low, high = split(pixels, radius)
+    low, high = split_bands(pixels, radius)
     gain = magnification(high)
     rows = {
         "original": ("original", pixels),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_freq._core.result import Result
+from keras_freq.plots._results import results_by_label
 from keras_freq.plots._style import styled
 
 if TYPE_CHECKING:
@@ -20,15 +22,15 @@ _MOST_WRITTEN = 12
 
 @styled
 def confusion_change(
-    result: Any, *, classes: Sequence[str] | None = None, title: str | None = None
+    result: Result | Sequence[Result], *, classes: Sequence[str] | None = None, title: str | None = None
 ) -> Figure:
-    """Relative confusion matrices, a panel for what was removed, in percent of the images of a class.
+    """Relative confusion matrices, one panel for what was removed, in percent of the images of a class.
 
     Rows are true classes, columns predictions; red cells gained images, blue ones lost them.
 
     Args:
         result: What `keras_freq.shortcuts.band_stop` returns, or a list of such results with the same bands
-            removed, over seeds say: their mean is drawn.
+            removed (over seeds, say), whose mean is drawn.
         classes: Names of the classes; default their numbers.
         title: Title of the figure.
 
@@ -36,17 +38,24 @@ def confusion_change(
         The figure.
 
     Raises:
-        ValueError: If `classes` do not fit the result.
+        ValueError: If `classes` do not fit the result, or results of a list differ in what was removed or in
+            their classes.
 
     Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023 (the band-stop test).
 
     Example:
-        >>> result = keras_freq.shortcuts.band_stop(model, data.test)
-        >>> figure = keras_freq.plots.confusion_change(result, classes=data.classes)
+        >>> result = keras_freq.shortcuts.band_stop(model, data, [(1, 2), (3, 4)])
+        >>> figure = keras_freq.plots.confusion_change(result, classes=("cat", "dog", "ship", "frog"))
+        >>> figure.savefig("band_stop.png")
     """
     from matplotlib.figure import Figure
 
-    results = result if isinstance(result, (list, tuple)) else [result]
+    (results,) = results_by_label(result, ("change", "stopped"), same=("stopped",)).values()
+    shapes = {np.shape(one.change) for one in results}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"results whose mean is drawn must have the same classes. Received: changes of shapes {shapes}"
+        )
     change = np.mean([one.change for one in results], axis=0)
     count = change.shape[-1]
     names = [str(name) for name in (range(count) if classes is None else classes)]
@@ -66,8 +75,8 @@ def confusion_change(
         if count <= _MOST_WRITTEN:
             for true, predicted in np.argwhere(~np.isnan(matrix)):
                 value = matrix[true, predicted]
-                colour = "white" if abs(value) > 60 else "black"
-                axis.text(predicted, true, f"{value:.0f}", ha="center", va="center", color=colour, fontsize=8)
+                color = "white" if abs(value) > 60 else "black"
+                axis.text(predicted, true, f"{value:.0f}", ha="center", va="center", color=color, fontsize=8)
     for axis in axes.ravel()[len(change) :]:
         axis.set_visible(False)
     for axis in axes[:, 0]:

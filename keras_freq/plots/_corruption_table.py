@@ -1,13 +1,13 @@
-"""Errors under corruptions as a table in colour."""
+"""Errors under corruptions as a table in color."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from keras_freq.plots._results import Results, results_by_label
 from keras_freq.plots._style import styled
 
 if TYPE_CHECKING:
@@ -16,37 +16,44 @@ if TYPE_CHECKING:
 
 @styled
 def corruption_table(
-    results: Any | Mapping[str, Any],
+    results: Results | Mapping[str, Any],
     *,
+    clean: Results | None = None,
     title: str | None = None,
 ) -> Figure:
-    """Errors in percent, a row a model, a column a corruption; the mean of the corruptions stands last.
+    """Errors in percent, one row per label, one column per corruption, and the mean of the corruptions last.
 
-    A column is coloured from its lowest error (light) to its highest (dark), so that colours compare models
+    A column is colored from its lowest error (light) to its highest (dark), so that colors compare models
     within a corruption; the lowest is printed in bold.
 
     Args:
-        results: What `keras_freq.evaluate.corruption_error` returns, a mapping from corruption to error in
-            [0, 1], or a mapping from row label to either. Rows must hold the same corruptions. An error may
-            be a list of numbers, one a seed: its mean is printed.
+        results: What `keras_freq.evaluate.corruption_error` returns; a list of such results, over seeds or of
+            other corruptions of one model, of which each corruption's mean is printed; a mapping from
+            corruption to error in [0, 1], or to several of them; or a mapping from row label to any of these.
+            Rows must hold the same corruptions.
+        clean: What `keras_freq.evaluate.accuracy` returns for the images as they are, in the same form as
+            `results`, where the results are of corrupted images only.
         title: Title of the figure. By default it says what is shown.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: If there is no row, rows differ in their corruptions, or errors leave [0, 1].
+        ValueError: If there is no row, rows differ in their corruptions, `clean` has other rows, or errors
+            leave [0, 1].
 
     Source:
         Hendrycks and Dietterich, ICLR 2019, the tables of errors by corruption.
 
     Example:
-        >>> result = keras_freq.evaluate.corruption_error(model, data.test)
+        >>> kinds = ("gaussian_noise", "fog")
+        >>> result = keras_freq.evaluate.corruption_error(model, data, corruptions=kinds, severities=(1, 5))
         >>> figure = keras_freq.plots.corruption_table({"standard": result})
+        >>> figure.savefig("corruptions.png")
     """
     from matplotlib.figure import Figure
 
-    table, columns = _checked(results)
+    table, columns = _checked(results, clean)
     figure = Figure(
         figsize=(1.2 + 0.09 * max(map(len, table)) + 0.52 * len(columns), 2.0 + 0.34 * len(table))
     )
@@ -73,12 +80,15 @@ def corruption_table(
     return figure
 
 
-def _checked(results: Any) -> tuple[dict[str, np.ndarray], list[str]]:
+def _checked(results: Any, clean: Any) -> tuple[dict[str, np.ndarray], list[str]]:
     """Row label to errors in the order of the columns, and the names of these."""
-    rows = results if isinstance(results, Mapping) and not _is_row(results) else {"": results}
-    if not rows:
+    given = results if isinstance(results, Mapping) and not _is_row(results) else {"": results}
+    if not given:
         raise ValueError("`results` must hold at least one row. Received: an empty mapping")
-    rows = {str(label): _row(label, row) for label, row in rows.items()}
+    whole = {} if clean is None else results_by_label(clean, ("accuracy",))
+    if whole and whole.keys() != {str(label) for label in given}:
+        raise ValueError(f"`clean` must have the rows {list(given)}. Received: {list(whole)}")
+    rows = {str(label): _row(str(label), row, whole.get(str(label), ())) for label, row in given.items()}
     first = next(iter(rows.values()))
     for label, row in rows.items():
         if set(row) != set(first):
@@ -98,18 +108,23 @@ def _numbers(value: Any) -> bool:
     return not isinstance(value, Mapping) and np.asarray(value).dtype.kind in "fiu"
 
 
-def _row(label: str, row: Any) -> dict[str, float]:
-    if isinstance(row, Mapping):
-        given: Mapping[str, ArrayLike] = row
-    elif hasattr(row, "by_corruption"):
-        given = {"clean": row.clean_error} if np.isfinite(row.clean_error) else {}
-        given |= row.by_corruption
-    else:
-        raise ValueError(
-            f"a row must be a result or a mapping from corruption to error. Received: {type(row).__name__} "
-            f"for {label!r}"
-        )
-    errors = {str(name): float(np.mean(value)) for name, value in given.items()}
+def _row(label: str, row: Any, clean: Sequence[Any]) -> dict[str, float]:
+    several = list(row) if isinstance(row, (list, tuple)) and row else [row]
+    given: dict[str, list[float]] = {"clean": [1 - one.accuracy for one in clean]} if clean else {}
+    for one in several:
+        if isinstance(one, Mapping):
+            found = one
+        elif hasattr(one, "by_corruption"):
+            known = {} if clean or not np.isfinite(one.clean_error) else {"clean": one.clean_error}
+            found = known | one.by_corruption
+        else:
+            raise ValueError(
+                "a row must be a result, a list of results or a mapping from corruption to error. "
+                f"Received: {type(one).__name__} for {label!r}"
+            )
+        for name, value in found.items():
+            given.setdefault(str(name), []).append(float(np.mean(value)))
+    errors = {name: float(np.mean(values)) for name, values in given.items()}
     if not errors or not all(0 <= error <= 1 for error in errors.values()):
         raise ValueError(f"errors must lie in [0, 1]. Received: {errors} for {label!r}")
     own = [error for name, error in errors.items() if name not in ("clean", "mean")]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_freq._core.checks import check_number, check_whole
 from keras_freq.plots._style import colors, styled
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def curves(
 ) -> Figure:
     """Lines over a shared axis in one or more panels: the mean over seeds, shaded from lowest to highest.
 
-    A label has one colour and stroke in all panels, explained by one legend beside or below them.
+    A label has one color and stroke in all panels, explained by one legend beside or below them.
     Lines of at most 12 points mark each of them.
 
     Args:
@@ -43,14 +43,14 @@ def curves(
         x: Position of each point, increasing. By default 1, 2, 3, ..., and lines may differ in length.
         xlabel: Name of the horizontal axis.
         ylabel: Name of the vertical axis, which all panels share.
-        columns: Panels in a row. By default at most 4.
+        columns: Panels in each row. By default at most 4.
         chance: Accuracy of guessing, drawn as a dotted line.
         limits: Ends of the vertical axis, or None for what the numbers need.
         title: Title of the figure. By default it names both axes and the number of seeds, which otherwise
             stands above the legend.
 
     Returns:
-        The figure, one panel an entry of `panels`.
+        The figure, one panel per entry of `panels`.
 
     Raises:
         ValueError: If there is no line, a line has another shape, infinite values, no point to draw or none
@@ -59,6 +59,7 @@ def curves(
     Example:
         >>> panels = {"true labels": {"train": [0.4, 0.6, 0.7], "r = 4": [0.3, 0.3, 0.2]}}
         >>> figure = keras_freq.plots.curves(panels, chance=0.1)
+        >>> figure.savefig("curves.png")
     """
     from matplotlib.figure import Figure
 
@@ -134,7 +135,7 @@ def _marked(measured: np.ndarray) -> bool:
 
 
 def _looks(lines: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, Any]]:
-    """Colour, stroke and mark of each label: the colours first, then again with another stroke."""
+    """Color, stroke and mark of each label: the colors first, then again with another stroke."""
     palette = colors()
     labels = list(dict.fromkeys(label for panel in lines.values() for label in panel))
     if len(labels) > len(palette) * len(STROKES):
@@ -195,12 +196,10 @@ def _checked_positions(x: Sequence[float]) -> np.ndarray:
 
 
 def _check_options(columns: int | None, chance: float | None, limits: tuple[float, float] | None) -> None:
-    if columns is not None and (
-        isinstance(columns, bool) or not isinstance(columns, int | np.integer) or columns < 1
-    ):
-        raise ValueError(f"`columns` must be a whole number of at least 1. Received: columns={columns}")
-    if chance is not None and not (isinstance(chance, Real) and np.isfinite(chance)):
-        raise ValueError(f"`chance` must be a finite number. Received: chance={chance}")
+    if columns is not None:
+        check_whole(columns, "columns")
+    if chance is not None:
+        check_number(chance, "chance")
     if limits is not None and (
         np.shape(limits) != (2,) or not np.isfinite(limits).all() or not limits[0] < limits[1]
     ):

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_freq.plots._pixels import amplitudes, checked_images, checked_radius, decades, extent, split
+from keras_freq._core.checks import check_number
+from keras_freq.plots._pixels import amplitudes, checked_images, decades, extent
 from keras_freq.plots._spectrum import draw_circles
 from keras_freq.plots._style import styled
+from keras_freq.spectral import split_bands
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -20,16 +23,16 @@ if TYPE_CHECKING:
 def filtered_examples(
     images: ArrayLike, *, radius: float = 8, titles: Sequence[str] | None = None, title: str | None = None
 ) -> Figure:
-    """Images split at one radius: original, low part, high part and amplitude spectrum, one column an image.
+    """Images split at one radius: original, low part, high part and amplitude spectrum, one column per image.
 
-    `low` keeps the bins with distance `d < radius` from DC (ideal filter, a channel at a time),
-    `high = image - low`. The high part is magnified about grey, all images by the same factor, which the
-    figure states.
+    `low` keeps the bins with distance `d < radius` from DC (ideal filter, each channel by itself), `high =
+    image - low`. The high part is magnified about gray, all images by the same factor, which the figure
+    states.
 
     Args:
         images: Images in [0, 1] (or uint8), shape `(batch, height, width, channels)`, at most 12 of them.
         radius: Radius of the split in index units.
-        titles: One title an image, such as its class.
+        titles: One title per image, such as its class.
         title: Title of the figure.
 
     Returns:
@@ -40,18 +43,18 @@ def filtered_examples(
             missing.
 
     Example:
-        >>> images, labels = keras_freq.data.load("cifar10_mini").arrays("test", limit=6)
-        >>> figure = keras_freq.plots.filtered_examples(images, radius=8)
+        >>> figure = keras_freq.plots.filtered_examples(images[:6], radius=8)
+        >>> figure.savefig("parts.png")
     """
     from matplotlib.figure import Figure
 
     pixels = checked_images(images)
     if len(pixels) > 12:
         raise ValueError(f"at most 12 images fit side by side. Received: {len(pixels)}")
-    radius = checked_radius(radius)
+    check_number(radius, "radius", least=0)
     if titles is not None and len(titles) != len(pixels):
-        raise ValueError(f"`titles` must hold one title an image ({len(pixels)}). Received: {len(titles)}")
-    low, high = split(pixels, radius)
+        raise ValueError(f"`titles` must hold one title per image ({len(pixels)}). Received: {len(titles)}")
+    low, high = split_bands(pixels, radius)
     gain = magnification(high)
     maps = decades(amplitudes(pixels), span=5)
     rows = (
@@ -76,24 +79,29 @@ def filtered_examples(
     return figure
 
 
-def show_pixels(axis, image: np.ndarray) -> None:
+def show_pixels(axis: Axes, image: np.ndarray) -> None:
     """Draws one image of 1 or 3 channels, clipped to [0, 1]."""
     clipped = np.clip(image, 0, 1)
     axis.imshow(clipped[..., 0] if clipped.shape[-1] == 1 else clipped, cmap="gray", vmin=0, vmax=1)
 
 
-def label_row(axis, text: str) -> None:
+def label_row(axis: Axes, text: str) -> None:
     """Names a row of images at its left end and takes the ticks off the whole row."""
-    row = [a for a in axis.figure.axes if a.get_subplotspec().rowspan == axis.get_subplotspec().rowspan]
-    for other in row:
-        other.set_xticks([])
-        other.set_yticks([])
-        other.grid(False)
-        other.spines[:].set_visible(False)
+    for other in axis.figure.axes:
+        if _row(other) == _row(axis):
+            other.set_xticks([])
+            other.set_yticks([])
+            other.grid(False)
+            other.spines[:].set_visible(False)
     axis.set_ylabel(text, rotation=0, ha="right", va="center", labelpad=10)
 
 
-def draw_circles_plain(axis, radius: float, shape: tuple[int, int]) -> None:
+def _row(axis: Axes) -> range | None:
+    place = axis.get_subplotspec()
+    return None if place is None else place.rowspan
+
+
+def draw_circles_plain(axis: Axes, radius: float, shape: tuple[int, int]) -> None:
     """Draws the circle of the split where it lies inside the map."""
     if 0 < radius <= max(shape) / 2:
         draw_circles(axis, (radius,))

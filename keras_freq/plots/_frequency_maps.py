@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from keras_freq.plots._filtered_examples import label_row, show_pixels
 from keras_freq.plots._pixels import checked_images, extent
+from keras_freq.plots._results import Results, results_by_label
 from keras_freq.plots._style import styled
 
 if TYPE_CHECKING:
@@ -20,23 +21,24 @@ _MOST = 20
 
 @styled
 def frequency_maps(
-    maps: ArrayLike | Mapping[str, Any],
+    maps: Any,
     *,
     classes: Sequence[str] | None = None,
-    reports: Any | Mapping[str, Any] = None,
+    reports: Results | None = None,
     examples: Mapping[str, ArrayLike] | None = None,
     title: str | None = None,
 ) -> Figure:
-    """Masks of frequencies, a column a class, a row a kind of map; below them an image of each class.
+    """Masks of frequencies, one column per class, one row per kind of map; below them an image of each class.
 
     Kept frequencies are bright, DC is in the middle.
 
     Args:
-        maps: `FrequencyMaps` or masks `(classes, height, width)` in [0, 1]; or a mapping from the name of a
-            row to either, at most 8 rows of at most 20 classes.
+        maps: `FrequencyMaps`, an `HFSSResult` or masks `(classes, height, width)` in [0, 1]; or a mapping
+            from the name of a row to one of them, at most 8 rows of at most 20 classes.
         classes: Names of the classes; default their numbers.
-        reports: What `keras_freq.shortcuts.shortcut_report` returns for the maps, or a mapping from rows to
-            reports: the rates on the filtered images stand above each map.
+        reports: What `keras_freq.shortcuts.shortcut_report` returns for the maps; a list of such reports
+            (over seeds, say), whose mean rates are written; or a mapping from rows to either. The rates on
+            the filtered images stand above each map.
         examples: Mapping from the name of a row to one image of each class, `(classes, height, width,
             channels)` in [0, 1]: as they are, and filtered, say. What lies outside [0, 1] is clipped.
         title: Title of the figure.
@@ -51,14 +53,16 @@ def frequency_maps(
     Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023 (the dominant frequency maps).
 
     Example:
-        >>> maps = keras_freq.shortcuts.dominant_frequency_map(importance)
-        >>> report = keras_freq.shortcuts.shortcut_report(model, data.test, maps)
-        >>> figure = keras_freq.plots.frequency_maps(maps, classes=data.classes, reports=report)
+        >>> importance = np.random.default_rng(0).random((4, 32, 32))
+        >>> maps = keras_freq.shortcuts.dominant_frequency_map(importance, 0.1)
+        >>> report = keras_freq.shortcuts.shortcut_report(model, data, maps)
+        >>> figure = keras_freq.plots.frequency_maps(maps, reports=report)
+        >>> figure.savefig("maps.png")
     """
     from matplotlib.figure import Figure
 
-    single = not isinstance(maps, Mapping)
-    rows = {str(name): _masks(name, masks) for name, masks in ({"": maps} if single else maps).items()}
+    given = maps if isinstance(maps, Mapping) else {"": maps}
+    rows = {str(name): _masks(str(name), masks) for name, masks in given.items()}
     counts = {len(masks) for masks in rows.values()}
     if not 1 <= len(rows) <= 8 or len(counts) > 1:
         raise ValueError(
@@ -69,8 +73,8 @@ def frequency_maps(
     names = [str(label) for label in (range(count) if classes is None else classes)]
     if len(names) != count:
         raise ValueError(f"`classes` must name the {count} classes of the maps. Received: {names}")
-    reports = {"": reports} if single and reports is not None else dict(reports or {})
-    captions = {str(name): _rates(str(name), report, count) for name, report in reports.items()}
+    lists = {} if not reports else results_by_label(reports, ("tpr", "fpr"))
+    captions = {name: _rates(name, several, count) for name, several in lists.items()}
     if not set(captions) <= set(rows):
         raise ValueError(
             f"`reports` must name rows of the maps, of {', '.join(rows)}. Received: {', '.join(captions)}"
@@ -106,7 +110,7 @@ def frequency_maps(
 
 
 def _masks(name: str, masks: Any) -> np.ndarray:
-    array = np.asarray(masks)
+    array = np.asarray(getattr(masks, "maps", masks))
     if array.ndim != 3 or not 1 <= len(array) <= _MOST or not array.size or array.dtype.kind not in "fiub":
         raise ValueError(
             f"`maps` must hold 1 to {_MOST} masks, (classes, height, width). "
@@ -118,11 +122,13 @@ def _masks(name: str, masks: Any) -> np.ndarray:
     return array
 
 
-def _rates(name: str, report: Any, count: int) -> list[str]:
-    tpr, fpr = np.asarray(report.tpr), np.asarray(report.fpr)
-    if tpr.shape != (count,) or fpr.shape != (count,):
-        raise ValueError(
-            f"`reports` must be of the {count} classes of the maps. Received: {tpr.size} classes for {name!r}"
-        )
+def _rates(name: str, reports: list[Any], count: int) -> list[str]:
+    for report in reports:
+        if np.shape(report.tpr) != (count,) or np.shape(report.fpr) != (count,):
+            raise ValueError(
+                f"`reports` must be of the {count} classes of the maps. "
+                f"Received: {np.size(report.tpr)} classes for {name!r}"
+            )
+    tpr, fpr = (np.mean([getattr(report, part) for report in reports], axis=0) for part in ("tpr", "fpr"))
     false = ["" if np.isnan(rate) else f"\nFPR {rate:.2f}" for rate in fpr]
     return [f"TPR {rate:.2f}{extra}" for rate, extra in zip(tpr, false, strict=True)]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_freq.plots._pixels import extent
+from keras_freq.plots._results import Results, name_images, name_seeds
 from keras_freq.plots._style import styled
 
 if TYPE_CHECKING:
@@ -28,24 +29,23 @@ _TITLES = {
 
 @styled
 def heat_map(
-    results: Any | ArrayLike | Mapping[str, Any],
+    results: Results | ArrayLike | Mapping[str, Any],
     *,
     title: str | None = None,
     difference: bool = False,
     layer: bool = False,
 ) -> Figure:
-    """Error on images with one frequency added, DC in the middle, one panel a model.
+    """Error on images with one frequency added, DC in the middle, one panel per label.
 
-    All panels share one colour scale: 0 to 1 for errors; for differences a diverging one, symmetric about 0,
-    as far as the largest of them. The change of a layer is divided by its largest value, a panel at a time,
-    as published. Frequencies that were not measured are grey; rows and columns outside the window are left
-    out.
+    All panels share one color scale: 0 to 1 for errors; for differences a diverging one, symmetric about 0,
+    as far as the largest of them. The change of a layer is divided by its largest value, each panel by its
+    own, as published. Frequencies that were not measured are gray; rows and columns outside the window are
+    left out.
 
     Args:
         results: What `keras_freq.evaluate.fourier_heat_map` returns; or a map `(height, width)` with DC at
-            `(height // 2, width // 2)`, drawn as it is and not measured where it is NaN; or a mapping from
-            panel title to either. Anything with the attributes `error`, `clean_error`, `epsilon` and `n` is
-            taken for a result.
+            `(height // 2, width // 2)`, drawn as it is and not measured where it is NaN; or a list of results
+            or of maps (over seeds, say), whose mean is drawn; or a mapping from panel title to any of these.
         title: Title of the figure. By default it says what is shown, epsilon and the number of images.
         difference: Show the difference to the clean error.
         layer: Show the change of the layer that was measured.
@@ -55,15 +55,17 @@ def heat_map(
 
     Raises:
         ValueError: If there is no map, a map has another rank, no finite value or values outside [0, 1]
-            (differences: [-1, 1]), or `difference` and `layer` are both set.
+            (differences: [-1, 1]), the maps of a list differ in shape, or `difference` and `layer` are both
+            set.
 
     Source:
         Yin et al., "A Fourier Perspective on Model Robustness in Computer Vision", NeurIPS 2019 (the heat
         maps of error and of layers).
 
     Example:
-        >>> heat = keras_freq.evaluate.fourier_heat_map(model, data.test, n=1000)
-        >>> figure = keras_freq.plots.heat_map({"natural training": heat})
+        >>> heat = keras_freq.evaluate.fourier_heat_map(model, data, window=2)
+        >>> figure = keras_freq.plots.heat_map({"natural training": heat}, difference=True)
+        >>> figure.savefig("heat_map.png")
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -72,15 +74,16 @@ def heat_map(
     if difference and layer:
         raise ValueError("at most one of `difference` and `layer` can be shown. Received: both True")
     shown = "difference" if difference else "layer" if layer else "error"
-    panels = dict(results) if isinstance(results, Mapping) else {"": results}
-    if not panels:
+    given = results if isinstance(results, Mapping) else {"": results}
+    if not given:
         raise ValueError("`results` must hold at least one map. Received: an empty mapping")
-    maps = {label: _map(label, value, shown) for label, value in panels.items()}
-    low, high, colours = 0.0, 1.0, "magma"
+    panels = {str(label): _several(value) for label, value in given.items()}
+    maps = {label: _mean(label, several, shown) for label, several in panels.items()}
+    low, high, scale = 0.0, 1.0, "magma"
     if shown == "difference":
         high = max(float(np.nanmax(np.abs(picture))) for picture in maps.values()) or 1.0
-        low, colours = -high, "RdBu_r"
-    palette = matplotlib.colormaps[colours].with_extremes(bad="0.6")
+        low, scale = -high, "RdBu_r"
+    palette = matplotlib.colormaps[scale].with_extremes(bad="0.6")
     figure = Figure(figsize=(2.0 + 3.9 * len(maps), 4.7))
     axes = figure.subplots(1, len(maps), squeeze=False)[0]
     for axis, (label, picture) in zip(axes, maps.items(), strict=True):
@@ -111,21 +114,37 @@ def _is_result(value: Any) -> bool:
     return hasattr(value, "error") and hasattr(value, "clean_error")
 
 
-def _heading(label: str, value: Any, shown: str) -> str:
+def _several(value: Any) -> list[Any]:
+    """Results or maps of one panel; a list of lists of numbers is a map itself."""
+    if isinstance(value, (list, tuple)) and value and (_is_result(value[0]) or np.ndim(value[0]) == 2):
+        return list(value)
+    return [value]
+
+
+def _heading(label: str, several: list[Any], shown: str) -> str:
     note = ""
-    if _is_result(value):
-        note = f"layer {value.layer}" if shown == "layer" else f"clean error {value.clean_error:.2f}"
-    return "\n".join(text for text in (str(label), note) if text)
+    if all(map(_is_result, several)):
+        clean = np.mean([result.clean_error for result in several])
+        note = f"layer {several[0].layer}" if shown == "layer" else f"clean error {clean:.2f}"
+    return "\n".join(text for text in (label, note) if text)
 
 
-def _settings(panels: Mapping[str, Any]) -> str:
-    results = [value for value in panels.values() if _is_result(value)]
-    parts = []
-    for name, sign in (("epsilon", "$\\epsilon$"), ("n", "n")):
-        values = list(dict.fromkeys(getattr(result, name) for result in results))
-        if values:
-            parts.append(f"{sign} = {', '.join(f'{value:g}' for value in values)}")
+def _settings(panels: Mapping[str, list[Any]]) -> str:
+    epsilons = dict.fromkeys(one.epsilon for several in panels.values() for one in several if _is_result(one))
+    size = f"$\\epsilon$ = {', '.join(f'{value:g}' for value in epsilons)}" if epsilons else ""
+    parts = [part for part in (size, name_images(panels), name_seeds(panels)) if part]
     return "\n" + ", ".join(parts) if parts else ""
+
+
+def _mean(label: str, several: list[Any], shown: str) -> np.ndarray:
+    maps = [_map(label, value, shown) for value in several]
+    if len({picture.shape for picture in maps}) > 1:
+        raise ValueError(
+            "maps whose mean is drawn must have one shape. "
+            f"Received: {[picture.shape for picture in maps]} for {label!r}"
+        )
+    mean = np.mean(maps, axis=0)
+    return mean / (np.nanmax(mean) or 1.0) if shown == "layer" else mean
 
 
 def _map(label: str, value: Any, shown: str) -> np.ndarray:
@@ -147,4 +166,4 @@ def _map(label: str, value: Any, shown: str) -> np.ndarray:
         raise ValueError(
             f"values must lie in [{least:g}, {most:g}]. Received: values from {low:g} to {high:g}{name}"
         )
-    return array / (high or 1.0) if shown == "layer" else array
+    return array

@@ -1,4 +1,4 @@
-"""Rows of images, one row a way to make them."""
+"""Rows of images, one row per way to make them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def image_rows(
     captions: Mapping[str, Sequence[str]] | None = None,
     title: str | None = None,
 ) -> Figure:
-    """The same images in several forms: one column an image, one row a form.
+    """The same images in several forms: one column per image, one row per form.
 
     Args:
         rows: Mapping from the name of a row, at most 8 of them, to images in [0, 1] (or uint8), shape
             `(batch, height, width, channels)` with 1 or 3 channels, at most 12 of them and as many in every
             row. What lies outside [0, 1] is clipped.
-        captions: Mapping from the name of a row to one text an image, which stands above it. Rows without an
+        captions: Mapping from the name of a row to one text per image, which stands above it. Rows without an
             entry have none.
         title: Title of the figure.
 
@@ -43,6 +43,7 @@ def image_rows(
         >>> hars = keras_freq.cdes.make_hars(images, labels)
         >>> rows = {"image": images[:6], "donor": images[hars.donors[:6]], "HARS": hars.images[:6]}
         >>> figure = keras_freq.plots.image_rows(rows)
+        >>> figure.savefig("hars.png")
     """
     from matplotlib.figure import Figure
 
@@ -77,5 +78,5 @@ def _checked_captions(
         raise ValueError(f"`captions` must name rows, of {', '.join(rows)}. Received: {unknown[0]!r}")
     for name, texts in captions.items():
         if isinstance(texts, str) or len(texts) != count:
-            raise ValueError(f"`captions` must hold one text an image ({count}). Received: {name}={texts!r}")
+            raise ValueError(f"`captions` must hold one text per image ({count}). Received: {name}={texts!r}")
     return {name: [str(text) for text in texts] for name, texts in captions.items()}

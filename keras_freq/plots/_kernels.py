@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_freq._core.checks import check_whole
 from keras_freq.plots._style import styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST = 64  # filters a block
+MOST = 64  # filters of a block
 GAP = 0.12  # between tiles, in tile widths
 
 
@@ -22,22 +24,22 @@ GAP = 0.12  # between tiles, in tile widths
 def kernels(
     kernels: ArrayLike | Mapping[str, ArrayLike], *, columns: int = 8, title: str | None = None
 ) -> Figure:
-    """The filters of a convolution as tiles, one block a model.
+    """The filters of a convolution as tiles, one block per model.
 
-    A tile shows `0.5 + 0.5 w / m`: 0 is mid-grey, and `m`, the largest magnitude over all filters of the
-    model, is black or white (for pictures in colour: in its channel). All tiles of a block can so be compared
+    A tile shows `0.5 + 0.5 w / m`: 0 is mid-gray, and `m`, the largest magnitude over all filters of the
+    model, is black or white (for pictures in color: in its channel). All tiles of a block can so be compared
     with each other; `m` stands below the block.
 
     Args:
         kernels: Weights of shape `(height, width, channels, filters)`, as Keras keeps them, or a mapping from
             the title of a block to such weights. Three channels are shown as red, green and blue; of any
-            other number the mean over channels is shown in grey, and `m` is the largest of the means. At
+            other number the mean over channels is shown in gray, and `m` is the largest of the means. At
             most the first 64 filters of a block are shown; its title then says so.
         columns: Tiles in a row of a block.
         title: Title of the figure.
 
     Returns:
-        The figure, one panel a block.
+        The figure, one panel per block.
 
     Raises:
         ValueError: If there are no weights, or they have another shape or values that are not finite.
@@ -47,12 +49,13 @@ def kernels(
         Networks", CVPR 2020 (the pictures of natural and adversarially trained kernels).
 
     Example:
-        >>> figure = keras_freq.plots.kernels({"natural": model.layers[1].kernel}, columns=4)
+        >>> first = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+        >>> figure = keras_freq.plots.kernels({"natural": first.kernel}, columns=4)
+        >>> figure.savefig("kernels.png")
     """
     from matplotlib.figure import Figure
 
-    if isinstance(columns, bool) or not isinstance(columns, int | np.integer) or columns < 1:
-        raise ValueError(f"`columns` must be a whole number of at least 1. Received: columns={columns}")
+    check_whole(columns, "columns")
     blocks = dict(kernels) if isinstance(kernels, Mapping) else {"": kernels}
     if not blocks:
         raise ValueError("`kernels` must hold at least one block. Received: an empty mapping")
@@ -72,7 +75,7 @@ def kernels(
     for axis in axes[len(weights) :]:
         axis.remove()
     figure.supxlabel(
-        "mid-grey is 0, black $-m$, white $+m$; $m$: largest magnitude of the model", fontsize=11, color="0.3"
+        "mid-gray is 0, black $-m$, white $+m$; $m$: largest magnitude of the model", fontsize=11, color="0.3"
     )
     shapes = {f", {value.shape[0]}×{value.shape[1]}" for value in weights.values()}
     default = f"Convolution kernels{shapes.pop() if len(shapes) == 1 else ''}"
@@ -84,7 +87,7 @@ def _draw_block(axis: Axes, label: str, weights: np.ndarray, columns: int, size:
     high, wide, channels, filters = weights.shape
     values = weights if channels == 3 else weights.mean(axis=2, keepdims=True)
     largest = float(np.abs(values).max())
-    # Rounding must not leave [0, 1], which colour pictures are clipped to.
+    # Rounding must not leave [0, 1], which color pictures are clipped to.
     tiles = np.clip(0.5 + 0.5 * values / (largest or 1.0), 0, 1)
     for number in range(min(filters, MOST)):
         left = (number % columns) * (1 + GAP)
@@ -120,7 +123,8 @@ def _blocks_across(count: int, width: float, height: float) -> int:
 
 
 def _checked(label: str, value: ArrayLike) -> np.ndarray:
-    array = np.asarray(value)
+    # A trained variable of PyTorch gives its numbers to Keras alone.
+    array = keras.ops.convert_to_numpy(value) if isinstance(value, keras.Variable) else np.asarray(value)
     name = f" for {label!r}" if label else ""
     if array.ndim != 4 or not array.size:
         raise ValueError(

@@ -1,11 +1,11 @@
-"""Images as the plots show them: checked, and their frequency content in plain NumPy."""
+"""Images as the plots show them: checked, their amplitudes, and where a map lies."""
 
 from __future__ import annotations
 
-from numbers import Real
-
 import numpy as np
 from numpy.typing import ArrayLike
+
+from keras_freq.spectral import amplitude
 
 
 def checked_images(images: ArrayLike, name: str = "images") -> np.ndarray:
@@ -28,27 +28,9 @@ def checked_images(images: ArrayLike, name: str = "images") -> np.ndarray:
     return array
 
 
-def checked_radius(radius: float) -> float:
-    """A radius in index units that is a finite number of at least 0."""
-    if isinstance(radius, bool) or not isinstance(radius, Real) or not np.isfinite(radius) or radius < 0:
-        raise ValueError(f"`radius` must be a number of at least 0 (index units). Received: radius={radius}")
-    return radius
-
-
 def amplitudes(images: np.ndarray) -> np.ndarray:
-    """`|F|` a channel, averaged over the channels, DC in the centre: `(batch, height, width)`."""
-    spectrum = np.fft.fftshift(np.fft.fft2(images, axes=(1, 2)), axes=(1, 2))
-    return np.abs(spectrum).mean(axis=-1)
-
-
-def split(images: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """Low part (bins with distance `d < radius` from DC) and high part (the rest) of the images."""
-    height, width = images.shape[1:3]
-    rows = np.fft.fftfreq(height, 1 / height)[:, None]
-    columns = np.fft.fftfreq(width, 1 / width)[None, :]
-    inside = (np.hypot(rows, columns) < radius)[None, :, :, None]
-    low = np.fft.ifft2(np.fft.fft2(images, axes=(1, 2)) * inside, axes=(1, 2)).real
-    return low, images - low
+    """`|F|` of each image, averaged over the channels, DC in the center: `(batch, height, width)`."""
+    return np.asarray(amplitude(images)).mean(axis=-1)
 
 
 def decades(amplitude: np.ndarray, *, span: float = 6.0) -> np.ndarray:
@@ -60,5 +42,5 @@ def decades(amplitude: np.ndarray, *, span: float = 6.0) -> np.ndarray:
 
 
 def extent(height: int, width: int) -> tuple[float, float, float, float]:
-    """Edges of a centred map for `imshow`, so that DC is drawn at (0, 0)."""
+    """Edges of a centered map for `imshow`, so that DC is drawn at (0, 0)."""
     return (-(width // 2) - 0.5, width - width // 2 - 0.5, height - height // 2 - 0.5, -(height // 2) - 0.5)

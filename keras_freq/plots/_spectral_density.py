@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_freq._core.checks import check_whole
+from keras_freq._core.result import Result
+from keras_freq.plots._results import Results, name_seeds, results_by_label
 from keras_freq.plots._style import colors, styled
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ STROKES = ("-", (0, (4, 1.5)), (0, (1.2, 1.2)))
 
 @styled
 def spectral_density(
-    results: Any | Mapping[str, Any],
+    results: Results | Mapping[str, Mapping[str, Result | Sequence[Result]]],
     *,
     target: tuple[Sequence[float], ArrayLike] | None = None,
     rescale: bool = False,
@@ -30,12 +33,13 @@ def spectral_density(
 ) -> Figure:
     """Mean profile over the radius, shaded by one standard deviation over the images.
 
-    A label has one colour in all panels, explained by one legend beside them.
+    A label has one color in all panels, explained by one legend beside them. Several results of one label
+    make the line of their mean, with the root of their mean variance as deviation.
 
     Args:
-        results: What `keras_freq.data.image_spectral_density` or `input_gradient_spectrum` returns, a
-            mapping from line label to such results (one panel), or a mapping from panel title to such
-            mappings. Anything with the attributes `radii`, `mean`, `deviation` and `n` will do.
+        results: What `data.image_spectral_density` or `evaluate.input_gradient_spectrum` returns; a list of
+            such results with the same radii (over seeds, say); a mapping from line label to either (one
+            panel); or a mapping from panel title to such mappings.
         target: `(radii, values)` of a density that was aimed at, drawn dashed in every panel: those of a
             `keras_freq.cdes.CDES`, say.
         rescale: Whether to scale each line's mean to [0, 1], its deviation with it, so that densities and
@@ -49,27 +53,26 @@ def spectral_density(
         The figure.
 
     Raises:
-        ValueError: If there is no line, more than 21 labels, or a line is not one finite mean and deviation
-            a radius.
+        ValueError: If there is no line, more than 21 labels, a line is not one finite mean and deviation per
+            radius, or the radii of one label differ.
 
     Source:
         Lin, Gao and Sang, "Investigating and Explaining the Frequency Bias in Image Classification", IJCAI
         2022 (densities of images and gradients).
 
     Example:
-        >>> density = keras_freq.data.image_spectral_density(data.test)
-        >>> figure = keras_freq.plots.spectral_density({"cats": density.of_class(3), "all": density})
+        >>> density = keras_freq.data.image_spectral_density(data)
+        >>> figure = keras_freq.plots.spectral_density({"class 3": density.of_class(3), "all": density})
+        >>> figure.savefig("density.png")
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    if columns is not None and (
-        isinstance(columns, bool) or not isinstance(columns, int | np.integer) or columns < 1
-    ):
-        raise ValueError(f"`columns` must be a whole number of at least 1. Received: columns={columns!r}")
+    if columns is not None:
+        check_whole(columns, "columns")
     panels = _panels(results)
     lines = {
-        heading: {str(label): _line(f"{label!r}", result, rescale) for label, result in panel.items()}
+        heading: {label: _line(f"{label!r}", several, rescale) for label, several in panel.items()}
         for heading, panel in panels.items()
     }
     aim = None if target is None else _target(target, rescale)
@@ -80,7 +83,7 @@ def spectral_density(
             f"`results` must have at most {len(palette) * len(STROKES)} different labels. "
             f"Received: {len(labels)}"
         )
-    looks = {
+    looks: dict[str, dict[str, Any]] = {
         label: {"color": palette[i % len(palette)], "linestyle": STROKES[i // len(palette)]}
         for i, label in enumerate(labels)
     }
@@ -110,22 +113,27 @@ def spectral_density(
         if aim is not None:
             handles.append(Line2D([], [], color="0.25", linestyle="--", linewidth=1.6, label="target"))
         figure.legend(handles=handles, loc="outside right center")
-    counts = sorted({result.n for panel in panels.values() for result in panel.values()})
+    counts = sorted({one.n for panel in panels.values() for several in panel.values() for one in several})
     number = f"n = {counts[0]}" + (f" to {counts[-1]}" if len(counts) > 1 else "")
-    spread = ", shaded: one standard deviation" if band else ""
-    figure.suptitle(f"Mean over images ({number}{spread})" if title is None else title)
+    every = {f"{heading}{label}": part for heading, panel in panels.items() for label, part in panel.items()}
+    default = f"Mean{' and standard deviation' if band else ''} over images"
+    default += f"\n{', '.join(filter(None, (number, name_seeds(every))))}"
+    figure.suptitle(default if title is None else title)
     return figure
 
 
-def _draw(axis: Axes, radii: np.ndarray, mean: np.ndarray, spread: np.ndarray, look: dict, band: bool):
+def _draw(
+    axis: Axes, radii: np.ndarray, mean: np.ndarray, spread: np.ndarray, look: dict, band: bool
+) -> None:
     axis.plot(radii, mean, **look)
     if band:
         axis.fill_between(radii, mean - spread, mean + spread, color=look["color"], alpha=0.14, linewidth=0)
 
 
-def _panels(results: Any) -> dict[str, dict[str, Any]]:
+def _panels(results: Any) -> dict[str, dict[str, list[Any]]]:
+    parts, same = ("radii", "mean", "deviation", "n"), ("radii",)
     if not isinstance(results, Mapping):
-        return {"": {"": results}}
+        return {"": results_by_label(results, parts, same=same)}
     kinds = {isinstance(value, Mapping) for value in results.values()}
     if len(kinds) != 1 or (kinds == {True} and not all(results.values())):
         raise ValueError(
@@ -134,24 +142,22 @@ def _panels(results: Any) -> dict[str, dict[str, Any]]:
             + ("a mixture" if len(kinds) > 1 else "an empty mapping")
         )
     panels = results if kinds == {True} else {"": results}
-    return {str(heading): dict(panel) for heading, panel in panels.items()}
+    return {str(heading): results_by_label(panel, parts, same=same) for heading, panel in panels.items()}
 
 
-def _line(name: str, result: Any, rescale: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    missing = [part for part in ("radii", "mean", "deviation", "n") if not hasattr(result, part)]
-    if missing:
-        raise ValueError(
-            "a result must have the attributes radii, mean, deviation and n. "
-            f"Received: {type(result).__name__} without {', '.join(missing)} for {name}"
+def _line(name: str, several: list[Any], rescale: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    for result in several:
+        radii, mean, spread = (
+            np.asarray(getattr(result, part), "float64") for part in ("radii", "mean", "deviation")
         )
-    radii, mean, spread = (
-        np.asarray(getattr(result, part), "float64") for part in ("radii", "mean", "deviation")
-    )
-    if radii.ndim != 1 or not radii.size or not radii.shape == mean.shape == spread.shape:
-        raise ValueError(
-            "a result must hold one mean and one deviation a radius, one radius or more. "
-            f"Received: shapes {radii.shape}, {mean.shape} and {spread.shape} for {name}"
-        )
+        if radii.ndim != 1 or not radii.size or not radii.shape == mean.shape == spread.shape:
+            raise ValueError(
+                "a result must hold one mean and one deviation per radius, one radius or more. "
+                f"Received: shapes {radii.shape}, {mean.shape} and {spread.shape} for {name}"
+            )
+    if len(several) > 1:
+        mean = np.mean([result.mean for result in several], axis=0)
+        spread = np.sqrt(np.mean([np.square(result.deviation) for result in several], axis=0))
     if not (np.isfinite(mean).all() and np.isfinite(spread).all()):
         raise ValueError(f"means and deviations must be finite. Received: NaN or infinity for {name}")
     if rescale:

@@ -20,28 +20,27 @@ if TYPE_CHECKING:
 def spectrum(
     images: ArrayLike | Mapping[str, ArrayLike], *, radii: Sequence[float] = (), title: str | None = None
 ) -> Figure:
-    """Amplitude spectra, DC in the middle, on a logarithmic colour scale.
+    """Amplitude spectra, DC in the middle, on a logarithmic color scale.
 
     Shows `log10(mean |F[u, v]|)` with `F[u, v] = sum_{h,w} x[h, w] exp(-2 pi i (u h / H + v w / W))`; the
     mean is over images and channels.
 
     Args:
         images: Images of shape `(batch, height, width, channels)`, or an amplitude map of shape `(height,
-            width)` with
-            DC at `(height // 2, width // 2)`; or a mapping from panel title to either. Panels share one
-            colour scale.
+            width)` with DC at `(height // 2, width // 2)`; or a mapping from panel title to either. Panels
+            share one color scale.
         radii: Radii (index units) drawn as circles.
         title: Title of the figure. By default it says what is shown and of how many images.
 
     Returns:
-        The figure, one panel a spectrum.
+        The figure, one panel per spectrum.
 
     Raises:
         ValueError: If the images or maps have another shape, or values that are not finite or are negative.
 
     Example:
-        >>> images = np.random.default_rng(0).random((8, 32, 32, 3))
         >>> figure = keras_freq.plots.spectrum(images, radii=(4, 8))
+        >>> figure.savefig("spectrum.png")
     """
     from matplotlib.figure import Figure
 

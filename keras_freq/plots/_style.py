@@ -40,7 +40,7 @@ def styled(plot: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
 
 
 def colors() -> list[str]:
-    """The style's line colours. "C0" and the like would be looked up at drawing, when the style is gone."""
+    """The style's line colors. "C0" and the like would be looked up at drawing, when the style is gone."""
     import matplotlib
 
     return matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -18,25 +18,28 @@ if TYPE_CHECKING:
 def training_curves(
     histories: Mapping[str, Any], *, metrics: Sequence[str] | None = None, title: str | None = None
 ) -> Figure:
-    """Metrics over the epochs, one panel a metric, one colour a training.
+    """Metrics over the epochs, one panel per metric, one color per training.
 
     Solid lines are the validation metric where there is one, with the training metric dashed beside it.
 
     Args:
-        histories: Mapping from a label to a history: a mapping from metric name to one number an epoch, or
+        histories: Mapping from a label to a history: a mapping from metric name to one number per epoch, or
             what `model.fit` returns.
         metrics: Names of the metrics. By default `"loss"` and `"accuracy"`, as far as they are there.
         title: Title of the figure.
 
     Returns:
-        The figure, one panel a metric.
+        The figure, one panel per metric.
 
     Raises:
         ValueError: If there is no history, or none of them has one of the metrics.
 
     Example:
-        >>> history = model.fit(data.train, epochs=5, validation_data=data.test)
+        >>> loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        >>> model.compile("sgd", loss, metrics=["accuracy"])
+        >>> history = model.fit(images, labels, epochs=2, validation_split=0.25, verbose=0)
         >>> figure = keras_freq.plots.training_curves({"plain": history})
+        >>> figure.savefig("training.png")
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -44,7 +47,7 @@ def training_curves(
 
     if not isinstance(histories, Mapping) or not histories:
         raise ValueError(
-            "`histories` must map a label to a history (metric name to one number an epoch), one or more. "
+            "`histories` must map a label to a history (metric name to one number per epoch), one or more. "
             f"Received: {type(histories).__name__} {'without any' if histories == {} else ''}".rstrip()
         )
     curves = {label: dict(getattr(history, "history", history)) for label, history in histories.items()}
@@ -61,6 +64,7 @@ def training_curves(
     axes = figure.subplots(1, len(metrics), squeeze=False)[0]
     # One meaning of solid and dashed in all panels, also where only some metrics were validated.
     validated = any(f"val_{name}" in history for name in metrics for history in curves.values())
+    kinds: tuple[tuple[str, str, Literal["-", "--"]], ...]
     kinds = (("val_", "validation", "-"), ("", "training", "--" if validated else "-"))
     for axis, name in zip(axes, metrics, strict=True):
         for color, history in zip(palette, curves.values(), strict=True):

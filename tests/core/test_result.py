@@ -147,6 +147,31 @@ def test_every_result_is_read_back(name, classifier, data, tmp_path):
     assert len((tmp_path / "result.csv").read_text().splitlines()) == 1 + len(result.rows())
 
 
+@pytest.mark.parametrize("name", EVERY)
+def test_every_result_is_a_few_lines_and_a_data_frame(name, classifier, data):
+    pandas = pytest.importorskip("pandas")
+    result = EVERY[name](classifier, data)
+    lines = str(result).splitlines()
+    assert 1 <= len(lines) <= 6
+    assert max(map(len, lines)) <= 210
+    assert lines[0].startswith(name)
+    assert "object at" not in str(result)
+    assert "array(" not in str(result)
+    if isinstance(result, Result):
+        assert f"n = {result.n}" in lines[0]
+    frame = result.to_dataframe()
+    assert isinstance(frame, pandas.DataFrame)
+    assert len(frame) == len(result.rows())
+    assert list(frame.columns) == list(result.rows()[0])
+
+
+def test_without_pandas_it_says_so_in_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"needs pandas: pip install pandas\. Received: ") as caught:
+        with_settings(None).to_dataframe()
+    assert "\n" not in str(caught.value)
+
+
 def changed(result):
     """A first compared field with another value."""
     field = next(field for field in dataclasses.fields(result) if field.compare)

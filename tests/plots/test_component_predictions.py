@@ -5,8 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from keras_freq import plots
-from keras_freq.plots import _pixels
+from keras_freq import plots, spectral
 
 CLASSES = ("cat", "dog", "automobile")
 
@@ -28,7 +27,7 @@ def test_pictures_and_predictions(images, tmp_path):
     assert axes[2, 0].get_ylabel() == "low part\n$d < 6$"
     assert "radius 6" in figure.get_suptitle()
 
-    low, high = _pixels.split(images[:3].astype("float64"), 6)
+    low, high = spectral.split_bands(images[:3].astype("float64"), 6)
     gain = float(axes[1, 0].get_ylabel().split("×")[1])
     for column in range(3):
         np.testing.assert_allclose(axes[0, column].images[0].get_array(), images[column], atol=1e-6)
@@ -62,7 +61,7 @@ def with_part(part, value):
         ({"images": np.ones((11, 8, 8, 3))}, "at most 10 images.*Received: 11"),
         ({"images": np.ones((8, 8, 3))}, "at least one image"),
         ({"radius": -1}, "`radius`.*Received: radius=-1"),
-        ({"radius": "8"}, "`radius`.*Received: radius=8"),
+        ({"radius": "8"}, "`radius`.*Received: radius='8'"),
         ({"labels": [0]}, "`labels` must hold 2"),
         ({"labels": [0, 3]}, r"below 3.*Received: labels=\[0, 3\]"),
         ({"predictions": {"original": ([0, 1], [1, 1])}}, r"keys original, high, low.*\['original'\]"),

@@ -57,7 +57,7 @@ def test_one_result_and_one_row_of_numbers():
         ({"a": {"fog": 0.1}, "b": {"snow": 0.1}}, "must hold the same corruptions"),
         ({"a": {"fog": 1.1}}, r"must lie in \[0, 1\]"),
         ({"a": {"fog": float("nan")}}, r"must lie in \[0, 1\]"),
-        ({"a": "fog"}, "must be a result or a mapping"),
+        ({"a": "fog"}, "must be a result, a list of results or a mapping"),
     ],
 )
 def test_bad_rows_are_one_line(rows, message):

@@ -72,7 +72,7 @@ def test_uneven_epochs_gaps_and_flat_maps():
 @pytest.mark.parametrize(
     ("value", "options", "message"),
     [
-        ({}, {}, "at least one map.*Received: an empty mapping"),
+        ({}, {}, "at least one result.*Received: an empty mapping"),
         (np.zeros((2, 3)), {}, "Received: ndarray without spectra, epochs, radii"),
         ({"a": spectra(np.zeros((2, 3)), epochs=(1,))}, {}, r"shape \(2, 3\) with 1 epochs.*for 'a'"),
         (spectra(np.zeros((0, 3))), {}, r"Received: shape \(0, 3\)"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -82,7 +83,8 @@ def test_reliability(rng, tmp_path):
     figure = plots.reliability({"plain": calibration, "again": calibration})
     axis = figure.axes[0]
     full = [k for k in range(10) if calibration.counts[k]]
-    assert [bar.get_height() for bar in axis.patches] == [calibration.accuracies[k] for k in full]
+    heights = [bar.get_height() for bar in axis.patches]
+    np.testing.assert_allclose(heights, [calibration.accuracies[k] for k in full])
     assert [bar.get_x() for bar in axis.patches] == [calibration.edges[k] for k in full]
     points = axis.collections[0].get_offsets()
     np.testing.assert_allclose(points[:, 0], [calibration.confidences[k] for k in full])
@@ -92,5 +94,5 @@ def test_reliability(rng, tmp_path):
         plots.reliability({})
     with pytest.raises(ValueError, match=r"Received: 1 bins and \[2, 1, 1\]"):
         plots.reliability(
-            SimpleNamespace(edges=(0, 1), counts=(1, 2), accuracies=(1,), confidences=(1,), value=0, n=1)
+            dataclasses.replace(calibration, edges=(0, 1), counts=(1, 2), accuracies=(1,), confidences=(1,))
         )

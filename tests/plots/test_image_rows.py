@@ -49,8 +49,8 @@ def test_long_names_do_not_touch(tmp_path):
         ({"a": np.ones((2, 4, 4))}, None, r"`a` must hold at least one image.*\(2, 4, 4\)"),
         ({"a": np.full((2, 4, 4, 3), np.nan)}, None, "`a` must be finite"),
         ({"a": np.ones((2, 4, 4, 3))}, {"b": ["x", "y"]}, "`captions` must name rows, of a. Received: 'b'"),
-        ({"a": np.ones((2, 4, 4, 3))}, {"a": ["x"]}, r"one text an image \(2\)"),
-        ({"a": np.ones((2, 4, 4, 3))}, {"a": "xy"}, r"one text an image \(2\)"),
+        ({"a": np.ones((2, 4, 4, 3))}, {"a": ["x"]}, r"one text per image \(2\)"),
+        ({"a": np.ones((2, 4, 4, 3))}, {"a": "xy"}, r"one text per image \(2\)"),
     ],
 )
 def test_refuses(rows, captions, message):

@@ -18,7 +18,7 @@ def test_tiles_in_colour_share_the_scale_of_their_model(rng, tmp_path):
     np.testing.assert_allclose(second.images[1].get_array(), 0.5 + adversarial[..., 1] / (2 * largest))
     assert first.get_title(loc="left") == "natural"
     assert first.xaxis.label.get_text() == "$m$ = 4"
-    assert "mid-grey is 0" in figure.get_supxlabel()
+    assert "mid-gray is 0" in figure.get_supxlabel()
     lefts = [tile.get_extent()[0] for tile in first.images]
     assert lefts[0] == lefts[4] == lefts[8] < lefts[1]
     figure.savefig(tmp_path / "figure.png")

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from keras_freq import plots
-from keras_freq.plots import _pixels
+from keras_freq import evaluate, plots, spectral
 from keras_freq.plots._style import STYLE
 
 CLASSES = ("cat", "dog", "ship")
@@ -149,25 +148,16 @@ def test_filtered_examples(images, tmp_path):
     original = axes[0, 0].images[0].get_array()
     np.testing.assert_allclose(original, images[0], atol=1e-6)
     gain = float(axes[2, 0].get_ylabel().split("×")[1])
-    low = _pixels.split(images[:3].astype("float64"), 6)[0]
+    low = spectral.low_pass(images[:3].astype("float64"), 6)
     np.testing.assert_allclose(axes[1, 1].images[0].get_array(), np.clip(low[1], 0, 1), atol=1e-9)
     high = np.clip(0.5 + gain * (images[2] - low[2]), 0, 1)
     np.testing.assert_allclose(axes[2, 2].images[0].get_array(), high, atol=1e-9)
 
 
-def test_split_matches_the_library(images):
-    import keras_freq
-
-    low, high = _pixels.split(images.astype("float64"), 7.5)
-    expected_low, expected_high = keras_freq.spectral.split_bands(images, 7.5)
-    np.testing.assert_allclose(low, np.asarray(expected_low), atol=1e-5)
-    np.testing.assert_allclose(high, np.asarray(expected_high), atol=1e-5)
-
-
-def test_filtered_examples_takes_grey_and_uint8(tmp_path):
-    grey = np.arange(2 * 9 * 12, dtype="uint8").reshape(2, 9, 12, 1)
-    figure = drawn(plots.filtered_examples(grey, radius=2), tmp_path)
-    np.testing.assert_allclose(panels(figure)[0].images[0].get_array(), grey[0, ..., 0] / 255)
+def test_filtered_examples_takes_gray_and_uint8(tmp_path):
+    gray = np.arange(2 * 9 * 12, dtype="uint8").reshape(2, 9, 12, 1)
+    figure = drawn(plots.filtered_examples(gray, radius=2), tmp_path)
+    np.testing.assert_allclose(panels(figure)[0].images[0].get_array(), gray[0, ..., 0] / 255)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +165,7 @@ def test_filtered_examples_takes_grey_and_uint8(tmp_path):
     [
         ({"radius": -1}, "`radius`.*Received: radius=-1"),
         ({"radius": float("nan")}, "`radius`"),
-        ({"titles": ["cat"]}, "one title an image"),
+        ({"titles": ["cat"]}, "one title per image"),
     ],
 )
 def test_filtered_examples_refuses(images, keywords, message):
@@ -226,39 +216,51 @@ def test_training_curves_refuses(histories, keywords, message):
         plots.training_curves(histories, **keywords)
 
 
-def test_adversarial_examples(images, rng, tmp_path):
-    change = (4 / 255) * np.sign(rng.standard_normal((3, 32, 32, 3)))
-    originals = 0.1 + 0.8 * images[:3].astype("float64")
-    figure = drawn(
-        plots.adversarial_examples(originals, originals + change, [0, 1, 2], [0, 2, 1], CLASSES), tmp_path
+def attacked(originals, adversarials, labels, predictions, clean=None):
+    return evaluate.AdversarialImages(
+        originals=originals,
+        adversarials=adversarials,
+        labels=np.asarray(labels),
+        clean_predictions=np.asarray(labels if clean is None else clean),
+        predictions=np.asarray(predictions),
+        epsilon=None,
     )
+
+
+def test_adversarial_examples(images, rng, tmp_path):
+    change = (4 / 255) * np.sign(rng.standard_normal((4, 32, 32, 3)))
+    originals = 0.1 + 0.8 * images[:4].astype("float64")
+    kept = attacked(originals, originals + change, [0, 1, 2, 2], [0, 2, 1, 1], clean=[0, 1, 2, 1])
+    figure = drawn(plots.adversarial_examples(kept, classes=CLASSES, examples=3), tmp_path)
     axes = np.array(panels(figure)).reshape(4, 3)
-    assert [axis.get_title() for axis in axes[0]] == ["cat", "dog", "ship"]
-    assert [axis.get_title() for axis in axes[1]] == ["cat", "ship", "dog"]
+    # Fooled ones first: the last was wrong before.
+    assert [axis.get_title() for axis in axes[0]] == ["dog", "ship", "cat"]
+    assert [axis.get_title() for axis in axes[1]] == ["ship", "dog", "cat"]
     assert "at most 4/255" in figure.get_suptitle()
-    assert [axis.title.get_fontweight() for axis in axes[1]] == ["normal", "bold", "bold"]
-    np.testing.assert_allclose(axes[2, 0].images[0].get_array(), 0.5 + 0.5 * np.sign(change[0]), atol=1e-9)
+    assert [axis.title.get_fontweight() for axis in axes[1]] == ["bold", "bold", "normal"]
+    np.testing.assert_allclose(axes[2, 0].images[0].get_array(), 0.5 + 0.5 * np.sign(change[1]), atol=1e-9)
+    assert [axis.get_title() for axis in panels(plots.adversarial_examples(kept))[:4]] == ["1", "2", "0", "2"]
 
 
 def test_adversarial_examples_without_a_change(images, tmp_path):
-    figure = plots.adversarial_examples(images[:1], images[:1], [0], [0], CLASSES)
+    figure = plots.adversarial_examples(attacked(images[:1], images[:1], [0], [0]), classes=CLASSES)
     drawn(figure, tmp_path)
     assert len(figure.axes) >= 4
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "options", "message"),
     [
-        ((np.ones((1, 8, 8, 3)), np.ones((2, 8, 8, 3)), [0], [0]), "one shape"),
-        ((np.ones((1, 8, 8, 3)), np.ones((1, 8, 8, 3)), [3], [0]), r"`labels`.*Received: labels=\[3\]"),
-        ((np.ones((1, 8, 8, 3)), np.ones((1, 8, 8, 3)), [0], [0, 1]), "`predictions`"),
-        ((np.ones((1, 8, 8, 3)), np.ones((1, 8, 8, 3)), [0.5], [0]), "whole numbers"),
-        ((np.ones((13, 8, 8, 3)), np.ones((13, 8, 8, 3)), [0] * 13, [0] * 13), "at most 12"),
+        ((np.ones((1, 8, 8, 3)), np.ones((2, 8, 8, 3)), [0], [0]), {}, "one shape"),
+        ((np.ones((1, 8, 8, 3)), np.ones((1, 8, 8, 3)), [3], [0]), {}, r"`labels`.*Received: labels=\[3\]"),
+        ((np.ones((1, 8, 8, 3)), np.ones((1, 8, 8, 3)), [0], [0, 1]), {}, "`predictions`"),
+        ((np.ones((1, 8, 8, 3)), np.ones((1, 8, 8, 3)), [0.5], [0]), {}, "whole numbers"),
+        ((np.ones((1, 8, 8, 3)), np.ones((1, 8, 8, 3)), [0], [0]), {"examples": 13}, "from 1 to 12"),
     ],
 )
-def test_adversarial_examples_refuses(arguments, message):
+def test_adversarial_examples_refuses(arguments, options, message):
     with pytest.raises(ValueError, match=message):
-        plots.adversarial_examples(*arguments, CLASSES)
+        plots.adversarial_examples(attacked(*arguments), classes=CLASSES, **options)
 
 
 @pytest.mark.parametrize("name", plots.__all__)
