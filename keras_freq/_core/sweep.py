@@ -20,7 +20,7 @@ _AHEAD = 16
 Tag = TypeVar("Tag")
 
 
-def even_batch_size(images: Any, most: int) -> int:
+def choose_batch_size(images: Any, most: int) -> int:
     """Images per batch, at most so many, by which arrays are cut into batches that are all nearly full."""
     count = max(1, len(images) if hasattr(images, "__len__") else 1)  # what is no array is refused later
     return math.ceil(count / math.ceil(count / most))

@@ -27,10 +27,10 @@ from keras_freq.evaluate._heat_map_step import (
     COVERAGES,
     SignedBases,
     add_bases,
+    attach_layer,
     check_window,
     count_each,
     select_frequencies,
-    with_layer,
 )
 
 # Images per compiled step by default: a larger step is slower on CPUs.
@@ -205,7 +205,7 @@ def _compile_step(
 ) -> tuple[Callable, Callable]:
     """The step of the sweep, and what it needs of a batch: the images, and a layer's outputs for them."""
     lower, upper = (to_tensor(np.float32(limit)) for limit in bounds or (-np.inf, np.inf))
-    target, reduce = (model, count_each) if layer is None else with_layer(model, layer)
+    target, reduce = (model, count_each) if layer is None else attach_layer(model, layer)
     count, clean = compile_logits(target, add_bases, reduce), compile_logits(target)
 
     def prepare(images: Any) -> tuple:

@@ -153,7 +153,7 @@ def count_and_change(classes: int, outputs: Any, labels: Any, valid: Any, clean:
     return ops.concatenate([ops.cast(counts, "float32"), sums], axis=-1)
 
 
-def with_layer(model: keras.Model, name: str) -> tuple[keras.Model, Callable]:
+def attach_layer(model: keras.Model, name: str) -> tuple[keras.Model, Callable]:
     """A model of the same weights that returns the layer's output and the logits, side by side."""
     inputs, outputs = (list(getattr(model, side, None) or ()) for side in ("inputs", "outputs"))
     if len(inputs) != 1 or len(outputs) != 1:

@@ -13,7 +13,7 @@ import numpy as np
 from keras_freq._core.checks import check_flag, check_whole
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.result import Result, versions
-from keras_freq.shortcuts._masked_confusion import IMAGES_PER_STEP, count_confusions
+from keras_freq.shortcuts._masked_images import IMAGES_PER_STEP, count_confusions
 from keras_freq.spectral import radial_distance
 
 

@@ -34,25 +34,25 @@ def compile_class_losses(
 
     def build(forward, images, labels, valid, args):
         logits = forward(filter_images(images, *args))
-        return sums_by_class(logits, labels, valid, loss)
+        return sum_by_class(logits, labels, valid, loss)
 
     run = compile_function(model, ("class losses", loss, *what), build)
     return lambda images, labels, valid, *args: run(images, labels, valid, args)
 
 
-def sums_by_class(logits: Any, labels: Any, valid: Any, loss: str = "cross_entropy") -> Any:
+def sum_by_class(logits: Any, labels: Any, valid: Any, loss: str = "cross_entropy") -> Any:
     """Summed loss and correct predictions `(masks, 2, classes)` of logits `(masks * batch, classes)`."""
     classes, batch = logits.shape[-1], ops.shape(labels)[0]
     logits = ops.reshape(logits, (-1, batch, classes))
     correct = ops.cast(ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels), "float32")
-    both = ops.stack([image_losses(logits, labels, loss), correct], axis=1)
+    both = ops.stack([compute_image_losses(logits, labels, loss), correct], axis=1)
     real = ops.arange(batch, dtype="int32") < valid
     own = ops.logical_and(ops.one_hot(labels, classes, dtype="bool"), ops.expand_dims(real, -1))
     # Chosen, not multiplied by zeros: an undefined loss stays with its class.
     return ops.sum(ops.where(own, ops.expand_dims(both, -1), 0.0), axis=2)
 
 
-def image_losses(logits: Any, labels: Any, loss: str) -> Any:
+def compute_image_losses(logits: Any, labels: Any, loss: str) -> Any:
     """Loss of each image, `(..., batch)`, of logits `(..., batch, classes)`.
 
     A cross-entropy is NaN where a logit is infinite.

@@ -17,7 +17,7 @@ from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.journal import SweepJournal, weights_digest
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
-from keras_freq._core.sweep import even_batch_size, sweep_items
+from keras_freq._core.sweep import choose_batch_size, sweep_items
 from keras_freq.shortcuts._class_losses import LOSSES, compile_class_losses
 from keras_freq.shortcuts._frequency_groups import FrequencyGroups, group_frequencies
 from keras_freq.shortcuts._frequency_maps import digest_images
@@ -197,7 +197,7 @@ def frequency_importance(
     feed = ModelFeed(
         model,
         (images, labels),
-        batch_size=even_batch_size(images, min(per_step, 64)),
+        batch_size=choose_batch_size(images, min(per_step, 64)),
         data_format=data_format,
         needs_logits=True,
         hashed=checkpoint is not None,

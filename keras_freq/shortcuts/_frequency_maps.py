@@ -124,7 +124,7 @@ def dominant_frequency_map(
         values = np.nan_to_num(values, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
         if dc != "rank":
             values[center] = np.inf if dc == "keep" else -np.inf
-        mask[:] = _largest(values, keep) if ties == "include" else _largest_pairs(values, keep)
+        mask[:] = _select_largest(values, keep) if ties == "include" else _select_pairs(values, keep)
         if dc == "drop":
             mask[center] = 0
         mask[:] = symmetrize(mask)
@@ -133,11 +133,11 @@ def dominant_frequency_map(
     )
 
 
-def _largest(values: np.ndarray, keep: int) -> np.ndarray:
+def _select_largest(values: np.ndarray, keep: int) -> np.ndarray:
     return values >= np.partition(values.ravel(), -keep)[-keep]
 
 
-def _largest_pairs(values: np.ndarray, keep: int) -> np.ndarray:
+def _select_pairs(values: np.ndarray, keep: int) -> np.ndarray:
     """Whole pairs by falling value, of equals the nearest to DC first, until the next would not fit."""
     first = one_of_each_pair(*values.shape, "upper")
     pairs = np.maximum(values, mirror(values))[first]

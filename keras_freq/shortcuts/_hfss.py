@@ -18,10 +18,10 @@ from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.journal import SweepJournal, weights_digest
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
-from keras_freq._core.sweep import even_batch_size, sweep_items
+from keras_freq._core.sweep import choose_batch_size, sweep_items
 from keras_freq.shortcuts._class_losses import compile_class_losses
 from keras_freq.shortcuts._frequency_maps import FrequencyMaps, digest_images
-from keras_freq.shortcuts._hfss_masks import GRIDS, MIRRORS, StageMasks, default_patches
+from keras_freq.shortcuts._hfss_masks import GRIDS, MIRRORS, StageMasks, choose_patches
 from keras_freq.shortcuts._masked_images import apply_masks, compute_spectra, halve_masks
 
 # Images per compiled step by default: a larger step is slower on CPUs.
@@ -188,7 +188,7 @@ def hfss(
     per_step = _IMAGES_PER_STEP if per_step is None else check_whole(per_step, "per_step")
     if batch_size is None:
         # Batches of about half a step: two masks per step, and the last batch nearly full.
-        batch_size = even_batch_size(images, max(1, per_step // 2))
+        batch_size = choose_batch_size(images, max(1, per_step // 2))
     elif check_whole(batch_size, "batch_size") > per_step:
         raise ValueError(
             f"`batch_size` must be at most per_step={per_step}, the images of one forward pass. "
@@ -203,7 +203,7 @@ def hfss(
         hashed=checkpoint is not None,
     )
     found_on = digest_images(feed)
-    patches = patches or default_patches(*feed.size, len(budgets))
+    patches = patches or choose_patches(*feed.size, len(budgets))
     settings = {
         "patches": patches,
         "budgets": budgets,

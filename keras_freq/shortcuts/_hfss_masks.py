@@ -15,7 +15,7 @@ MIRRORS = ("conjugate", "n-1-i")
 _IN_TURN = ("aligned", "shifted", "union")
 
 
-def default_patches(height: int, width: int, stages: int) -> tuple[int, ...]:
+def choose_patches(height: int, width: int, stages: int) -> tuple[int, ...]:
     """Sides of the patches of each stage: a quarter of the image, then halves made even, down to 1.
 
     8, 4, 2, 1 for 32 pixels and 56, 28, 14, 8, 4, 2 for 224, as published.

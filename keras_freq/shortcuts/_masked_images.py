@@ -1,13 +1,24 @@
-"""Many filtered copies of a batch: its spectrum once, then a product and a way back for each mask."""
+"""Images under many masks: the spectrum of a batch once, then a product and a way back for each mask."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
+from keras_freq._core.batches import Batch
+from keras_freq._core.compiled import compile_function, to_tensor
+from keras_freq._core.feeds import ModelFeed
+from keras_freq._core.sweep import sweep_items
+from keras_freq.evaluate._class_scores import predicted_classes
 from keras_freq.spectral._dft import half_mask, irfft2, rfft2
+
+# Images of one forward pass by default: a larger step is slower on CPUs.
+IMAGES_PER_STEP = 128
 
 
 def halve_masks(masks: np.ndarray) -> np.ndarray:
@@ -37,3 +48,75 @@ def apply_masks(spectra: tuple, halves: Any, *, shape: tuple[int, int, int], dat
     re, im = spectra
     planes = ops.reshape(irfft2(re * halves, im * halves, *shape[1:]), (-1, *shape))
     return ops.transpose(planes, (0, 2, 3, 1)) if data_format == "channels_last" else planes
+
+
+def count_confusions(
+    model: keras.Model,
+    feed: ModelFeed,
+    masks: np.ndarray,
+    *,
+    per_step: int,
+    data_format: str,
+    own: bool = False,
+    batches: Iterable[Batch] | None = None,
+    advance: Callable[[int], Any] | None = None,
+) -> np.ndarray:
+    """Counts predictions on images as they are and under each of some masks, in one pass over the data.
+
+    Args:
+        model: A Keras classifier.
+        feed: The images with their labels.
+        masks: Float masks `(masks, height, width)`, Hermitian and of the size of the images.
+        per_step: Images times masks in one forward pass.
+        data_format: `"channels_last"` or `"channels_first"`.
+        own: Whether each image goes under the mask of its class alone. One matrix is kept for all masks,
+            since each has one row.
+        batches: Batches of the feed, where they are looked at on their way.
+        advance: Told how many images are done, each counted once for every matrix.
+
+    Returns:
+        Counts, int64 `(1 + masks, classes, classes + 1)`: first the images as they are, rows the true
+        classes; with `own` `(2, classes, classes + 1)`, where the second matrix has row `c` under mask `c`.
+        The last column counts images whose logits are NaN or infinite.
+    """
+    shape = (feed.channels, *feed.size)
+    predict = compile_function(
+        model, ("predicted under masks", shape, data_format), _build(shape, data_format)
+    )
+    halves = halve_masks(np.concatenate([np.ones_like(masks[:1]), masks]))
+    # With `own` an item is a matrix: of the whole images, and of the masked ones.
+    items = {str(index): index for index in range(2 if own else len(halves))}
+    of_class = to_tensor(halves[1:, 0]) if own else None
+
+    def step(spectra: tuple, labels: Any, valid: Any, chunk: Any) -> Any:
+        if own:
+            masked = ops.take(of_class, labels, axis=0)
+            chunk = ops.stack([ops.ones_like(masked), masked])
+        return predict(spectra, chunk)
+
+    def fold(total: Any, part: np.ndarray, labels: np.ndarray, valid: int) -> np.ndarray:
+        if total is None:
+            # One class more, for predictions that are none.
+            total = np.zeros((len(part), feed.classes, feed.classes + 1), "int64")
+        np.add.at(total, (np.arange(len(part))[:, None], labels[None, :valid], part[:, :valid]), 1)
+        return total
+
+    return sweep_items(
+        items,
+        feed if batches is None else batches,
+        step,
+        load=lambda chosen: None if own else to_tensor(halves[chosen]),
+        prepare=lambda images: compute_spectra(images, data_format),
+        fold=fold,
+        per_step=2 if own else min(max(1, per_step // feed.batch_size), len(halves)),
+        advance=advance,
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def _build(shape: tuple[int, int, int], data_format: str) -> Callable:
+    def step(forward, spectra, halves):
+        logits = forward(apply_masks(spectra, halves, shape=shape, data_format=data_format))
+        return ops.reshape(predicted_classes(logits), (-1, ops.shape(spectra[0])[0]))
+
+    return step

@@ -15,7 +15,7 @@ from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.input_gradient import input_gradient
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.sweep import fetch_in_order
-from keras_freq.shortcuts._class_losses import image_losses
+from keras_freq.shortcuts._class_losses import compute_image_losses
 from keras_freq.spectral._backend import library_of
 from keras_freq.spectral._dft import full_spectrum, rfft2
 from keras_freq.spectral._images import to_planes
@@ -67,7 +67,7 @@ def estimate_removal(
 @functools.lru_cache(maxsize=8)
 def _build(loss: str, data_format: str) -> Callable:
     def step(forward, images, labels, valid):
-        gradient = input_gradient(lambda x: ops.sum(image_losses(forward(x), labels, loss)), images)
+        gradient = input_gradient(lambda x: ops.sum(compute_image_losses(forward(x), labels, loss)), images)
         (re, im), (g_re, g_im) = (rfft2(to_planes(part, data_format)[0]) for part in (images, gradient))
         products = [ops.sum(re * g_re + im * g_im, axis=1), ops.sum(re * re + im * im, axis=1)]
         classes = forward(images[:1]).shape[-1]

@@ -98,10 +98,10 @@ def shortcut_curve(
         thresholds=tuple(limits.tolist()),
         shortcut_classes=tuple(int(shortcut.sum()) for shortcut, _ in groups),
         other_classes=tuple(int(other.sum()) for _, other in groups),
-        shortcut_tpr=tuple(_mean(rates[shortcut]) for shortcut, _ in groups),
-        shortcut_filtered_tpr=tuple(_mean(filtered[shortcut]) for shortcut, _ in groups),
-        other_tpr=tuple(_mean(rates[other]) for _, other in groups),
-        other_filtered_tpr=tuple(_mean(filtered[other]) for _, other in groups),
+        shortcut_tpr=tuple(_average(rates[shortcut]) for shortcut, _ in groups),
+        shortcut_filtered_tpr=tuple(_average(filtered[shortcut]) for shortcut, _ in groups),
+        other_tpr=tuple(_average(rates[other]) for _, other in groups),
+        other_filtered_tpr=tuple(_average(filtered[other]) for _, other in groups),
     )
 
 
@@ -116,5 +116,5 @@ def _check_rates(values: ArrayLike, name: str) -> np.ndarray:
     return rates
 
 
-def _mean(values: np.ndarray) -> float:
+def _average(values: np.ndarray) -> float:
     return float(values.mean()) if values.size else float("nan")

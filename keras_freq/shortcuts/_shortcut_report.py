@@ -15,7 +15,7 @@ from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
 from keras_freq.shortcuts._frequency_maps import FrequencyMaps, digest_images
-from keras_freq.shortcuts._masked_confusion import IMAGES_PER_STEP, count_confusions
+from keras_freq.shortcuts._masked_images import IMAGES_PER_STEP, count_confusions
 from keras_freq.spectral import is_hermitian
 
 
@@ -57,7 +57,7 @@ class ShortcutReport(Result):
     @property
     def tpr(self) -> np.ndarray:
         """Share of the images of each class that are recognized under its own mask, `(classes,)`."""
-        return _share(np.diag(np.array(self.own_confusion)), np.array(self.count_per_class))
+        return _divide(np.diag(np.array(self.own_confusion)), np.array(self.count_per_class))
 
     @property
     def fpr(self) -> np.ndarray:
@@ -66,18 +66,18 @@ class ShortcutReport(Result):
             return np.full(len(self.share), np.nan)
         counts, own = np.array(self.confusion), np.arange(len(self.confusion))
         taken = counts.sum(axis=1)[own, own] - counts[own, own, own]
-        return _share(taken, self.n - np.array(self.count_per_class))
+        return _divide(taken, self.n - np.array(self.count_per_class))
 
     @property
     def clean_tpr(self) -> np.ndarray:
         """Share of the images of each class that are recognized as they are, `(classes,)`."""
-        return _share(np.diag(np.array(self.clean_confusion)), np.array(self.count_per_class))
+        return _divide(np.diag(np.array(self.clean_confusion)), np.array(self.count_per_class))
 
     @property
     def clean_fpr(self) -> np.ndarray:
         """Share of the images of all other classes that are taken for it as they are, `(classes,)`."""
         counts = np.array(self.clean_confusion)
-        return _share(counts.sum(axis=0) - np.diag(counts), self.n - np.array(self.count_per_class))
+        return _divide(counts.sum(axis=0) - np.diag(counts), self.n - np.array(self.count_per_class))
 
     @property
     def clean_accuracy(self) -> float:
@@ -250,5 +250,5 @@ def _refuse_known(feed: Iterable[Batch], found_on: frozenset[bytes]) -> Iterator
         yield batch
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)

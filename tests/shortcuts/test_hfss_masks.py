@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_freq.shortcuts._hfss_masks import StageMasks, combine_mirrors, default_patches, number_patches
+from keras_freq.shortcuts._hfss_masks import StageMasks, choose_patches, combine_mirrors, number_patches
 from keras_freq.spectral import is_hermitian
 
 OPTIONS = {"share": 0.6, "grid": "all", "mirror": "conjugate", "seed": 3}
@@ -115,6 +115,6 @@ def test_the_published_mirror_and_what_it_leaves_of_real_images():
 
 
 def test_default_patches_are_the_published_ones():
-    assert default_patches(32, 32, 4) == (8, 4, 2, 1)
-    assert default_patches(224, 224, 6) == (56, 28, 14, 8, 4, 2)
-    assert default_patches(3, 9, 2) == (1, 1)
+    assert choose_patches(32, 32, 4) == (8, 4, 2, 1)
+    assert choose_patches(224, 224, 6) == (56, 28, 14, 8, 4, 2)
+    assert choose_patches(3, 9, 2) == (1, 1)
