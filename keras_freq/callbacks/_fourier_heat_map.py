@@ -10,7 +10,7 @@ import numpy as np
 from keras_freq._core.feeds import ModelFeed
 from keras_freq.callbacks._measurement import RINGS, Measurement
 from keras_freq.evaluate._fourier_heat_map import check_perturbation, fourier_heat_map
-from keras_freq.evaluate._heat_map_frequencies import check_window
+from keras_freq.evaluate._heat_map_step import check_window
 from keras_freq.evaluate._heat_map_result import FourierHeatMapResult
 
 

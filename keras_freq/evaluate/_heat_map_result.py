@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_freq._core.result import Result
-from keras_freq.evaluate._ring_means import ring_means
 from keras_freq.spectral import radial_distance
 from keras_freq.spectral._grid import mirror
+from keras_freq.spectral._ring_means import ring_means
 
 # Size of the images and half size of the window, by the size of the picture.
 _PUBLISHED = {"31x31": (32, 15), "63x63": (224, 31)}
