@@ -58,7 +58,7 @@ class Record:
         lines = textwrap.wrap(", ".join(f"{name} = {_short(value)}" for name, value in pairs.items()), 100)
         for name, value in head.items():
             if isinstance(value, Mapping):
-                items = [f"{key}: {_short(item)}" for key, item in value.items()]
+                items = [f"{_short(key)}: {_short(item)}" for key, item in value.items()]
                 more = [f"... ({len(items)} in all)"] if len(items) > _ITEMS else []
                 lines.append(f"{name}: {', '.join(items[:_ITEMS] + more)}")
         return "\n  ".join([type(self).__name__, *lines])

@@ -91,6 +91,9 @@ class SpectralDensityResult(Result):
             for band in zip(self.radii, self.counts, mean, deviation, strict=True)
         ]
 
+    def _headline(self) -> dict[str, Any]:
+        return {"bands": len(self.radii), "mean by frequency": self.ring_means()}
+
 
 def image_spectral_density(
     data: Any,

@@ -47,6 +47,11 @@ class AccuracyResult(Result):
             rows.append({"model": self.model, "class": index, "accuracy": share, "n": count})
         return rows
 
+    def _headline(self) -> dict[str, Any]:
+        pairs = enumerate(zip(self.correct_per_class, self.count_per_class, strict=True))
+        shares = {label: correct / count for label, (correct, count) in pairs if count}
+        return {"accuracy": self.accuracy, "accuracy by class": shares}
+
 
 def accuracy(
     model: keras.Model,

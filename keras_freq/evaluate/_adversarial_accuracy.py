@@ -67,6 +67,10 @@ class AdversarialResult(Result):
         pairs = [(0.0, self.clean), *zip(self.epsilons, self.accuracy, strict=True)]
         return [{**start, "epsilon": epsilon, "accuracy": value, "n": self.n} for epsilon, value in pairs]
 
+    def _headline(self) -> dict[str, Any]:
+        by_size = dict(zip(self.epsilons, self.accuracy, strict=True))
+        return {**super()._headline(), "accuracy by epsilon": by_size}
+
 
 def adversarial_accuracy(
     model: keras.Model,

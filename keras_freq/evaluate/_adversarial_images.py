@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,10 @@ class AdversarialImages(Record):
     clean_predictions: np.ndarray
     predictions: np.ndarray
     epsilon: float | None
+
+    def _headline(self) -> dict[str, Any]:
+        fooled = (self.clean_predictions == self.labels) & (self.predictions != self.labels)
+        return {"images": len(self.labels), "fooled": int(fooled.sum()), "epsilon": self.epsilon}
 
 
 def join_batches(parts: list[tuple[np.ndarray, ...]], epsilon: float | None) -> AdversarialImages:

@@ -49,6 +49,9 @@ class SwappedPairs(Record):
     amplitude_images: np.ndarray | None = None
     images: np.ndarray | None = None
 
+    def _headline(self) -> dict[str, Any]:
+        return {"pairs": len(self.labels), "images kept": self.images is not None}
+
 
 @dataclass(frozen=True, kw_only=True)
 class AmplitudeSwapResult(Result):

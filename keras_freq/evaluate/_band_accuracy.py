@@ -61,6 +61,10 @@ class BandAccuracyResult(Result):
                 )
         return rows
 
+    def _headline(self) -> dict[str, Any]:
+        low, high = (dict(zip(self.radii, values, strict=True)) for values in (self.low, self.high))
+        return {"clean": self.clean, "low-passed by radius": low, "high-passed by radius": high}
+
 
 def band_accuracy(
     model: keras.Model,

@@ -73,6 +73,9 @@ class ClassScoresResult(Result):
             for label, (p, r, f, n) in enumerate(scores)
         ]
 
+    def _headline(self) -> dict[str, Any]:
+        return {"accuracy": self.accuracy, "F1 by class": dict(enumerate(self.f1))}
+
 
 def class_scores(model: keras.Model, data: Any, *, batch_size: int | None = None) -> ClassScoresResult:
     """Precision, recall and F1 of each class, in inference mode.

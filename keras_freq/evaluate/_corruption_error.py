@@ -64,6 +64,9 @@ class CorruptionResult(Result):
                 rows.append({**start, "corruption": name, "severity": severity, "error": error, "n": self.n})
         return rows
 
+    def _headline(self) -> dict[str, Any]:
+        return {**super()._headline(), "error by corruption": self.by_corruption}
+
 
 def corruption_error(
     model: keras.Model,

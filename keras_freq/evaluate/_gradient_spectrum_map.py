@@ -65,6 +65,10 @@ class GradientSpectrumMap(Result):
             for radius, mean, spread in zip(self.radii, means, spreads, strict=True)
         ]
 
+    def _headline(self) -> dict[str, Any]:
+        lows, highs = np.nanmin(self.spectra), np.nanmax(self.spectra)
+        return {"epochs": self.epochs, "bands": len(self.radii), "lowest": lows, "highest": highs}
+
 
 def gradient_spectrum_map(
     results: Sequence[GradientSpectrumResult], *, epochs: Sequence[float] | None = None

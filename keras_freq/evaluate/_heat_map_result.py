@@ -126,6 +126,10 @@ class FourierHeatMapResult(Result):
             )
         return rows
 
+    def _headline(self) -> dict[str, Any]:
+        known = {"clean error": self.clean_error, "frequencies measured": len(self.frequencies)}
+        return {**known, "error by frequency": self.ring_means()}
+
 
 def center_map(
     size: tuple[int, int], frequencies: Sequence[tuple[int, int]], values: ArrayLike

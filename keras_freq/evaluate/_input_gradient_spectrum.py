@@ -78,6 +78,9 @@ class GradientSpectrumResult(Result):
         names = ("radius", "bins", "mean", "deviation")
         return [{"model": self.model, **dict(zip(names, band, strict=True)), "n": self.n} for band in bands]
 
+    def _headline(self) -> dict[str, Any]:
+        return {**super()._headline(), "mean by frequency": self.ring_means()}
+
 
 def input_gradient_spectrum(
     model: keras.Model,

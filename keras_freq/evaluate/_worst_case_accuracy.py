@@ -70,6 +70,9 @@ class WorstCaseResult(Result):
             for attack, value, fooled in stages
         ]
 
+    def _headline(self) -> dict[str, Any]:
+        return {**super()._headline(), "accuracy after": dict(zip(self.attacks, self.after, strict=True))}
+
 
 def worst_case_accuracy(
     model: keras.Model,

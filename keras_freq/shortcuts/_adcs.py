@@ -66,6 +66,15 @@ class ADCSResult(Result):
             for j in range(self.size[1])
         ]
 
+    def _headline(self) -> dict[str, Any]:
+        maps = self.maps
+        return {
+            "classes": len(maps),
+            "size": self.size,
+            "lowest": np.nanmin(maps),
+            "highest": np.nanmax(maps),
+        }
+
 
 def adcs(
     images: Any,

@@ -75,6 +75,11 @@ class BandStopResult(Result):
             for predicted in range(len(self.count_per_class))
         ]
 
+    def _headline(self) -> dict[str, Any]:
+        names = ["+".join(map(str, bands)) for bands in self.stopped]
+        means = [float(np.nanmean(shares)) for shares in self.tpr]
+        return {"edges": self.edges, "mean TPR without the bands": dict(zip(names, means, strict=True))}
+
 
 def band_stop(
     model: keras.Model,

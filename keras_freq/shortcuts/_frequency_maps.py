@@ -59,6 +59,10 @@ class FrequencyMaps(Record):
             for label, share in enumerate(self.share.tolist())
         ]
 
+    def _headline(self) -> dict[str, Any]:
+        shape = {"method": self.method, "size": self.masks.shape[1:]}
+        return {**shape, "share by class": dict(enumerate(self.share))}
+
 
 def digest_images(batches: Iterable[Batch]) -> frozenset[bytes]:
     """A short digest of each image, which tells test images from those that maps were found on."""

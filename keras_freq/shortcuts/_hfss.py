@@ -97,6 +97,10 @@ class HFSSResult(Result):
             for index, loss in enumerate(losses)
         ]
 
+    def _headline(self) -> dict[str, Any]:
+        losses = dict(enumerate(self.best_losses[-1]))
+        return {"forwards": self.forwards, "share by class": dict(enumerate(self.share)), "best loss": losses}
+
 
 def hfss(
     model: keras.Model,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -48,6 +49,11 @@ class ShortcutCurve(Record):
             {names.get(name, name): value for name, value in zip(columns, row, strict=True)}
             for row in zip(*columns.values(), strict=True)
         ]
+
+    def _headline(self) -> dict[str, Any]:
+        return {
+            "shortcut classes by threshold": dict(zip(self.thresholds, self.shortcut_classes, strict=True))
+        }
 
 
 def shortcut_curve(

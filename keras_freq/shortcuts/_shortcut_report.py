@@ -115,6 +115,10 @@ class ShortcutReport(Result):
             for label in range(len(self.share))
         ]
 
+    def _headline(self) -> dict[str, Any]:
+        known = {"method": self.method, "clean accuracy": self.clean_accuracy}
+        return {**known, "TPR by class": dict(enumerate(self.tpr)), "FPR by class": dict(enumerate(self.fpr))}
+
 
 def shortcut_report(
     model: keras.Model,

@@ -152,7 +152,7 @@ def test_every_result_is_a_few_lines_and_a_data_frame(name, classifier, data):
     pandas = pytest.importorskip("pandas")
     result = EVERY[name](classifier, data)
     lines = str(result).splitlines()
-    assert 1 <= len(lines) <= 6
+    assert 2 <= len(lines) <= 6
     assert max(map(len, lines)) <= 210
     assert lines[0].startswith(name)
     assert "object at" not in str(result)
