@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from keras_freq._core.checks import check_choice
+from keras_freq._core.checks import DATA_FORMATS, check_choice
 from keras_freq.spectral._backend import Array, ArrayLibrary, library_of, symbolic
-from keras_freq.spectral._images import DATA_FORMATS, to_planes
+from keras_freq.spectral._images import to_planes
 
 Rescale = Literal["none", "clip", "max", "minmax", "uint8_wrap"]
 MODES = ("none", "clip", "max", "minmax", "uint8_wrap")
