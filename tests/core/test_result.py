@@ -197,7 +197,6 @@ def with_settings(value):
         np.arange(6, dtype=">f8")[::2],
         with_settings((1, np.ones(3, "float16"))),
     ],
-    ids=lambda value: str(value)[:30],
 )
 def test_every_value_comes_back(value):
     result = with_settings(value)
