@@ -9,8 +9,7 @@ import keras
 import numpy as np
 
 from keras_freq.shortcuts._frequency_maps import FrequencyMaps
-from keras_freq.shortcuts._report_result import ShortcutReport
-from keras_freq.shortcuts._shortcut_report import check_masks, shortcut_report
+from keras_freq.shortcuts._shortcut_report import ShortcutReport, check_masks, shortcut_report
 
 
 class ShortcutMaskEvaluation(keras.callbacks.Callback):

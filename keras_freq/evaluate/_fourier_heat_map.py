@@ -2,44 +2,39 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterator, Sequence
-from numbers import Real
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_freq._core.checks import (
     check_choice,
-    check_images,
     check_interval,
-    check_labels,
     check_number,
+    check_readable_again,
     check_whole,
 )
 from keras_freq._core.compiled import compile_logits, to_tensor
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.journal import SweepJournal, weights_digest
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import versions
-from keras_freq.evaluate._counting import first_images, labelled_batches
-from keras_freq.evaluate._heat_map_frequencies import COVERAGES, check_window, measured_frequencies
+from keras_freq._core.sweep import sweep_items
 from keras_freq.evaluate._heat_map_result import FourierHeatMapResult
 from keras_freq.evaluate._heat_map_step import (
-    SignedAmplitudes,
+    COVERAGES,
+    SignedBases,
     add_bases,
-    basis_tensors,
+    check_window,
     count_each,
+    select_frequencies,
     with_layer,
 )
-from keras_freq.spectral._images import DATA_FORMATS
 
-# Images a compiled step by default: a larger step is slower on CPUs.
+# Images per compiled step by default: a larger step is slower on CPUs.
 _IMAGES_PER_STEP = 128
-# The host runs ahead of an accelerator by at most this many steps.
-_AHEAD = 16
 
 
 def fourier_heat_map(
@@ -129,27 +124,25 @@ def fourier_heat_map(
     """
     epsilon, phase, seed, bounds = check_perturbation(epsilon, phase, seed, bounds)
     check_choice(coverage, "coverage", COVERAGES)
-    check_choice(data_format, "data_format", DATA_FORMATS)
     check_whole(bases_per_pass, "bases_per_pass")
     if bases_per_step is not None:
         check_whole(bases_per_step, "bases_per_step")
-    compile_logits(model)  # refuses what is no model
-    if n is not None:
-        data, batch_size = first_images(model, data, n, batch_size)
-    elif isinstance(data, Iterator):
-        raise ValueError(
-            "`data` must be readable several times, or `n` given: arrays, a tf.data.Dataset or a PyDataset. "
-            f"Received: data of type {type(data).__name__}, which can be read only once"
-        )
-    images, labels, _ = next(iter(labelled_batches(model, data, batch_size)))
-    size = images.shape[1:3] if data_format == "channels_last" else images.shape[2:4]
-    channels = images.shape[-1] if data_format == "channels_last" else images.shape[1]
-    window = check_window(window, *size)
-    frequencies = measured_frequencies(*size, coverage=coverage, window=window)
+    if n is None:
+        check_readable_again(data, when="several times, or `n` given")
+    feed = ModelFeed(
+        model,
+        data,
+        batch_size=batch_size,
+        n=n,
+        bounds=bounds,
+        data_format=data_format,
+        hashed=checkpoint is not None,
+    )
     if not model.built:
-        model(to_tensor(images[:1]), training=False)
-    target, reduce = (model, count_each) if layer is None else with_layer(model, layer)
-
+        model(to_tensor(feed.first_batch()[0][:1]), training=False)
+    window = check_window(window, *feed.size)
+    frequencies = select_frequencies(*feed.size, coverage=coverage, window=window)
+    step, prepare = _compile_step(model, layer, bounds)
     settings = {
         "epsilon": epsilon,
         "phase": phase,
@@ -160,128 +153,86 @@ def fourier_heat_map(
         "bounds": bounds,
         "data_format": data_format,
     }
-    run = None
+    run: dict[str, Any] = {}
     if checkpoint is not None:
-        run = {**settings, "n": n, "image shape": images.shape[1:], "backend": keras.backend.backend()}
-        run |= {"weights": weights_digest(model), "first image": _digest(images[0], labels[:1])}
-    measured = SweepJournal(checkpoint, run or {}, what="fourier_heat_map")
-    todo = [place for place in [None, *frequencies] if _key(place) not in measured.rows]
-    per_step = min(bases_per_step or max(1, _IMAGES_PER_STEP // len(images)), max(1, len(todo)))
+        run = {**settings, "n": n, "image shape": feed.image_shape, "backend": keras.backend.backend()}
+        run |= {"weights": weights_digest(model), "data": feed.digest()}
+    journal = SweepJournal(checkpoint, run, what="fourier_heat_map")
 
-    step = compile_logits(target, add_bases, reduce)
-    clean = None if layer is None else compile_logits(target)
-    with progress_bar(progress, "Fourier heat map", "image pass") as advance:
-        for start in range(0, len(todo), bases_per_pass):
-            part = todo[start : start + bases_per_pass]
-            groups = [part[first : first + per_step] for first in range(0, len(part), per_step)]
-            rows, seen, digest = _one_pass(
-                step,
-                clean,
-                labelled_batches(model, data, batch_size),
-                waves=[basis_tensors(group, per_step, size, phase, data_format) for group in groups],
-                draws=[
-                    SignedAmplitudes(group, per_step, size, channels, epsilon, phase, seed, data_format)
-                    for group in groups
-                ],
-                bounds=bounds,
-                checked=start == 0 and bounds is not None,
-                hashed=checkpoint is not None,
-                advance=advance,
-            )
-            classes = rows.shape[-1] - (layer is not None)
-            check_labels(seen, len(seen), classes)
-            counts = np.bincount(seen, minlength=classes).tolist()
-            read = {"count_per_class": counts, "digest": digest}
-            _check_same(read, measured.rows.get("data", read))
-            # Groups before the last one are full, so the filling is at the end.
-            found = zip(map(_key, part), rows[: len(part)].tolist(), strict=True)
-            measured.add({"data": read, **dict(found)})
-    return _result(model, layer, size, frequencies, measured, settings, batch_size)
-
-
-def _one_pass(
-    step, clean, batches, *, waves, draws, bounds, checked, hashed, advance
-) -> tuple[np.ndarray, np.ndarray, str | None]:
-    """Sums for the frequencies of a pass, one row each, the labels seen, and a digest of the data."""
-    sums, seen, steps, digest = [None] * len(waves), [], 0, hashlib.sha256()
-    lower, upper = (to_tensor(np.float32(limit)) for limit in bounds or (-np.inf, np.inf))
-    for images, labels, valid in batches:
-        if checked:
-            check_images(images[:valid], bounds)
-        if hashed:
-            digest.update(np.ascontiguousarray(images[:valid]))
-        seen.append(labels[:valid])
-        # Once to the device for all frequencies of the pass. Basis images and signs are arguments, so that
-        # one compiled step serves them all, and the sums stay on the device.
-        x, y, count = to_tensor(images), to_tensor(labels), to_tensor(np.int32(valid))
-        behind = (y, count) if clean is None else (y, count, clean(x))
-        for index, (wave, signs) in enumerate(zip(waves, draws, strict=True)):
-            counts = step(x, wave, signs.next(len(images), valid), lower, upper, reduce_args=behind)
-            sums[index] = counts if sums[index] is None else sums[index] + counts
-            steps += 1
-            if steps % _AHEAD == 0:
-                ops.convert_to_numpy(sums[index])
-            advance(valid * len(signs))
-    seen = np.concatenate(seen)
-    digest.update(seen.astype("int64"))
-    rows = np.concatenate([ops.convert_to_numpy(part).astype("float64") for part in sums])
-    return rows, seen, digest.hexdigest() if hashed else None
-
-
-def _key(place: tuple[int, int] | None) -> str:
-    return "clean" if place is None else "{},{}".format(*place)
-
-
-def _check_same(read: dict[str, Any], before: dict[str, Any]) -> None:
-    """Refuses other data than those of the passes before."""
-    if read != before:
-        raise ValueError(
-            "The data must be the same, in the same order, at every pass over them. Received: "
-            f"{sum(read['count_per_class'])} images, unlike the {sum(before['count_per_class'])} of "
-            "an earlier pass"
+    def load(places: list) -> SignedBases:
+        return SignedBases(
+            places,
+            size=feed.size,
+            channels=feed.channels,
+            epsilon=epsilon,
+            phase=phase,
+            seed=seed,
+            data_format=data_format,
         )
 
-
-def _result(model, layer, size, frequencies, measured, settings, batch_size) -> FourierHeatMapResult:
-    rows = np.array([measured.rows[_key(place)] for place in frequencies])
-    clean, per_class = np.array(measured.rows["clean"]), tuple(measured.rows["data"]["count_per_class"])
-    total, outputs = sum(per_class), len(per_class)
+    items = {"clean": None, **{f"{i},{j}": (i, j) for i, j in frequencies}}
+    with progress_bar(progress, "Fourier heat map", "image pass") as advance:
+        clean, *rows = sweep_items(
+            items,
+            feed,
+            step,
+            load=load,
+            prepare=prepare,
+            per_step=min(len(items), bases_per_step or max(1, _IMAGES_PER_STEP // feed.batch_size)),
+            per_pass=bases_per_pass,
+            journal=journal,
+            advance=advance,
+        )
     return FourierHeatMapResult(
         model=model.name,
-        n=total,
+        n=feed.n,
         settings={**settings, "batch_size": batch_size},
         versions=versions(),
-        epsilon=settings["epsilon"],
-        phase=settings["phase"],
-        size=tuple(size),
+        epsilon=epsilon,
+        phase=phase,
+        size=feed.size,
         frequencies=tuple(frequencies),
-        correct_per_class=tuple(map(tuple, rows[:, :outputs].astype("int64").tolist())),
-        clean_correct_per_class=tuple(clean[:outputs].astype("int64").tolist()),
-        count_per_class=per_class,
+        correct_per_class=tuple(tuple(row[: feed.classes].astype("int64").tolist()) for row in rows),
+        clean_correct_per_class=tuple(clean[: feed.classes].astype("int64").tolist()),
+        count_per_class=tuple(feed.count_per_class.tolist()),
         layer=layer,
-        layer_changes=None if layer is None else tuple((rows[:, outputs] / total).tolist()),
+        layer_changes=None if layer is None else tuple(float(row[-1] / feed.n) for row in rows),
     )
+
+
+def _compile_step(
+    model: keras.Model, layer: str | None, bounds: tuple[float, float] | None
+) -> tuple[Callable, Callable]:
+    """The step of the sweep, and what it needs of a batch: the images, and a layer's outputs for them."""
+    lower, upper = (to_tensor(np.float32(limit)) for limit in bounds or (-np.inf, np.inf))
+    target, reduce = (model, count_each) if layer is None else with_layer(model, layer)
+    count, clean = compile_logits(target, add_bases, reduce), compile_logits(target)
+
+    def prepare(images: Any) -> tuple:
+        return (images,) if layer is None else (images, clean(images))
+
+    def step(prepared: tuple, labels: Any, valid: Any, bases: SignedBases) -> Any:
+        images, *outputs = prepared
+        amplitudes = bases.draw_amplitudes(len(images), valid)
+        return count(images, bases.waves, amplitudes, lower, upper, reduce_args=(labels, valid, *outputs))
+
+    return step, prepare
 
 
 def check_perturbation(
     epsilon: Any, phase: Any, seed: Any, bounds: Any
 ) -> tuple[float, float | str, int, tuple[float, float] | None]:
     """What is added to the images, as `fourier_heat_map` takes it."""
-    epsilon, seed = (
-        check_number(epsilon, "epsilon", least=0),
-        check_whole(seed, "seed", least=0),
-    )
     if not (isinstance(phase, str) and phase == "random"):
-        if not isinstance(phase, Real) or isinstance(phase, bool) or not np.isfinite(phase):
+        try:
+            phase = check_number(phase, "phase")
+        except ValueError:
             raise ValueError(
                 f"`phase` must be a finite number (radians) or 'random'. Received: phase={phase!r}"
-            )
-        phase = float(phase)
-    return epsilon, phase, seed, None if bounds is None else check_interval(bounds, "bounds")
-
-
-def _digest(*arrays: np.ndarray) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array))
-    return digest.hexdigest()
+            ) from None
+    return (
+        check_number(epsilon, "epsilon", least=0),
+        phase,
+        check_whole(seed, "seed", least=0),
+        None if bounds is None else check_interval(bounds, "bounds"),
+    )

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_freq._core.result import Result
-from keras_freq.evaluate._heat_map_frequencies import centred_map
 from keras_freq.spectral import radial_distance
+from keras_freq.spectral._grid import mirror
+from keras_freq.spectral._ring_means import ring_means
 
 # Size of the images and half size of the window, by the size of the picture.
 _PUBLISHED = {"31x31": (32, 15), "63x63": (224, 31)}
@@ -27,7 +29,7 @@ class FourierHeatMapResult(Result):
         epsilon: L2 norm of what is added to each channel, pixel units.
         phase: Phase of the basis images in radians, or `"random"`.
         size: Height and width of the images.
-        frequencies: Measured frequencies, centred indices `(i, j)`, from DC outward.
+        frequencies: Measured frequencies, centered indices `(i, j)`, from DC outward.
         correct_per_class: Correctly classified images at each of them, `(frequencies, classes)`.
         clean_correct_per_class: Correctly classified images with nothing added, `(classes,)`.
         count_per_class: Images of each class.
@@ -54,7 +56,7 @@ class FourierHeatMapResult(Result):
     def error(self) -> np.ndarray:
         """Share of the images classified wrongly, `(height, width)`, in [0, 1]."""
         correct = np.sum(self.correct_per_class, axis=1)
-        return centred_map(self.size, self.frequencies, 1 - correct / self.n)
+        return center_map(self.size, self.frequencies, 1 - correct / self.n)
 
     @property
     def difference(self) -> np.ndarray:
@@ -68,7 +70,7 @@ class FourierHeatMapResult(Result):
             raise ValueError(
                 "Changes of a layer need `layer` in `fourier_heat_map`. Received: a heat map with layer=None"
             )
-        return centred_map(self.size, self.frequencies, self.layer_changes)
+        return center_map(self.size, self.frequencies, self.layer_changes)
 
     def ring_means(self, edges: Sequence[float] = (1 / 8, 1 / 4)) -> dict[str, float]:
         """Mean error over low, middle and high frequencies, every bin of the map counted once.
@@ -85,22 +87,9 @@ class FourierHeatMapResult(Result):
         Raises:
             ValueError: If `edges` are not two ascending numbers.
         """
-        edges = tuple(edges)
-        if len(edges) != 2 or not 0 < edges[0] < edges[1]:
-            raise ValueError(
-                f"`edges` must be two ascending numbers above 0 (cycles per pixel). Received: edges={edges!r}"
-            )
         distance, error = radial_distance(*self.size, units="cycles_per_pixel"), self.error
-        rings = {
-            "low": distance < edges[0],
-            "mid": (distance >= edges[0]) & (distance < edges[1]),
-            "high": distance >= edges[1],
-        }
-        means = {}
-        for name, ring in rings.items():
-            inside = error[ring & ~np.isnan(error)]
-            means[name] = float(inside.mean()) if inside.size else float("nan")
-        return means
+        known = ~np.isnan(error)
+        return ring_means(distance[known], error[known], (1, 1), edges)
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers and settings as plain Python values, with the maps as nested lists."""
@@ -112,14 +101,14 @@ class FourierHeatMapResult(Result):
     def rows(self) -> list[dict[str, Any]]:
         """One row for the clean images, then one a bin of the map.
 
-        `i` and `j` are centred indices, `u` and `v` the vertical and horizontal frequency (index units);
+        `i` and `j` are centered indices, `u` and `v` the vertical and horizontal frequency (index units);
         `measured` is 0 where the number is that of the mirror.
         """
         shared = {"model": self.model, "n": self.n}
         error, measured = self.error, set(self.frequencies)
         change = None if self.layer is None else self.layer_change
         empty = {} if change is None else {"layer_change": 0.0}
-        place = dict.fromkeys(("i", "j", "u", "v", "measured"), "")
+        place: dict[str, Any] = dict.fromkeys(("i", "j", "u", "v", "measured"), "")
         clean = self.clean_error
         rows = [{"kind": "clean", **place, "error": clean, "difference": 0.0, **empty, **shared}]
         for i, j in np.argwhere(~np.isnan(error)).tolist():
@@ -131,6 +120,16 @@ class FourierHeatMapResult(Result):
                 {"kind": "map", **place, "error": value, "difference": value - clean, **extra, **shared}
             )
         return rows
+
+
+def center_map(
+    size: tuple[int, int], frequencies: Sequence[tuple[int, int]], values: ArrayLike
+) -> np.ndarray:
+    """Values at their frequencies, each copied to a mirror that has none; NaN elsewhere."""
+    picture = np.full(size, np.nan)
+    rows, columns = np.asarray(frequencies, "int64").reshape(-1, 2).T
+    picture[rows, columns] = values
+    return np.where(np.isnan(picture), mirror(picture), picture)
 
 
 def published_geometry(heat_map: FourierHeatMapResult | np.ndarray, kind: str) -> np.ndarray:

@@ -1,59 +1,114 @@
-"""One compiled step of a heat map: what it is given, and what it computes."""
+"""One compiled step of a heat map: at which frequencies, what is added to the images, what is counted."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_freq._core.checks import check_choice
 from keras_freq._core.compiled import to_tensor
-from keras_freq.spectral import fourier_basis, mirror_index
+from keras_freq.spectral import fourier_basis, radial_distance
+from keras_freq.spectral._grid import one_of_each_pair, own_mirror
+
+COVERAGES = ("half", "reference", "full")
+# Centered indices of a frequency; `None` stands for nothing added.
+Place = tuple[int, int] | None
 
 
-def basis_tensors(
-    group: list, per_step: int, size: tuple[int, int], phase: float | str, data_format: str
-) -> tuple:
-    """Basis images of a step on the device, `(bases, 1, height, width, 1)`; zeros where nothing is added.
+def check_window(window: int | Sequence[int] | None, height: int, width: int) -> tuple[int, int] | None:
+    """Half sizes (rows, columns) of a window about DC that lies inside the spectrum."""
+    if window is None:
+        return None
+    sizes = tuple(window) if isinstance(window, Sequence) else (window, window)
+    most = ((height - 1) // 2, (width - 1) // 2)
+    if len(sizes) != 2 or not all(
+        isinstance(size, (int, np.integer)) and not isinstance(size, bool) and 0 <= size <= top
+        for size, top in zip(sizes, most, strict=False)
+    ):
+        raise ValueError(
+            f"`window` must be whole numbers of 0 to {most[0]} rows and 0 to {most[1]} columns from DC for "
+            f"images of {height}x{width}. Received: window={window!r}"
+        )
+    return int(sizes[0]), int(sizes[1])
 
-    One set for a fixed phase; for random ones cosine and sine, of which every phase is a sum.
+
+def select_frequencies(
+    height: int, width: int, *, coverage: str = "half", window: tuple[int, int] | None = None
+) -> list[tuple[int, int]]:
+    """Centered indices of the frequencies to be measured, from DC outward.
+
+    Of a pair `(i, j)` and its mirror, `"half"` takes the one with the larger `j`, or with the larger `i`
+    where `j` is its own mirror; `"reference"` takes both in the column `j = width // 2`; `"full"` takes all.
     """
-    phases = (0.0, np.pi / 2) if phase == "random" else (phase,)
-    sets = []
-    for value in phases:
-        wave = np.zeros((per_step, *size), "float32")
-        for index, place in enumerate(group):
-            if place is not None:
-                wave[index] = fourier_basis(*size, *place, value)
-        sets.append(to_tensor(np.expand_dims(wave, (1, 4) if data_format == "channels_last" else (1, 2))))
-    return tuple(sets)
+    check_choice(coverage, "coverage", COVERAGES)
+    i, j = np.indices((height, width))
+    taken = one_of_each_pair(height, width).copy()
+    if coverage == "full":
+        taken[:] = True
+    elif coverage == "reference":
+        taken[:, width // 2] = True
+    if window is not None:
+        taken &= (np.abs(i - height // 2) <= window[0]) & (np.abs(j - width // 2) <= window[1])
+    order = np.argsort(radial_distance(height, width)[taken], kind="stable")
+    return [(int(row), int(column)) for row, column in np.argwhere(taken)[order]]
 
 
-class SignedAmplitudes:
-    """Signed amplitudes of a step's frequencies, a batch of images at a time, from a stream each."""
+class SignedBases:
+    """Basis images of one step on the device, and signed amplitudes for each batch from a stream each.
 
-    def __init__(self, group, per_step, size, channels, epsilon, phase, seed, data_format):
-        self._axes = (3, 4) if data_format == "channels_last" else (4, 5)
-        self._epsilon, self._channels, self._per_step = epsilon, channels, per_step
-        self._random = phase == "random"
-        self._signs = [None if place is None else np.random.default_rng([seed, *place]) for place in group]
+    Args:
+        places: The frequencies of the step.
+        size: Height and width of the images.
+        channels: Channels of the images.
+        epsilon: L2 norm of what is added to a channel.
+        phase: Radians, or `"random"`: then there are two sets of basis images, cosine and sine, of which
+            every phase is a sum.
+        seed: Seed of signs and phases.
+        data_format: `"channels_last"` or `"channels_first"`.
+
+    Attributes:
+        waves: Basis images `(bases, 1, height, width, 1)`, one tensor per set; zeros where nothing is added.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[Place],
+        *,
+        size: tuple[int, int],
+        channels: int,
+        epsilon: float,
+        phase: float | str,
+        seed: int,
+        data_format: str,
+    ):
+        last = data_format == "channels_last"
+        random = isinstance(phase, str)
+        self._axes = (3, 4) if last else (4, 5)
+        self._channels, self._epsilon, self._sets = channels, epsilon, 1 + random
+        self._signs = [None if place is None else np.random.default_rng([seed, *place]) for place in places]
         self._phases = [
             # A frequency that is its own mirror has no phase.
             None
-            if not self._random or place is None or _is_own_mirror(size, place)
+            if not random or place is None or own_mirror(*size)[place]
             else np.random.default_rng([seed, *place, 1])
-            for place in group
+            for place in places
         ]
+        waves = np.zeros((self._sets, len(places), *size), "float32")
+        angles = (0.0, np.pi / 2) if isinstance(phase, str) else (phase,)
+        for wave, angle in zip(waves, angles, strict=True):
+            for index, place in enumerate(places):
+                if place is not None:
+                    wave[index] = fourier_basis(*size, *place, angle)
+        self.waves = tuple(to_tensor(np.expand_dims(wave, (1, 4) if last else (1, 2))) for wave in waves)
 
-    def __len__(self) -> int:
-        return len(self._signs)
-
-    def next(self, batch: int, valid: int) -> tuple[np.ndarray, ...]:
-        """Amplitudes `(bases, batch, 1, 1, channels)`, one array a set of basis images."""
-        sets = np.zeros((1 + self._random, self._per_step, batch, self._channels), "float32")
+    def draw_amplitudes(self, batch: int, valid: int) -> tuple[np.ndarray, ...]:
+        """Amplitudes `(bases, batch, 1, 1, channels)` for the next batch, one array per set."""
+        sets = np.zeros((self._sets, len(self._signs), batch, self._channels), "float32")
         for index, (signs, phases) in enumerate(zip(self._signs, self._phases, strict=True)):
             if signs is None:
                 continue
@@ -66,10 +121,6 @@ class SignedAmplitudes:
                 sets[0, index, :valid] = amplitude * np.cos(angle)
                 sets[1, index, :valid] = amplitude * np.sin(angle)
         return tuple(np.expand_dims(sets, self._axes))
-
-
-def _is_own_mirror(size: tuple[int, int], place: tuple[int, int]) -> bool:
-    return all(mirror_index(length)[index] == index for length, index in zip(size, place, strict=True))
 
 
 def add_bases(images: Any, waves: tuple, amplitudes: tuple, lower: Any, upper: Any) -> Any:
@@ -104,7 +155,7 @@ def count_and_change(classes: int, outputs: Any, labels: Any, valid: Any, clean:
 
 def with_layer(model: keras.Model, name: str) -> tuple[keras.Model, Callable]:
     """A model of the same weights that returns the layer's output and the logits, side by side."""
-    inputs, outputs = getattr(model, "inputs", None) or (), getattr(model, "outputs", None) or ()
+    inputs, outputs = (list(getattr(model, side, None) or ()) for side in ("inputs", "outputs"))
     if len(inputs) != 1 or len(outputs) != 1:
         raise ValueError(
             "`layer` needs a functional or sequential model with one input and one output; of a model that "

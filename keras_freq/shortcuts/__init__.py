@@ -1,18 +1,15 @@
-"""Frequency shortcuts: which frequencies a class is recognised by, and whether a few of them are enough.
+"""Frequency shortcuts: which frequencies a class is recognized by, and whether a few of them are enough.
 
 Masks are `(classes, height, width)`, one for each class, centred: DC at `(height // 2, width // 2)`.
 """
 
 from keras_freq.shortcuts._adcs import ADCSResult, adcs
 from keras_freq.shortcuts._band_stop import BandStopResult, band_stop
-from keras_freq.shortcuts._frequency_importance import frequency_importance
+from keras_freq.shortcuts._frequency_importance import FrequencyImportance, frequency_importance
 from keras_freq.shortcuts._frequency_maps import FrequencyMaps, dominant_frequency_map
-from keras_freq.shortcuts._hfss import hfss
-from keras_freq.shortcuts._hfss_result import HFSSResult
-from keras_freq.shortcuts._importance_result import FrequencyImportance
-from keras_freq.shortcuts._report_result import ShortcutReport
+from keras_freq.shortcuts._hfss import HFSSResult, hfss
 from keras_freq.shortcuts._shortcut_curve import ShortcutCurve, shortcut_curve
-from keras_freq.shortcuts._shortcut_report import shortcut_report
+from keras_freq.shortcuts._shortcut_report import ShortcutReport, shortcut_report
 
 __all__ = [
     "ADCSResult",

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_choice, check_whole
+from keras_freq._core.checks import check_choice, check_flag, check_whole
 from keras_freq._core.compiled import to_tensor
+from keras_freq._core.feeds import Feed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
-from keras_freq.data import iterate_batches
-from keras_freq.shortcuts._masked_images import spectra_of
-from keras_freq.shortcuts._removal_estimate import whole_plane
-from keras_freq.spectral._images import DATA_FORMATS
+from keras_freq.shortcuts._masked_images import compute_spectra
+from keras_freq.spectral._dft import full_spectrum
 
 CHANNELS = ("mean", "luma", "sign_then_mean")
 STATISTICS = ("mean", "sum")
@@ -46,7 +46,7 @@ class ADCSResult(Result):
         return np.array(self.values, "float64")
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row a class and frequency; `u` and `v` are the vertical and horizontal one (index units)."""
+        """One row per class and frequency; `u` and `v` are the vertical and horizontal one (index units)."""
         return [
             {
                 "class": label,
@@ -117,29 +117,29 @@ def adcs(
     """
     check_choice(channel, "channel", CHANNELS)
     check_choice(statistic, "statistic", STATISTICS)
-    check_choice(data_format, "data_format", DATA_FORMATS)
     if isinstance(ties, bool) or ties not in (0, -1):
         raise ValueError(f"`ties` must be 0 or -1. Received: ties={ties!r}")
+    check_flag(include_self, "include_self")
     if classes is not None:
         check_whole(classes, "classes")
     data = images if labels is None else (images, labels)
-    sums, counts, size = _sums(data, classes, batch_size, data_format, progress)
+    feed = Feed(data, batch_size=batch_size, data_format=data_format)
+    if channel == "luma" and feed.channels != 3:
+        raise ValueError(
+            f"`channel='luma'` needs images of 3 channels. Received: images of {feed.channels} channels"
+        )
+    sums, counts = _sum_amplitudes(feed, classes, data_format, progress)
     if (counts > 0).sum() < 2:
         raise ValueError(
             "ADCS compares classes: at least two of them must have images. "
             f"Received: images of {int((counts > 0).sum())} classes"
         )
-    if channel == "luma" and sums.shape[1] != 3:
-        raise ValueError(
-            f"`channel='luma'` needs images of 3 channels. Received: images of {sums.shape[1]} channels"
-        )
     with np.errstate(invalid="ignore"):
         means = sums / counts[:, None, None, None]
-    compared = sums if statistic == "sum" else means
-    half = _compare(compared, counts > 0, channel, ties, include_self)
+    maps = _compare(sums if statistic == "sum" else means, counts > 0, channel, ties, include_self)
     return ADCSResult(
         model=None,
-        n=int(counts.sum()),
+        n=feed.n,
         settings={
             "channel": channel,
             "statistic": statistic,
@@ -148,51 +148,42 @@ def adcs(
             "data_format": data_format,
         },
         versions=versions(),
-        size=size,
-        values=_tuples(whole_plane(half, size)),
-        amplitudes=_tuples(whole_plane(means.mean(axis=1), size)),
+        size=feed.size,
+        values=_complete(maps, feed.size[1]),
+        amplitudes=_complete(means.mean(axis=1), feed.size[1]),
         count_per_class=tuple(counts.tolist()),
     )
 
 
-def _sums(
-    data: Any, classes: int | None, batch_size: int | None, data_format: str, progress: bool | None
-) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+def _sum_amplitudes(
+    feed: Feed, classes: int | None, data_format: str, progress: bool | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Summed amplitudes of each class, float64 `(classes, channels, height, columns)`, and its images."""
-    sums, counts, size = None, np.zeros(classes or 0, "int64"), (0, 0)
+    height, width = feed.size
+    shape = (feed.channels, height, width // 2 + 1)
+    sums: defaultdict[int, np.ndarray] = defaultdict(lambda: np.zeros(shape))
     with progress_bar(progress, "ADCS") as advance:
-        for images, labels, valid in iterate_batches(data, batch_size):
+        for images, labels, valid in feed:
             labels = labels[:valid]
             if classes is not None and labels.max() >= classes:
                 raise ValueError(
                     f"`classes` must be above every label. Received: classes={classes}, label {labels.max()}"
                 )
-            re, im = spectra_of(to_tensor(images), data_format)
-            amplitudes = ops.convert_to_numpy(_amplitude(re, im))[:valid].astype("float64")
-            size = tuple(map(int, images.shape[1:3] if data_format == "channels_last" else images.shape[2:]))
-            if sums is None:
-                sums = np.zeros((len(counts), *amplitudes.shape[1:]))
-            more = max(0, labels.max() + 1 - len(counts))
-            if more:
-                sums = np.concatenate([sums, np.zeros((more, *sums.shape[1:]))])
-                counts = np.append(counts, np.zeros(more, "int64"))
+            re, im = compute_spectra(to_tensor(images), data_format)
+            amplitudes = ops.convert_to_numpy(ops.sqrt(re * re + im * im))[:valid].astype("float64")
             for label in np.unique(labels):
-                sums[label] += amplitudes[labels == label].sum(axis=0)
-            counts += np.bincount(labels, minlength=len(counts))
+                sums[int(label)] += amplitudes[labels == label].sum(axis=0)
             advance(valid)
-    return _symmetric(sums, size[1]), counts, size
+    counts = np.bincount(feed.labels, minlength=classes or 0)
+    return _symmetrize(np.stack([sums[label] for label in range(len(counts))]), width), counts
 
 
-def _symmetric(half: np.ndarray, width: int) -> np.ndarray:
+def _symmetrize(half: np.ndarray, width: int) -> np.ndarray:
     """Half maps whose columns that hold both of each pair agree to the last bit, so that signs do too."""
     rows = (-np.arange(half.shape[-2])) % half.shape[-2]
     for column in {0, width // 2} if width % 2 == 0 else {0}:
         half[..., column] = (half[..., column] + half[..., rows, column]) / 2
     return half
-
-
-def _amplitude(re: Any, im: Any) -> Any:
-    return ops.sqrt(re * re + im * im)
 
 
 def _compare(
@@ -212,5 +203,7 @@ def _compare(
     return maps
 
 
-def _tuples(maps: np.ndarray) -> tuple:
+def _complete(half: np.ndarray, width: int) -> tuple:
+    """Half maps `(classes, height, columns)` as whole ones, centered, in tuples."""
+    maps, _ = full_spectrum(half, np.zeros_like(half), width)
     return tuple(tuple(map(tuple, part)) for part in maps.tolist())

@@ -10,16 +10,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_labels, check_whole
-from keras_freq._core.compiled import compile_logits
+from keras_freq._core.checks import check_flag, check_whole
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.result import Result, versions
-from keras_freq.evaluate._counting import labelled_batches
-from keras_freq.shortcuts._masked_confusion import MaskedConfusion
+from keras_freq.shortcuts._masked_confusion import IMAGES_PER_STEP, count_confusions
 from keras_freq.spectral import radial_distance
-from keras_freq.spectral._images import DATA_FORMATS
-
-# Images of one forward pass by default.
-_PER_STEP = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +23,7 @@ class BandStopResult(Result):
 
     Attributes:
         edges: Where the bands begin, index units; the last one reaches to the corner.
-        stopped: The bands removed together, numbered from 1, one tuple a matrix.
+        stopped: The bands removed together, numbered from 1, one tuple per matrix.
         confusion: `(matrices, classes, classes)`.
         clean_confusion: With nothing removed, `(classes, classes)`.
         count_per_class: Images of each class.
@@ -52,13 +47,13 @@ class BandStopResult(Result):
 
     @property
     def tpr(self) -> np.ndarray:
-        """Share of each class that is still recognised, `(matrices, classes)`."""
+        """Share of each class that is still recognized, `(matrices, classes)`."""
         counts = np.array(self.count_per_class, "float64")
         counts[counts == 0] = np.nan
         return np.diagonal(np.array(self.confusion), axis1=1, axis2=2) / counts
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row a matrix, true class and prediction."""
+        """One row per matrix, true class and prediction."""
         change = self.change
         return [
             {
@@ -97,7 +92,7 @@ def band_stop(
         model: Keras classifier, logits or probabilities. It runs in inference mode.
         data: Arrays `(images, labels)`, a `tf.data.Dataset`, a `keras.utils.PyDataset` or an iterable of
             batches; read once.
-        stopped: Bands to remove together, numbered from 1, one tuple a matrix; default every pair.
+        stopped: Bands to remove together, numbered from 1, one tuple per matrix; default every pair.
         edges: Where the bands begin, ascending from 0 (index units). Default four of equal width: 0 and the
             quarters of half the shorter side.
         keep_dc: Whether the mean of an image stays when the first band goes. Without it the pixels lie about
@@ -122,45 +117,29 @@ def band_stop(
     >>> result.change.shape
     (2, 10, 10)
     """
-    check_choice(data_format, "data_format", DATA_FORMATS)
-    per_step = _PER_STEP if per_step is None else check_whole(per_step, "per_step")
-    logits = compile_logits(model)  # refuses what is no model
-    if edges is not None:
-        edges = _check_edges(edges)
-    found, counted = None, None
-    for images, labels, valid in labelled_batches(model, data, batch_size or min(128, per_step)):
-        if found is None:
-            size = images.shape[1:3] if data_format == "channels_last" else images.shape[2:]
-            edges = edges or tuple(min(size) / 8 * band for band in range(4))
-            stopped = _check_stopped(stopped, len(edges))
-            classes = logits(images[:1]).shape[-1]
-            found = MaskedConfusion(
-                model,
-                _masks(size, edges, stopped, keep_dc),
-                images,
-                classes=classes,
-                per_step=per_step,
-                data_format=data_format,
-            )
-            counted = np.zeros(classes, "int64")
-        labels = check_labels(labels, len(labels), classes)
-        counted += np.bincount(labels[:valid], minlength=classes)
-        found.add(images, labels, valid)
-    counts = found.counts()[:, :, :-1].tolist()
+    keep_dc = check_flag(keep_dc, "keep_dc")
+    per_step = IMAGES_PER_STEP if per_step is None else check_whole(per_step, "per_step")
+    edges = None if edges is None else _check_edges(edges)
+    feed = ModelFeed(model, data, batch_size=batch_size or min(128, per_step), data_format=data_format)
+    edges = edges or tuple(min(feed.size) / 8 * band for band in range(4))
+    stopped = _check_stopped(stopped, len(edges))
+    masks = _make_masks(feed.size, edges, stopped, keep_dc)
+    counts = count_confusions(model, feed, masks, per_step=per_step, data_format=data_format)
+    clean, *confusion = counts[:, :, :-1].tolist()
     return BandStopResult(
         model=model.name,
-        n=int(counted.sum()),
-        settings={"keep_dc": bool(keep_dc), "data_format": data_format},
+        n=feed.n,
+        settings={"keep_dc": keep_dc, "data_format": data_format},
         versions=versions(),
         edges=edges,
         stopped=stopped,
-        confusion=tuple(tuple(map(tuple, part)) for part in counts[1:]),
-        clean_confusion=tuple(map(tuple, counts[0])),
-        count_per_class=tuple(counted.tolist()),
+        confusion=tuple(tuple(map(tuple, part)) for part in confusion),
+        clean_confusion=tuple(map(tuple, clean)),
+        count_per_class=tuple(feed.count_per_class.tolist()),
     )
 
 
-def _masks(size: tuple[int, int], edges: tuple[float, ...], stopped: tuple, keep_dc: bool) -> np.ndarray:
+def _make_masks(size: tuple[int, int], edges: tuple[float, ...], stopped: tuple, keep_dc: bool) -> np.ndarray:
     distance = radial_distance(*size)
     band = np.searchsorted(edges, distance, side="right")
     kept = keep_dc & (distance == 0)

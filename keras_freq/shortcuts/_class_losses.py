@@ -29,7 +29,7 @@ def compile_class_losses(
     Returns:
         A function `(images, labels, valid, *args)` of tensors. It returns a float32 tensor `(masks, 2,
         classes)` on the device: for each class the sum over its images among the first `valid` of the loss,
-        and how many of them are recognised.
+        and how many of them are recognized.
     """
 
     def build(forward, images, labels, valid, args):

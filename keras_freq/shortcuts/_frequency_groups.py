@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from keras_freq.spectral import fourier_basis, mirror_index, radial_distance
+from keras_freq.spectral._grid import mirror, one_of_each_pair, own_mirror
 
 
 @dataclass(frozen=True)
@@ -16,8 +18,8 @@ class FrequencyGroups:
 
     Attributes:
         size: Height and width of the spectrum.
-        rows: Centred row of one of each pair, `(groups, pairs)`.
-        columns: Centred column of it.
+        rows: Centered row of one of each pair, `(groups, pairs)`.
+        columns: Centered column of it.
         weights: Share of the pair that is removed, in [0, 1]; 0 where a group has fewer pairs than others.
         of_bin: The group whose importance stands at each bin, `(height, width)`; -1 for none.
     """
@@ -37,43 +39,49 @@ class FrequencyGroups:
         nothing = np.asarray(nothing, "float64")
         return np.where(self.of_bin < 0, nothing[..., None, None], maps)
 
-    def gathered(self, maps: np.ndarray) -> np.ndarray:
+    def gather(self, maps: np.ndarray) -> np.ndarray:
         """Sums `(..., groups)` of symmetric maps `(..., height, width)` over what each group removes."""
-        twice = 2 - _own_mirror(*self.size)[self.rows, self.columns]
+        twice = 2 - own_mirror(*self.size)[self.rows, self.columns]
         return (maps[..., self.rows, self.columns] * (self.weights * twice)).sum(-1)
 
-    def waves(self, groups: np.ndarray, count: int) -> np.ndarray:
-        """Orthonormal cosines and sines of the groups, `(count, 2 * pairs, pixels)`, zeros beyond them.
+    def make_waves(self, groups: Sequence[int | None]) -> np.ndarray:
+        """Orthonormal cosines and sines of some groups, float32 `(groups, 2 * pairs, pixels)`.
 
         What an image holds of a group is its projection on them, since each is scaled by the root of its
-        weight: `sum_k <x, e_k> e_k`.
+        weight: `sum_k <x, e_k> e_k`. For `None`, no group, they are zeros.
         """
         pairs = self.rows.shape[1]
-        waves = np.zeros((count, 2, pairs, *self.size), "float32")
-        scale = np.sqrt(self.weights[groups])
-        sines = np.where(_own_mirror(*self.size)[self.rows[groups], self.columns[groups]], 0, scale)
+        waves = np.zeros((len(groups), 2, pairs, *self.size), "float32")
+        places = [place for place, group in enumerate(groups) if group is not None]
+        chosen = np.array([groups[place] for place in places], int)
+        scale = np.sqrt(self.weights[chosen])
+        sines = np.where(own_mirror(*self.size)[self.rows[chosen], self.columns[chosen]], 0, scale)
         for index, (phase, gain) in enumerate(((0.0, scale), (-np.pi / 2, sines))):
             for pair in range(pairs):
-                wave = fourier_basis(*self.size, self.rows[groups, pair], self.columns[groups, pair], phase)
-                waves[: len(groups), index, pair] = wave * gain[:, pair, None, None]
-        return waves.reshape(count, 2 * pairs, -1)
+                wave = fourier_basis(*self.size, self.rows[chosen, pair], self.columns[chosen, pair], phase)
+                waves[places, index, pair] = wave * gain[:, pair, None, None]
+        return waves.reshape(len(groups), 2 * pairs, -1)
+
+
+def group_frequencies(size: tuple[int, int], patch: int, mirror: str) -> FrequencyGroups:
+    """The groups of `mirror="conjugate"` or `"reference"`."""
+    return (group_conjugates if mirror == "conjugate" else group_published)(*size, patch)
 
 
 @functools.lru_cache(maxsize=8)
-def conjugate_groups(height: int, width: int, patch: int) -> FrequencyGroups:
+def group_conjugates(height: int, width: int, patch: int) -> FrequencyGroups:
     """Every conjugate pair in one group, the pairs of a `patch` x `patch` block of the half plane together.
 
     Blocks are counted from DC; row and column 0, Nyquist frequencies and any size are covered.
     """
     i, j = np.indices((height, width))
-    mirror_i, mirror_j = mirror_index(height)[i], mirror_index(width)[j]
-    taken = (j > mirror_j) | ((j == mirror_j) & (i >= mirror_i))
+    taken = one_of_each_pair(height, width)
     # The Nyquist column lies at the outer end of the half plane.
     u, v = (i - height // 2) // patch, np.abs(j - width // 2) // patch
     dc = (i == height // 2) & (j == width // 2)
     u, v = np.where(dc, -height, u), np.where(dc, -1, v)
     keys = np.where(taken, (u + height) * (width + 2) + v + 1, -1)
-    keys = np.maximum(keys, keys[mirror_i, mirror_j])
+    keys = np.maximum(keys, mirror(keys))
     distance = radial_distance(height, width)
     unique, first, of_bin = np.unique(keys, return_index=True, return_inverse=True)
     nearest = np.full(len(unique), np.inf)
@@ -85,11 +93,11 @@ def conjugate_groups(height: int, width: int, patch: int) -> FrequencyGroups:
     pairs = np.argwhere(taken)
     group = of_bin[taken]
     order = np.argsort(group, kind="stable")
-    return _groups((height, width), np.split(pairs[order], np.cumsum(np.bincount(group))[:-1]), of_bin)
+    return _pack_groups((height, width), np.split(pairs[order], np.cumsum(np.bincount(group))[:-1]), of_bin)
 
 
 @functools.lru_cache(maxsize=8)
-def reference_groups(height: int, width: int, patch: int) -> FrequencyGroups:
+def group_published(height: int, width: int, patch: int) -> FrequencyGroups:
     """The blocks that the published code removes, and where it writes their loss.
 
     A block of the shifted spectrum starts at `(patch * r, patch * k)`, its mirror image at `(height - patch *
@@ -104,10 +112,11 @@ def reference_groups(height: int, width: int, patch: int) -> FrequencyGroups:
             "`mirror='reference'` needs even sides that are multiples of `patch`. "
             f"Received: images of {height}x{width} with patch={patch}"
         )
-    own = _own_mirror(height, width)
+    own = own_mirror(height, width)
     of_bin = np.full((height, width), -1)
-    centre = np.array([[height // 2, width // 2]])
-    members, shares = [centre], [np.ones(1)]
+    center = np.array([[height // 2, width // 2]])
+    members: list[np.ndarray] = [center]
+    shares: list[np.ndarray] = [np.ones(1)]
     square = np.argwhere(np.ones((patch, patch)))
     for r in range(height // patch):
         for k in range(width // (2 * patch) + 1):
@@ -121,18 +130,21 @@ def reference_groups(height: int, width: int, patch: int) -> FrequencyGroups:
             share = np.where(own[tuple(removed.T)], 1.0, 0.5)
             members.append(pairs)
             shares.append(np.bincount(index.ravel(), weights=share))
-    return _groups((height, width), members, of_bin, shares)
+    return _pack_groups((height, width), members, of_bin, shares)
 
 
 def _one_of_pair(places: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Of each centred place `(n, 2)` and its partner the one in the right half of the plane."""
+    """Of each centered place `(n, 2)` and its partner the one that stands for the pair."""
     partners = np.stack([mirror_index(height)[places[:, 0]], mirror_index(width)[places[:, 1]]], axis=1)
-    (i, j), (mirror_i, mirror_j) = places.T, partners.T
-    taken = (j > mirror_j) | ((j == mirror_j) & (i >= mirror_i))
-    return np.where(taken[:, None], places, partners)
+    return np.where(one_of_each_pair(height, width)[tuple(places.T)][:, None], places, partners)
 
 
-def _groups(size, members, of_bin, shares=None) -> FrequencyGroups:
+def _pack_groups(
+    size: tuple[int, int],
+    members: Sequence[np.ndarray],
+    of_bin: np.ndarray,
+    shares: Sequence[np.ndarray] | None = None,
+) -> FrequencyGroups:
     pairs = max(map(len, members))
     rows, columns = (np.zeros((len(members), pairs), int) for _ in range(2))
     weights = np.zeros((len(members), pairs))
@@ -140,8 +152,3 @@ def _groups(size, members, of_bin, shares=None) -> FrequencyGroups:
         rows[group, : len(places)], columns[group, : len(places)] = places.T
         weights[group, : len(places)] = 1 if shares is None else shares[group]
     return FrequencyGroups(size, rows, columns, weights, of_bin)
-
-
-def _own_mirror(height: int, width: int) -> np.ndarray:
-    rows, columns = (mirror_index(side) == np.arange(side) for side in (height, width))
-    return np.outer(rows, columns)

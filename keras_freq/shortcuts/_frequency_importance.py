@@ -2,26 +2,109 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import os
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_whole
+from keras_freq._core.checks import check_choice, check_number, check_whole
+from keras_freq._core.compiled import to_tensor
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.journal import SweepJournal, weights_digest
-from keras_freq._core.result import versions
-from keras_freq.shortcuts._class_losses import LOSSES
-from keras_freq.shortcuts._frequency_groups import FrequencyGroups
-from keras_freq.shortcuts._importance_result import FrequencyImportance, groups_of
-from keras_freq.shortcuts._removal_estimate import removal_estimate
-from keras_freq.shortcuts._removal_sweep import key_of, sweep
-from keras_freq.shortcuts._search_images import SearchImages
+from keras_freq._core.progress import progress_bar
+from keras_freq._core.result import Result, versions
+from keras_freq._core.sweep import even_batch_size, sweep_items
+from keras_freq.evaluate import rank_correlation
+from keras_freq.shortcuts._class_losses import LOSSES, compile_class_losses
+from keras_freq.shortcuts._frequency_groups import FrequencyGroups, group_frequencies
+from keras_freq.shortcuts._frequency_maps import digest_images
+from keras_freq.shortcuts._removal import estimate_removal, remove_waves
 
 METHODS = ("exact", "hybrid", "gradient")
 MIRRORS = ("conjugate", "reference")
 # Images of one forward pass by default: a larger step is slower on CPUs.
 _PER_STEP = 128
+# Images of a pass, about: a line of the journal costs less than a hundredth of them.
+_IMAGES_PER_PASS = 4096
+# Memory of the waves of a pass.
+_BYTES_PER_PASS = 1 << 27
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrequencyImportance(Result):
+    """How much the loss of each class rises when frequencies are removed from its images.
+
+    The numbers stand in `values`, by class and group of frequencies; the maps are made from them.
+
+    Attributes:
+        size: Height and width of the images.
+        patch: Side of the blocks of bins that are removed together.
+        mirror: `"conjugate"` or `"reference"`.
+        method: `"exact"`, `"hybrid"` or `"gradient"`; the last two are approximations.
+        loss: `"cross_entropy"` or `"logit"`.
+        values: Mean increase of the loss over the images of the class, `(classes, groups)`, the groups from
+            DC outward; the first is DC alone. NaN for a class without an image.
+        clean_loss: Mean loss of each class with nothing removed.
+        clean_accuracy: Share of each class that is recognized with nothing removed.
+        count_per_class: Images of each class.
+        measured: How many groups were measured exactly, DC among them.
+        forwards: Images passed through the model by this call, filling included, not counting what a
+            checkpoint held; not compared.
+        checked: Groups at which an approximation was compared with exact values, DC apart; 0: none.
+        rank_correlation: Spearman's rank correlation there, for each class; empty where nothing was compared.
+    """
+
+    size: tuple[int, int]
+    patch: int
+    mirror: str
+    method: str
+    loss: str
+    values: tuple[tuple[float, ...], ...]
+    clean_loss: tuple[float, ...]
+    clean_accuracy: tuple[float, ...]
+    count_per_class: tuple[int, ...]
+    measured: int
+    checked: int = 0
+    rank_correlation: tuple[float, ...] = ()
+    forwards: int = field(default=0, compare=False)
+    found_on: frozenset[bytes] = field(default=frozenset(), repr=False, metadata={"export": False})
+
+    @property
+    def groups(self) -> FrequencyGroups:
+        """The groups that were removed."""
+        return group_frequencies(self.size, self.patch, self.mirror)
+
+    @property
+    def dc(self) -> np.ndarray:
+        """Mean increase of the loss of each class without the mean of its images, `(classes,)`.
+
+        Always measured exactly: it is far outside first order.
+        """
+        return np.array(self.values, "float64")[:, 0]
+
+    @property
+    def maps(self) -> np.ndarray:
+        """Mean increase of the loss of each class at each bin, float64 `(classes, height, width)`.
+
+        DC is at `(height // 2, width // 2)`. With `mirror="reference"` some bins are never removed: there the
+        map holds minus the clean loss, so that they rank last, as published.
+        """
+        return self.groups.spread(np.array(self.values, "float64"), -np.array(self.clean_loss, "float64"))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per class and group: centered indices of one of its bins, its frequency, the importance."""
+        groups, rows = self.groups, []
+        bins = groups.gather(np.ones(self.size))
+        for label, values in enumerate(self.values):
+            for group, value in enumerate(values):
+                i, j = int(groups.rows[group, 0]), int(groups.columns[group, 0])
+                place = {"i": i, "j": j, "u": i - self.size[0] // 2, "v": j - self.size[1] // 2}
+                rows.append({"class": label, **place, "bins": float(bins[group]), "importance": value})
+        return rows
 
 
 def frequency_importance(
@@ -98,132 +181,135 @@ def frequency_importance(
     >>> maps = keras_freq.shortcuts.dominant_frequency_map(importance, 0.05)
     >>> report = keras_freq.shortcuts.shortcut_report(model, data.test, maps)
     """
-    check_whole(patch, "patch")
+    patch, seed, check = (
+        check_whole(patch, "patch"),
+        check_whole(seed, "seed", least=0),
+        check_whole(check, "check", least=0),
+    )
     check_choice(method, "method", METHODS)
     check_choice(mirror, "mirror", MIRRORS)
     check_choice(loss, "loss", LOSSES)
-    check_whole(seed, "seed", least=0)
     per_step = _PER_STEP if per_step is None else check_whole(per_step, "per_step")
-    if isinstance(exact_share, bool) or not 0 < exact_share <= 1:
-        raise ValueError(f"`exact_share` must be a number in (0, 1]. Received: exact_share={exact_share!r}")
-    if isinstance(check, bool) or not isinstance(check, (int, np.integer)) or check < 0:
-        raise ValueError(f"`check` must be a whole number of at least 0. Received: check={check!r}")
-    # Batches of one size, so that little is filled up.
-    batches = -(-len(labels) // min(per_step, 64))
-    count = max(1, -(-len(labels) // max(1, batches)))
-    found = SearchImages(images, labels, model, batch_size=count, data_format=data_format)
-    if patch > max(found.size):
+    exact_share = check_number(exact_share, "exact_share", above=0, most=1)
+    feed = ModelFeed(
+        model,
+        (images, labels),
+        batch_size=even_batch_size(images, min(per_step, 64)),
+        data_format=data_format,
+        needs_logits=True,
+        hashed=checkpoint is not None,
+    )
+    if patch > max(feed.size):
         raise ValueError(
-            f"`patch` must be at most the side of the images, {max(found.size)}. Received: patch={patch}"
+            f"`patch` must be at most the side of the images, {max(feed.size)}. Received: patch={patch}"
         )
-    groups = groups_of(found.size, int(patch), mirror)
+    found_on = digest_images(feed)
+    groups = group_frequencies(feed.size, patch, mirror)
     settings = {
-        "exact_share": float(exact_share) if method == "hybrid" else None,
-        "check": int(check) if method != "exact" else None,
-        "seed": int(seed),
-        "per_step": int(per_step),
+        "exact_share": exact_share if method == "hybrid" else None,
+        "check": check if method != "exact" else None,
+        "seed": seed,
+        "per_step": per_step,
         "data_format": data_format,
     }
-    run = None
+    run: dict[str, Any] = {}
     if checkpoint is not None:
-        run = {"patch": int(patch), "method": method, "mirror": mirror, "loss": loss, **settings}
-        run |= {"backend": keras.backend.backend(), "weights": weights_digest(model), "images": found.digest}
-    journal = SweepJournal(checkpoint, run or {}, what="frequency_importance")
-    estimate, wanted, sampled, forwards = None, np.arange(len(groups)), np.zeros(0, int), 0
+        run = {"patch": patch, "method": method, "mirror": mirror, "loss": loss, **settings}
+        run |= {"backend": keras.backend.backend(), "weights": weights_digest(model), "images": feed.digest()}
+    journal = SweepJournal(checkpoint, run, what="frequency_importance")
+
+    estimate, exact_groups, compared, forwards = None, np.arange(len(groups)), np.zeros(0, int), 0
     if method != "exact":
-        estimate, wanted, sampled = _estimated(model, found, groups, method, loss, settings, progress)
-        forwards = found.n
-    forwards += sweep(
+        estimate, power = (
+            groups.gather(maps)
+            for maps in estimate_removal(model, feed, loss=loss, data_format=data_format, progress=progress)
+        )
+        forwards = feed.n
+        exact_groups, compared = _choose_groups(
+            power[feed.count_per_class > 0], exact_share if method == "hybrid" else 0, check, seed
+        )
+    measured = np.union1d(exact_groups, compared)
+    remove = compile_class_losses(
         model,
-        found,
-        groups,
-        np.union1d(wanted, sampled),
-        journal,
+        functools.partial(remove_waves, data_format=data_format),
+        what=("remove", data_format),
         loss=loss,
-        groups_per_step=max(1, per_step // count),
-        data_format=data_format,
-        progress=progress,
     )
-    exact, clean, accuracy = _measured(journal, groups, found)
-    correlation: tuple[float, ...] = ()
+
+    def step(batch: Any, classes: Any, valid: Any, waves: Any) -> Any:
+        nonlocal forwards
+        forwards += len(waves) * len(batch)
+        return remove(batch, classes, valid, waves)
+
+    items = {"clean": None, **{str(group): int(group) for group in measured}}
+    groups_per_step = min(max(1, per_step // feed.batch_size), len(items))
+    total = len(items) * feed.n
+    done = sum(key in journal.rows for key in items) * feed.n
+    with progress_bar(progress, "frequency importance", total=total, done=done) as advance:
+        sums = sweep_items(
+            items,
+            feed,
+            step,
+            load=lambda few: to_tensor(groups.make_waves(few)),
+            per_step=groups_per_step,
+            per_pass=groups_per_step * _count_steps(groups, groups_per_step, feed.n),
+            journal=journal,
+            advance=advance,
+        )
+    with np.errstate(invalid="ignore"):
+        clean, *means = sums / feed.count_per_class
+    exact = np.full((feed.classes, len(groups)), np.nan)
+    exact[:, measured] = np.stack([mean[0] - clean[0] for mean in means], axis=1)
     values = exact
     if estimate is not None:
         values = estimate
-        values[:, wanted] = exact[:, wanted]
-        correlation = tuple(
-            _spearman(a, b) for a, b in zip(values[:, sampled], exact[:, sampled], strict=True)
-        )
+        values[:, exact_groups] = exact[:, exact_groups]
+    correlation = (_compare_ranks(values[c, compared], exact[c, compared]) for c in range(feed.classes))
     return FrequencyImportance(
         model=model.name,
-        n=found.n,
+        n=feed.n,
         settings=settings,
         versions=versions(),
-        size=tuple(map(int, found.size)),
-        patch=int(patch),
+        size=feed.size,
+        patch=patch,
         mirror=mirror,
         method=method,
         loss=loss,
         values=tuple(map(tuple, values.tolist())),
-        clean_loss=tuple(clean.tolist()),
-        clean_accuracy=tuple(accuracy.tolist()),
-        count_per_class=tuple(found.count_per_class.tolist()),
-        measured=len(wanted),
-        checked=len(sampled),
-        rank_correlation=correlation if len(sampled) else (),
+        clean_loss=tuple(clean[0].tolist()),
+        clean_accuracy=tuple(clean[1].tolist()),
+        count_per_class=tuple(feed.count_per_class.tolist()),
+        measured=len(exact_groups),
+        checked=len(compared),
+        rank_correlation=tuple(correlation) if len(compared) else (),
         forwards=forwards,
-        found_on=found.found_on,
+        found_on=found_on,
     )
 
 
-def _estimated(
-    model: keras.Model,
-    images: SearchImages,
-    groups: FrequencyGroups,
-    method: str,
-    loss: str,
-    settings: dict[str, Any],
-    progress: bool | None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """First-order values `(classes, groups)`, the groups to be measured, and those to be compared at."""
-    estimate, power = removal_estimate(
-        model, images, loss=loss, data_format=settings["data_format"], progress=progress
-    )
-    power = groups.gathered(power[images.count_per_class > 0])[:, 1:]
+def _choose_groups(power: np.ndarray, share: float, check: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The groups to be measured, DC and the strongest, and those at which an estimate is compared.
+
+    `power` is `(classes, groups)`.
+    """
+    power = power[:, 1:]
     # Classes count alike, whatever the contrast of their images.
     power = (power / np.maximum(power.sum(axis=1, keepdims=True), 1e-30)).mean(axis=0)
     others = 1 + np.argsort(-power, kind="stable")
-    share = settings["exact_share"] if method == "hybrid" else 0
-    wanted = np.sort(np.append(0, others[: int(np.ceil(share * len(others)))]))
-    size = min(settings["check"], len(others))
-    sampled = np.sort(np.random.default_rng(settings["seed"]).choice(others, size, replace=False))
-    return groups.gathered(estimate), wanted, sampled
+    measured = np.append(0, others[: int(np.ceil(share * len(others)))])
+    compared = np.random.default_rng(seed).choice(others, min(check, len(others)), replace=False)
+    return np.sort(measured), np.sort(compared)
 
 
-def _measured(
-    journal: SweepJournal, groups: FrequencyGroups, images: SearchImages
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Increase of the mean loss `(classes, groups)`, NaN where not measured; loss and accuracy before."""
-    nothing = np.full(2 * images.classes, np.nan)
-    rows = [journal.rows["clean"], *(journal.rows.get(key_of(g), nothing) for g in range(len(groups)))]
-    sums = np.array(rows, "float64").reshape(len(rows), 2, images.classes)
-    with np.errstate(invalid="ignore"):
-        means = sums / images.count_per_class
-    return (means[1:, 0] - means[0, 0]).T, means[0, 0], means[0, 1]
+def _count_steps(groups: FrequencyGroups, groups_per_step: int, n: int) -> int:
+    """Steps of a pass over the data, within bounds of images and of memory."""
+    enough = math.ceil(_IMAGES_PER_PASS / (groups_per_step * n))
+    size = 8 * groups_per_step * groups.rows.shape[1] * math.prod(groups.size)
+    return max(1, min(enough, _BYTES_PER_PASS // size))
 
 
-def _spearman(first: np.ndarray, second: np.ndarray) -> float:
-    """Rank correlation; NaN where all values of one are the same."""
-    if not len(first) or np.isnan(first).any() or np.isnan(second).any():
+def _compare_ranks(first: np.ndarray, second: np.ndarray) -> float:
+    """The rank correlation; NaN for a class without an image, and where a single value leaves none."""
+    if len(first) < 2 or np.isnan(first).any() or np.isnan(second).any():
         return float("nan")
-    ranks = [_ranks(values) for values in (first, second)]
-    deviations = [np.std(rank) for rank in ranks]
-    if 0 in deviations:
-        return float("nan")
-    centred = [rank - rank.mean() for rank in ranks]
-    return float(np.mean(centred[0] * centred[1]) / (deviations[0] * deviations[1]))
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 0, the same for equal values."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts + 1) / 2)[place]
+    return rank_correlation(first, second)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from keras_freq._core.checks import check_choice
+from keras_freq._core.batches import Batch
+from keras_freq._core.checks import check_choice, check_number
 from keras_freq._core.result import Record
-from keras_freq.shortcuts._importance_result import FrequencyImportance
-from keras_freq.spectral import mirror_index, radial_distance, symmetrize
+from keras_freq.spectral import radial_distance, symmetrize
+from keras_freq.spectral._grid import mirror, one_of_each_pair, own_mirror
+
+if TYPE_CHECKING:
+    from keras_freq.shortcuts._frequency_importance import FrequencyImportance
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,15 @@ class FrequencyMaps(Record):
             {"class": label, "share": share, "method": self.method}
             for label, share in enumerate(self.share.tolist())
         ]
+
+
+def digest_images(batches: Iterable[Batch]) -> frozenset[bytes]:
+    """A short digest of each image, which tells test images from those that maps were found on."""
+    return frozenset(
+        hashlib.sha1(np.ascontiguousarray(image).data).digest()[:8]
+        for images, _, valid in batches
+        for image in images[:valid]
+    )
 
 
 def dominant_frequency_map(
@@ -87,17 +102,15 @@ def dominant_frequency_map(
     """
     check_choice(ties, "ties", ("include", "exact"))
     check_choice(dc, "dc", ("rank", "keep", "drop"))
-    if isinstance(fraction, bool) or not 0 < fraction <= 1:
-        raise ValueError(f"`fraction` must be a number in (0, 1]. Received: fraction={fraction!r}")
-    measured = isinstance(importance, FrequencyImportance)
-    maps = np.array(importance.maps if measured else importance, "float64")
+    check_number(fraction, "fraction", above=0, most=1)
+    maps = np.array(getattr(importance, "maps", importance), "float64")
     if maps.ndim != 3 or 0 in maps.shape:
         raise ValueError(
             "`importance` must be a FrequencyImportance or maps of shape (classes, height, width). "
             f"Received: shape {maps.shape}"
         )
     height, width = maps.shape[1:]
-    centre = height // 2, width // 2
+    center = height // 2, width // 2
     keep = max(1, int(fraction * height * width))
     masks = np.zeros(maps.shape, "float32")
     for mask, values in zip(masks, maps, strict=True):
@@ -105,13 +118,14 @@ def dominant_frequency_map(
             continue
         values = np.nan_to_num(values, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
         if dc != "rank":
-            values[centre] = np.inf if dc == "keep" else -np.inf
+            values[center] = np.inf if dc == "keep" else -np.inf
         mask[:] = _largest(values, keep) if ties == "include" else _largest_pairs(values, keep)
         if dc == "drop":
-            mask[centre] = 0
+            mask[center] = 0
         mask[:] = symmetrize(mask)
-    method = importance.method if measured else "given"
-    return FrequencyMaps(masks, method, importance.found_on if measured else frozenset())
+    return FrequencyMaps(
+        masks, getattr(importance, "method", "given"), getattr(importance, "found_on", frozenset())
+    )
 
 
 def _largest(values: np.ndarray, keep: int) -> np.ndarray:
@@ -120,15 +134,10 @@ def _largest(values: np.ndarray, keep: int) -> np.ndarray:
 
 def _largest_pairs(values: np.ndarray, keep: int) -> np.ndarray:
     """Whole pairs by falling value, of equals the nearest to DC first, until the next would not fit."""
-    height, width = values.shape
-    i, j = np.indices(values.shape)
-    mirror = mirror_index(height)[i], mirror_index(width)[j]
-    pairs = np.maximum(values, values[mirror])
-    first = i * width + j <= mirror[0] * width + mirror[1]
-    order = np.lexsort((radial_distance(height, width)[first], -pairs[first]))
-    places = np.argwhere(first)[order]
-    bins = np.where((i == mirror[0]) & (j == mirror[1]), 1, 2)[first][order]
-    fits = np.cumsum(bins) <= keep
+    first = one_of_each_pair(*values.shape, "upper")
+    pairs = np.maximum(values, mirror(values))[first]
+    order = np.lexsort((radial_distance(*values.shape)[first], -pairs))
+    fits = np.cumsum(np.where(own_mirror(*values.shape), 1, 2)[first][order]) <= keep
     mask = np.zeros(values.shape, bool)
-    mask[tuple(places[: int(np.argmin(fits)) if not fits.all() else len(fits)].T)] = True
-    return mask | mask[mirror]
+    mask[tuple(np.argwhere(first)[order][fits].T)] = True
+    return mask | mirror(mask)

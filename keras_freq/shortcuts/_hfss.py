@@ -1,35 +1,96 @@
-"""Hierarchical frequency shortcut search: a few frequencies that a class is recognised by."""
+"""Hierarchical frequency shortcut search: a few frequencies that a class is recognized by."""
 
 from __future__ import annotations
 
 import functools
+import math
 import os
-from collections.abc import Iterator, Sequence
-from numbers import Real
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
-from keras_freq._core.checks import check_choice, check_whole
+from keras_freq._core.checks import check_choice, check_number, check_whole
 from keras_freq._core.compiled import to_tensor
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.journal import SweepJournal, weights_digest
 from keras_freq._core.progress import progress_bar
-from keras_freq._core.result import versions
+from keras_freq._core.result import Result, versions
+from keras_freq._core.sweep import even_batch_size, sweep_items
 from keras_freq.shortcuts._class_losses import compile_class_losses
-from keras_freq.shortcuts._frequency_maps import FrequencyMaps
+from keras_freq.shortcuts._frequency_maps import FrequencyMaps, digest_images
 from keras_freq.shortcuts._hfss_masks import GRIDS, MIRRORS, StageMasks, default_patches
-from keras_freq.shortcuts._hfss_result import HFSSResult
-from keras_freq.shortcuts._masked_images import half_planes, masked_copies, spectra_of
-from keras_freq.shortcuts._search_images import SearchImages
+from keras_freq.shortcuts._masked_images import apply_masks, compute_spectra, halve_masks
 
-# Images a compiled step by default: a larger step is slower on CPUs.
+# Images per compiled step by default: a larger step is slower on CPUs.
 _IMAGES_PER_STEP = 128
-# Masks between two writes of the checkpoint, at least; the images are read and transformed once for them.
+# Masks per pass over the data, at least; the images are read and transformed once for them.
 _MASKS_PER_PASS = 32
-# The host runs ahead of an accelerator by at most this many steps.
-_AHEAD = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class HFSSResult(Result):
+    """Dominant frequency maps of a hierarchical search.
+
+    Losses are means of the cross-entropy over the search images of a class that keep only a mask, in nats;
+    NaN for a class without images, whose map is empty.
+
+    Attributes:
+        maps: The best mask of the last stage for each class, as `FrequencyMaps`.
+        patches: Side of the patches of each stage, in bins.
+        budgets: Masks tried at each stage.
+        clean_losses: Losses of the images as they are, `(classes,)`.
+        top_losses: Losses of the kept masks, best first: `top_losses[stage][class]`.
+        top_masks: Indices of the same masks within their stage.
+        count_per_class: Search images of each class.
+        forwards: Images that went through the model, the unfiltered ones included.
+    """
+
+    maps: FrequencyMaps = field(repr=False, compare=False, metadata={"export": False})
+    patches: tuple[int, ...]
+    budgets: tuple[int, ...]
+    clean_losses: tuple[float, ...]
+    top_losses: tuple[tuple[tuple[float, ...], ...], ...]
+    top_masks: tuple[tuple[tuple[int, ...], ...], ...]
+    count_per_class: tuple[int, ...]
+    forwards: int
+
+    @property
+    def share(self) -> np.ndarray:
+        """Part of the bins that each class' map keeps, `(classes,)`."""
+        return self.maps.share
+
+    @property
+    def best_losses(self) -> np.ndarray:
+        """Loss of the best mask of each stage and class, `(stages, classes)`."""
+        return np.array(
+            [[losses[0] if losses else np.nan for losses in stage] for stage in self.top_losses], "float64"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """All numbers and settings as plain Python values, with the kept share and the masks."""
+        maps = {"share": np.asarray(self.share).tolist(), "masks": np.asarray(self.maps).tolist()}
+        return {**super().to_dict(), **maps}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per stage and class."""
+        return [
+            {
+                "stage": stage + 1,
+                "class": index,
+                "patch": self.patches[stage],
+                "budget": self.budgets[stage],
+                "best_loss": loss,
+                "clean_loss": self.clean_losses[index],
+                "images": self.count_per_class[index],
+                "model": self.model,
+                "n": self.n,
+            }
+            for stage, losses in enumerate(self.best_losses.tolist())
+            for index, loss in enumerate(losses)
+        ]
 
 
 def hfss(
@@ -115,13 +176,29 @@ def hfss(
     ((10, 32, 32), (4, 10))
     """
     patches, budgets = _check_stages(patches, budgets)
-    share, top, seed = _check_share(share), check_whole(top, "top"), check_whole(seed, "seed", least=0)
+    share = check_number(share, "share", above=0, below=1)
+    top, seed = check_whole(top, "top"), check_whole(seed, "seed", least=0)
     check_choice(grid, "grid", GRIDS)
     check_choice(mirror, "mirror", MIRRORS)
     per_step = _IMAGES_PER_STEP if per_step is None else check_whole(per_step, "per_step")
-    batch_size = _batch_size(batch_size, per_step, images)
-    data = SearchImages(images, labels, model, batch_size=batch_size, data_format=data_format)
-    patches = patches or default_patches(*data.size, len(budgets))
+    if batch_size is None:
+        # Batches of about half a step: two masks per step, and the last batch nearly full.
+        batch_size = even_batch_size(images, max(1, per_step // 2))
+    elif check_whole(batch_size, "batch_size") > per_step:
+        raise ValueError(
+            f"`batch_size` must be at most per_step={per_step}, the images of one forward pass. "
+            f"Received: batch_size={batch_size}"
+        )
+    feed = ModelFeed(
+        model,
+        (images, labels),
+        batch_size=batch_size,
+        data_format=data_format,
+        needs_logits=True,
+        hashed=checkpoint is not None,
+    )
+    found_on = digest_images(feed)
+    patches = patches or default_patches(*feed.size, len(budgets))
     settings = {
         "patches": patches,
         "budgets": budgets,
@@ -134,134 +211,80 @@ def hfss(
         "batch_size": batch_size,
         "data_format": data_format,
     }
-    run = {}
+    run: dict[str, Any] = {}
     if checkpoint is not None:
-        run = {**settings, "backend": keras.backend.backend(), "n": data.n, "image size": data.size}
-        run |= {"weights": weights_digest(model), "images": data.digest}
+        run = {**settings, "backend": keras.backend.backend(), "n": feed.n, "image size": feed.size}
+        run |= {"weights": weights_digest(model), "images": feed.digest()}
     journal = SweepJournal(checkpoint, run, what="hfss")
-    masks = StageMasks(data.size, patches, share=share, grid=grid, mirror=mirror, seed=seed)
-    step = _MaskedLosses(model, data, per_step=per_step, batch_size=batch_size, data_format=data_format)
-
-    losses, indices = [], []
-    counts = {"total": data.n * (1 + sum(budgets)), "done": data.n * len(journal.rows)}
-    with progress_bar(progress, "HFSS", "image pass", **counts) as advance:
-        gain = functools.partial(_gain, masks)
-        clean = _measured(step, journal, ["clean"], gain, advance)[0]
+    masks = StageMasks(feed.size, patches, share=share, grid=grid, mirror=mirror, seed=seed)
+    shape, masks_per_step = (feed.channels, *feed.size), max(1, per_step // feed.batch_size)
+    total, done = feed.n * (1 + sum(budgets)), feed.n * len(journal.rows)
+    with progress_bar(progress, "HFSS", "image pass", total=total, done=done) as advance:
+        measure = functools.partial(
+            sweep_items,
+            batches=feed,
+            step=compile_class_losses(
+                model,
+                functools.partial(apply_masks, shape=shape, data_format=data_format),
+                what=("hfss", shape, data_format, masks_per_step, feed.batch_size),
+            ),
+            load=lambda places: to_tensor(
+                halve_masks(np.stack([_make_gain(masks, place) for place in places]))
+            ),
+            prepare=lambda images: compute_spectra(images, data_format),
+            fold=_add_losses,
+            per_step=masks_per_step,
+            per_pass=masks_per_step * math.ceil(_MASKS_PER_PASS / masks_per_step),
+            journal=journal,
+            advance=advance,
+        )
+        clean = measure({"clean": None})[0]
+        losses, indices = [], []
         for stage, budget in enumerate(budgets):
-            sums = _measured(step, journal, [f"{stage},{k}" for k in range(budget)], gain, advance)
+            sums = measure({f"{stage},{index}": (stage, index) for index in range(budget)})
             best = [
                 np.argsort(column, kind="stable")[:top].tolist() if count else []
-                for column, count in zip(sums.T, data.count_per_class, strict=True)
+                for column, count in zip(sums.T, feed.count_per_class, strict=True)
             ]
-            losses.append([_means(sums[ks, c], data, c) for c, ks in enumerate(best)])
+            means = (sums[chosen, c] / feed.count_per_class[c] for c, chosen in enumerate(best))
+            losses.append(tuple(tuple(mean.tolist()) for mean in means))
             indices.append(tuple(map(tuple, best)))
             masks.keep(best)
     last = len(budgets) - 1
-    maps = [masks.gain(last, ks[0]) if ks else np.zeros(data.size, "float32") for ks in indices[-1]]
+    maps = [masks.gain(last, best[0]) if best else np.zeros(feed.size, "float32") for best in indices[-1]]
+    with np.errstate(invalid="ignore"):
+        clean_losses = clean / feed.count_per_class
     return HFSSResult(
         model=model.name,
-        n=data.n,
+        n=feed.n,
         settings=settings,
         versions=versions(),
-        maps=FrequencyMaps(np.stack(maps), method="hfss", found_on=data.found_on),
+        maps=FrequencyMaps(np.stack(maps), method="hfss", found_on=found_on),
         patches=patches,
         budgets=budgets,
-        clean_losses=tuple(_means(clean[[c]], data, c)[0] for c in range(data.classes)),
-        top_losses=tuple(map(tuple, losses)),
+        clean_losses=tuple(clean_losses.tolist()),
+        top_losses=tuple(losses),
         top_masks=tuple(indices),
-        count_per_class=tuple(data.count_per_class.tolist()),
-        forwards=counts["total"],
+        count_per_class=tuple(feed.count_per_class.tolist()),
+        forwards=total,
     )
 
 
-class _MaskedLosses:
-    """Summed cross-entropy by class of images that keep only a mask, for many masks.
-
-    The spectrum of a batch is computed once for all masks of a pass; a compiled step multiplies it by a few
-    of them, transforms back and runs the model.
-    """
-
-    def __init__(self, model, data, *, per_step, batch_size, data_format):
-        self._data, self._data_format = data, data_format
-        self.masks_per_step = max(1, per_step // batch_size)
-        self.masks_per_pass = -(-_MASKS_PER_PASS // self.masks_per_step) * self.masks_per_step
-        shape = (data.channels, *data.size)
-        self._step = compile_class_losses(
-            model,
-            functools.partial(masked_copies, shape=shape, data_format=data_format),
-            what=("hfss", shape, data_format, self.masks_per_step, batch_size),
-        )
-
-    def __call__(self, gains: list[np.ndarray], advance) -> np.ndarray:
-        """Sums `(masks, classes)`, float64, of centred masks."""
-        groups = [to_tensor(group) for group in self._groups(gains)]
-        sums = np.zeros((len(groups), self.masks_per_step, self._data.classes))
-        waiting = []
-        for images, labels, valid in self._data:
-            spectra = spectra_of(images, self._data_format)
-            for index, group in enumerate(groups):
-                waiting.append((index, self._step(spectra, labels, valid, group)))
-                if len(waiting) >= _AHEAD:
-                    _fetch(waiting, sums)
-        _fetch(waiting, sums)
-        advance(self._data.n * len(gains))
-        return sums.reshape(-1, self._data.classes)[: len(gains)]
-
-    def _groups(self, gains: list[np.ndarray]) -> Iterator[np.ndarray]:
-        """The masks of each step as half planes, the last ones filled with zeros."""
-        half = half_planes(gains)
-        for start in range(0, len(half), self.masks_per_step):
-            group = np.zeros((self.masks_per_step, *half.shape[1:]), "float32")
-            part = half[start : start + self.masks_per_step]
-            group[: len(part)] = part
-            yield group
+def _make_gain(masks: StageMasks, place: tuple[int, int] | None) -> np.ndarray:
+    return np.ones(masks.size, "float32") if place is None else masks.gain(*place)
 
 
-def _fetch(waiting: list, sums: np.ndarray) -> None:
-    """Adds what the device has computed to the sums, in float64."""
-    for index, result in waiting:
-        sums[index] += ops.convert_to_numpy(result)[:, 0]
-    waiting.clear()
-
-
-def _measured(step: _MaskedLosses, journal: SweepJournal, keys: list[str], gain, advance) -> np.ndarray:
-    """Sums `(masks, classes)` of the masks of these names, those measured before read from the journal."""
-    todo = [key for key in keys if key not in journal.rows]
-    for start in range(0, len(todo), step.masks_per_pass):
-        part = todo[start : start + step.masks_per_pass]
-        sums = step([gain(key) for key in part], advance)
-        journal.add(dict(zip(part, sums.tolist(), strict=True)))
-    return np.array([journal.rows[key] for key in keys])
-
-
-def _gain(masks: StageMasks, key: str) -> np.ndarray:
-    return np.ones(masks.size, "float32") if key == "clean" else masks.gain(*map(int, key.split(",")))
-
-
-def _means(sums: np.ndarray, data: SearchImages, index: int) -> tuple[float, ...]:
-    count = data.count_per_class[index]
-    return tuple((sums / count).tolist()) if count else (float("nan"),) * len(sums)
-
-
-def _batch_size(batch_size: int | None, per_step: int, images: Any) -> int:
-    if batch_size is None:
-        # Batches of about half a step: two masks a step, and the last batch nearly full.
-        count = max(1, len(images) if hasattr(images, "__len__") else 1)  # what is no array is refused later
-        batches = -(-count // max(1, per_step // 2))
-        return -(-count // batches)
-    if check_whole(batch_size, "batch_size") > per_step:
-        raise ValueError(
-            f"`batch_size` must be at most per_step={per_step}, the images of one forward pass. "
-            f"Received: batch_size={batch_size}"
-        )
-    return int(batch_size)
+def _add_losses(total: Any, part: np.ndarray, labels: Any, valid: int) -> np.ndarray:
+    """Summed losses of each mask and class, float64; the hits behind them are left out."""
+    losses = part[:, 0].astype("float64")
+    return losses if total is None else total + losses
 
 
 def _check_stages(patches: Any, budgets: Any) -> tuple[tuple[int, ...] | None, tuple[int, ...]]:
-    budgets = tuple(check_whole(budget, "budgets") for budget in _sequence(budgets, "budgets"))
+    budgets = tuple(check_whole(budget, "budgets") for budget in _check_sequence(budgets, "budgets"))
     if patches is None:
         return None, budgets
-    patches = tuple(check_whole(patch, "patches") for patch in _sequence(patches, "patches"))
+    patches = tuple(check_whole(patch, "patches") for patch in _check_sequence(patches, "patches"))
     if len(patches) != len(budgets):
         raise ValueError(
             "`patches` and `budgets` must hold one number for each stage. "
@@ -270,15 +293,9 @@ def _check_stages(patches: Any, budgets: Any) -> tuple[tuple[int, ...] | None, t
     return patches, budgets
 
 
-def _sequence(values: Any, name: str) -> Sequence:
+def _check_sequence(values: Any, name: str) -> tuple:
     if isinstance(values, (str, bytes)) or not isinstance(values, (Sequence, np.ndarray)) or not len(values):
         raise ValueError(
             f"`{name}` must be a sequence of whole numbers, one for each stage. Received: {name}={values!r}"
         )
-    return values
-
-
-def _check_share(share: Any) -> float:
-    if isinstance(share, bool) or not isinstance(share, (Real, np.number)) or not 0 < share < 1:
-        raise ValueError(f"`share` must be a number above 0 and below 1. Received: share={share!r}")
-    return float(share)
+    return tuple(values)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_freq.spectral._grid import mirror_index
+from keras_freq.spectral import mirror_index
+from keras_freq.spectral._grid import mirror as mirror_map
 
 GRIDS = ("all", "aligned", "shifted", "union")
 MIRRORS = ("conjugate", "n-1-i")
@@ -27,8 +28,8 @@ def default_patches(height: int, width: int, stages: int) -> tuple[int, ...]:
 
 
 @functools.lru_cache(maxsize=64)
-def patch_numbers(height: int, width: int, patch: int, shifted: bool, mirror: str) -> np.ndarray:
-    """Which patch decides each bin of a centred spectrum: numbers from 0, `(height, width)`, read-only.
+def number_patches(height: int, width: int, patch: int, shifted: bool, mirror: str) -> np.ndarray:
+    """Which patch decides each bin of a centered spectrum: numbers from 0, `(height, width)`, read-only.
 
     Patches tile the upper half; the lower half is its mirror image, so that a bin and its mirror have one
     number. The row of DC is its own mirror image: its left half goes with the patches above it, DC with the
@@ -98,26 +99,25 @@ class StageMasks:
 
     def gain(self, stage: int, index: int) -> np.ndarray:
         """What the mask does to the spectrum of a real image, float32 `(height, width)`, Hermitian."""
-        return effective(self.mask(stage, index))
+        return combine_mirrors(self.mask(stage, index))
 
     def _draw(self, generator: np.random.Generator, stage: int, index: int) -> np.ndarray:
         kind = _IN_TURN[index % 3] if self._grid == "all" else self._grid
         if kind == "union":
-            one = self._patches_kept(generator, stage, False, self._share / 2)
-            return one | self._patches_kept(generator, stage, True, self._share / 2)
-        return self._patches_kept(generator, stage, kind == "shifted", self._share)
+            one = self._keep_patches(generator, stage, False, self._share / 2)
+            return one | self._keep_patches(generator, stage, True, self._share / 2)
+        return self._keep_patches(generator, stage, kind == "shifted", self._share)
 
-    def _patches_kept(
+    def _keep_patches(
         self, generator: np.random.Generator, stage: int, shifted: bool, share: float
     ) -> np.ndarray:
-        numbers = patch_numbers(*self.size, self.patches[stage], shifted, self._mirror)
+        numbers = number_patches(*self.size, self.patches[stage], shifted, self._mirror)
         count = int(numbers.max()) + 1
         kept = np.zeros(count, bool)
         kept[generator.permutation(count)[: max(1, round(share * count))]] = True
         return kept[numbers]
 
 
-def effective(mask: np.ndarray) -> np.ndarray:
+def combine_mirrors(mask: np.ndarray) -> np.ndarray:
     """The mean of a mask and its conjugate mirror: what is left where the real part of an image is taken."""
-    partner = mask[np.ix_(mirror_index(mask.shape[0]), mirror_index(mask.shape[1]))]
-    return (mask.astype("float32") + partner) / 2
+    return (mask.astype("float32") + mirror_map(mask)) / 2

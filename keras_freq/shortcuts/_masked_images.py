@@ -10,27 +10,27 @@ from keras import ops
 from keras_freq.spectral._dft import half_mask, irfft2, rfft2
 
 
-def half_planes(masks: np.ndarray) -> np.ndarray:
-    """The halves of centred masks `(masks, height, width)` that a half spectrum is multiplied by.
+def halve_masks(masks: np.ndarray) -> np.ndarray:
+    """The halves of centered masks `(masks, height, width)` that a half spectrum is multiplied by.
 
     Returns:
         float32 `(masks, 1, 1, height, width // 2 + 1)`, to be broadcast over images and channels.
     """
-    halves = np.stack([half_mask(np.asarray(mask), *mask.shape) for mask in masks]).astype("float32")
+    halves = np.stack([half_mask(mask, *mask.shape) for mask in masks]).astype("float32")
     return halves[:, None, None]
 
 
-def spectra_of(images: Any, data_format: str) -> tuple[Any, Any]:
+def compute_spectra(images: Any, data_format: str) -> tuple[Any, Any]:
     """Half spectra `(re, im)` of a batch, `(batch, channels, height, columns)`."""
     return rfft2(ops.transpose(images, (0, 3, 1, 2)) if data_format == "channels_last" else images)
 
 
-def masked_copies(spectra: tuple, halves: Any, *, shape: tuple[int, int, int], data_format: str) -> Any:
+def apply_masks(spectra: tuple, halves: Any, *, shape: tuple[int, int, int], data_format: str) -> Any:
     """Every image under every mask, `(masks * batch, ...)`, all images under the first mask in front.
 
     Args:
-        spectra: What `spectra_of` returns.
-        halves: What `half_planes` returns, as a tensor.
+        spectra: What `compute_spectra` returns.
+        halves: What `halve_masks` returns, as a tensor.
         shape: Channels, height and width of the images.
         data_format: Layout of the result.
     """

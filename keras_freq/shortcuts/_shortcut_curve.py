@@ -15,7 +15,7 @@ from keras_freq._core.result import Record
 class ShortcutCurve(Record):
     """Mean true-positive rates of shortcut classes and of the others, by threshold.
 
-    All but `thresholds` have one number a threshold; a mean over no class is NaN.
+    All but `thresholds` have one number per threshold; a mean over no class is NaN.
 
     Attributes:
         thresholds: A class whose TPR on images filtered with its own map is above it is a shortcut class.
@@ -36,7 +36,7 @@ class ShortcutCurve(Record):
     other_filtered_tpr: tuple[float, ...]
 
     def rows(self) -> list[dict[str, float]]:
-        """One flat row a threshold."""
+        """One flat row per threshold."""
         columns = self.to_dict()
         names = {"thresholds": "threshold"}
         return [
@@ -76,32 +76,32 @@ def shortcut_curve(
     >>> curve.shortcut_classes, curve.shortcut_tpr
     ((2, 1), (0.8500000000000001, 0.9))
     """
-    tpr, filtered = _rates(tpr, "tpr"), _rates(filtered_tpr, "filtered_tpr")
-    if tpr.shape != filtered.shape:
+    rates, filtered = _check_rates(tpr, "tpr"), _check_rates(filtered_tpr, "filtered_tpr")
+    if rates.shape != filtered.shape:
         raise ValueError(
             "`tpr` and `filtered_tpr` must hold one number for each class. "
-            f"Received: {len(tpr)} and {len(filtered)} numbers"
+            f"Received: {len(rates)} and {len(filtered)} numbers"
         )
     limits = np.asarray(thresholds, "float64")
     if limits.ndim != 1 or not limits.size or not ((limits >= 0) & (limits <= 1)).all():
         raise ValueError(f"`thresholds` must be numbers in [0, 1], at least one. Received: {thresholds!r}")
     if (np.diff(limits) <= 0).any():
         raise ValueError(f"`thresholds` must ascend. Received: thresholds={thresholds!r}")
-    there = np.isfinite(tpr) & np.isfinite(filtered)
-    tpr, filtered = tpr[there], filtered[there]
+    known = np.isfinite(rates) & np.isfinite(filtered)
+    rates, filtered = rates[known], filtered[known]
     groups = [(filtered > limit, filtered <= limit) for limit in limits]
     return ShortcutCurve(
         thresholds=tuple(limits.tolist()),
         shortcut_classes=tuple(int(shortcut.sum()) for shortcut, _ in groups),
         other_classes=tuple(int(other.sum()) for _, other in groups),
-        shortcut_tpr=tuple(_mean(tpr[shortcut]) for shortcut, _ in groups),
+        shortcut_tpr=tuple(_mean(rates[shortcut]) for shortcut, _ in groups),
         shortcut_filtered_tpr=tuple(_mean(filtered[shortcut]) for shortcut, _ in groups),
-        other_tpr=tuple(_mean(tpr[other]) for _, other in groups),
+        other_tpr=tuple(_mean(rates[other]) for _, other in groups),
         other_filtered_tpr=tuple(_mean(filtered[other]) for _, other in groups),
     )
 
 
-def _rates(values: ArrayLike, name: str) -> np.ndarray:
+def _check_rates(values: ArrayLike, name: str) -> np.ndarray:
     rates = np.asarray(values, "float64")
     if rates.ndim != 1 or not rates.size:
         raise ValueError(

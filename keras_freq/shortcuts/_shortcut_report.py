@@ -1,26 +1,112 @@
-"""The shortcut test: is a class still recognised by its dominant frequencies alone?"""
+"""The shortcut test: is a class still recognized by its dominant frequencies alone?"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_labels, check_whole
-from keras_freq._core.compiled import compile_logits
+from keras_freq._core.batches import Batch
+from keras_freq._core.checks import check_choice, check_whole
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
-from keras_freq._core.result import versions
-from keras_freq.evaluate._counting import labelled_batches
-from keras_freq.shortcuts._frequency_maps import FrequencyMaps
-from keras_freq.shortcuts._masked_confusion import MaskedConfusion
-from keras_freq.shortcuts._report_result import ShortcutReport
-from keras_freq.shortcuts._search_images import image_digests
+from keras_freq._core.result import Result, versions
+from keras_freq.shortcuts._frequency_maps import FrequencyMaps, digest_images
+from keras_freq.shortcuts._masked_confusion import IMAGES_PER_STEP, count_confusions
 from keras_freq.spectral import is_hermitian
-from keras_freq.spectral._images import DATA_FORMATS
 
-# Images of one forward pass by default.
-_PER_STEP = 128
+
+@dataclass(frozen=True, kw_only=True)
+class ShortcutReport(Result):
+    """True and false positive rates of each class on images that keep its dominant frequencies only.
+
+    Confusions are counts, rows the true classes, columns the predictions. A rate of a class without an image
+    is NaN.
+
+    Attributes:
+        confusion: On images under the mask of each class, `(classes, classes, classes)`, the mask first;
+            empty where only the images of each class were filtered.
+        own_confusion: Row `c` under the mask of class `c`, `(classes, classes)`.
+        clean_confusion: On the images as they are, `(classes, classes)`.
+        share: Share of the bins that each mask keeps.
+        method: How the masks were found.
+        others: Whether images of other classes were filtered too; without them there is no false positive
+            rate.
+        undefined: Filtered images whose logits are NaN or infinite, for each mask; they count for no class.
+    """
+
+    confusion: tuple[tuple[tuple[int, ...], ...], ...]
+    own_confusion: tuple[tuple[int, ...], ...]
+    clean_confusion: tuple[tuple[int, ...], ...]
+    share: tuple[float, ...]
+    method: str
+    others: bool
+    count_per_class: tuple[int, ...]
+    undefined: tuple[int, ...]
+
+    @property
+    def tpr(self) -> np.ndarray:
+        """Share of the images of each class that are recognized under its own mask, `(classes,)`."""
+        return _share(np.diag(np.array(self.own_confusion)), np.array(self.count_per_class))
+
+    @property
+    def fpr(self) -> np.ndarray:
+        """Share of the images of all other classes that are taken for it under its mask, `(classes,)`."""
+        if not self.others:
+            return np.full(len(self.share), np.nan)
+        counts, own = np.array(self.confusion), np.arange(len(self.confusion))
+        taken = counts.sum(axis=1)[own, own] - counts[own, own, own]
+        return _share(taken, self.n - np.array(self.count_per_class))
+
+    @property
+    def clean_tpr(self) -> np.ndarray:
+        """Share of the images of each class that are recognized as they are, `(classes,)`."""
+        return _share(np.diag(np.array(self.clean_confusion)), np.array(self.count_per_class))
+
+    @property
+    def clean_fpr(self) -> np.ndarray:
+        """Share of the images of all other classes that are taken for it as they are, `(classes,)`."""
+        counts = np.array(self.clean_confusion)
+        return _share(counts.sum(axis=0) - np.diag(counts), self.n - np.array(self.count_per_class))
+
+    @property
+    def clean_accuracy(self) -> float:
+        """Share of all images that are recognized as they are."""
+        return float(np.trace(np.array(self.clean_confusion)) / self.n)
+
+    def shortcuts(self, tpr: float = 0.6, fpr: float = 1.0) -> tuple[int, ...]:
+        """Classes that their mask is enough for: TPR of at least `tpr`, FPR of at most `fpr`.
+
+        A high TPR with a high FPR says that almost any image looks like the class under its mask.
+        """
+        wrong = np.nan_to_num(self.fpr, nan=0.0)
+        return tuple(np.flatnonzero((self.tpr >= tpr) & (wrong <= fpr)).tolist())
+
+    def to_dict(self) -> dict[str, Any]:
+        """All counts and settings as plain Python values, with the rates."""
+        rates = {name: getattr(self, name).tolist() for name in ("tpr", "fpr", "clean_tpr", "clean_fpr")}
+        return {**super().to_dict(), **rates}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per class."""
+        return [
+            {
+                "class": label,
+                "tpr": float(self.tpr[label]),
+                "fpr": float(self.fpr[label]),
+                "clean_tpr": float(self.clean_tpr[label]),
+                "clean_fpr": float(self.clean_fpr[label]),
+                "share": self.share[label],
+                "images": self.count_per_class[label],
+                "method": self.method,
+                "model": self.model,
+                "n": self.n,
+            }
+            for label in range(len(self.share))
+        ]
 
 
 def shortcut_report(
@@ -81,28 +167,22 @@ def shortcut_report(
     ((10,), (1, 8))
     """
     check_choice(split, "split", ("separate", "test"))
-    check_choice(data_format, "data_format", DATA_FORMATS)
-    per_step = _PER_STEP if per_step is None else check_whole(per_step, "per_step")
-    logits = compile_logits(model)  # refuses what is no model
+    per_step = IMAGES_PER_STEP if per_step is None else check_whole(per_step, "per_step")
     masks = check_masks(maps)
-    found_on = maps.found_on if isinstance(maps, FrequencyMaps) and split == "separate" else frozenset()
-    found, counted = None, None
-    with progress_bar(progress, "shortcut report") as advance:
-        for images, labels, valid in labelled_batches(model, data, batch_size or min(128, per_step)):
-            if found is None:
-                classes = logits(images[:1]).shape[-1]
-                check_mask_size(masks, images, data_format, classes)
-                found = MaskedConfusion(
-                    model, masks, images, classes=classes, per_step=per_step, data_format=data_format
-                )
-                counted = np.zeros(classes, "int64")
-            if found_on:
-                _refuse_known(images[:valid], found_on)
-            labels = check_labels(labels, len(labels), classes)
-            counted += np.bincount(labels[:valid], minlength=classes)
-            (found.add if others else found.add_own)(images, labels, valid)
-            advance(valid)
-    confusion = found.counts()
+    feed = ModelFeed(model, data, batch_size=batch_size or min(128, per_step), data_format=data_format)
+    check_mask_size(masks, feed.first_batch()[0], data_format, feed.classes)
+    found_on: frozenset[bytes] = getattr(maps, "found_on", frozenset())
+    with progress_bar(progress, "shortcut report", "image pass") as advance:
+        confusion = count_confusions(
+            model,
+            feed,
+            masks,
+            per_step=per_step,
+            data_format=data_format,
+            own=not others,
+            batches=_refuse_known(feed, found_on) if found_on and split == "separate" else feed,
+            advance=advance,
+        )
     if others:
         rows = np.arange(len(masks))
         own, undefined = confusion[1 + rows, rows, :-1], confusion[1:, :, -1].sum(axis=1)
@@ -110,7 +190,7 @@ def shortcut_report(
         own, undefined = confusion[1, :, :-1], confusion[1, :, -1]
     return ShortcutReport(
         model=model.name,
-        n=int(counted.sum()),
+        n=feed.n,
         settings={"split": split, "data_format": data_format},
         versions=versions(),
         confusion=tuple(tuple(map(tuple, part)) for part in confusion[1:, :, :-1].tolist() if others),
@@ -119,7 +199,7 @@ def shortcut_report(
         share=tuple(masks.mean(axis=(1, 2), dtype="float64").tolist()),
         method=getattr(maps, "method", "given"),
         others=others,
-        count_per_class=tuple(counted.tolist()),
+        count_per_class=tuple(feed.count_per_class.tolist()),
         undefined=tuple(undefined.tolist()),
     )
 
@@ -129,7 +209,7 @@ def check_masks(maps: Any) -> np.ndarray:
     masks = np.asarray(maps, "float32")
     if masks.ndim != 3 or 0 in masks.shape or not np.isfinite(masks).all():
         raise ValueError(
-            "`maps` must be finite masks of shape (classes, height, width), one a class. "
+            "`maps` must be finite masks of shape (classes, height, width), one per class. "
             f"Received: shape {masks.shape}"
         )
     wrong = [label for label, mask in enumerate(masks) if not is_hermitian(mask)]
@@ -141,21 +221,27 @@ def check_masks(maps: Any) -> np.ndarray:
     return masks
 
 
-def check_mask_size(
-    masks: np.ndarray, images: np.ndarray, data_format: str, classes: int | None = None
-) -> None:
-    """Refuses masks of another size than the images, or with `classes` not one for each of them."""
+def check_mask_size(masks: np.ndarray, images: np.ndarray, data_format: str, classes: int) -> None:
+    """Refuses masks of another size than the images, or not one for each class."""
     size = images.shape[1:3] if data_format == "channels_last" else images.shape[2:]
-    wanted = (len(masks) if classes is None else classes, *size)
-    if masks.shape != wanted:
-        what = "masks of the images' size" + ("" if classes is None else ", one for each output of the model")
-        raise ValueError(f"`maps` must have the shape {wanted}: {what}. Received: shape {masks.shape}")
-
-
-def _refuse_known(images: np.ndarray, found_on: frozenset[bytes]) -> None:
-    known = sum(digest in found_on for digest in image_digests(images))
-    if known:
+    if masks.shape != (classes, *size):
         raise ValueError(
-            "`data` must be other images than those that the maps were found on, or split='test' given. "
-            f"Received: a batch with {known} of them"
+            f"`maps` must have the shape {(classes, *size)}: masks of the images' size, one for each output "
+            f"of the model. Received: shape {masks.shape}"
         )
+
+
+def _refuse_known(feed: Iterable[Batch], found_on: frozenset[bytes]) -> Iterator[Batch]:
+    """The batches of a feed, none of whose images may be among those that the maps were found on."""
+    for batch in feed:
+        known = digest_images([batch]) & found_on
+        if known:
+            raise ValueError(
+                "`data` must be other images than those that the maps were found on, or split='test' given. "
+                f"Received: a batch with {len(known)} of them"
+            )
+        yield batch
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from apps.lab import RunError, cli, load_config
 from apps.lab.config import as_dict, differences
 from apps.lab.files import read_records
 from apps.lab.images import Images
+from keras_freq._core.journal import SweepJournal
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs" / "freq_shortcuts"
@@ -134,17 +134,16 @@ def test_rankings_are_cut_to_the_bins_of_hfss():
 
 @pytest.mark.slow
 def test_in_miniature_and_again_after_a_kill(here, monkeypatch, capsys):
-    module = importlib.import_module("keras_freq.shortcuts._hfss")
-    measure, passes = module._MaskedLosses.__call__, []
+    add, passes = SweepJournal.add, []
 
-    def interrupted(self, *args):
-        passes.append(args)
+    def interrupted(self, rows):
+        passes.append(rows)
         if len(passes) == 4:
             raise KeyboardInterrupt
-        return measure(self, *args)
+        add(self, rows)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module._MaskedLosses, "__call__", interrupted)
+        patch.setattr(SweepJournal, "add", interrupted)
         assert call("tiny.yaml", "output=out") == 130
     assert "python -m apps.freq_shortcuts hfss --resume out" in capsys.readouterr().err
     out = here / "out"

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from keras_freq.evaluate import predict_logits
-from keras_freq.shortcuts import _removal_sweep as removal_sweep
+from keras_freq.shortcuts import _frequency_importance as module
 from keras_freq.shortcuts import dominant_frequency_map, frequency_importance
 from keras_freq.spectral import fourier_basis, mirror_index
 from tests.oracles import shortcuts as oracle
@@ -148,14 +148,14 @@ def test_does_not_depend_on_how_it_is_cut(rng):
 
 @pytest.mark.parametrize("method", ["exact", "hybrid"])
 def test_resumes_with_the_same_numbers(method, rng, tmp_path, monkeypatch):
-    monkeypatch.setattr(removal_sweep, "_IMAGES_PER_CHUNK", 30)
+    monkeypatch.setattr(module, "_IMAGES_PER_PASS", 30)
     size = (6, 5)
     model = curved(size)
     images, labels = samples(rng, size)
     path = tmp_path / "importance.jsonl"
     options = {"method": method, "per_step": 12, "check": 4}
     unbroken = frequency_importance(model, images, labels, **options)
-    compile_step = removal_sweep.compile_class_losses
+    compile_step = module.compile_class_losses
     calls = []
 
     def interrupted(*args, **kwargs):
@@ -169,7 +169,7 @@ def test_resumes_with_the_same_numbers(method, rng, tmp_path, monkeypatch):
 
         return run
 
-    monkeypatch.setattr(removal_sweep, "compile_class_losses", interrupted)
+    monkeypatch.setattr(module, "compile_class_losses", interrupted)
     with pytest.raises(KeyboardInterrupt):
         frequency_importance(model, images, labels, checkpoint=path, **options)
     with path.open("ab") as file:
@@ -214,7 +214,7 @@ def test_a_class_without_images_is_undefined(rng, tmp_path):
         ),
         ({"mirror": "none"}, "`mirror` must be one of"),
         ({"loss": "mse"}, "`loss` must be one of"),
-        ({"exact_share": 0}, "`exact_share` must be a number in \\(0, 1\\]. Received: exact_share=0"),
+        ({"exact_share": 0}, "`exact_share` must be a finite number in \\(0, 1\\]. Received: exact_share=0"),
         ({"check": -1}, "`check` must be a whole number of at least 0. Received: check=-1"),
         ({"per_step": 0}, "`per_step` must be a whole number of at least 1"),
         ({"seed": -1}, "`seed` must be"),

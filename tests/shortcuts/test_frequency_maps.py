@@ -71,7 +71,7 @@ def test_maps_are_arrays_too(rng):
         (
             np.zeros((2, 4, 4)),
             {"fraction": 0},
-            "`fraction` must be a number in \\(0, 1\\]. Received: fraction=0",
+            "`fraction` must be a finite number in \\(0, 1\\]. Received: fraction=0",
         ),
         (np.zeros((2, 4, 4)), {"fraction": 1.5}, "Received: fraction=1.5"),
         (np.zeros((2, 4, 4)), {"ties": "some"}, "`ties` must be one of"),

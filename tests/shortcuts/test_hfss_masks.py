@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_freq.shortcuts._hfss_masks import StageMasks, default_patches, effective, patch_numbers
+from keras_freq.shortcuts._hfss_masks import StageMasks, combine_mirrors, default_patches, number_patches
 from keras_freq.spectral import is_hermitian
 
 OPTIONS = {"share": 0.6, "grid": "all", "mirror": "conjugate", "seed": 3}
@@ -69,7 +69,7 @@ def test_a_mask_follows_from_its_seed_stage_and_index_alone():
 
 def test_grids():
     """Patches of the aligned grid begin at the border, those of the shifted one half a patch before it."""
-    aligned, shifted = (patch_numbers(16, 16, 4, half, "conjugate") for half in (False, True))
+    aligned, shifted = (number_patches(16, 16, 4, half, "conjugate") for half in (False, True))
     assert len(np.unique(aligned)) == 2 * 4
     assert len(np.unique(aligned[4:8, 4:8])) == 1
     assert aligned[4, 4] != aligned[4, 8]
@@ -92,10 +92,10 @@ def test_grids():
 
 @pytest.mark.parametrize(("size", "orbits"), [((8, 8), 34), ((7, 7), 25), ((8, 5), 21)])
 def test_patches_of_one_bin_are_conjugate_pairs(size, orbits):
-    numbers = patch_numbers(*size, 1, False, "conjugate")
+    numbers = number_patches(*size, 1, False, "conjugate")
     assert len(np.unique(numbers)) == orbits
     assert np.bincount(numbers.ravel()).max() == 2
-    np.testing.assert_array_equal(numbers, patch_numbers(*size, 1, True, "conjugate"))
+    np.testing.assert_array_equal(numbers, number_patches(*size, 1, True, "conjugate"))
 
 
 def test_the_published_mirror_and_what_it_leaves_of_real_images():
@@ -111,7 +111,7 @@ def test_the_published_mirror_and_what_it_leaves_of_real_images():
     through = [np.real(np.fft.ifft2(np.fft.ifftshift(spectrum * part))) for part in (mask, gain)]
     np.testing.assert_allclose(*through, atol=1e-12)
     odd = StageMasks((15, 15), (4,), **OPTIONS | {"mirror": "n-1-i"}).mask(0, 1)
-    np.testing.assert_array_equal(effective(odd), odd)
+    np.testing.assert_array_equal(combine_mirrors(odd), odd)
 
 
 def test_default_patches_are_the_published_ones():

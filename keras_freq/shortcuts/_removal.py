@@ -1,4 +1,4 @@
-"""The first-order estimate: all frequencies from one backward pass."""
+"""Images without some of their frequencies: the images themselves, or the loss that they would have."""
 
 from __future__ import annotations
 
@@ -11,17 +11,36 @@ import numpy as np
 from keras import ops
 
 from keras_freq._core.compiled import compile_function
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.input_gradient import input_gradient
 from keras_freq._core.progress import progress_bar
+from keras_freq._core.sweep import fetch_in_order
 from keras_freq.shortcuts._class_losses import image_losses
-from keras_freq.shortcuts._search_images import SearchImages
 from keras_freq.spectral._backend import library_of
-from keras_freq.spectral._dft import rfft2
+from keras_freq.spectral._dft import full_spectrum, rfft2
 from keras_freq.spectral._images import to_planes
 
 
-def removal_estimate(
-    model: keras.Model, images: SearchImages, *, loss: str, data_format: str, progress: bool | None
+def remove_waves(images: Any, waves: Any, *, data_format: str) -> Any:
+    """Copies of the images `(groups * batch, ...)` without their projections on the waves of each group.
+
+    `waves` is `(groups, waves, pixels)`. Two matrix products and no transform: one gives what the images hold
+    of all waves, one builds what is taken away.
+    """
+    planes, back = to_planes(images, data_format)
+    xp = library_of(planes)
+    # TensorFlow forgets sizes that change from call to call.
+    batch, channels, height, width = xp.shape(planes)
+    groups, count, pixels = xp.shape(waves)
+    flat = xp.reshape(planes, (batch * channels, pixels))
+    held = xp.matmul(flat, xp.transpose(xp.reshape(waves, (groups * count, pixels)), (1, 0)))
+    held = xp.transpose(xp.reshape(held, (batch * channels, groups, count)), (1, 0, 2))
+    rest = flat - xp.matmul(held, waves)
+    return back(xp.reshape(rest, (groups * batch, channels, height, width)))
+
+
+def estimate_removal(
+    model: keras.Model, feed: ModelFeed, *, loss: str, data_format: str, progress: bool | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Estimated increase of the loss without each bin, and power of each bin, means by class.
 
@@ -30,18 +49,19 @@ def removal_estimate(
     term of the Taylor series.
 
     Returns:
-        Two float64 maps `(classes, height, width)`, centred; NaN for a class without an image.
+        Two float64 maps `(classes, height, width)`, centered; NaN for a class without an image.
     """
     step = compile_function(model, ("removal estimate", loss, data_format), _build(loss, data_format))
-    sums = 0.0
-    with progress_bar(progress, "gradients", total=images.n) as advance:
-        for count, batch in enumerate(images):
-            sums = sums + ops.convert_to_numpy(step(*batch)).astype("float64")
-            advance(min(images.batch_size, images.n - count * images.batch_size))
+    sums = np.zeros(())
+    with progress_bar(progress, "gradients", total=feed.n) as advance:
+        queued = ((valid, step(images, labels, np.int32(valid))) for images, labels, valid in feed)
+        for valid, part in fetch_in_order(queued):
+            sums = sums + part.astype("float64")
+            advance(valid)
     with np.errstate(invalid="ignore"):
-        means = sums / images.count_per_class[:, None, None]
-    estimate, power = whole_plane(means, images.size)
-    return -estimate / np.prod(images.size), power
+        means = sums / feed.count_per_class[:, None, None]
+    estimate, power = full_spectrum(means, np.zeros_like(means), feed.size[1])[0]
+    return -estimate / np.prod(feed.size), power
 
 
 @functools.lru_cache(maxsize=8)
@@ -59,10 +79,3 @@ def _build(loss: str, data_format: str) -> Callable:
         return ops.reshape(ops.stack(flat), (2, classes, *re.shape[-2:]))
 
     return step
-
-
-def whole_plane(half: np.ndarray, size: tuple[int, int]) -> Any:
-    """Centred symmetric maps from their half `(..., height, columns)`."""
-    height, width = size
-    mirrored = half[..., (-np.arange(height)) % height, :][..., np.arange((width - 1) // 2, 0, -1)]
-    return np.fft.fftshift(np.concatenate([half, mirrored], axis=-1), axes=(-2, -1))
