@@ -19,6 +19,7 @@ from keras_freq._core.losses import cross_entropy, nan_where_infinite
 from keras_freq._core.moments import Moments
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
+from keras_freq._core.sweep import sweep_items
 from keras_freq.spectral import amplitude, azimuthal_average, azimuthal_radii
 from keras_freq.spectral._density import Bins, Center
 from keras_freq.spectral._ring_means import ring_means
@@ -143,16 +144,26 @@ def input_gradient_spectrum(
     feed = ModelFeed(model, data, batch_size=batch_size, n=n, data_format=data_format, needs_logits=True)
     radii, counts = azimuthal_radii(*feed.size, center=center, bins=bins)
     build = _build_step(center, bins, normalize, data_format)
-    step = compile_function(model, ("gradient spectrum", *options.items()), build)
-    moments, flat, undefined = Moments(len(radii)), 0, 0
+    measure = compile_function(model, ("gradient spectrum", *options.items()), build)
+    moments = Moments(len(radii))
+
+    def fold(total: Any, part: tuple[np.ndarray, np.ndarray], labels: np.ndarray, valid: int) -> np.ndarray:
+        profiles, even = (array[:valid] for array in part)
+        finite = np.isfinite(profiles).all(axis=-1)
+        moments.add(profiles[finite])
+        counts = np.array([[np.sum(even & finite), np.sum(~finite)]])
+        return counts if total is None else total + counts
+
     with progress_bar(progress, "input gradients") as advance:
-        for images, labels, valid in feed:
-            profiles, even = (ops.convert_to_numpy(part)[:valid] for part in step(images, labels))
-            finite = np.isfinite(profiles).all(axis=-1)
-            moments.add(profiles[finite])
-            flat += int((even & finite).sum())
-            undefined += int((~finite).sum())
-            advance(valid)
+        ((flat, undefined),) = sweep_items(
+            {"all": None},
+            feed,
+            lambda images, labels, valid, chunk: measure(images, labels),
+            load=list,
+            fold=fold,
+            per_step=1,
+            advance=advance,
+        )
     return GradientSpectrumResult(
         model=model.name,
         n=feed.n,
@@ -163,8 +174,8 @@ def input_gradient_spectrum(
         counts=tuple(counts.tolist()),
         mean=moments.mean,
         deviation=moments.deviation,
-        flat=flat,
-        undefined=undefined,
+        flat=int(flat),
+        undefined=int(undefined),
     )
 
 

@@ -18,6 +18,7 @@ from keras_freq._core.journal import SweepJournal, weights_digest
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
 from keras_freq._core.sweep import choose_batch_size, sweep_items
+from keras_freq.evaluate import rank_correlation
 from keras_freq.shortcuts._class_losses import LOSSES, compile_class_losses
 from keras_freq.shortcuts._frequency_groups import FrequencyGroups, group_frequencies
 from keras_freq.shortcuts._frequency_maps import digest_images
@@ -267,7 +268,7 @@ def frequency_importance(
     if estimate is not None:
         values = estimate
         values[:, exact_groups] = exact[:, exact_groups]
-    correlation = (_rank_correlation(values[c, compared], exact[c, compared]) for c in range(feed.classes))
+    correlation = (_compare_ranks(values[c, compared], exact[c, compared]) for c in range(feed.classes))
     return FrequencyImportance(
         model=model.name,
         n=feed.n,
@@ -311,16 +312,8 @@ def _count_steps(groups: FrequencyGroups, groups_per_step: int, n: int) -> int:
     return max(1, min(enough, _BYTES_PER_PASS // size))
 
 
-def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's rank correlation, ties at their mean rank; NaN where one series is constant or undefined."""
-    if not len(first) or np.isnan(first).any() or np.isnan(second).any():
+def _compare_ranks(first: np.ndarray, second: np.ndarray) -> float:
+    """The rank correlation; NaN for a class without an image, and where a single value leaves none."""
+    if len(first) < 2 or np.isnan(first).any() or np.isnan(second).any():
         return float("nan")
-    a, b = (_rank(values) - (len(values) - 1) / 2 for values in (first, second))
-    norm = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / norm) if norm > 0 else float("nan")
-
-
-def _rank(values: np.ndarray) -> np.ndarray:
-    """Ranks from 0, the same for equal values."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts + 1) / 2)[place]
+    return rank_correlation(first, second)

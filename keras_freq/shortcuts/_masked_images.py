@@ -14,7 +14,7 @@ from keras_freq._core.batches import Batch
 from keras_freq._core.compiled import compile_function, to_tensor
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.sweep import sweep_items
-from keras_freq.evaluate._class_scores import predicted_classes
+from keras_freq.evaluate._predictions import choose_classes
 from keras_freq.spectral._dft import half_mask, irfft2, rfft2
 
 # Images of one forward pass by default: a larger step is slower on CPUs.
@@ -117,6 +117,6 @@ def count_confusions(
 def _build(shape: tuple[int, int, int], data_format: str) -> Callable:
     def step(forward, spectra, halves):
         logits = forward(apply_masks(spectra, halves, shape=shape, data_format=data_format))
-        return ops.reshape(predicted_classes(logits), (-1, ops.shape(spectra[0])[0]))
+        return ops.reshape(choose_classes(logits), (-1, ops.shape(spectra[0])[0]))
 
     return step
