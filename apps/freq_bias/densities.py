@@ -9,7 +9,6 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_bias.config import Densities
-from apps.freq_bias.ranks import rank_correlation
 from apps.freq_bias.sets import LABELS, training_set
 from apps.lab import Claim, Run
 from apps.lab.images import Images, load_images
@@ -91,7 +90,9 @@ def _compare_densities(
         images = density if label is None else density.of_class(label)
         finite = np.isfinite(spectrum.mean).all()
         numbers = {
-            "rank correlation": rank_correlation(images.mean, spectrum.mean) if finite else float("nan"),
+            "rank correlation": kf.evaluate.rank_correlation(images.mean, spectrum.mean)
+            if finite
+            else float("nan"),
             "high bands of images": images.ring_means()["high"],
             "high bands of gradients": spectrum.ring_means()["high"],
         }

@@ -8,7 +8,6 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_bias.config import Priority
-from apps.freq_bias.ranks import rank_correlation
 from apps.freq_bias.spectra import KeptSpectra
 from apps.lab import Claim, Run, RunError
 from apps.lab.images import load_images
@@ -70,7 +69,11 @@ def _compare_first_and_last(spectra: KeptSpectra, seed: int) -> list[dict]:
     if len(rings) > 1:
         for ring in RINGS:
             means = [mean[ring] for mean in rings]
-            trend = rank_correlation(spectra.epochs, means) if np.isfinite(means).all() else float("nan")
+            trend = (
+                kf.evaluate.rank_correlation(spectra.epochs, means)
+                if np.isfinite(means).all()
+                else float("nan")
+            )
             rows.append(
                 {"measure": f"trend {ring}", "moment": "all", "epoch": spectra.epochs[-1]}
                 | {"value": trend, "seed": seed, "n": n}

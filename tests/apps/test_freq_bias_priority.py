@@ -13,7 +13,6 @@ import pytest
 import keras_freq as kf
 from apps.freq_bias import config, densities
 from apps.freq_bias.__main__ import EXPERIMENTS
-from apps.freq_bias.ranks import rank_correlation
 from apps.freq_bias.spectra import KeptSpectra
 from apps.lab import Run, RunError, load_config
 from apps.lab.settings import Training
@@ -92,21 +91,6 @@ def test_what_cannot_be_measured_is_one_line(here, capsys, word, message):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
-
-
-def test_rank_correlation_is_that_of_scipy():
-    from scipy.stats import spearmanr
-
-    generator = np.random.default_rng(1)
-    for _ in range(5):
-        a, b = generator.integers(0, 6, (2, 12))  # with ties
-        assert rank_correlation(a, b) == pytest.approx(spearmanr(a, b).statistic)
-    assert rank_correlation([1, 5, 9], [2, 3, 40]) == pytest.approx(1)
-    assert rank_correlation([1, 5, 9], [3, 2, -4]) == pytest.approx(-1)
-    assert np.isnan(rank_correlation([1, 2], [3, 3]))
-    for a, b in (([1], [1]), ([1, 2], [1, 2, 3]), ([1, np.nan], [1, 2])):
-        with pytest.raises(ValueError, match="Received: "):
-            rank_correlation(a, b)
 
 
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")

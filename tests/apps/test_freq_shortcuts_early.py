@@ -2,65 +2,49 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import yaml
 
+import keras_freq as kf
 from apps.freq_shortcuts import early
 from apps.freq_shortcuts.__main__ import EXPERIMENTS
-from apps.lab import RunError, cli, load_config
-from apps.lab.config import as_dict, differences
-from apps.lab.files import read_records
+from apps.lab import RunError, load_config
+from tests.apps import running
+from tests.apps.running import numbers
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = ROOT / "configs" / "freq_shortcuts"
-TRAINING = (
-    "{network: small_resnet, width: 2, batch_size: 20, schedule: constant, validation: 0, padding: null}"
-)
+CONFIGS = running.CONFIGS / "freq_shortcuts"
+TRAINING = "{network: small_resnet, width: 2, batch_size: 20, iterations: 3}"
 MINIATURES = {
     "synthetic": "seeds: 1\nbands: [1, 4]\ntrain_per_class: 10\ntest_per_class: 5\n"
-    f"networks: [small_resnet]\niterations: 3\nevery: 2\ntraining: {TRAINING}\n",
+    f"networks: [small_resnet]\nevery: 2\ntraining: {TRAINING}\n",
     "learning": "seeds: 1\ndata: {name: cifar10_mini, train_images: 40, test_images: 30}\n"
-    f"kinds: [original, high]\nradius: 4\niterations: 3\nevery: 2\ntraining: {TRAINING}\n",
+    f"kinds: [original, high]\nradius: 4\nevery: 2\ntraining: {TRAINING}\n",
 }
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def miniatures(here):
     for name, text in MINIATURES.items():
-        (tmp_path / f"{name}.yaml").write_text(text)
-    return tmp_path
+        (here / f"{name}.yaml").write_text(text)
 
 
 def call(*words):
-    return cli.command("freq_shortcuts", EXPERIMENTS, [str(word) for word in words])
-
-
-def numbers(folder):
-    return [{k: v for k, v in r.items() if k != "seconds"} for r in read_records(folder / "results.jsonl")]
+    return running.call("freq_shortcuts", *words)
 
 
 @pytest.mark.parametrize("name", MINIATURES)
-def test_the_configurations_load_and_say_what_they_are(name):
-    paper = load_config(EXPERIMENTS[name].config, CONFIGS / f"{name}.yaml")
-    load_config(EXPERIMENTS[name].config, CONFIGS / f"{name}.cpu.yaml")
-    training = paper.training
+def test_the_protocol_is_the_published_one(name):
+    training = load_config(EXPERIMENTS[name].config, CONFIGS / f"{name}.yaml").training
+    small = load_config(EXPERIMENTS[name].config, CONFIGS / f"{name}.cpu.yaml").training
     assert (training.learning_rate, training.momentum, training.nesterov) == (0.01, 0.9, True)
-    assert (training.batch_size, training.padding) == (64, None)
-    if name != "synthetic":
-        assert paper.data.classes[7] == "n02391049"  # zebra
-    written = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
-    assert [d for d in differences(written, as_dict(paper)) if d[0] != "store"] == []
-    for kind in ("yaml", "cpu.yaml"):
-        header = (CONFIGS / f"{name}.{kind}").read_text().split("seed:")[0]
-        assert f"python -m apps.freq_shortcuts {name} configs/freq_shortcuts/{name}.{kind}" in header
-        assert "ICCV 2023" in header
-        assert "Minutes" in header
-        assert "[mem]" not in header
-        assert max(map(len, header.splitlines())) <= 165
+    assert (training.batch_size, training.crop.padding, training.validation) == (64, None, 0)
+    assert training.iterations == {"synthetic": 500, "learning": 1200}[name]
+    assert (small.iterations, small.width, small.schedule, small.statistics) == (
+        500,
+        16,
+        "constant",
+        "cifar10",
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,6 +52,7 @@ def test_the_configurations_load_and_say_what_they_are(name):
     [
         ("synthetic", "bands=[5]", "`bands` must hold at least one number, each in [1, 4]"),
         ("synthetic", "every=501", "`every` must lie in [1, 500]"),
+        ("learning", "training.iterations=null", "`training.iterations` must be the number of steps"),
         ("learning", "kinds=[all]", "`kinds` must hold some of original, low, high"),
         ("learning", "radius=-1", "`radius` must be at least 0"),
     ],
@@ -82,38 +67,35 @@ def test_wrong_settings_are_one_line(name, word, message):
 def test_classes_learned_at_the_same_measurement():
     alone = np.array([[0.4, 0.0, 0.0, 0.5], [0.9, 0.9, 0.9, 0.9]])
     both = np.array([[0.4, 0.0, 0.0, 0.4], [0.5, 0.0, 0.0, 0.9], [0.9, 0.9, 0.9, 0.9]])
-    assert (early.first({"f1": alone})[0], early.tied({"f1": alone})) == (3, False)
-    assert (early.first({"f1": both})[:2], early.tied({"f1": both})) == ([3, 0], True)
-    assert not early.tied({"f1": np.full((2, 4), 0.4)})
+    assert not early.tied(alone)
+    assert early.tied(both)
+    assert not early.tied(np.full((2, 4), 0.4))
 
 
 @pytest.mark.slow
 def test_synthetic_in_miniature_and_again_after_a_kill(here, monkeypatch, capsys):
-    measured, calls = early.kf.callbacks.EarlyLearning, []
+    assert call("synthetic", "synthetic.yaml", "output=straight", "store=elsewhere") == 0
+    scores, calls = kf.callbacks.EarlyLearning.on_train_batch_end, []
 
-    class Interrupted(measured):
-        def on_train_batch_end(self, batch, logs=None):
-            calls.append(None)
-            if len(calls) == 5:
-                raise KeyboardInterrupt
-            super().on_train_batch_end(batch, logs)
+    def interrupted(self, batch, logs=None):
+        calls.append(batch)
+        if len(calls) == 6:  # the last step of the second training, in its second epoch
+            raise KeyboardInterrupt
+        scores(self, batch, logs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(early.kf.callbacks, "EarlyLearning", Interrupted)
+        patch.setattr(kf.callbacks.EarlyLearning, "on_train_batch_end", interrupted)
         assert call("synthetic", "synthetic.yaml", "output=out") == 130
-    out = here / "out"
-    kept = numbers(out)
-    assert {r["stage"] for r in kept} == {"small_resnet/b1/seed0"}
+    kept, straight = numbers("out"), numbers("straight")
+    label = "small_resnet/b1/seed0"
+    assert {r["stage"] for r in kept} == {f"{label}/training", f"{label}/band_stop", label}
     assert call("synthetic", "--resume", "out") == 0, capsys.readouterr().err
-    records = numbers(out)
-    assert records[: len(kept)] == kept
+    assert numbers("out") == straight
     for band in (1, 4):
-        found = [r for r in records if r["stage"] == f"small_resnet/b{band}/seed0"]
+        found = [r for r in straight if r["stage"] == f"small_resnet/b{band}/seed0"]
         assert len(found) == 4 * (1 + 1 + 6)
         assert all(0 <= r["value"] <= 1 for r in found if r["measure"] != "learned")
-        with np.load(out / "arrays" / f"small_resnet-b{band}-seed0.npz") as arrays:
-            np.testing.assert_array_equal(arrays["steps"], [2, 3])
-            assert arrays["f1"].shape == (2, 4)
+    out = here / "out"
     figures = {path.stem for path in (out / "figures").glob("*.png")}
     assert figures == {
         "images",
@@ -128,7 +110,7 @@ def test_synthetic_in_miniature_and_again_after_a_kill(here, monkeypatch, capsys
 @pytest.mark.slow
 def test_learning_in_miniature(here, capsys):
     assert call("learning", "learning.yaml", "output=out") == 0, capsys.readouterr().err
-    records = numbers(here / "out")
+    records = numbers("out")
     for kind in ("original", "high"):
         assert len([r for r in records if r.get("kind") == kind]) == 10
     assert "high-passed, radius 4" in (here / "out" / "summary.md").read_text()

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
 
 import keras_freq as kf
-from apps.freq_shortcuts import maps, study
+from apps.freq_shortcuts import maps
 from apps.freq_shortcuts.__main__ import EXPERIMENTS
-from apps.freq_shortcuts.maps import PUBLISHED
-from apps.lab import RunError, cli, load_config
-from apps.lab.config import as_dict, differences
-from apps.lab.files import read_records
+from apps.lab import RunError, load_config
+from tests.apps import running
+from tests.apps.running import numbers
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = ROOT / "configs" / "freq_shortcuts"
+CONFIGS = running.CONFIGS / "freq_shortcuts"
 NAMES = ("study", "transfer")
 TINY = """
 seed: 0
 seeds: 1
 data: {name: cifar10_mini, train_images: 80, test_images: 40}
-training: {network: small_resnet, width: 2, epochs: 2, batch_size: 40, schedule: constant, validation: 0}
+training: {network: small_resnet, width: 2, epochs: 2, batch_size: 40, schedule: constant, validation: 0.0}
 search: {images_per_class: 2, patch: 8, fraction: 0.1}
 """
 MINIATURES = {
@@ -33,24 +28,18 @@ MINIATURES = {
 }
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def miniatures(here):
     for name, text in MINIATURES.items():
-        (tmp_path / f"{name}.yaml").write_text(TINY + text)
-    return tmp_path
+        (here / f"{name}.yaml").write_text(TINY + text)
 
 
 def call(*words):
-    return cli.command("freq_shortcuts", EXPERIMENTS, [str(word) for word in words])
-
-
-def numbers(folder):
-    return [{k: v for k, v in r.items() if k != "seconds"} for r in read_records(folder / "results.jsonl")]
+    return running.call("freq_shortcuts", *words)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_configurations_load_and_say_what_they_are(name):
+def test_the_protocol_is_the_published_one(name):
     paper = load_config(EXPERIMENTS[name].config, CONFIGS / f"{name}.yaml")
     small = load_config(EXPERIMENTS[name].config, CONFIGS / f"{name}.cpu.yaml")
     training = paper.training
@@ -60,18 +49,16 @@ def test_the_configurations_load_and_say_what_they_are(name):
     assert paper.data.classes[7] == "n02391049"  # zebra
     assert (len(paper.data.classes), paper.data.image_size) == (10, 224)
     assert (paper.search.fraction, paper.search.patch, paper.search.split) == (0.05, 2, "separate")
-    assert (small.data.name, small.data.fallback) == ("cifar10", "cifar10_mini")
-    written = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
-    assert [d for d in differences(written, as_dict(paper)) if d[0] != "store"] == []
-    for kind in ("yaml", "cpu.yaml"):
-        header = (CONFIGS / f"{name}.{kind}").read_text().split("seed:")[0]
-        assert f"python -m apps.freq_shortcuts {name} configs/freq_shortcuts/{name}.{kind}" in header
-        assert "ICCV 2023" in header
-        assert "Minutes" in header
-        assert "[mem]" not in header
-        assert max(map(len, header.splitlines())) <= 165
+    assert (training.crop.padding, training.crop.area, training.statistics) == (4, (0.08, 1), "imagenet10")
+    assert (small.training.crop.padding, small.training.crop.area, small.training.schedule) == (
+        4,
+        None,
+        "steps",
+    )
+    assert (small.training.statistics, small.data.fallback) == ("cifar10", "cifar10_mini")
     if name == "study":
-        assert " ".join(f"{rate:.2f}".lstrip("0") if rate else "0" for rate in PUBLISHED) in header
+        header = (CONFIGS / "study.yaml").read_text()
+        assert " ".join(f"{rate:.2f}".lstrip("0") if rate else "0" for rate in maps.PUBLISHED) in header
 
 
 @pytest.mark.parametrize(
@@ -112,28 +99,26 @@ def test_the_study_in_miniature_and_again_after_a_kill(here, monkeypatch, capsys
 
     def interrupted(*args, **options):
         calls.append(None)
-        if len(calls) == 6:
+        if len(calls) == 5:
             raise KeyboardInterrupt
         return report(*args, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(study.kf.shortcuts, "shortcut_report", interrupted)
+        patch.setattr(kf.shortcuts, "shortcut_report", interrupted)
         assert call("study", "study.yaml", "output=out") == 130
-    out = here / "out"
-    kept = numbers(out)
-    assert {r["stage"] for r in kept} >= {
-        "small_resnet-standard/seed0/disk",
-        "alexnet_small-standard/seed0/own",
-    }
+    kept = numbers("out")
+    stages = {r["stage"] for r in kept}
+    assert stages >= {"small_resnet-standard/seed0/disk/rates", "alexnet_small-standard/seed0/own/rates"}
     assert call("study", "--resume", "out") == 0, capsys.readouterr().err
-    records = numbers(out)
+    records = numbers("out")
     assert records[: len(kept)] == kept
     for network in ("small_resnet", "alexnet_small"):
         for masks in ("own", "first", "disk"):
-            found = [r for r in records if r["stage"] == f"{network}-standard/seed0/{masks}"]
+            found = [r for r in records if r["stage"] == f"{network}-standard/seed0/{masks}/rates"]
             assert len(found) == 5 * 10
             assert {r["n"] for r in found} == {40}
             assert all(0 <= r["value"] <= 1 for r in found if r["value"] == r["value"])
+    out = here / "out"
     share = [r["value"] for r in records if r.get("masks") == "own" and r["measure"] == "share"]
     assert min(share) >= 0.1 - 1 / 1024
     assert {r["epoch"] for r in records if r.get("masks") == "growth" and "epoch" in r} == {1, 2}
@@ -157,7 +142,7 @@ def test_transfer_in_miniature(here, capsys):
     words = ["other=[numbered.npz]", "renditions=renditions", "output=out"]
     words.append(f"rendition_classes=[{','.join(order)}]")
     assert call("transfer", "transfer.yaml", *words) == 0, capsys.readouterr().err
-    records = numbers(here / "out")
+    records = numbers("out")
     for name, n in (
         ("test images", 40),
         ("contrast", 40),
