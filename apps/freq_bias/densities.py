@@ -88,7 +88,9 @@ def _compare_densities(
     rows = []
     for label, spectrum in gradients.items():
         images = density if label is None else density.of_class(label)
-        finite = np.isfinite(spectrum.mean).all()
+        agreement = float("nan")
+        if np.isfinite(spectrum.mean).all():
+            agreement = kf.evaluate.rank_correlation(images.mean, spectrum.mean)
         numbers = {
             "rank correlation": kf.evaluate.rank_correlation(images.mean, spectrum.mean)
             if finite

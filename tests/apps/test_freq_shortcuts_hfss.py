@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from pathlib import Path
-=======
-import importlib
->>>>>>> port_freq_shortcuts
-
 import numpy as np
 import pytest
 
@@ -15,12 +9,9 @@ from apps.freq_shortcuts import config, hfss, hfss_report
 from apps.freq_shortcuts.maps import search_images
 from apps.lab import RunError, load_config
 from apps.lab.images import Images
-<<<<<<< HEAD
 from keras_freq._core.journal import SweepJournal
-=======
 from tests.apps import running
 from tests.apps.running import records
->>>>>>> port_freq_shortcuts
 
 CONFIGS = running.CONFIGS / "freq_shortcuts"
 TINY = """
