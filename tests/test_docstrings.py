@@ -16,6 +16,15 @@ PUBLIC = {
     for name in part.__all__
     if callable(getattr(part, name))
 }
+# Methods with an example of their own, each once, wherever it is inherited.
+METHODS = {
+    getattr(kind, method).__qualname__: getattr(kind, method)
+    for kind in PUBLIC.values()
+    if inspect.isclass(kind)
+    for method in dir(kind)
+    if not method.startswith("_") and method not in dir(keras.Model) + dir(keras.callbacks.Callback)
+    if callable(getattr(kind, method)) and ">>>" in (getattr(kind, method).__doc__ or "")
+}
 SECTIONS = (
     "Args",
     "Attributes",
@@ -32,18 +41,20 @@ SECTIONS = (
 NEEDS = {"keras_freq.evaluate.auto_attack_accuracy": ("torch", "pyautoattack")}
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+@pytest.mark.parametrize("name", PUBLIC | METHODS)
 def test_example(name, classifier, images, labels, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     backend, package = NEEDS.get(name, (keras.backend.backend(), "numpy"))
     if keras.backend.backend() != backend:
         pytest.skip(f"{name} runs on {backend}")
-    pytest.importorskip(package)
+    pytest.importorskip("pandas" if name.endswith("to_dataframe") else package)
     names = {"np": np, "keras": keras, "keras_freq": kf, "kf": kf}
     names |= {"classifier": classifier, "model": classifier}
     names |= {"images": images, "labels": labels, "data": (images, labels)}
     # The parser alone: a finder would not look behind decorators.
-    example = doctest.DocTestParser().get_doctest(inspect.getdoc(PUBLIC[name]), names, name, None, 0)
+    example = doctest.DocTestParser().get_doctest(
+        inspect.getdoc((PUBLIC | METHODS)[name]), names, name, None, 0
+    )
     assert example.examples, f"{name} has no example"
     output = []
     doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE).run(

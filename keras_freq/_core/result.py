@@ -104,11 +104,10 @@ class Record:
                 them.
 
         Example:
-
-        >>> result = kf.evaluate.accuracy(model, data)
-        >>> result.to_json("accuracy.json")
-        >>> kf.evaluate.Result.from_json("accuracy.json") == result
-        True
+            >>> result = keras_freq.evaluate.accuracy(model, data)
+            >>> result.to_json("accuracy.json")
+            >>> keras_freq.evaluate.Result.from_json("accuracy.json") == result
+            True
         """
         document = {"result": _name(type(self)), "format": _FORMAT, **_fields(self)}
         document |= {name: _finite(value) for name, value in self.to_dict().items() if name not in document}
@@ -137,10 +136,9 @@ class Record:
                 of a later version.
 
         Example:
-
-        >>> text = kf.evaluate.accuracy(model, data).to_json()
-        >>> type(kf.evaluate.Result.from_json(text)).__name__
-        'AccuracyResult'
+            >>> text = keras_freq.evaluate.accuracy(model, data).to_json()
+            >>> type(keras_freq.evaluate.Result.from_json(text)).__name__
+            'AccuracyResult'
         """
         text = source if isinstance(source, str) and source.lstrip().startswith("{") else None
         place = f"source={os.fspath(source)!r}" if text is None else f"a text of {len(text)} characters"
@@ -177,9 +175,8 @@ class Record:
             ImportError: If pandas is not installed.
 
         Example:
-
-        >>> kf.evaluate.accuracy(model, data).to_dataframe().columns.tolist()
-        ['model', 'class', 'accuracy', 'n']
+            >>> keras_freq.evaluate.accuracy(model, data).to_dataframe().columns.tolist()
+            ['model', 'class', 'accuracy', 'n']
         """
         try:
             import pandas
@@ -208,6 +205,13 @@ class Result(Record):
         n: Number of images measured.
         settings: The arguments that shaped the numbers.
         versions: Versions of keras_freq, Keras and the backend.
+
+    Example:
+        >>> result = keras_freq.evaluate.accuracy(model, data)
+        >>> result.to_json("accuracy.json")
+        >>> again = keras_freq.evaluate.Result.from_json("accuracy.json")
+        >>> again == result, again.n
+        (True, 8)
     """
 
     model: str | None
