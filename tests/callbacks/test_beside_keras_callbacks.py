@@ -27,8 +27,9 @@ def train(data, callbacks, *, epochs=12, **options):
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.5), loss, metrics=["accuracy"])
-    history = model.fit(*data[0], batch_size=8, epochs=epochs, verbose=0, callbacks=callbacks, **options)
-    return model, history
+    # Not shuffled: on PyTorch validation moves the generator that shuffles.
+    options |= {"batch_size": 8, "epochs": epochs, "shuffle": False}
+    return model, model.fit(*data[0], verbose=0, callbacks=callbacks, **options)
 
 
 def both(data, make, **options):
