@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from keras_freq.data import ArrayBatches
 from keras_freq.evaluate import amplitude_swap, predict_logits
-from keras_freq.evaluate._amplitude_swap import _choose_donors, _permutation_across_classes
+from keras_freq.evaluate._amplitude_swap import _choose_donors, _permute_across_classes
 from tests.oracles import spectral as oracle
 
 
@@ -139,7 +139,7 @@ def test_partners_are_of_another_class(labels, seed):
 
 def test_partners_come_from_all_other_classes():
     labels = np.repeat(np.arange(5), 200)
-    chosen = _permutation_across_classes(labels, np.random.default_rng(0))
+    chosen = _permute_across_classes(labels, np.random.default_rng(0))
     table = np.zeros((5, 5), int)
     np.add.at(table, (labels, labels[chosen]), 1)
     assert (np.diag(table) == 0).all()
