@@ -40,8 +40,16 @@ def corrupt(run: Run, config: Corrupt) -> None:
 
 
 def _write(config: Corrupt, pixels: np.ndarray, labels: np.ndarray, folder: Path, name: str) -> dict:
-    options = {"severities": config.severities, "seed": config.seed, "table": config.table}
-    kf.data.write_corrupted(pixels, labels, folder, corruptions=[name], progress=False, **options)
+    kf.data.write_corrupted(
+        pixels,
+        labels,
+        folder,
+        corruptions=[name],
+        severities=config.severities,
+        seed=config.seed,
+        table=config.table,
+        progress=False,
+    )
     return {"measure": "images", "corruption": name, "value": len(config.severities) * len(labels)}
 
 

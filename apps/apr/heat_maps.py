@@ -16,7 +16,7 @@ from apps.lab.images import Images, load_images
 from apps.lab.networks import NETWORKS
 from apps.lab.report import compare, markdown, mean_and_range, print_table, values
 
-PHASES = {"0": 0.0, "pi/4": math.pi / 4, "random": "random"}
+PHASES: dict[str, float | str] = {"0": 0.0, "pi/4": math.pi / 4, "random": "random"}
 # Rings of the table: up to 1/8, up to 1/4 and from 1/4 cycle per pixel (radii 4 and 8 at 32 px).
 RINGS = {"low": "low", "mid": "middle", "high": "high"}
 

@@ -36,8 +36,8 @@ def swap(run: Run, config: Swap) -> None:
         )
     donors: dict[str, np.ndarray | None] = {images.name: None}
     if config.donors is not None:
-        name, pixels = other_images(config.donors, config.data, images)
-        donors[name] = pixels
+        name, others = other_images(config.donors, config.data, images)
+        donors[name] = others
     shown: dict[str, dict[str, Any]] = {name: {} for name in donors}
     for row in config.rows:
         for seed in config.all_seeds:

@@ -20,7 +20,8 @@ def low_pass(config: Benchmarks, test: tuple) -> list[dict]:
     """`LowPass(8)` in a compiled model against NumPy, image by image and channel by channel."""
     batch = test[0][: config.batch_size]
     run = compiled(kf.layers.LowPass(8), batch)
-    mask = kf.spectral.disk_mask(*batch.shape[1:3], 8)
+    height, width = batch.shape[1:3]
+    mask = kf.spectral.disk_mask(height, width, 8)
     pair = time_pair(run, lambda: plain.low_pass(batch, mask), repeats=config.repeats, inner=20)
     name = f"LowPass(8), {len(batch)} images 32x32x3, NumPy loop over images and channels"
     return [_record(name, pair, "at least 50x")]
@@ -32,7 +33,7 @@ def apr_single(config: Benchmarks, test: tuple) -> list[dict]:
     run = compiled(kf.layers.APRSingle(seed=0), batch)
     levels = np.round(batch * 255).astype("uint8")
     one = time_pair(run, lambda: plain.apr_single_batch(levels), repeats=config.repeats, inner=5)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # Enough work a task that handing it to the worker does not count.
     shares = [np.tile(levels, (4, 1, 1, 1))] * cores
     spawn = multiprocessing.get_context("spawn")

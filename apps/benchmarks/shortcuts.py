@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import keras
 import numpy as np
 
@@ -21,7 +23,7 @@ def frequency_importance(config: Benchmarks, test: tuple) -> list[dict]:
     about twice; in the order of the bundled sample, mixed like that of CIFAR-10, once for each class.
     """
     classes = int(test[1].max()) + 1
-    images, labels = by_class(*test, max(1, config.search_images // classes))
+    images, labels = by_class(test[0], test[1], max(1, config.search_images // classes))
     model = kf.models.small_resnet()
     patch, side = config.search_patch, images.shape[1]
     groups = kf.shortcuts.frequency_importance(model, images[:1], labels[:1], patch=patch).measured
@@ -60,7 +62,7 @@ def frequency_importance(config: Benchmarks, test: tuple) -> list[dict]:
         "in mixed order": np.random.default_rng(config.seed).permutation(len(images)),
     }
     others = {
-        words: time_pair(ours, lambda order=order: published(order), repeats=repeats)
+        words: time_pair(ours, functools.partial(published, order), repeats=repeats)
         for words, order in orders.items()
     }
     passed, scale = -(-passes // size) * size, rows * columns / len(blocks)

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -62,7 +63,7 @@ def _claim_folder(config: Generate, images: Images) -> dict:
 def write_copy(run: Run, config: Generate, images: Images, name: str, folder: Path) -> list[dict]:
     """Makes a copy, writes it, and tells the counts and how the kernels' loss fell."""
     made = enhance(run, config.kernels, images, name)
-    parts = {
+    parts: dict[str, Any] = {
         "train": (made.images, images.train[1]),
         "test": (made.test_images, images.test[1]),
         "classes": images.classes,

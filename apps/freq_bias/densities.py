@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -25,7 +26,7 @@ def densities(run: Run, config: Densities) -> None:
     images = load_images(run, config.data)
     chosen = _first_of_each_class(images.test[1], config.images_per_class)
     classes = [label for label in range(len(images.classes)) if (images.test[1][chosen] == label).any()]
-    bands = {"center": config.center, "bins": config.bins}
+    bands: dict[str, Any] = {"center": config.center, "bins": config.bins}
     density, gradients = {}, {}
     for name in config.sets:
         own: Images = training_set(run, config.kernels, images, name)
@@ -66,7 +67,8 @@ def _measure_gradients(
 ) -> Spectra:
     """Input-gradient spectra over all images (under None) and over each class."""
     images, labels = test
-    parts = {None: np.ones(len(labels), bool), **{label: labels == label for label in classes}}
+    parts: dict[int | None, np.ndarray] = {None: np.ones(len(labels), bool)}
+    parts |= {label: labels == label for label in classes}
     # One size of batch, so that one compiled step serves all classes.
     size = min(128, *(int(part.sum()) for part in parts.values()))
     return {
@@ -180,7 +182,7 @@ def _report(
         lines = [
             [label, *(mean_and_range(pick(name, measure, label)) for name in config.sets)] for label in names
         ]
-        tables.append(f"{title}:\n\n" + markdown(["class", *map(LABELS.get, config.sets)], lines))
+        tables.append(f"{title}:\n\n" + markdown(["class", *(LABELS[name] for name in config.sets)], lines))
     claims = []
     if "original" in config.sets:
         for name, words in (("scr", "raise"), ("wcr", "do not raise")):

@@ -17,7 +17,7 @@ from apps.lab.report import compare, markdown, mean_and_range, order, print_tabl
 from apps.lab.train import trained
 
 # Accuracy on high-passed test images by radius, in percent [author]; on which test images is not stated.
-PUBLISHED = {
+PUBLISHED: dict[str, dict[float, float]] = {
     "scr": {10: 79.0, 12: 68.2, 14: 42.4, 16: 30.4, 18: 30.9},
     "original": {10: 43.2, 12: 27.2, 14: 14.3, 16: 10.5, 18: 8.3},
     "wcr": {10: 20.4, 12: 15.5, 14: 12.8, 16: 10.0, 18: 10.0},

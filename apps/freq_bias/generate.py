@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -51,11 +52,11 @@ def _target(config: Generate, images: Images) -> tuple[np.ndarray, np.ndarray]:
 def _measure_densities(run: Run, config: Generate, images: Images, name: str) -> dict[str, np.ndarray]:
     """Mean density of each class, and the distance of every image: root of the mean square over bands."""
     radii, target = _target(config, images)
-    bands = {"center": config.kernels.center, "bins": config.kernels.bins}
+    bands: dict[str, Any] = {"center": config.kernels.center, "bins": config.kernels.bins}
     above = radii > config.kernels.radius
     if not above.any():  # the radius of the whole spectrum
         above = np.ones(len(radii), bool)
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for split in SPLITS:
         x, y = getattr(images, split)
         label = f"densities, {LABELS[name]}, {split}"
@@ -120,7 +121,7 @@ def _draw(run: Run, config: Generate, images: Images, densities: dict, folder: P
         "densities",
         kf.plots.curves(
             panels,
-            x=radii,
+            x=radii.tolist(),
             xlabel="radius (index units)",
             ylabel="spectral density",
             columns=min(5, len(panels)) if len(panels) > 4 else None,

@@ -66,6 +66,7 @@ def enhance(run: Run, kernels: Kernels, images: Images, name: str) -> kf.cdes.En
 
 def _make_enhanced(run: Run, kernels: Kernels, images: Images, name: str) -> dict[str, np.ndarray]:
     made = enhance(run, kernels, images, name)
+    assert made.test_images is not None  # they were asked for
     return {"train": _bytes(made.images), "test": _bytes(made.test_images)}
 
 

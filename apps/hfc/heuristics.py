@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import keras
 import numpy as np
@@ -59,7 +60,7 @@ def heuristics(run: Run, config: Heuristics) -> None:
         if rescale != "none":
             x = kf.spectral.rescale(x, rescale)
         for seed in config.all_seeds:
-            options = {"radii": config.radii, "every": config.every, "rescale": rescale}
+            options: dict[str, Any] = {"radii": config.radii, "every": config.every, "rescale": rescale}
             model, curves[name, seed] = trained(
                 run,
                 training,
@@ -97,7 +98,7 @@ def _recipe(name: str, config: Heuristics, images: Images) -> Training:
     return training
 
 
-def _at_test(model: keras.Model, training: Training, kind: str, images: Images) -> keras.Model:
+def _at_test(model: keras.Model, training: Training, kind: Any, images: Images) -> keras.Model:
     """The trained network with the other kind of batch normalisation, which has the same weights."""
     training = dataclasses.replace(training, normalization=kind)
     twin = classifier(training, images.shape, len(images.classes), seed=0, name=model.name)
@@ -106,7 +107,7 @@ def _at_test(model: keras.Model, training: Training, kind: str, images: Images) 
 
 
 def _measure_bands(
-    config: Heuristics, images: Images, model: keras.Model, name: str, seed: int, mode: str
+    config: Heuristics, images: Images, model: keras.Model, name: str, seed: int, mode: Any
 ) -> list[dict]:
     result = kf.evaluate.band_accuracy(
         model, images.test, radii=config.radii, rescale=mode, batch_size=TEST_BATCH
@@ -151,9 +152,9 @@ def _report(run: Run, config: Heuristics, n: int) -> None:
     for name, label in ROWS.items():
         for mode in ("none", "max"):
             cells = [mean_and_range(values(run, network=name, rescale=mode, measure=c), 2) for c in columns]
-            trained = values(run, network=name.removesuffix("_batch"), measure="training accuracy")
-            trained = mean_and_range(trained, 2)
-            rows.append([label, "as they are" if mode == "none" else "divided by their maximum", trained])
+            accuracy = values(run, network=name.removesuffix("_batch"), measure="training accuracy")
+            way = "as they are" if mode == "none" else "divided by their maximum"
+            rows.append([label, way, mean_and_range(accuracy, 2)])
             rows[-1] += cells
         if config.radii == PUBLISHED_RADII and name in PUBLISHED:
             cells = [_published(value) for value in PUBLISHED[name]]

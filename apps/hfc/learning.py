@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,11 @@ def learning(run: Run, config: Learning) -> None:
         training = dataclasses.replace(config.training, epochs=epochs or config.training.epochs)
         for seed in config.all_seeds:
             labels = y if kind == "true" else kf.data.shuffle_labels(y, seed=seed)
-            options = {"radii": config.radii, "every": config.every, "rescale": config.rescale}
+            options: dict[str, Any] = {
+                "radii": config.radii,
+                "every": config.every,
+                "rescale": config.rescale,
+            }
             measured = x[:n], labels[:n]
             _, history = trained(
                 run,

@@ -51,6 +51,7 @@ def _attack(
         progress=False,
     )
     kept = result.images
+    assert kept is not None  # they were asked for
     # Images that the network gets wrong by itself are not attacked.
     attacked = kept.clean_predictions == kept.labels
     change = (kept.adversarials - kept.originals)[attacked]

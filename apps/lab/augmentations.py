@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from apps.lab.networks import STATISTICS
 
@@ -165,7 +165,7 @@ def wrap(classifier: keras.Model, training: Training, shape: tuple[int, ...], *,
     import keras_freq as kf
 
     layers = ROWS[training.augmentation].layers(training, seed)
-    name = {"name": f"{classifier.name}_training"}
+    name: dict[str, Any] = {"name": f"{classifier.name}_training"}
     crop = training.crop
     single, after = layers.pop("single", None), layers.pop("after", None)
     if crop.size is not None:
@@ -184,7 +184,7 @@ def wrap(classifier: keras.Model, training: Training, shape: tuple[int, ...], *,
     if crop.padding is not None:
         crops.append(kf.layers.CropFlip(crop.padding, fill=crop.fill, mode=crop.mode, seed=seed + 1))
     if crop.area is not None:
-        options = {"area": crop.area, "aspect": crop.aspect, "flip": not crops, "center": 1.0}
+        options: dict[str, Any] = {"area": crop.area, "aspect": crop.aspect, "flip": not crops, "center": 1.0}
         crops.append(kf.layers.RandomResizedCrop(*shape[:2], **options, seed=seed + 4))
     if training.adversary.steps:
         return kf.training.AdversarialModel(
@@ -208,6 +208,8 @@ def cropping_layer(training: Training, *, seed: int | None = None) -> keras.Laye
     import keras_freq as kf
 
     crop = training.crop
+    assert crop.size is not None  # the settings see to it
+    assert crop.area is not None
     return kf.layers.RandomResizedCrop(
         crop.size, area=crop.area, aspect=crop.aspect, flip=False, center=crop.center, seed=seed
     )

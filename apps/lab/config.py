@@ -10,7 +10,7 @@ import difflib
 import types
 import typing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from apps.lab.errors import RunError, one_line
 
@@ -139,11 +139,7 @@ def field_types(config_class: type, prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for field in dataclasses.fields(config_class):
         name, field_type = prefix + field.name, hints[field.name]
-        found |= (
-            field_types(field_type, name + ".")
-            if dataclasses.is_dataclass(field_type)
-            else {name: field_type}
-        )
+        found |= field_types(field_type, name + ".") if _is_group(field_type) else {name: field_type}
     return found
 
 
@@ -190,8 +186,12 @@ def _check_group(config_class: type, values: dict, path: tuple[str, ...], source
         _check_value(hints[key], value, (*path, key), source)
 
 
+def _is_group(field_type: Any) -> TypeGuard[type]:
+    return isinstance(field_type, type) and dataclasses.is_dataclass(field_type)
+
+
 def _check_value(field_type: Any, value: Any, path: tuple[str, ...], source: str) -> None:
-    if dataclasses.is_dataclass(field_type) and isinstance(value, dict):
+    if _is_group(field_type) and isinstance(value, dict):
         _check_group(field_type, value, path, source)
         return
     options = _options(field_type)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -49,7 +50,7 @@ class NormalizedPair(keras.layers.Layer):
 class CroppedAPRModel(kf.APRModel):
     """`keras_freq.APRModel` behind a crop: random in training, the middle in inference."""
 
-    PARTS = ("crop", *kf.APRModel.PARTS)
+    PARTS: ClassVar[tuple[str, ...]] = ("crop", *kf.APRModel.PARTS)
 
     def __init__(self, classifier: keras.Model, *, crop: kf.layers.RandomResizedCrop, **options):
         super().__init__(classifier, **options)

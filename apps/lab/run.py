@@ -218,7 +218,9 @@ class Run:
         """Arrays of `compute(*args, **kwargs)`, computed once and kept in ``arrays/<name>.npz``."""
         path = self.folder / "arrays" / f"{_file_name(name)}.npz"
         if not path.exists():
-            arrays = {key: np.asarray(value) for key, value in compute(*args, **kwargs).items()}
+            arrays: dict[str, Any] = {
+                key: np.asarray(value) for key, value in compute(*args, **kwargs).items()
+            }
             write_whole(path, lambda file: np.savez(file, **arrays))
         with np.load(path) as stored:
             return {key: stored[key] for key in stored.files}

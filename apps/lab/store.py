@@ -111,7 +111,7 @@ class Kept:
     def finish(self, weights: list[np.ndarray], history: dict[str, list[float]], **facts: Any) -> None:
         """Keeps the weights and the history, and drops the state that a training goes on from."""
         note = np.asarray(json.dumps({"digest": self.digest, "history": history, "facts": facts}))
-        arrays = {f"weight.{i:05d}": array for i, array in enumerate(weights)}
+        arrays: dict[str, Any] = {f"weight.{i:05d}": array for i, array in enumerate(weights)}
         write_whole(self.folder / "network.npz", lambda file: np.savez(file, note=note, **arrays))
         self._close(facts)
 
@@ -172,11 +172,11 @@ def open_network(
         say: Where to tell that another process trains it.
         label: Name of the network in that line.
     """
-    store, follows = Path(store), describe(follows)
-    digest = digest_of(follows)
+    store, plain = Path(store), describe(follows)
+    digest = digest_of(plain)
     watch = None if watch is None else describe(watch)
     name = digest if watch is None else f"{digest}-{digest_of(watch, length=8)}"
-    own = Kept(store / name, digest, follows, watch)
+    own = Kept(store / name, digest, plain, watch)
     found = _finished(store, own)
     if found is not None:
         yield found

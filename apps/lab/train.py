@@ -89,7 +89,7 @@ def trained(
         )
     follows = {
         "recipe": recipe(training),
-        "data": data.content if stream else {"images": data[0], "labels": np.asarray(data[1], "int64")},
+        "data": data.content if isinstance(data, Stream) else _describe_arrays(*data),
         "classes": classes,
         "seed": seed,
         **dependencies(),
@@ -140,6 +140,10 @@ def _build(training: Training, data: Any, classes: int, *, seed: int, name: str)
     return classifier(training, seen, classes, seed=seed, name=name or "network")
 
 
+def _describe_arrays(images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    return {"images": images, "labels": np.asarray(labels, "int64")}
+
+
 def _describe_data(run: Run, data: Any) -> str:
     """The data set of the run, and what is trained on: for whoever lists the store."""
     names = [record["value"] for record in run.records if record["stage"] == "data"]
@@ -161,7 +165,8 @@ def _fit(
     callbacks: tuple[keras.callbacks.Callback, ...],
 ) -> None:
     """Trains the classifier, or goes on with it, and keeps what comes out."""
-    validation, facts = None, {}
+    validation: kf.data.ArrayBatches | None = None
+    facts: dict[str, Any] = {}
     if isinstance(data, Stream):
         feed, shape = data.batches, data.shape
         facts["batches"] = len(feed)

@@ -49,19 +49,18 @@ def quickstart(run: Run, config: Quickstart) -> None:
         )
         run.measure(
             f"{name}/training",
-            lambda name=name, history=history: {
-                "model": name,
-                "measure": "training accuracy",
-                "setting": config.training.epochs,
-                "value": history["accuracy"][-1],
-                "n": len(train[1]),
-                "seconds": sum(history["seconds"]),
-            },
+            dict,
+            model=name,
+            measure="training accuracy",
+            setting=config.training.epochs,
+            value=history["accuracy"][-1],
+            n=len(train[1]),
+            seconds=sum(history["seconds"]),
         )
         classifiers[name], histories[label] = model.classifier, history
 
-    attacks = measure(run, config, classifiers, test)
-    draw(run, config, data.classes, test, histories, attacks)
+    bands, attacks = measure(run, config, classifiers, test)
+    draw(run, config, data.classes, test, histories, bands, attacks)
     print_table(run)
     path = write_summary(run)
     run.say(f"{path}  ({(time.perf_counter() - start) / 60:.1f} minutes this time)")

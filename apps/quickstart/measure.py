@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -12,50 +14,52 @@ from apps.quickstart.config import Quickstart
 
 def measure(
     run: Run, config: Quickstart, classifiers: dict[str, keras.Model], test: tuple[np.ndarray, np.ndarray]
-) -> dict[str, dict[str, np.ndarray]]:
-    """Measures the classifiers; returns the arrays of the attack for the figures, by classifier."""
-    images, labels = test
-    settings = config.measure
-    attacks = {}
+) -> tuple[dict[str, kf.evaluate.BandAccuracyResult], dict[str, dict[str, np.ndarray]]]:
+    """Measures the classifiers; returns bands and the arrays of the attack for the figures, by classifier."""
+    bands, attacks = {}, {}
     steps = [(name, kind) for name in classifiers for kind in ("bands", "noise", "linf_pgd")]
     for name, kind in run.sweep(steps, "measuring"):
         classifier = classifiers[name]
+        if kind == "bands":
+            options: dict[str, Any] = {"radii": config.measure.radii, "batch_size": 250}
+            bands[name] = run.result(f"{name}/result", kf.evaluate.band_accuracy, classifier, test, **options)
+            run.measure(f"{name}/bands", _list_bands, name, bands[name])
+        elif kind == "noise":
+            run.measure(f"{name}/noise", _measure_noise, name, classifier, test, config)
+        else:
+            attacks[name] = run.arrays(f"{name}-linf_pgd", _attack, classifier, *test, config)
+            run.measure(f"{name}/linf_pgd", _list_attack, name, attacks[name], config)
+    return bands, attacks
 
-        def record(measure: str, setting: float, value: float, n: int, name: str = name) -> dict:
-            return {"model": name, "measure": measure, "setting": setting, "value": value, "n": n}
 
-        def bands(classifier=classifier, record=record):
-            result = kf.evaluate.band_accuracy(
-                classifier, (images, labels), radii=settings.radii, batch_size=250
-            )
-            rows = [record("clean", 0, result.clean, result.n)]
-            for radius, low, high in zip(result.radii, result.low, result.high, strict=True):
-                rows += [
-                    record("low-passed", radius, low, result.n),
-                    record("high-passed", radius, high, result.n),
-                ]
-            return rows
+def _record(name: str, measured: str, setting: float, value: float, n: int) -> dict:
+    return {"model": name, "measure": measured, "setting": setting, "value": value, "n": n}
 
-        def noise(classifier=classifier, record=record):
-            rows = []
-            for sigma in settings.sigmas:
-                noisy = add_noise(images, sigma, seed=config.seed)
-                result = kf.evaluate.accuracy(classifier, (noisy, labels), batch_size=250)
-                rows.append(record("Gaussian noise", sigma, result.accuracy, result.n))
-            return rows
 
-        def attack(classifier=classifier):
-            return _attack(classifier, images, labels, config)
+def _list_bands(name: str, result: kf.evaluate.BandAccuracyResult) -> list[dict]:
+    rows = [_record(name, "clean", 0, result.clean, result.n)]
+    for radius, low, high in zip(result.radii, result.low, result.high, strict=True):
+        rows.append(_record(name, "low-passed", radius, low, result.n))
+        rows.append(_record(name, "high-passed", radius, high, result.n))
+    return rows
 
-        def linf_pgd(attack=attack, record=record, name=name):
-            found = run.arrays(f"{name}-linf_pgd", attack)
-            pairs = zip([0.0, *found["epsilons"]], [found["clean"], *found["accuracy"]], strict=True)
-            return [record("LinfPGD", float(e), float(value), settings.attack_images) for e, value in pairs]
 
-        run.measure(f"{name}/{kind}", {"bands": bands, "noise": noise, "linf_pgd": linf_pgd}[kind])
-        if kind == "linf_pgd":
-            attacks[name] = run.arrays(f"{name}-linf_pgd", attack)
-    return attacks
+def _measure_noise(
+    name: str, classifier: keras.Model, test: tuple[np.ndarray, np.ndarray], config: Quickstart
+) -> list[dict]:
+    images, labels = test
+    rows = []
+    for sigma in config.measure.sigmas:
+        noisy = add_noise(images, sigma, seed=config.seed)
+        result = kf.evaluate.accuracy(classifier, (noisy, labels), batch_size=250)
+        rows.append(_record(name, "Gaussian noise", sigma, result.accuracy, result.n))
+    return rows
+
+
+def _list_attack(name: str, found: dict[str, np.ndarray], config: Quickstart) -> list[dict]:
+    pairs = zip([0.0, *found["epsilons"]], [found["clean"], *found["accuracy"]], strict=True)
+    n = config.measure.attack_images
+    return [_record(name, "LinfPGD", float(epsilon), float(value), n) for epsilon, value in pairs]
 
 
 def add_noise(images: np.ndarray, sigma: float, *, seed: int) -> np.ndarray:
@@ -81,6 +85,7 @@ def _attack(
         keep_images=True,
     )
     kept = result.images
+    assert kept is not None  # they were asked for
     fooled = np.flatnonzero((kept.clean_predictions == kept.labels) & (kept.predictions != kept.labels))
     change = kept.adversarials - kept.originals
     shown = fooled[: settings.examples]

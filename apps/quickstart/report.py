@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,7 @@ def draw(
     classes: tuple[str, ...],
     test: tuple[np.ndarray, np.ndarray],
     histories: dict[str, dict],
+    bands: dict[str, kf.evaluate.BandAccuracyResult],
     attacks: dict[str, dict[str, np.ndarray]],
 ) -> None:
     """Draws the figures of the run folder."""
@@ -50,8 +50,8 @@ def draw(
     title = f"{config.training.epochs} epochs of training (the loss of APR-SP adds up two halves)"
     curves = kf.plots.training_curves(histories, metrics=("accuracy", "loss"), title=title)
     run.figure("training", curves)
-    bands = {label: _bands(run, name) for name, label in NAMES.items()}
-    run.figure("band_accuracy", kf.plots.band_accuracy(bands, chance=1 / len(classes)))
+    named = {NAMES[name]: result for name, result in bands.items()}
+    run.figure("band_accuracy", kf.plots.band_accuracy(named, chance=1 / len(classes)))
     for name, found in attacks.items():
         if len(found["labels"]):
             run.figure(
@@ -85,8 +85,8 @@ def print_table(run: Run) -> None:
     from rich.table import Table
 
     table = Table(title="Accuracy (one seed)", title_justify="left")
-    for heading, justify in (("measured on", "left"), ("n", "right")):
-        table.add_column(heading, justify=justify)
+    table.add_column("measured on")
+    table.add_column("n", justify="right")
     for label in (*NAMES.values(), "difference"):
         table.add_column(label, justify="right")
     previous = None
@@ -215,19 +215,6 @@ def _settings(run: Run) -> list[tuple[str, float]]:
 def _record(run: Run, name: str, measure: str, setting: float) -> dict[str, Any]:
     return next(
         r for r in run.records if (r["model"], r["measure"], r["setting"]) == (name, measure, setting)
-    )
-
-
-def _bands(run: Run, name: str) -> SimpleNamespace:
-    """The band accuracies of one network as the plot takes them."""
-    low = {r["setting"]: r for r in run.records if r["model"] == name and r["measure"] == "low-passed"}
-    clean = _record(run, name, "clean", 0)
-    return SimpleNamespace(
-        radii=tuple(low),
-        low=tuple(r["value"] for r in low.values()),
-        high=tuple(_record(run, name, "high-passed", radius)["value"] for radius in low),
-        clean=clean["value"],
-        n=clean["n"],
     )
 
 
