@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Literal
+from typing import ClassVar, Literal
 
 import keras
 from keras import ops
@@ -80,7 +80,7 @@ class AdversarialModel(BatchTransformModel):
         >>> history = model.fit(images, labels, epochs=1, verbose=0)
     """
 
-    PARTS = ("augment", "pair", "classifier")
+    PARTS: ClassVar[tuple[str, ...]] = ("augment", "pair", "classifier")
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import keras
 
@@ -50,7 +50,7 @@ class APRModel(TrainingModel):
         >>> history = model.fit(images, labels, epochs=1, verbose=0)
     """
 
-    PARTS = ("single", "augment", "pair", "classifier")
+    PARTS: ClassVar[tuple[str, ...]] = ("single", "augment", "pair", "classifier")
 
     def __init__(
         self,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import keras
 
 from keras_freq.training._base import TrainingModel
@@ -31,7 +33,7 @@ class BandModel(TrainingModel):
         >>> history = model.fit(images, labels, epochs=1, verbose=0)
     """
 
-    PARTS = ("augment", "band", "classifier")
+    PARTS: ClassVar[tuple[str, ...]] = ("augment", "band", "classifier")
 
     def __init__(
         self, classifier: keras.Model, band: keras.Layer, *, augment: keras.Layer | None = None, **kwargs

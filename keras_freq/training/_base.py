@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
@@ -15,7 +15,7 @@ class TrainingModel(keras.Model):
     add the rest of their settings in `get_config`.
     """
 
-    PARTS: tuple[str, ...] = ("classifier",)
+    PARTS: ClassVar[tuple[str, ...]] = ("classifier",)
 
     def __init__(self, **kwargs):
         # Pixels reach the augmentation unrounded; the classifier casts them itself.

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import keras
 
 from keras_freq._core.checks import check_number
@@ -41,7 +43,7 @@ class MixUpModel(MixtureModel):
     """
 
     # The mixture follows from `alpha` and `seed`.
-    PARTS = ("augment", "classifier")
+    PARTS: ClassVar[tuple[str, ...]] = ("augment", "classifier")
 
     def __init__(
         self,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import keras
 from keras import ops
 
@@ -44,7 +46,7 @@ class MixtureModel(BatchTransformModel):
         >>> history = model.fit(images, labels, epochs=1, verbose=0)
     """
 
-    PARTS: tuple[str, ...] = ("augment", "mixture", "classifier")
+    PARTS: ClassVar[tuple[str, ...]] = ("augment", "mixture", "classifier")
 
     def __init__(
         self,
