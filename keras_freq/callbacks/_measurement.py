@@ -83,7 +83,6 @@ class Measurement(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: MutableMapping[str, float] | None = None) -> None:
         warn_of_readers_in_front(self, self.keys)
-        promise_columns(self, self.keys)
         # What would stop a measurement stops training before its first epoch.
         shared = {"batch_size", "n", "bounds", "data_format"} & set(self.options)
         feed = ModelFeed(
@@ -94,6 +93,7 @@ class Measurement(keras.callbacks.Callback):
         )
         self._check(feed)
         feed.check()
+        promise_columns(self, self.keys)  # last: where training does not begin, no one takes them back
 
     def on_epoch_end(self, epoch: int, logs: MutableMapping[str, float] | None = None) -> None:
         if self._is_due(epoch + 1):

@@ -55,7 +55,7 @@ def warn_of_readers_in_front(callback: keras.callbacks.Callback, keys: Collectio
 
 
 def promise_columns(callback: keras.callbacks.Callback, keys: Collection[str]) -> None:
-    """Has every `CSVLogger` behind this callback make columns of `keys`, empty ("NA") where they are absent.
+    """Has every `CSVLogger` behind this callback make columns of `keys`, NA where they are absent.
 
     It takes its columns from the first epoch that it sees, in which nothing may be measured yet.
     """
