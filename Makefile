@@ -1,6 +1,6 @@
 # make demo   trains and measures on the bundled images (KERAS_BACKEND=tensorflow|jax|torch, TensorFlow by default)
 # make test   runs the whole suite once per backend
-# make lint   checks style; make coverage   shows the lines that no test of one backend runs
+# make lint   checks style and types; make coverage   shows the lines that no test of one backend runs
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
