@@ -51,12 +51,11 @@ class AdversarialAccuracy(Measurement):
     Source: Madry et al., ICLR 2018, section 2.1 (PGD); Goodfellow et al., ICLR 2015, section 4 (FGSM).
 
     Example:
-
-    >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    >>> robust = keras_freq.callbacks.AdversarialAccuracy(data, epsilons=(8 / 255,), steps=3, n=4)
-    >>> history = model.fit(*data, epochs=1, verbose=0, callbacks=[robust])
-    >>> sorted(history.history)
-    ['clean', 'linf_pgd_0.0314', 'loss']
+        >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        >>> robust = keras_freq.callbacks.AdversarialAccuracy(data, epsilons=(8 / 255,), steps=3, n=4)
+        >>> history = model.fit(*data, epochs=1, verbose=0, callbacks=[robust])
+        >>> sorted(history.history)
+        ['clean', 'linf_pgd_0.0314', 'loss']
     """
 
     history: list[tuple[int, AdversarialResult]]

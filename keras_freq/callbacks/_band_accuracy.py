@@ -48,14 +48,13 @@ class BandAccuracy(Measurement):
     Source: Wang et al., CVPR 2020, sections 4 and 5.
 
     Example:
-
-    >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    >>> bands = keras_freq.callbacks.BandAccuracy(data, radii=(4, 8), every=2)
-    >>> history = model.fit(*data, epochs=4, verbose=0, callbacks=[bands])
-    >>> sorted(history.history)
-    ['clean', 'high_4', 'high_8', 'loss', 'low_4', 'low_8']
-    >>> [epoch for epoch, result in bands.history], len(history.history["clean"])
-    ([1, 3], 2)
+        >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        >>> bands = keras_freq.callbacks.BandAccuracy(data, radii=(4, 8), every=2)
+        >>> history = model.fit(*data, epochs=4, verbose=0, callbacks=[bands])
+        >>> sorted(history.history)
+        ['clean', 'high_4', 'high_8', 'loss', 'low_4', 'low_8']
+        >>> [epoch for epoch, result in bands.history], len(history.history["clean"])
+        ([1, 3], 2)
     """
 
     history: list[tuple[int, BandAccuracyResult]]

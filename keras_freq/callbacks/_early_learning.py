@@ -44,12 +44,11 @@ class EarlyLearning(Measurement):
     Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023 (F1 by class over the first 500 iterations).
 
     Example:
-
-    >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    >>> early = keras_freq.callbacks.EarlyLearning(data, every=2, iterations=5)
-    >>> history = model.fit(*data, batch_size=2, epochs=2, verbose=0, callbacks=[early])
-    >>> early.steps, early.f1.shape
-    ((2, 4, 5), (3, 4))
+        >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        >>> early = keras_freq.callbacks.EarlyLearning(data, every=2, iterations=5)
+        >>> history = model.fit(*data, batch_size=2, epochs=2, verbose=0, callbacks=[early])
+        >>> early.steps, early.f1.shape
+        ((2, 4, 5), (3, 4))
     """
 
     history: list[tuple[int, ClassScoresResult]]

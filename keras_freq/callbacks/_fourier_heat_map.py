@@ -54,14 +54,13 @@ class FourierHeatMap(Measurement):
     Source: Yin et al., NeurIPS 2019, section 3.
 
     Example:
-
-    >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    >>> heat = keras_freq.callbacks.FourierHeatMap(data, every=[1, 3], n=8, window=4)
-    >>> history = model.fit(*data, epochs=3, verbose=0, callbacks=[heat])
-    >>> sorted(history.history)
-    ['fourier_error', 'fourier_error_low', 'fourier_error_mid', 'loss']
-    >>> [(epoch + 1, result.error.shape) for epoch, result in heat.history]
-    [(1, (32, 32)), (3, (32, 32))]
+        >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        >>> heat = keras_freq.callbacks.FourierHeatMap(data, every=[1, 3], n=8, window=4)
+        >>> history = model.fit(*data, epochs=3, verbose=0, callbacks=[heat])
+        >>> sorted(history.history)
+        ['fourier_error', 'fourier_error_low', 'fourier_error_mid', 'loss']
+        >>> [(epoch + 1, result.error.shape) for epoch, result in heat.history]
+        [(1, (32, 32)), (3, (32, 32))]
     """
 
     history: list[tuple[int, FourierHeatMapResult]]

@@ -53,12 +53,11 @@ class GradientSpectrum(Measurement):
     Source: Lin, Gao and Sang, IJCAI 2022, learning priority.
 
     Example:
-
-    >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    >>> gradients = keras_freq.callbacks.GradientSpectrum(data, n=4)
-    >>> history = model.fit(*data, epochs=2, verbose=0, callbacks=[gradients])
-    >>> gradients.spectra.shape, gradients.result().epochs
-    ((2, 23), (1, 2))
+        >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        >>> gradients = keras_freq.callbacks.GradientSpectrum(data, n=4)
+        >>> history = model.fit(*data, epochs=2, verbose=0, callbacks=[gradients])
+        >>> gradients.spectra.shape, gradients.result().epochs
+        ((2, 23), (1, 2))
     """
 
     history: list[tuple[int, GradientSpectrumResult]]

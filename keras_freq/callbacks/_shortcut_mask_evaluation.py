@@ -57,13 +57,12 @@ class ShortcutMaskEvaluation(Measurement):
     Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023, whose test follows training.
 
     Example:
-
-    >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    >>> masks = np.stack([keras_freq.spectral.disk_mask(32, 32, radius) for radius in (2, 4, 8, 16)])
-    >>> test = keras_freq.callbacks.ShortcutMaskEvaluation(data, masks)
-    >>> history = model.fit(*data, epochs=2, verbose=0, callbacks=[test])
-    >>> test.tpr.shape, test.epochs
-    ((2, 4), (1, 2))
+        >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        >>> masks = np.stack([keras_freq.spectral.disk_mask(32, 32, radius) for radius in (2, 4, 8, 16)])
+        >>> test = keras_freq.callbacks.ShortcutMaskEvaluation(data, masks)
+        >>> history = model.fit(*data, epochs=2, verbose=0, callbacks=[test])
+        >>> test.tpr.shape, test.epochs
+        ((2, 4), (1, 2))
     """
 
     history: list[tuple[int, ShortcutReport]]

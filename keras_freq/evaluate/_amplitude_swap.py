@@ -130,8 +130,9 @@ def amplitude_swap(
         ValueError: If the data are empty or of one class, images are not finite, labels are not among the
             model's outputs, or donors have another shape.
 
-    Source: Chen et al., "Amplitude-Phase Recombination", ICCV 2021, section 3.1. Differs from the original,
-        which shows examples: counts over all pairs, with donors of another class.
+    Source: Chen et al., "Amplitude-Phase Recombination", ICCV 2021, section 3.1.
+        Differs from the original: the paper shows examples; here all pairs count, with donors of another
+        class.
 
     Example:
         >>> result = keras_freq.evaluate.amplitude_swap(model, data)

@@ -105,8 +105,9 @@ def band_accuracy(
         ValueError: If a radius is negative or not finite, there is none, the data are empty, images are not
             finite, or labels are not among the model's outputs.
 
-    Source: Wang et al., CVPR 2020, section 5. Differs from the original: filtered images are not divided by
-        their maximum unless `rescale="max"`, and the center of the disk is DC for odd sizes too.
+    Source: Wang et al., CVPR 2020, section 5.
+        Differs from the original: filtered images are not divided by their maximum unless `rescale="max"`,
+        and the center of the disk is DC for odd sizes too.
 
     Example:
         >>> result = keras_freq.evaluate.band_accuracy(model, data, radii=(4, 8))

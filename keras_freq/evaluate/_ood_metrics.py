@@ -74,8 +74,9 @@ def ood_metrics(
         ValueError: If there are no scores on a side, they are not finite or not of rank 1, or `tpr` lies
             outside (0, 1].
 
-    Source: Chen et al., ICCV 2021, the table of out-of-distribution detection. Differs from the original: it
-        takes the point of the curve with the TPR nearest to 95 %, which may keep less than that.
+    Source: Chen et al., ICCV 2021, the table of out-of-distribution detection.
+        Differs from the original: the published code takes the point of the curve with the TPR nearest to
+        95 %, which may keep less than that.
 
     Example:
         >>> result = keras_freq.evaluate.ood_metrics([0.9, 0.8, 0.4], [0.5, 0.1])

@@ -26,9 +26,8 @@ def first_learned(f1: np.ndarray, *, threshold: float = 0.5) -> tuple[int, ...]:
     Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023 (which classes are learned first).
 
     Example:
-
-    >>> keras_freq.shortcuts.first_learned(np.array([[0.1, 0.6, 0.2], [0.7, 0.8, 0.3]]))
-    (1, 0)
+        >>> keras_freq.shortcuts.first_learned(np.array([[0.1, 0.6, 0.2], [0.7, 0.8, 0.3]]))
+        (1, 0)
     """
     check_number(threshold, "threshold", above=0, most=1)
     f1 = np.asarray(f1, "float64")
