@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from keras_freq._core.checks import check_whole
 from keras_freq._core.result import Record
 from keras_freq.plots._filtered_examples import label_row, show_pixels
-from keras_freq.plots._pixels import amplitudes, checked_images, decades, extent
+from keras_freq.plots._pixels import amplitudes, check_images, decades, extent
 from keras_freq.plots._style import colors, styled
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def adversarial_examples(
             "`result` must hold its images: evaluate.adversarial_accuracy(..., keep_images=True). "
             f"Received: {type(result).__name__} without images"
         )
-    before = checked_images(kept.originals, "originals")
-    after = checked_images(kept.adversarials, "adversarials")
+    before = check_images(kept.originals, "originals")
+    after = check_images(kept.adversarials, "adversarials")
     if before.shape != after.shape:
         raise ValueError(
             f"`originals` and `adversarials` must have one shape. Received: {before.shape} and {after.shape}"
@@ -71,8 +71,8 @@ def adversarial_examples(
     named = [
         str(name) for name in (range(1 + max(true.max(), predicted.max())) if classes is None else classes)
     ]
-    true = checked_classes("labels", true, len(before), named)
-    predicted = checked_classes("predictions", predicted, len(before), named)
+    true = check_classes("labels", true, len(before), named)
+    predicted = check_classes("predictions", predicted, len(before), named)
     fooled = (seen == true) & (predicted != true)
     chosen = np.argsort(~fooled, kind="stable")[:examples]
     before, after, true, predicted = before[chosen], after[chosen], true[chosen], predicted[chosen]
@@ -101,7 +101,7 @@ def adversarial_examples(
     return figure
 
 
-def checked_classes(name: str, values: ArrayLike, count: int, classes: Sequence[str]) -> np.ndarray:
+def check_classes(name: str, values: ArrayLike, count: int, classes: Sequence[str]) -> np.ndarray:
     """`count` class numbers, each of which has a name."""
     array = np.asarray(values)
     if (

@@ -10,7 +10,7 @@ import numpy as np
 from keras_freq._core.checks import check_whole
 from keras_freq._core.result import Result
 from keras_freq.plots._filtered_examples import show_pixels
-from keras_freq.plots._pixels import checked_images
+from keras_freq.plots._pixels import check_images
 from keras_freq.plots._style import colors, styled
 
 if TYPE_CHECKING:
@@ -61,13 +61,13 @@ def amplitude_swap(
     from matplotlib.figure import Figure
 
     given: Mapping[str, Any] = results if isinstance(results, Mapping) else {str(results.model): results}
-    pairs = _checked_pairs(given)
+    pairs = _check_pairs(given)
     check_whole(examples, "examples", most=12)
     names = _class_names(pairs, classes)
     first = next(iter(pairs.values()))
     chosen, disagreeing = _choose(list(pairs.values()), examples)
     pictures = [
-        checked_images(part[chosen], name)
+        check_images(part[chosen], name)
         for name, part in (
             ("phase_images", first.phase_images),
             ("amplitude_images", first.amplitude_images),
@@ -176,7 +176,7 @@ def _class_names(pairs: Mapping[str, Any], classes: Sequence[str] | None):
     return name
 
 
-def _checked_pairs(results: Mapping[str, Any]) -> dict[str, Any]:
+def _check_pairs(results: Mapping[str, Any]) -> dict[str, Any]:
     if not 1 <= len(results) <= 4:
         raise ValueError(f"`results` must hold 1 to 4 results. Received: {len(results)}")
     pairs = {str(label): result.pairs for label, result in results.items()}

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_freq._core.checks import check_number
-from keras_freq.plots._adversarial_examples import checked_classes
+from keras_freq.plots._adversarial_examples import check_classes
 from keras_freq.plots._filtered_examples import label_row, magnification, show_pixels
-from keras_freq.plots._pixels import checked_images
+from keras_freq.plots._pixels import check_images
 from keras_freq.plots._style import colors, styled
 from keras_freq.spectral import split_bands
 
@@ -67,13 +67,13 @@ def component_predictions(
     """
     from matplotlib.figure import Figure
 
-    pixels = checked_images(images)
+    pixels = check_images(images)
     count = len(pixels)
     if count > 10:
         raise ValueError(f"at most 10 images fit side by side. Received: {count}")
     check_number(radius, "radius", least=0)
-    true = checked_classes("labels", labels, count, classes)
-    given = _checked_predictions(predictions, count, classes)
+    true = check_classes("labels", labels, count, classes)
+    given = _check_predictions(predictions, count, classes)
 
     low, high = split_bands(pixels, radius)
     gain = magnification(high)
@@ -110,7 +110,7 @@ def component_predictions(
     return figure
 
 
-def _checked_predictions(
+def _check_predictions(
     predictions: Mapping[str, tuple[Sequence[int], Sequence[float]]], count: int, classes: Sequence[str]
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     if not isinstance(predictions, Mapping) or set(predictions) != set(PARTS):
@@ -123,7 +123,7 @@ def _checked_predictions(
                 "an entry of `predictions` must be a pair (classes, confidences). "
                 f"Received: {type(predictions[part]).__name__} for {part!r}"
             )
-        predicted = checked_classes(f"predictions[{part!r}][0]", predictions[part][0], count, classes)
+        predicted = check_classes(f"predictions[{part!r}][0]", predictions[part][0], count, classes)
         confidences = np.asarray(predictions[part][1])
         if (
             confidences.shape != (count,)

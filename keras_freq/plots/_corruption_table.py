@@ -53,7 +53,7 @@ def corruption_table(
     """
     from matplotlib.figure import Figure
 
-    table, columns = _checked(results, clean)
+    table, columns = _check_values(results, clean)
     figure = Figure(
         figsize=(1.2 + 0.09 * max(map(len, table)) + 0.52 * len(columns), 2.0 + 0.34 * len(table))
     )
@@ -80,7 +80,7 @@ def corruption_table(
     return figure
 
 
-def _checked(results: Any, clean: Any) -> tuple[dict[str, np.ndarray], list[str]]:
+def _check_values(results: Any, clean: Any) -> tuple[dict[str, np.ndarray], list[str]]:
     """Row label to errors in the order of the columns, and the names of these."""
     given = results if isinstance(results, Mapping) and not _is_row(results) else {"": results}
     if not given:

@@ -63,9 +63,9 @@ def curves(
     """
     from matplotlib.figure import Figure
 
-    positions = None if x is None else _checked_positions(x)
+    positions = None if x is None else _check_positions(x)
     _check_options(columns, chance, limits)
-    lines = _checked_panels(panels, positions, limits)
+    lines = _check_panels(panels, positions, limits)
     looks = _looks(lines)
     rows = -(-len(lines) // (columns or 4))
     columns = min(len(lines), columns or -(-len(lines) // rows))  # 5 panels: 3 and 2
@@ -120,7 +120,7 @@ def _draw(axis: Axes, values: np.ndarray, positions: np.ndarray | None, look: di
     values = values[:, measured]
     # Marks and lines at 0 or 1 would be cut in half by the edge of the panel.
     clip = limits is not None and (values.min() < limits[0] or values.max() > limits[1])
-    marker = look["marker"] if _marked(measured) else None
+    marker = look["marker"] if _mark_points(measured) else None
     stroke = {"color": look["color"], "linestyle": look["linestyle"]}
     axis.plot(where, values.mean(axis=0), marker=marker, clip_on=clip, **stroke)
     if len(values) > 1 and len(where) > 1:
@@ -130,7 +130,7 @@ def _draw(axis: Axes, values: np.ndarray, positions: np.ndarray | None, look: di
         axis.vlines(where, values.min(), values.max(), color=look["color"], alpha=0.4, linewidth=5)
 
 
-def _marked(measured: np.ndarray) -> bool:
+def _mark_points(measured: np.ndarray) -> bool:
     return measured.sum() <= 12
 
 
@@ -159,7 +159,7 @@ def _handles(lines: dict, looks: dict[str, dict[str, Any]], chance: float | None
     handles = []
     for label, look in looks.items():
         drawn = [panel[label] for panel in lines.values() if label in panel]
-        marked = any(_marked(np.isfinite(values).all(axis=0)) for values in drawn)
+        marked = any(_mark_points(np.isfinite(values).all(axis=0)) for values in drawn)
         # Matplotlib leaves labels with a leading underscore out of a legend.
         text = f" {label}" if label.startswith("_") else label
         handles.append(Line2D([], [], **{**look, "marker": look["marker"] if marked else None}, label=text))
@@ -182,7 +182,7 @@ def _set_ticks(axis: Axes, positions: np.ndarray | None) -> None:
         axis.set_xticks(positions, texts)
 
 
-def _checked_positions(x: Sequence[float]) -> np.ndarray:
+def _check_positions(x: Sequence[float]) -> np.ndarray:
     positions = np.asarray(x)
     if (
         positions.ndim != 1
@@ -206,7 +206,7 @@ def _check_options(columns: int | None, chance: float | None, limits: tuple[floa
         raise ValueError(f"`limits` must be two increasing finite numbers or None. Received: limits={limits}")
 
 
-def _checked_panels(
+def _check_panels(
     panels: Mapping[str, Mapping[str, ArrayLike]], positions: np.ndarray | None, limits
 ) -> dict[str, dict[str, np.ndarray]]:
     if not isinstance(panels, Mapping) or not panels:
@@ -223,14 +223,14 @@ def _checked_panels(
             )
     return {
         str(heading): {
-            str(label): _checked_line(f"{label!r} in panel {heading!r}", values, positions, limits)
+            str(label): _check_line(f"{label!r} in panel {heading!r}", values, positions, limits)
             for label, values in panel.items()
         }
         for heading, panel in panels.items()
     }
 
 
-def _checked_line(name: str, values: ArrayLike, positions: np.ndarray | None, limits) -> np.ndarray:
+def _check_line(name: str, values: ArrayLike, positions: np.ndarray | None, limits) -> np.ndarray:
     """The numbers of a line as float64 of shape `(seeds, points)`."""
     try:
         array = np.asarray(values, "float64")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_freq._core.checks import check_number
-from keras_freq.plots._pixels import amplitudes, checked_images, decades, extent
+from keras_freq.plots._pixels import amplitudes, check_images, decades, extent
 from keras_freq.plots._spectrum import draw_circles
 from keras_freq.plots._style import styled
 from keras_freq.spectral import split_bands
@@ -48,7 +48,7 @@ def filtered_examples(
     """
     from matplotlib.figure import Figure
 
-    pixels = checked_images(images)
+    pixels = check_images(images)
     if len(pixels) > 12:
         raise ValueError(f"at most 12 images fit side by side. Received: {len(pixels)}")
     check_number(radius, "radius", least=0)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_freq.plots._filtered_examples import label_row, show_pixels
-from keras_freq.plots._pixels import checked_images, extent
+from keras_freq.plots._pixels import check_images, extent
 from keras_freq.plots._results import Results, results_by_label
 from keras_freq.plots._style import styled
 
@@ -79,7 +79,7 @@ def frequency_maps(
         raise ValueError(
             f"`reports` must name rows of the maps, of {', '.join(rows)}. Received: {', '.join(captions)}"
         )
-    pictures = {str(name): checked_images(images, str(name)) for name, images in (examples or {}).items()}
+    pictures = {str(name): check_images(images, str(name)) for name, images in (examples or {}).items()}
     for name, images in pictures.items():
         if len(images) != count:
             raise ValueError(

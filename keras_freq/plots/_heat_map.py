@@ -89,7 +89,7 @@ def heat_map(
     for axis, (label, picture) in zip(axes, maps.items(), strict=True):
         edges = extent(*picture.shape)
         image = axis.imshow(np.ma.masked_invalid(picture), extent=edges, vmin=low, vmax=high, cmap=palette)
-        part = _filled(picture)
+        part = _fill(picture)
         axis.set_xlim(edges[0] + part[1].start, edges[0] + part[1].stop)
         axis.set_ylim(edges[3] + part[0].stop, edges[3] + part[0].start)
         axis.set_xlabel("horizontal frequency (index units)")
@@ -103,7 +103,7 @@ def heat_map(
     return figure
 
 
-def _filled(picture: np.ndarray) -> tuple[slice, slice]:
+def _fill(picture: np.ndarray) -> tuple[slice, slice]:
     """Rows and columns from the first to the last that hold a number."""
     there = ~np.isnan(picture)
     rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_freq.plots._filtered_examples import label_row, show_pixels
-from keras_freq.plots._pixels import checked_images
+from keras_freq.plots._pixels import check_images
 from keras_freq.plots._style import styled
 
 if TYPE_CHECKING:
@@ -47,14 +47,14 @@ def image_rows(
     """
     from matplotlib.figure import Figure
 
-    pictures = {str(name): checked_images(images, str(name)) for name, images in rows.items()}
+    pictures = {str(name): check_images(images, str(name)) for name, images in rows.items()}
     if not 1 <= len(pictures) <= 8:
         raise ValueError(f"`rows` must hold 1 to 8 rows. Received: {len(pictures)}")
     counts = {name: len(images) for name, images in pictures.items()}
     count = next(iter(counts.values()))
     if len(set(counts.values())) > 1 or count > 12:
         raise ValueError(f"`rows` must hold 1 to 12 images each, as many in every row. Received: {counts}")
-    captions = _checked_captions(captions or {}, pictures, count)
+    captions = _check_captions(captions or {}, pictures, count)
     width = max(len(line) for name in pictures for line in name.split("\n"))
     height = 0.7 + sum(1.42 + 0.22 * (name in captions) for name in pictures)
     figure = Figure(figsize=(0.5 + 0.1 * width + 1.4 * count, height))
@@ -70,7 +70,7 @@ def image_rows(
     return figure
 
 
-def _checked_captions(
+def _check_captions(
     captions: Mapping[str, Sequence[str]], rows: Mapping[str, np.ndarray], count: int
 ) -> dict[str, list[str]]:
     unknown = [name for name in captions if name not in rows]

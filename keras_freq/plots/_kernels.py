@@ -59,7 +59,7 @@ def kernels(
     blocks = dict(kernels) if isinstance(kernels, Mapping) else {"": kernels}
     if not blocks:
         raise ValueError("`kernels` must hold at least one block. Received: an empty mapping")
-    weights = {label: _checked(label, value) for label, value in blocks.items()}
+    weights = {label: _check_values(label, value) for label, value in blocks.items()}
 
     sizes = [_block_size(value, columns) for value in weights.values()]
     width, height = max(size[0] for size in sizes), max(size[1] for size in sizes)
@@ -122,7 +122,7 @@ def _blocks_across(count: int, width: float, height: float) -> int:
     return -(-count // -(-count // best))  # as many rows, with fewer places left empty
 
 
-def _checked(label: str, value: ArrayLike) -> np.ndarray:
+def _check_values(label: str, value: ArrayLike) -> np.ndarray:
     # A trained variable of PyTorch gives its numbers to Keras alone.
     array = keras.ops.convert_to_numpy(value) if isinstance(value, keras.Variable) else np.asarray(value)
     name = f" for {label!r}" if label else ""

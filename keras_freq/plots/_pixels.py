@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from keras_freq.spectral import amplitude
 
 
-def checked_images(images: ArrayLike, name: str = "images") -> np.ndarray:
+def check_images(images: ArrayLike, name: str = "images") -> np.ndarray:
     """Images as finite float64 of shape `(batch, height, width, channels)`, with 1 or 3 channels."""
     array = np.asarray(images)
     if array.ndim != 4 or array.shape[-1] not in (1, 3) or not array.size:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_freq.plots._pixels import amplitudes, checked_images, decades, extent
+from keras_freq.plots._pixels import amplitudes, check_images, decades, extent
 from keras_freq.plots._style import styled
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def draw_circles(axis: Axes, radii: Sequence[float]) -> None:
 def _amplitude_map(value: ArrayLike) -> tuple[np.ndarray, int]:
     array = np.asarray(value)
     if array.ndim != 2:
-        images = checked_images(array)
+        images = check_images(array)
         return amplitudes(images).mean(axis=0), len(images)
     if not array.size or array.dtype.kind not in "fiu" or not np.isfinite(array).all() or array.min() < 0:
         raise ValueError(
