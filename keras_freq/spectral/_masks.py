@@ -201,7 +201,7 @@ def butterworth_mask(
         >>> keras_freq.spectral.butterworth_mask(32, 32, 4)[16, 20]
         np.float32(0.5)
     """
-    order = check_number(order, "order", above=0)
+    order = order if order == np.inf else check_number(order, "order", above=0)
     return _butterworth(height, width, check_radius(radius), order, units)
 
 
