@@ -99,7 +99,7 @@ CASES = {
         "in [0, 1]",
         "probability=1.5",
     ),
-    "level 0": (lambda: layers.APRSingle(level=0), ValueError, "0.1 to 10", "level=0"),
+    "level 0": (lambda: layers.APRSingle(level=0), ValueError, "in [0.1, 10]", "level=0"),
     "operation unknown": (lambda: layers.APRSingle(operations=["blur"]), ValueError, "'equalize'", "'blur'"),
     "no operations": (lambda: layers.APRSingle(operations=[]), ValueError, "at least one", "operations=[]"),
     "overflow unknown": (

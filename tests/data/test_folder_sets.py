@@ -84,7 +84,7 @@ def test_bytes_take_a_quarter_of_the_memory(folder):
     assert images.dtype == np.uint8
     np.testing.assert_array_equal(images, whole(data.arrays("test")[0]))
     assert labels.dtype == np.int32
-    with pytest.raises(ValueError, match=r"`dtype` must be 'float32' or 'uint8'.*dtype='int8'"):
+    with pytest.raises(ValueError, match=r"`dtype` must be one of 'float32', 'uint8'.*dtype='int8'"):
         data.arrays("test", dtype="int8")
 
 

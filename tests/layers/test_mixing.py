@@ -188,7 +188,7 @@ def test_aug_mix_of_a_zero_draw_and_of_a_range():
         (lambda: kf.layers.FDAPair().transform(natural(1)[0], np.zeros((2, 1))), "a batch", "(32, 32, 3)"),
         (lambda: kf.layers.AugMix(chains=0), "at least 1", "chains=0"),
         (lambda: kf.layers.AugMix(depth=0), "-1 for 1 to 3", "depth=0"),
-        (lambda: kf.layers.AugMix(level=11), "0.1 to 10", "level=11"),
+        (lambda: kf.layers.AugMix(level=11), "in [0.1, 10]", "level=11"),
         (lambda: kf.layers.AugMix(operations=["blur"]), OPERATIONS[0], "operations='blur'"),
         (lambda: kf.spectral.blur_mask(8, 8, float("nan")), "above 0", "sigma=nan"),
         (

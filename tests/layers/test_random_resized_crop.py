@@ -209,8 +209,8 @@ for name, training in (("off", False), ("on", True)):
             {"aspect": (2, 1)},
             "`aspect` must be two numbers above 0, the lower first. Received: aspect=(2, 1)",
         ),
-        ({"center": 0}, "`center` must be above 0. Received: center=0"),
-        ({"center": 1.5}, "`center` must be a finite number in [0, 1]. Received: center=1.5"),
+        ({"center": 0}, "`center` must be a finite number in (0, 1]. Received: center=0"),
+        ({"center": 1.5}, "`center` must be a finite number in (0, 1]. Received: center=1.5"),
     ],
 )
 def test_bad_arguments(options, message):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import keras
 import numpy as np
 import pytest
 
 from keras_freq._core.journal import SweepJournal
 from keras_freq.evaluate import predict_logits
-from keras_freq.shortcuts import hfss
+from keras_freq.shortcuts import HFSSResult, hfss
 from keras_freq.shortcuts._hfss_masks import StageMasks
 from keras_freq.spectral import is_hermitian
 from tests.oracles import hfss as oracle
@@ -108,13 +106,19 @@ def test_numbers_do_not_depend_on_how_the_search_is_cut(tmp_path):
         other = hfss(model, images, labels, **FEW, **options)
         np.testing.assert_allclose(other.best_losses, whole.best_losses, rtol=2e-5)
         np.testing.assert_array_equal(other.maps, whole.maps)
-    first = hfss(linear((8, 8), 3), np.moveaxis(images, -1, 1), labels, data_format="channels_first", **FEW)
+    first = hfss(
+        linear((1, 8), 3, channels=8),  # the same weights, channels in front
+        np.moveaxis(images, -1, 1),
+        labels,
+        data_format="channels_first",
+        **FEW,
+    )
     np.testing.assert_array_equal(first.maps, whole.maps)
     path = tmp_path / "found.json"
     whole.to_json(path)
-    stored = json.loads(path.read_text())
-    np.testing.assert_array_equal(stored["masks"], whole.maps)
-    assert [len(stage[0]) for stage in stored["top_losses"]] == [3, 3]
+    stored = HFSSResult.from_json(path)
+    assert stored == whole
+    assert [len(stage[0]) for stage in stored.top_losses] == [3, 3]
     whole.to_csv(tmp_path / "found.csv")
     assert len((tmp_path / "found.csv").read_text().splitlines()) == 1 + 2 * 3
 
