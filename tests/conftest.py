@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("MPLBACKEND", "Agg")
 if os.environ["KERAS_BACKEND"] == "torch":
     # On CPUs with AVX2 and no more, oneDNN 3.12 (in torch 2.13) writes beyond its memory in the backward pass
-    # of strided convolutions with fewer than eight channels, which the tiny networks of tests have.
+    # of strided 1x1 convolutions with fewer than eight channels, which the tiny networks of tests have.
     os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX")
 # Tests build the same small functions over and over: XLA compiles each of them once for the whole run.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.join(tempfile.gettempdir(), "keras_freq_test_xla"))
