@@ -202,11 +202,16 @@ def _words(measure: str, setting: float) -> str:
     return MEASURES[measure].format(setting)
 
 
+def _numbers(run: Run) -> list[dict]:
+    """The measured numbers, without the records that tell of whole results."""
+    return [r for r in run.records if r["measure"] != "result"]
+
+
 def _settings(run: Run) -> list[tuple[str, float]]:
     """What was measured on the plain network, in the order of `MEASURES`."""
     found = [
         (r["measure"], r["setting"])
-        for r in run.records
+        for r in _numbers(run)
         if r["model"] == "plain" and r["measure"] in MEASURES
     ]
     return sorted(found, key=lambda pair: (list(MEASURES).index(pair[0]), pair[1]))
@@ -214,7 +219,7 @@ def _settings(run: Run) -> list[tuple[str, float]]:
 
 def _record(run: Run, name: str, measure: str, setting: float) -> dict[str, Any]:
     return next(
-        r for r in run.records if (r["model"], r["measure"], r["setting"]) == (name, measure, setting)
+        r for r in _numbers(run) if (r["model"], r["measure"], r["setting"]) == (name, measure, setting)
     )
 
 
