@@ -8,6 +8,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 from keras_freq import layers, models, spectral
+from keras_freq._core.classifier import Classifier
+from keras_freq._core.to_logits import to_logits
 from keras_freq.training import APRModel
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "APRModel",
+    "Classifier",
     "attacks",
     "callbacks",
     "cdes",
@@ -27,6 +30,7 @@ __all__ = [
     "plots",
     "shortcuts",
     "spectral",
+    "to_logits",
     "training",
 ]
 

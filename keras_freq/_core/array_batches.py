@@ -72,3 +72,11 @@ class ArrayBatches(keras.utils.PyDataset):
 
     def on_epoch_end(self) -> None:
         self._order.end()
+
+
+class RawBatches(ArrayBatches):
+    """The same with bytes as they are: what they mean is settled by the model that they are for."""
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = self._order.rows(index)
+        return self.images[rows], self.labels[rows]

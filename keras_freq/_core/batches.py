@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.array_batches import ArrayBatches
+from keras_freq._core.array_batches import RawBatches
 from keras_freq._core.checks import check_labeled_images, check_whole
 from keras_freq._core.pixels import unit_float32
 
@@ -52,11 +52,12 @@ def iterate_batches(data: Any, batch_size: int | None = None) -> Iterator[Batch]
         [((4, 8, 8, 3), 4), ((4, 8, 8, 3), 1)]
     """
     # A plain function around the generator: bad arguments raise at the call, not at the first batch.
-    return read_batches(wrap_arrays(data, batch_size), batch_size)
+    batches = read_batches(wrap_arrays(data, batch_size), batch_size)
+    return ((unit_float32(images), labels, valid) for images, labels, valid in batches)
 
 
 def wrap_arrays(data: Any, batch_size: int | None = None) -> Any:
-    """Arrays `(images, labels)`, checked once, as `ArrayBatches`; other data as they are."""
+    """Arrays `(images, labels)`, checked once, as `RawBatches`; other data as they are."""
     if batch_size is not None:
         check_whole(batch_size, "batch_size")
     if not _is_arrays(data):
@@ -70,11 +71,11 @@ def wrap_arrays(data: Any, batch_size: int | None = None) -> Any:
             f"A tuple of arrays must be (images, labels). Received: a tuple of length {len(data)}"
         )
     images, labels = map(_to_numpy, data)
-    return ArrayBatches(images, labels, batch_size=batch_size or 128)
+    return RawBatches(images, labels, batch_size=batch_size or 128)
 
 
 def read_batches(data: Any, limit: int | None = None, name: str = "data") -> Iterator[Batch]:
-    """What `iterate_batches` yields, of data that are no bare arrays; errors call them by `name`."""
+    """The batches of data that are no bare arrays, bytes as they are; errors call the data by `name`."""
     return _cut_and_fill(_open(data, name), limit)
 
 
@@ -136,7 +137,7 @@ def _cut_and_fill(batches: Iterable[Any], limit: int | None) -> Iterator[Batch]:
 
 
 def _check_batch(batch: Any) -> tuple[np.ndarray, np.ndarray]:
-    """One batch of a feed as checked float32 images and int64 class indices."""
+    """One batch of a feed as checked images, uint8 or float32, and int64 class indices."""
     if not isinstance(batch, (tuple, list)):
         raise TypeError(f"Every batch must be a tuple (images, labels). Received: {_describe(batch)}")
     if len(batch) == 3:
@@ -148,7 +149,7 @@ def _check_batch(batch: Any) -> tuple[np.ndarray, np.ndarray]:
             f"Every batch must be a tuple (images, labels). Received: a batch of {len(batch)} elements"
         )
     images, labels = check_labeled_images(*map(_to_numpy, batch))
-    return unit_float32(images), labels
+    return images if images.dtype == np.uint8 else images.astype("float32", copy=False), labels
 
 
 def _to_numpy(array: Any) -> np.ndarray:

@@ -167,11 +167,19 @@ def check_epsilons(epsilons: float | Sequence[float], *, positive: bool = False)
 
 
 def check_pixels(images: Any, *, unit: bool = False, single: bool = False) -> np.ndarray:
-    """Images as an array, uint8 or finite floats, as they are.
+    """Images as an array, uint8 or finite floats, as they are; other whole numbers become uint8.
 
     With `unit` floats must lie in [0, 1]; with `single` one image without the batch axis will do.
     """
     images = np.asarray(images)
+    if images.dtype.kind in "iu" and images.dtype != np.uint8 and images.size:
+        least, most = int(images.min()), int(images.max())
+        if least < 0 or most > 255:
+            raise ValueError(
+                "Images of whole numbers must lie in 0 to 255. "
+                f"Received: dtype {images.dtype} with values from {least} to {most}"
+            )
+        images = images.astype("uint8")
     # bfloat16 comes from ml_dtypes, which NumPy files under kind "V".
     if images.dtype != np.uint8 and images.dtype.kind != "f" and images.dtype.name != "bfloat16":
         raise ValueError(

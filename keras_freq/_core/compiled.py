@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_model
+from keras_freq._core.classifier import Reading, as_classifier
 from keras_freq._core.input_gradient import input_gradient
 from keras_freq._core.losses import cross_entropy
 
@@ -34,7 +34,8 @@ def compile_logits(
     `y = model(transform(images, *args))`, with the weights that the model has at the time of the call.
 
     Args:
-        model: A Keras classifier, `(batch, ...)` in, `(batch, classes)` out.
+        model: A Keras classifier, `(batch, ...)` in, `(batch, classes)` out, or a `keras_freq.Classifier`,
+            which takes pixels on [0, 1] here, whatever its model takes.
         transform: Pure function `transform(images, *args)` of tensors, traced in front of the model. Give the
             same function object again to reuse what was compiled.
         reduce: Pure function `reduce(logits, *reduce_args)` of tensors, traced behind the model.
@@ -128,39 +129,50 @@ def to_tensor(array: Any) -> Any:
 def compile_function(model: keras.Model, what: tuple, build: Callable) -> Callable:
     """`run(images, *arguments)`, which computes `build(forward, images, *arguments)` in one compiled step.
 
-    `forward` is the model in inference mode with the weights that it has at each call. `what` tells the
-    functions of one model apart; of equal ones the first is kept.
+    `forward` maps pixels on [0, 1] to logits: the model in inference mode with the weights that it has at
+    each call. `what` tells the functions of one model apart; of equal ones the first is kept.
     """
-    check_model(model)
+    classifier = as_classifier(model)
+    reading, core = classifier.reading, classifier.core
 
     def run(*arguments):
         arguments = keras.tree.map_structure(to_tensor, arguments)
-        if not model.built:  # variables must not be made inside a traced function
-            model(arguments[0][:1], training=False)
-        functions = _COMPILED.setdefault(model, {})
+        if not core.built:  # variables must not be made inside a traced function
+            reading.run(core, arguments[0][:1])
+        functions = _COMPILED.setdefault(core, {})
         # A model whose variables were replaced (quantization, LoRA, another head) is another function.
-        key = (what, tuple(id(weight) for weight in model.weights))
+        key = (what, reading, tuple(id(weight) for weight in core.weights))
         if key not in functions:
             while len(functions) >= _KEPT_PER_MODEL:
                 functions.pop(next(iter(functions)))
-            functions[key] = _COMPILERS[keras.backend.backend()](weakref.ref(model), build)
+            functions[key] = _COMPILERS[keras.backend.backend()](weakref.ref(core), reading, build)
         return functions[key](*arguments)
 
     return run
 
 
-def _compile_tensorflow(model: weakref.ref, build: Callable) -> Callable:
+def _compile_tensorflow(model: weakref.ref, reading: Reading, build: Callable) -> Callable:
     import tensorflow as tf
 
     # Keras converts no Python either, and AutoGraph would wrap an error in ten lines.
-    @tf.function(reduce_retracing=True, autograph=False)
+    @tf.function(autograph=False)
     def run(*arguments):
-        return build(lambda x: _logits(model()(x, training=False)), *arguments)
+        return build(lambda x: reading(model(), x), *arguments)
 
-    return run
+    traced: dict[tuple, Any] = {}
+
+    def call(*arguments):
+        # One graph for each shape, exactly: TensorFlow itself would try to make one of two sizes of images, and
+        # would warn of many models.
+        key = tuple((tuple(tensor.shape), tensor.dtype) for tensor in keras.tree.flatten(arguments))
+        if key not in traced:
+            traced[key] = run.get_concrete_function(*arguments)
+        return traced[key](*arguments)
+
+    return call
 
 
-def _compile_jax(model: weakref.ref, build: Callable) -> Callable:
+def _compile_jax(model: weakref.ref, reading: Reading, build: Callable) -> Callable:
     import jax
 
     @jax.jit
@@ -169,7 +181,7 @@ def _compile_jax(model: weakref.ref, build: Callable) -> Callable:
             current = model()
             # Not `stateless_call`, which hands `training` to models that take no such argument.
             with keras.StatelessScope(list(zip(_variables(current), values, strict=True))):
-                return _logits(current(x, training=False))
+                return reading(current, x)
 
         return build(forward, *arguments)
 
@@ -180,12 +192,12 @@ def _variables(model: keras.Model) -> list:
     return [*model.trainable_variables, *model.non_trainable_variables]
 
 
-def _compile_torch(model: weakref.ref, build: Callable) -> Callable:
+def _compile_torch(model: weakref.ref, reading: Reading, build: Callable) -> Callable:
     import torch
 
     def run(*arguments):
         with torch.set_grad_enabled(torch.is_grad_enabled() and _wants_gradient(arguments)):
-            return build(lambda x: _logits(model()(x, training=False)), *arguments)
+            return build(lambda x: reading(model(), x), *arguments)
 
     return run
 
@@ -214,17 +226,3 @@ def _torch_input_only() -> Callable:
             return torch.autograd.grad(context.logits, context.images, gradient, retain_graph=True)[0], None
 
     return InputOnly.apply
-
-
-def _logits(outputs: Any) -> Any:
-    if isinstance(outputs, (dict, list, tuple)) or len(outputs.shape) != 2 or outputs.shape[-1] < 2:
-        received = (
-            f"{type(outputs).__name__} of {len(outputs)} outputs"
-            if isinstance(outputs, (dict, list, tuple))
-            else f"shape {tuple(outputs.shape)}"
-        )
-        raise ValueError(
-            "The model must return one tensor of logits (batch, classes) with at least two classes. "
-            f"Received: an output of {received}"
-        )
-    return ops.cast(outputs, "float32")

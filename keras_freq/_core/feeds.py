@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_freq._core.array_batches import ArrayBatches
+from keras_freq._core.array_batches import RawBatches
 from keras_freq._core.batches import Batch, read_batches, wrap_arrays
 from keras_freq._core.checks import (
     check_data_format,
-    check_images,
     check_labels,
-    check_model,
     check_model_classes,
     check_readable_again,
     check_whole,
 )
+from keras_freq._core.classifier import Classifier, as_classifier, warn_of_bytes
 from keras_freq._core.compiled import compile_logits
-from keras_freq._core.probabilities import reject_probabilities
+from keras_freq._core.pixels import unit_float32
 
 
 class Feed:
@@ -35,7 +34,6 @@ class Feed:
         data: What `keras_freq.data.iterate_batches` takes.
         batch_size: Images per batch, as there.
         n: Take the first `n` images, which are then held in memory: a generator can be read again, too.
-        bounds: Lowest and highest pixel value; images beyond them are refused.
         data_format: `"channels_last"` or `"channels_first"`.
         needs_labels: `False` takes an array of images alone, too, whose labels are 0.
         hashed: Whether passes make `digest` on their way, and further ones must bring the same images.
@@ -59,17 +57,17 @@ class Feed:
         *,
         batch_size: int | None = None,
         n: int | None = None,
-        bounds: tuple[float, float] | None = None,
         data_format: str = "channels_last",
         needs_labels: bool = True,
         hashed: bool = False,
         name: str = "data",
     ):
+        self.data_format = data_format
         last = check_data_format(data_format) == "channels_last"
         self.labeled = needs_labels or not len(getattr(data, "shape", ()))
         if not self.labeled:
             data = (data, np.zeros(len(data), "int64"))
-        self._source, self._name, self._bounds, self._hashed = data, name, bounds, hashed
+        self._source, self._name, self._hashed = data, name, hashed
         self._data, self._limit = wrap_arrays(data, batch_size), batch_size
         self._classes: int | None = None
         self._labels: np.ndarray | None = None
@@ -80,7 +78,7 @@ class Feed:
         if n is not None:
             check_whole(n, "n")
             size = min(len(self.first_batch()[0]), n)
-            self._data, self._limit = ArrayBatches(*self.arrays(n), batch_size=size), None
+            self._data, self._limit = RawBatches(*self._gather(self._read_pass(), n), batch_size=size), None
         if self._data is not data:  # arrays in an order that stays
             self._labels = self._data.labels
         shape = self.first_batch()[0].shape
@@ -89,33 +87,43 @@ class Feed:
         self.size: tuple[int, int] = (shape[1], shape[2]) if last else (shape[2], shape[3])
         self.channels: int = shape[3] if last else shape[1]
 
+    def to_pixels(self, images: np.ndarray) -> np.ndarray:
+        """Images as the data hold them as float32: bytes on [0, 1], floats as they are."""
+        return unit_float32(images)
+
     def first_batch(self) -> Batch:
         """The first batch of the next pass, which begins with it."""
-        return self._open()[0]
+        images, labels, valid = self._open()[0]
+        return self.to_pixels(images), labels, valid
 
     def __iter__(self) -> Iterator[Batch]:
         """Batches float32 `(batch, ...)`, int32 `(batch,)`, and how many images at the front are real."""
-        (first, rest), self._ahead = self._open(), None
         parts, digest = [], hashlib.sha256() if self._hashed else None
-        for images, labels, valid in itertools.chain([first], rest):
-            labels = check_labels(labels, len(images), self._classes)
-            if self._bounds is not None:
-                images = check_images(images, self._bounds)
+        for images, labels, valid in self._read_pass():
+            images, labels = self.to_pixels(images), check_labels(labels, len(images), self._classes)
             if digest is not None:
                 digest.update(np.ascontiguousarray(images[:valid]).data)
             parts.append(labels[:valid])
             yield images, labels, valid
         self._close(np.concatenate(parts), digest)
 
+    def _read_pass(self) -> Iterator[Batch]:
+        (first, rest), self._ahead = self._open(), None
+        return itertools.chain([first], rest)
+
     def read_through(self) -> None:
         """One pass for the checks alone."""
         for _ in self:
             pass
 
-    def arrays(self, n: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """All images and labels, or the first `n`, in memory."""
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """All images and labels in memory."""
+        return self._gather(self)
+
+    def _gather(self, batches: Iterable[Batch], n: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The images and labels of all batches, or the first `n`."""
         parts, count = [], 0
-        for images, labels, valid in self:
+        for images, labels, valid in batches:
             valid = valid if n is None else min(valid, n - count)
             parts.append((images[:valid], labels[:valid]))
             count += valid
@@ -177,79 +185,113 @@ class Feed:
 class ModelFeed(Feed):
     """A `Feed` for a model: the first batch shows what the model makes of it, all labels fit its outputs.
 
-    The one place where a model and data meet for the first time.
+    The one place where a model and data meet for the first time. Its images are pixels on [0, 1].
 
     Args:
-        model: A Keras classifier. It is run once, in inference mode, where its outputs cannot be counted
-            otherwise, or `needs_logits`.
+        model: A Keras classifier, or a `Classifier`. It is run once, in inference mode, where its layers do
+            not tell what its outputs are.
         data: As for `Feed`, and so are the other arguments.
-        needs_logits: Whether a model that returns probabilities is refused.
+        value_range: Lowest and highest pixel value that the model takes; default what the classifier says.
+        data_format: Layout of the images; default that of the model.
+        needs_logits: Whether probabilities are told from logits.
+        needs_gradients: Whether a model whose softmax cannot be taken off is refused.
         needs_labels: `False` leaves the labels alone, and takes images without any.
 
     Attributes:
-        classes: The number of the model's outputs.
+        model: The `Classifier`, with the range and the outputs that were seen.
+        data_format: Layout of the images.
+        classes: The number of classes.
+        settings: What was declared or assumed, for results.
 
     Raises:
-        ValueError: As for `Feed`; if labels are not among the model's outputs, the model does not return
-            `(batch, classes)`, or returns probabilities where logits are needed.
+        ValueError: As for `Feed`; if images leave the range that the model takes, labels are not among its
+            outputs, or it does not return `(batch, classes)`.
         TypeError: If `model` is not a Keras model, or the data are of another kind.
     """
 
     def __init__(
         self,
-        model: keras.Model,
+        model: Any,
         data: Any,
         *,
         batch_size: int | None = None,
         n: int | None = None,
-        bounds: tuple[float, float] | None = None,
-        data_format: str = "channels_last",
+        value_range: Sequence[float] | None = None,
+        data_format: str | None = None,
         needs_logits: bool = False,
+        needs_gradients: bool = False,
         needs_labels: bool = True,
         hashed: bool = False,
         name: str = "data",
     ):
-        check_model(model)
-        if needs_logits:
-            reject_probabilities(model)  # what its layers tell, before the data are read
+        self.model = as_classifier(model).declare_range(value_range)
+        self._settled = False
         super().__init__(
             data,
             batch_size=batch_size,
             n=n,
-            bounds=bounds,
-            data_format=data_format,
+            data_format=self.model.choose_data_format(data_format),
             needs_labels=needs_labels,
             hashed=hashed,
             name=name,
         )
-        self._model = model
-        _check_fits(model, self.image_shape, name)
-        classes = None if needs_logits else _tell_classes(model, self.image_shape)
-        if classes is None:
-            outputs = self._run_model()
-            if needs_logits:
-                reject_probabilities(model, outputs)
-            classes = outputs.shape[-1]
+        _check_fits(self.model, self.image_shape, name)
+        classes = _tell_classes(self.model, self.image_shape)
+        known = self.model.tells_outputs or (classes != 1 and not needs_logits and not needs_gradients)
+        if classes is None or not known:
+            outputs = self._run_model(self.model.unread)
+            self.model, classes = self.model.settle_outputs(outputs), outputs.shape[-1]
+        self.model.check_one_label(classes)
+        classes = max(classes, 2)
+        if needs_gradients:
+            self.model.check_differentiable()
         self.classes: int = classes
         if needs_labels:
             self._classes = classes
             if self._labels is not None:
                 check_labels(self._labels, len(self._labels), classes)
+            self._warn_of_bytes()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {**self.model.settings, "data_format": self.data_format}
+
+    def to_pixels(self, images: np.ndarray) -> np.ndarray:
+        """Images as the data hold them as float32 on [0, 1]."""
+        if not self._settled:
+            self.model, self._settled = self.model.settle_range(images), True
+        return self.model.to_pixels(images)
 
     def check(self) -> None:
         """Finds what would stop later measurements: runs the model, reads all, and begins to read it anew."""
-        self._run_model()
+        self._run_model(self.model)
         self.read_through()
         check_readable_again(self._source, self._name)
         next(read_batches(wrap_arrays(self._source), name=self._name))
 
-    def _run_model(self) -> np.ndarray:
-        return keras.ops.convert_to_numpy(compile_logits(self._model)(self.first_batch()[0]))
+    def _run_model(self, model: Classifier, scale: float = 1.0) -> np.ndarray:
+        """What the model returns for the first batch."""
+        return keras.ops.convert_to_numpy(compile_logits(model)(self.first_batch()[0] * np.float32(scale)))
+
+    def _warn_of_bytes(self) -> None:
+        """Tells of a model that is clearly better at the first bytes when they are divided by 255."""
+        images, labels, valid = self._open()[0]
+        if images.dtype != np.uint8 or not self.model.guessed_bytes:
+            return
+        hits = [
+            int((self._run_model(self.model, scale).argmax(axis=-1) == labels)[:valid].sum())
+            for scale in (1, 1 / 255)
+        ]
+        if hits[1] - hits[0] > 3 * np.sqrt(valid) / 2:
+            warn_of_bytes(
+                self.model.name,
+                f"and is right for {hits[0]} of the first {valid}, but for {hits[1]} on [0, 1]",
+            )
 
 
-def _check_fits(model: keras.Model, image_shape: tuple[int, ...], name: str) -> None:
+def _check_fits(model: Classifier, image_shape: tuple[int, ...], name: str) -> None:
     """Refuses images of another size or other channels than a model says that it takes."""
-    wanted = getattr(model, "input_shape", None)
+    wanted = None if model.preprocess is not None else getattr(model.model, "input_shape", None)
     known = wanted[1:] if isinstance(wanted, tuple) and len(wanted) == 4 else (None, None, None)
     if any(size not in (None, found) for size, found in zip(known, image_shape, strict=True)):
         raise ValueError(
@@ -258,13 +300,16 @@ def _check_fits(model: keras.Model, image_shape: tuple[int, ...], name: str) -> 
         )
 
 
-def _tell_classes(model: keras.Model, image_shape: tuple[int, ...]) -> int | None:
+def _tell_classes(model: Classifier, image_shape: tuple[int, ...]) -> int | None:
     """The number of the model's outputs where it can be told without running it."""
-    classes = check_model_classes(model)
-    if classes is None and not isinstance(model, keras.Sequential) and _tells_its_shape(model):
-        shape = model.compute_output_shape((None, *image_shape))
+    core: Any = model.core
+    if model.preprocess is not None or not core.built:
+        return None
+    classes = check_model_classes(core)
+    if classes is None and not isinstance(core, keras.Sequential) and _tells_its_shape(core):
+        shape = core.compute_output_shape((None, *image_shape))
         classes = shape[-1] if isinstance(shape, tuple) and len(shape) == 2 else None
-    return classes if isinstance(classes, int) and classes > 1 else None
+    return classes if isinstance(classes, int) else None
 
 
 def _tells_its_shape(model: keras.Model) -> bool:

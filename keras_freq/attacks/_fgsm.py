@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_freq._core.classifier import Classifier
 from keras_freq.attacks._pgd import pgd
 
 
 def fgsm(
-    model: keras.Model,
+    model: keras.Model | Classifier,
     images: Any,
     labels: Any,
     *,
     epsilon: float,
     random_start: bool = False,
     seed: int = 0,
-    bounds: tuple[float, float] = (0.0, 1.0),
+    bounds: Sequence[float] | None = None,
     batch_size: int = 128,
 ) -> np.ndarray:
     """One step of the size of the whole ball along the sign of the gradient.
@@ -26,19 +28,20 @@ def fgsm(
     `x' = clip(x + epsilon * sign(g))`, with `g` the gradient of the cross-entropy with the true labels.
 
     Args:
-        model: Keras classifier, pixels in `bounds` in, logits `(batch, classes)` out. It runs in inference
+        model: Keras classifier that returns logits `(batch, classes)`. It runs in inference
             mode.
-        images: `(batch, height, width, channels)`, or any layout that the model takes; floats within
-            `bounds`.
+        images: `(batch, height, width, channels)`, or any layout that the model takes; floats in the
+            range that it takes, or bytes.
         labels: True classes: indices `(batch,)` or one-hot rows `(batch, classes)`.
         epsilon: Largest change of a pixel, at least 0.
         random_start: Step from a uniform draw from the ball, and project the result onto the ball.
         seed: Seed of the random start.
-        bounds: Lowest and highest pixel value.
+        bounds: Lowest and highest pixel value that the model takes; default what its `Classifier` says.
+            Epsilons are for pixels on [0, 1] all the same.
         batch_size: Images per compiled step.
 
     Returns:
-        float32 array of the images' shape, within the bounds and the ball exactly, rounding included.
+        float32 array of the images' shape, in the range that the model takes, within it and the ball.
 
     Raises:
         ValueError: As `pgd`.

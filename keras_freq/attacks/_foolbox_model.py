@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator
+import os
+import warnings
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -12,14 +14,14 @@ import numpy as np
 
 from keras_freq._core.checks import (
     check_choice,
-    check_images,
-    check_interval,
+    check_labeled_images,
     check_labels,
     check_model_classes,
     check_whole,
 )
+from keras_freq._core.classifier import Classifier, as_classifier
 from keras_freq._core.compiled import differentiable_logits, to_tensor
-from keras_freq._core.probabilities import reject_probabilities
+from keras_freq._core.value_range import UNIT
 from keras_freq.attacks._norm_balls import default_step_size
 
 # name -> (Foolbox class, norm of the ball, default number of steps). Fixed size: given epsilon, as strong as
@@ -38,7 +40,10 @@ MINIMAL_SIZE = {
 
 
 def foolbox_model(
-    model: keras.Model, bounds: tuple[float, float] = (0, 1), *, data_format: str = "channels_last"
+    model: keras.Model | Classifier,
+    bounds: Sequence[float] | None = None,
+    *,
+    data_format: str | None = None,
 ) -> Any:
     """A Keras model as a Foolbox model, for any Foolbox attack, on TensorFlow, JAX and PyTorch.
 
@@ -46,9 +51,10 @@ def foolbox_model(
     attack leaves `.grad` of the weights alone.
 
     Args:
-        model: Keras classifier, pixels in `bounds` in, logits `(batch, classes)` out.
-        bounds: Lowest and highest pixel value.
-        data_format: Layout of the images, `"channels_last"` or `"channels_first"`.
+        model: Keras classifier that returns logits `(batch, classes)`.
+        bounds: Lowest and highest pixel value that the model takes; default what its `Classifier` or its own
+            first layers say, else `(0, 1)`. Foolbox sees pixels on [0, 1], so that epsilons are for these.
+        data_format: Layout of the images, `"channels_last"` or `"channels_first"`; default that of the model.
 
     Returns:
         A `foolbox.models.Model`. Attacks need tensors: its method `inputs(images, labels)` checks NumPy
@@ -56,7 +62,7 @@ def foolbox_model(
         with NumPy images the model converts them itself.
 
     Raises:
-        ImportError: If Foolbox, or the git executable that its import needs, is missing.
+        ImportError: If Foolbox is missing.
         ValueError: If the model ends in softmax or sigmoid.
 
     Source: Rauber, Zimmermann, Bethge, Brendel, Foolbox Native, Journal of Open Source Software 5 (53), 2020.
@@ -73,11 +79,10 @@ def foolbox_model(
         >>> tuple(adversarial.shape), tuple(fooled.shape)
         ((8, 32, 32, 3), (8,))
     """
-    check_choice(data_format, "data_format", ("channels_last", "channels_first"))
-    bounds = check_interval(bounds, "bounds")
-    logits = differentiable_logits(model)  # a TypeError for what is no model comes before the import
-    reject_probabilities(model)
-    return _adapter_class()(model, logits, bounds, data_format)
+    # A TypeError for what is no model comes before the import.
+    classifier = as_classifier(model).declare_range(bounds).settle_range()
+    data_format = classifier.choose_data_format(data_format)
+    return _adapter_class()(classifier, data_format)
 
 
 @contextlib.contextmanager
@@ -194,20 +199,16 @@ def foolbox_attack(
 
 def import_foolbox() -> Any:
     """Foolbox, or one line that says what is missing and how to get it."""
+    # Foolbox asks GitPython for versions that nothing here needs; without this it demands the executable.
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     try:
-        import foolbox
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*scipy.ndimage.*")
+            import foolbox
     except ModuleNotFoundError as error:
         raise ImportError(
             "Foolbox is not installed or not complete: pip install 'keras-freq[attacks]'. "
             f"Received: no module named {error.name!r}"
-        ) from error
-    except ImportError as error:
-        if "git" not in str(error).lower():
-            raise
-        # GitPython, which Foolbox imports, refuses to load without the executable.
-        raise ImportError(
-            "Foolbox needs the git executable: install git (apt install git, conda install git) or put it on "
-            "PATH. Received: no working git"
         ) from error
     return foolbox
 
@@ -241,11 +242,12 @@ def _adapter_class() -> type:
     class KerasModel(base):
         """A Keras classifier under the interface of Foolbox."""
 
-        def __init__(self, model, logits, bounds, data_format):
-            super().__init__(logits, bounds=bounds, dummy=eagerpy.astensor(to_tensor(np.zeros(0, "float32"))))
-            self._keras_model = model
+        def __init__(self, classifier, data_format):
+            dummy = eagerpy.astensor(to_tensor(np.zeros(0, "float32")))
+            super().__init__(differentiable_logits(classifier), bounds=UNIT, dummy=dummy)
+            self._classifier = classifier
             self._data_format = data_format
-            self._checked = False
+            self._checked = classifier.tells_outputs
 
         @property
         def data_format(self) -> str:
@@ -253,8 +255,9 @@ def _adapter_class() -> type:
 
         def inputs(self, images: Any, labels: Any) -> tuple[Any, Any]:
             """Checked images and labels as tensors of the dtypes that Foolbox needs."""
-            images = check_images(images, self.bounds)
-            labels = check_labels(labels, len(images), check_model_classes(self._keras_model))
+            images, labels = check_labeled_images(images, labels)
+            images = self._classifier.to_pixels(images)
+            labels = check_labels(labels, len(images), check_model_classes(self._classifier.core))
             # JAX has no int64 by default; on the others Foolbox fails with anything else.
             wide = "int32" if keras.backend.backend() == "jax" else "int64"
             return to_tensor(images), to_tensor(labels.astype(wide))
@@ -274,6 +277,7 @@ def _adapter_class() -> type:
                 if isinstance(outputs, jax.core.Tracer):  # no numbers yet; a later call has them
                     return
             self._checked = True
-            reject_probabilities(self._keras_model, keras.ops.convert_to_numpy(outputs))
+            outputs = keras.ops.convert_to_numpy(outputs)
+            self._classifier.settle_outputs(outputs).check_differentiable()
 
     return KerasModel

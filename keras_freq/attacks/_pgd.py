@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import (
-    check_choice,
-    check_images,
-    check_interval,
-    check_labels,
-    check_model_classes,
-    check_number,
-    check_whole,
-)
+from keras_freq._core.checks import check_choice, check_number, check_whole
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits, compile_loss_gradient, to_tensor
-from keras_freq._core.probabilities import reject_probabilities
+from keras_freq._core.feeds import ModelFeed
+from keras_freq._core.value_range import UNIT
 from keras_freq.attacks._norm_balls import (
     default_step_size,
     draw_in_ball,
@@ -31,7 +26,7 @@ from keras_freq.attacks._norm_balls import (
 
 
 def pgd(
-    model: keras.Model,
+    model: keras.Model | Classifier,
     images: Any,
     labels: Any,
     *,
@@ -42,7 +37,7 @@ def pgd(
     random_start: bool = False,
     restarts: int = 1,
     seed: int = 0,
-    bounds: tuple[float, float] = (0.0, 1.0),
+    bounds: Sequence[float] | None = None,
     batch_size: int = 128,
 ) -> np.ndarray:
     """Untargeted projected gradient descent on the cross-entropy with the true labels.
@@ -52,10 +47,10 @@ def pgd(
     and the bounds.
 
     Args:
-        model: Keras classifier, pixels in `bounds` in, logits `(batch, classes)` out. It runs in inference
+        model: Keras classifier that returns logits `(batch, classes)`. It runs in inference
             mode.
-        images: `(batch, height, width, channels)`, or any layout that the model takes; floats within
-            `bounds`.
+        images: `(batch, height, width, channels)`, or any layout that the model takes; floats in the
+            range that it takes, or bytes.
         labels: True classes: indices `(batch,)` or one-hot rows `(batch, classes)`.
         epsilon: Radius of the ball, in pixel units, at least 0. For `"l2"` the length of a whole image's
             perturbation.
@@ -65,12 +60,13 @@ def pgd(
         random_start: Start at a uniform draw from the ball instead of at the image.
         restarts: Number of random starts. Kept is the first result that fools the model, else the last one.
         seed: Seed of the random starts. The draws do not depend on `batch_size`.
-        bounds: Lowest and highest pixel value.
+        bounds: Lowest and highest pixel value that the model takes; default what its `Classifier` says.
+            Epsilons are for pixels on [0, 1] all the same.
         batch_size: Images per compiled step.
 
     Returns:
-        float32 array of the images' shape: the last iterate. Every image lies within the bounds and the ball
-        exactly, rounding included.
+        float32 array of the images' shape, in the range that the model takes: the last iterate. On [0, 1]
+        every image lies within the bounds and the ball exactly, rounding included.
 
     Raises:
         ValueError: If an argument is out of range, images leave the bounds or are not finite, labels are not
@@ -88,23 +84,18 @@ def pgd(
     epsilon = check_number(epsilon, "epsilon", least=0)
     check_choice(norm, "norm", ("linf", "l2"))
     steps, batch_size = check_whole(steps, "steps"), check_whole(batch_size, "batch_size")
-    restarts, seed, bounds = (
-        check_whole(restarts, "restarts"),
-        check_whole(seed, "seed", least=0),
-        check_interval(bounds, "bounds"),
-    )
+    restarts, seed = check_whole(restarts, "restarts"), check_whole(seed, "seed", least=0)
     if step_size is None:
         step_size = default_step_size(epsilon, steps)
     step_size = check_number(step_size, "step_size", **{"above" if epsilon > 0 else "least": 0})
     if restarts > 1 and not random_start:
         raise ValueError(f"`restarts` above 1 needs random_start=True. Received: restarts={restarts}")
-    reject_probabilities(model)
-    images = check_images(images, bounds)
-    labels = check_labels(labels, len(images), check_model_classes(model))
+    feed = ModelFeed(model, (images, labels), batch_size=batch_size, value_range=bounds, needs_gradients=True)
+    images, labels = feed.arrays()
 
     attack = _linf_loop if norm == "linf" else _l2_loop
-    step = compile_loss_gradient(model, step_linf if norm == "linf" else step_l2)
-    logits = compile_logits(model)
+    step = compile_loss_gradient(feed.model, step_linf if norm == "linf" else step_l2)
+    logits = compile_logits(feed.model)
     generators = [np.random.default_rng([seed, restart]) for restart in range(restarts)]
     result = np.empty_like(images)
     for begin in range(0, len(images), batch_size):
@@ -114,35 +105,31 @@ def pgd(
         filling = batch_size - valid if len(images) > batch_size else 0
         x = np.concatenate([real, np.repeat(real[-1:], filling, axis=0)])
         y = np.concatenate([labels[begin : begin + valid], np.repeat(labels[begin + valid - 1], filling)])
-        if begin == 0:
-            clean = ops.convert_to_numpy(logits(x))
-            check_labels(labels, len(images), clean.shape[-1])
-            reject_probabilities(model, clean)
         found, done = x, np.zeros(len(x), bool)
         for generator in generators:
             start = x
             if random_start:  # drawn also where all is done, so that later batches get the same draws
                 start = x.copy()
                 start[:valid] += _draw(generator, real.shape, epsilon, norm)
-                start = snap(x, start, epsilon, bounds, norm)
+                start = snap(x, start, epsilon, UNIT, norm)
             if done[:valid].all():
                 continue
-            new = attack(step, x, start, y, epsilon, step_size, steps, bounds)
+            new = attack(step, x, start, y, epsilon, step_size, steps)
             found = np.where(done.reshape(-1, 1, 1, 1), found, new)
             if restarts > 1:
                 done |= ops.convert_to_numpy(logits(found)).argmax(-1) != y
         result[begin : begin + valid] = found[:valid]
-    return result
+    return feed.model.from_pixels(result)
 
 
-def _linf_loop(step, images, start, labels, epsilon, step_size, steps, bounds):
-    ball = [to_tensor(limit) for limit in pixel_limits(images, epsilon, bounds)]
+def _linf_loop(step, images, start, labels, epsilon, step_size, steps):
+    ball = [to_tensor(limit) for limit in pixel_limits(images, epsilon, UNIT)]
     return _loop(step, start, labels, step_size, steps, ball)
 
 
-def _l2_loop(step, images, start, labels, epsilon, step_size, steps, bounds):
-    ball = [to_tensor(images), *(to_tensor(np.float32(number)) for number in (epsilon, *bounds))]
-    return snap(images, _loop(step, start, labels, step_size, steps, ball), epsilon, bounds, "l2")
+def _l2_loop(step, images, start, labels, epsilon, step_size, steps):
+    ball = [to_tensor(images), *(to_tensor(np.float32(number)) for number in (epsilon, *UNIT))]
+    return snap(images, _loop(step, start, labels, step_size, steps, ball), epsilon, UNIT, "l2")
 
 
 def _loop(step, start, labels, step_size, steps, ball) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
@@ -10,16 +10,13 @@ import numpy as np
 from keras import ops
 
 from keras_freq._core.checks import (
-    check_choice,
-    check_images,
-    check_interval,
-    check_labels,
-    check_model_classes,
     check_number,
     check_whole,
 )
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
-from keras_freq._core.probabilities import reject_probabilities
+from keras_freq._core.feeds import ModelFeed
+from keras_freq._core.value_range import UNIT
 from keras_freq.attacks._norm_balls import pixel_limits
 
 # Share of an image's pixels that a square covers at first, and the queries, of 10,000, at which it is halved.
@@ -28,16 +25,16 @@ _HALVED_AT = (10, 50, 200, 1000, 2000, 4000, 6000, 8000)
 
 
 def square(
-    model: keras.Model,
+    model: keras.Model | Classifier,
     images: Any,
     labels: Any,
     *,
     epsilon: float,
     queries: int = 500,
     seed: int = 0,
-    bounds: tuple[float, float] = (0.0, 1.0),
+    bounds: Sequence[float] | None = None,
     batch_size: int = 128,
-    data_format: str = "channels_last",
+    data_format: str | None = None,
 ) -> np.ndarray:
     """Untargeted random search in the L-infinity ball, which sees logits only.
 
@@ -48,16 +45,18 @@ def square(
     is left alone as soon as it fools the model.
 
     Args:
-        model: Keras classifier, pixels in `bounds` in, logits `(batch, classes)` out. It runs in inference
+        model: Keras classifier that returns logits `(batch, classes)`. It runs in inference
             mode.
-        images: `(batch, height, width, channels)`, or channels first; floats within `bounds`.
+        images: `(batch, height, width, channels)`, or channels first; floats in the range that the
+            model takes, or bytes.
         labels: True classes: indices `(batch,)` or one-hot rows `(batch, classes)`.
         epsilon: Largest change of a pixel, at least 0.
         queries: Forward passes for each image. The paper makes 10,000.
         seed: Seed of the search. Every image has a stream of its own, so nothing depends on `batch_size`.
-        bounds: Lowest and highest pixel value.
+        bounds: Lowest and highest pixel value that the model takes; default what its `Classifier` says.
+            Epsilons are for pixels on [0, 1] all the same.
         batch_size: Images per compiled forward pass.
-        data_format: `"channels_last"` or `"channels_first"`.
+        data_format: `"channels_last"` or `"channels_first"`; default that of the model.
 
     Returns:
         float32 array of the images' shape: the image with the lowest margin found. Every image lies within
@@ -76,31 +75,27 @@ def square(
         >>> bool(np.abs(adversarial - images).max() <= np.float32(8 / 255))
         True
     """
-    epsilon, bounds, seed = (
-        check_number(epsilon, "epsilon", least=0),
-        check_interval(bounds, "bounds"),
-        check_whole(seed, "seed", least=0),
-    )
+    epsilon, seed = check_number(epsilon, "epsilon", least=0), check_whole(seed, "seed", least=0)
     queries, batch_size = check_whole(queries, "queries"), check_whole(batch_size, "batch_size")
-    check_choice(data_format, "data_format", ("channels_last", "channels_first"))
-    reject_probabilities(model)
-    images = check_images(images, bounds)
-    labels = check_labels(labels, len(images), check_model_classes(model))
-    logits = compile_logits(model)
+    feed = ModelFeed(
+        model,
+        (images, labels),
+        batch_size=batch_size,
+        value_range=bounds,
+        data_format=data_format,
+        needs_logits=True,
+    )
+    (images, labels), logits = feed.arrays(), compile_logits(feed.model)
     result = np.empty_like(images)
     for begin in range(0, len(images), batch_size):
         valid = min(batch_size, len(images) - begin)
         # One shape for all: the last batch is filled up with copies of its last image.
         rows = np.minimum(np.arange(begin, begin + min(batch_size, len(images))), len(images) - 1)
-        if begin == 0:
-            outputs = ops.convert_to_numpy(logits(images[rows]))
-            check_labels(labels, len(images), outputs.shape[-1])
-            reject_probabilities(model, outputs)
         found = search_squares(
-            logits, images[rows], labels[rows], rows, epsilon, queries, seed, bounds, data_format
+            logits, images[rows], labels[rows], rows, epsilon, queries, seed, feed.data_format
         )
         result[begin : begin + valid] = found[:valid]
-    return result
+    return feed.model.from_pixels(result)
 
 
 def search_squares(
@@ -111,14 +106,13 @@ def search_squares(
     epsilon: float,
     queries: int,
     seed: int,
-    bounds: tuple[float, float],
     data_format: str,
 ) -> np.ndarray:
     """The search on one batch of checked images; image `k` draws from `default_rng([seed, streams[k]])`."""
     last = data_format == "channels_last"
     height, width = images.shape[1:3] if last else images.shape[2:]
     channels = images.shape[-1 if last else 1]
-    low, high = pixel_limits(images, epsilon, bounds)
+    low, high = pixel_limits(images, epsilon, UNIT)
     stripes, corners, signs = _draw_searches(seed, streams, queries, width, channels)
 
     def paint(positive: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal
 
 from keras_freq._core.checks import check_flag
+from keras_freq._core.classifier import Classifier
 from keras_freq.callbacks._measurement import Measurement
 from keras_freq.evaluate._adversarial_accuracy import AdversarialResult, adversarial_accuracy, check_attack
 
@@ -32,10 +33,12 @@ class AdversarialAccuracy(Measurement):
         every: Measure at the end of every n-th epoch, or at the end of each epoch in a collection, counted
             from 1 as under Keras' `validation_freq`.
         prefix: Put in front of the keys: `"val_"` gives `val_linf_pgd_0.0314`.
+        model: What is measured: by default the model in training; where more must be said of it, a
+            `keras_freq.Classifier` of it.
         n: Measure the first `n` images; default all.
         seed: Seed of random starts; the same at every measurement.
         engine: `"own"` for the compiled loop of `keras_freq.attacks.pgd`, or `"foolbox"`.
-        bounds: Lowest and highest pixel value.
+        bounds: Lowest and highest pixel value that the model takes; default what its `Classifier` says.
         batch_size: Images per batch where `data` are arrays, default 128.
 
     Attributes:
@@ -60,7 +63,7 @@ class AdversarialAccuracy(Measurement):
 
     history: list[tuple[int, AdversarialResult]]
     _evaluation = staticmethod(adversarial_accuracy)
-    _needs_logits = True
+    _needs_gradients = True
 
     def __init__(
         self,
@@ -73,14 +76,16 @@ class AdversarialAccuracy(Measurement):
         random_start: bool = False,
         every: int | Collection[int] = 1,
         prefix: str = "",
+        model: Classifier | None = None,
         n: int | None = None,
         seed: int = 0,
         engine: Literal["own", "foolbox"] = "own",
-        bounds: tuple[float, float] = (0.0, 1.0),
+        bounds: Sequence[float] | None = None,
         batch_size: int | None = None,
     ):
         options = {
-            **check_attack(attack, epsilons, steps, step_size, seed, engine, bounds),
+            **check_attack(attack, epsilons, steps, step_size, seed, engine),
+            "bounds": bounds,
             "random_start": check_flag(random_start, "random_start"),
             "n": n,
             "batch_size": batch_size,
@@ -92,7 +97,7 @@ class AdversarialAccuracy(Measurement):
                 "`epsilons` must differ in their first three digits, which name them. "
                 f"Received: epsilons={epsilons!r}"
             )
-        super().__init__(data, options, ["clean", *sizes], every=every, prefix=prefix)
+        super().__init__(data, options, ["clean", *sizes], every=every, prefix=prefix, model=model)
 
     def _values(self, result: AdversarialResult) -> Iterable[float]:
         return result.clean, *result.accuracy

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from keras_freq._core.classifier import Classifier
 from keras_freq.callbacks._measurement import Measurement
 from keras_freq.evaluate._band_accuracy import (
     BandAccuracyResult,
@@ -34,6 +35,8 @@ class BandAccuracy(Measurement):
         every: Measure at the end of every n-th epoch, or at the end of each epoch in a collection, counted
             from 1 as under Keras' `validation_freq`.
         prefix: Put in front of the keys: `"val_"` gives `val_low_4`.
+        model: What is measured: by default the model in training; where more must be said of it, a
+            `keras_freq.Classifier` of it.
         batch_size: Images per batch where `data` are arrays, default 128.
 
     Attributes:
@@ -68,6 +71,7 @@ class BandAccuracy(Measurement):
         rescale: Rescale = "none",
         every: int | Collection[int] = 1,
         prefix: str = "",
+        model: Classifier | None = None,
         batch_size: int | None = None,
     ):
         radii = check_radii(radii)
@@ -77,6 +81,7 @@ class BandAccuracy(Measurement):
             ["clean", *(f"low_{radius:g}" for radius in radii), *(f"high_{radius:g}" for radius in radii)],
             every=every,
             prefix=prefix,
+            model=model,
         )
 
     def _values(self, result: BandAccuracyResult) -> Iterable[float]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_freq._core.checks import check_whole
+from keras_freq._core.classifier import Classifier
 from keras_freq.callbacks._measurement import Measurement
 from keras_freq.evaluate._class_scores import ClassScoresResult, class_scores
 from keras_freq.shortcuts._first_learned import first_learned
@@ -29,6 +30,8 @@ class EarlyLearning(Measurement):
         every: Measure after every n-th step, or after each step in a collection, counted from 1.
         iterations: Measure for so many steps.
         prefix: Put in front of the key: `"val_"` gives `val_macro_f1`.
+        model: What is measured: by default the model in training; where more must be said of it, a
+            `keras_freq.Classifier` of it.
         batch_size: Images per batch where `data` are arrays, default 128.
 
     Attributes:
@@ -61,9 +64,12 @@ class EarlyLearning(Measurement):
         every: int | Collection[int] = 10,
         iterations: int = 500,
         prefix: str = "",
+        model: Classifier | None = None,
         batch_size: int | None = None,
     ):
-        super().__init__(data, {"batch_size": batch_size}, ["macro_f1"], every=every, prefix=prefix)
+        super().__init__(
+            data, {"batch_size": batch_size}, ["macro_f1"], every=every, prefix=prefix, model=model
+        )
         self.iterations = check_whole(iterations, "iterations")
         self._step = 0
         self._last: ClassScoresResult | None = None

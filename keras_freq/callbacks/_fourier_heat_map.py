@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.feeds import ModelFeed
 from keras_freq.callbacks._measurement import RINGS, Measurement
 from keras_freq.evaluate._fourier_heat_map import check_perturbation, fourier_heat_map
@@ -37,8 +38,10 @@ class FourierHeatMap(Measurement):
         window: Measure only frequencies of at most so many index units from DC, one number or (vertical,
             horizontal); `None` takes all.
         seed: Seed of the signs; the same at every measurement.
-        bounds: Lowest and highest pixel value, or `None`.
+        bounds: Lowest and highest pixel value that the model takes; default what its `Classifier` says.
         prefix: Put in front of the keys: `"val_"` gives `val_fourier_error`.
+        model: What is measured: by default the model in training; where more must be said of it, a
+            `keras_freq.Classifier` of it.
         batch_size: Images per batch where `data` are arrays, default 128.
 
     Attributes:
@@ -76,15 +79,17 @@ class FourierHeatMap(Measurement):
         phase: float | str = 0.0,
         window: int | Sequence[int] | None = None,
         seed: int = 0,
-        bounds: Sequence[float] | None = (0.0, 1.0),
+        bounds: Sequence[float] | None = None,
         prefix: str = "",
+        model: Classifier | None = None,
         batch_size: int | None = None,
     ):
-        perturbation = check_perturbation(epsilon, phase, seed, bounds)
+        perturbation = check_perturbation(epsilon, phase, seed)
         super().__init__(
             data,
             {
-                **dict(zip(("epsilon", "phase", "seed", "bounds"), perturbation, strict=True)),
+                **dict(zip(("epsilon", "phase", "seed"), perturbation, strict=True)),
+                "bounds": bounds,
                 "n": n,
                 "window": window,
                 "batch_size": batch_size,
@@ -93,6 +98,7 @@ class FourierHeatMap(Measurement):
             ["fourier_error", *(f"fourier_error_{ring}" for ring in RINGS)],
             every=every,
             prefix=prefix,
+            model=model,
         )
 
     def _check(self, feed: ModelFeed) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from keras_freq._core.classifier import Classifier
 from keras_freq.callbacks._measurement import RINGS, Measurement
 from keras_freq.evaluate import (
     GradientSpectrumMap,
@@ -32,13 +33,15 @@ class GradientSpectrum(Measurement):
         every: Measure at the end of every n-th epoch, or at the end of each epoch in a collection, counted
             from 1 as under Keras' `validation_freq`.
         prefix: Put in front of the keys: `"val_"` gives `val_gradient_low`.
+        model: What is measured: by default the model in training; where more must be said of it, a
+            `keras_freq.Classifier` of it.
         center: `"dc"` or `"pixel"`, as in `keras_freq.evaluate.input_gradient_spectrum`.
         bins: `"all"` or `"inner"`; `center="pixel", bins="inner"` gives the 20 published bands of 32-pixel
             images.
         normalize: Whether to scale each image's profile to [0, 1].
         n: Measure the first `n` images; default all.
         batch_size: Images per batch where `data` are arrays, default 128.
-        data_format: `"channels_last"` or `"channels_first"`.
+        data_format: `"channels_last"` or `"channels_first"`; default that of the model.
 
     Attributes:
         history: List of `(epoch, GradientSpectrumResult)`, epochs counted from 0 as Keras does.
@@ -62,7 +65,7 @@ class GradientSpectrum(Measurement):
 
     history: list[tuple[int, GradientSpectrumResult]]
     _evaluation = staticmethod(input_gradient_spectrum)
-    _needs_logits = True
+    _needs_gradients = True
 
     def __init__(
         self,
@@ -70,19 +73,26 @@ class GradientSpectrum(Measurement):
         *,
         every: int | Collection[int] = 1,
         prefix: str = "",
+        model: Classifier | None = None,
         center: Literal["dc", "pixel"] = "dc",
         bins: Literal["all", "inner"] = "all",
         normalize: bool = True,
         n: int | None = None,
         batch_size: int | None = None,
-        data_format: str = "channels_last",
+        data_format: str | None = None,
     ):
         super().__init__(
             data,
-            {**check_options(center, bins, normalize, data_format), "n": n, "batch_size": batch_size},
+            {
+                **check_options(center, bins, normalize),
+                "n": n,
+                "batch_size": batch_size,
+                "data_format": data_format,
+            },
             [f"gradient_{ring}" for ring in RINGS],
             every=every,
             prefix=prefix,
+            model=model,
         )
 
     @property

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_freq._core.checks import check_readable_again, check_whole
+from keras_freq._core.classifier import as_classifier
 from keras_freq._core.feeds import ModelFeed
 from keras_freq.callbacks._order import promise_columns, warn_of_readers_in_front, withdraw_columns
 
@@ -29,10 +30,11 @@ class Measurement(keras.callbacks.Callback):
         keys: Names of the numbers, without the prefix.
         every: When to measure.
         prefix: Put in front of the keys.
+        model: What is measured; default the model in training.
     """
 
     _evaluation: Callable[..., Any]
-    _needs_logits = False
+    _needs_gradients = False
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class Measurement(keras.callbacks.Callback):
         *,
         every: int | Collection[int],
         prefix: str,
+        model: Any = None,
     ):
         super().__init__()
         check_readable_again(data)
@@ -52,6 +55,7 @@ class Measurement(keras.callbacks.Callback):
                 options[name] = check_whole(options[name], name)
         self.data, self.options = data, options
         self.every, self.prefix = check_every(every), prefix
+        self._declared = None if model is None else as_classifier(model)
         self.keys = tuple(prefix + key for key in keys)
         self.history: list[tuple[int, Any]] = []
 
@@ -66,9 +70,14 @@ class Measurement(keras.callbacks.Callback):
         """Whether to measure after so many epochs (or steps), counted from 1."""
         return count % self.every == 0 if isinstance(self.every, int) else count in self.every
 
+    @property
+    def _measured(self) -> Any:
+        # Asked for in any case: on JAX that brings the weights back from the training loop.
+        model = self.model
+        return model if self._declared is None else self._declared
+
     def _measure(self, moment: int) -> Any:
-        # `self.model` on JAX first brings the weights back from the training loop.
-        result = type(self)._evaluation(self.model, self.data, **self.options)
+        result = type(self)._evaluation(self._measured, self.data, **self.options)
         self.history.append((moment, result))
         return result
 
@@ -84,11 +93,12 @@ class Measurement(keras.callbacks.Callback):
     def on_train_begin(self, logs: MutableMapping[str, float] | None = None) -> None:
         warn_of_readers_in_front(self, self.keys)
         # What would stop a measurement stops training before its first epoch.
-        shared = {"batch_size", "n", "bounds", "data_format"} & set(self.options)
+        shared = {"batch_size", "n", "data_format"} & set(self.options)
         feed = ModelFeed(
-            self.model,
+            self._measured,
             self.data,
-            needs_logits=self._needs_logits,
+            value_range=self.options.get("bounds"),
+            needs_gradients=self._needs_gradients,
             **{name: self.options[name] for name in shared},
         )
         self._check(feed)

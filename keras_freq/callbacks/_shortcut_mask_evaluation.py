@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_data_format, check_flag, check_whole
+from keras_freq._core.checks import check_choice, check_flag, check_whole
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.feeds import ModelFeed
 from keras_freq.callbacks._measurement import Measurement
 from keras_freq.shortcuts._frequency_maps import FrequencyMaps
@@ -38,11 +39,13 @@ class ShortcutMaskEvaluation(Measurement):
         every: Measure at the end of every n-th epoch, or at the end of each epoch in a collection, counted
             from 1 as under Keras' `validation_freq`.
         prefix: Put in front of the keys: `"val_"` gives `val_shortcut_tpr`.
+        model: What is measured: by default the model in training; where more must be said of it, a
+            `keras_freq.Classifier` of it.
         split: `"separate"` or `"test"`, as in `keras_freq.shortcuts.shortcut_report`.
         others: Whether to filter images of other classes too; without them there is no `shortcut_fpr`.
         per_step: Images times masks in one forward pass, default 128.
         batch_size: Images per batch where `data` are arrays, default 128 or `per_step`.
-        data_format: `"channels_last"` or `"channels_first"`.
+        data_format: `"channels_last"` or `"channels_first"`; default that of the model.
 
     Attributes:
         history: List of `(epoch, ShortcutReport)`, epochs counted from 0 as Keras does.
@@ -75,11 +78,12 @@ class ShortcutMaskEvaluation(Measurement):
         *,
         every: int | Collection[int] = 1,
         prefix: str = "",
+        model: Classifier | None = None,
         split: Literal["separate", "test"] = "separate",
         others: bool = True,
         per_step: int | None = None,
         batch_size: int | None = None,
-        data_format: str = "channels_last",
+        data_format: str | None = None,
     ):
         check_masks(maps)
         super().__init__(
@@ -90,11 +94,12 @@ class ShortcutMaskEvaluation(Measurement):
                 "others": check_flag(others, "others"),
                 "per_step": None if per_step is None else check_whole(per_step, "per_step"),
                 "batch_size": batch_size,
-                "data_format": check_data_format(data_format),
+                "data_format": data_format,
             },
             ["shortcut_tpr", "shortcut_fpr", "clean_tpr"],
             every=every,
             prefix=prefix,
+            model=model,
         )
 
     @property
@@ -113,8 +118,7 @@ class ShortcutMaskEvaluation(Measurement):
         return self._collect("fpr")
 
     def _check(self, feed: ModelFeed) -> None:
-        images, _, _ = feed.first_batch()
-        check_mask_size(check_masks(self.options["maps"]), images, self.options["data_format"], feed.classes)
+        check_mask_size(check_masks(self.options["maps"]), feed)
 
     def _values(self, result: ShortcutReport) -> Iterable[float]:
         return map(_mean, (result.tpr, result.fpr, result.clean_tpr))

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
@@ -54,7 +55,7 @@ class AccuracyResult(Result):
 
 
 def accuracy(
-    model: keras.Model,
+    model: keras.Model | Classifier,
     data: Any,
     *,
     transform: Callable | None = None,
@@ -86,7 +87,7 @@ def accuracy(
         True
     """
     feed = ModelFeed(model, data, batch_size=batch_size)
-    count = compile_logits(model, transform, count_correct)
+    count = compile_logits(feed.model, transform, count_correct)
     counts = DeviceCounts()
     with progress_bar(progress, "accuracy") as advance:
         for images, labels, valid in feed:
@@ -94,11 +95,12 @@ def accuracy(
             advance(valid)
     correct = counts.fetch("all")
     return AccuracyResult(
-        model=model.name,
+        model=feed.model.name,
         n=feed.n,
         settings={
             "transform": None if transform is None else getattr(transform, "__name__", repr(transform)),
             "batch_size": batch_size,
+            **feed.settings,
         },
         versions=versions(),
         accuracy=float(correct.sum() / feed.n),

@@ -13,13 +13,12 @@ import numpy as np
 from keras_freq._core.checks import (
     check_choice,
     check_epsilons,
-    check_interval,
     check_number,
     check_whole,
 )
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
-from keras_freq._core.probabilities import reject_probabilities
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
 from keras_freq.attacks._foolbox_model import FIXED_SIZE, foolbox_attack, foolbox_model, foolbox_seed
@@ -73,7 +72,7 @@ class AdversarialResult(Result):
 
 
 def adversarial_accuracy(
-    model: keras.Model,
+    model: keras.Model | Classifier,
     data: Any,
     *,
     attack: str = "linf_pgd",
@@ -84,9 +83,9 @@ def adversarial_accuracy(
     n: int | None = None,
     seed: int = 0,
     engine: Literal["foolbox", "own"] = "foolbox",
-    bounds: tuple[float, float] = (0.0, 1.0),
+    bounds: Sequence[float] | None = None,
     batch_size: int | None = None,
-    data_format: str = "channels_last",
+    data_format: str | None = None,
     keep_images: bool = False,
     progress: bool | None = None,
 ) -> AdversarialResult:
@@ -98,7 +97,7 @@ def adversarial_accuracy(
     included.
 
     Args:
-        model: Keras classifier, pixels in `bounds` in, logits `(batch, classes)` out. It runs in inference
+        model: Keras classifier that returns logits `(batch, classes)`. It runs in inference
             mode.
         data: Arrays `(images, labels)`, a `tf.data.Dataset`, a `keras.utils.PyDataset`, or an iterable of
             batches.
@@ -110,9 +109,10 @@ def adversarial_accuracy(
         n: Use the first `n` images of the data; default all.
         seed: Seed of random starts.
         engine: `"foolbox"`, or `"own"` for the compiled loop of `keras_freq.attacks.pgd`.
-        bounds: Lowest and highest pixel value.
+        bounds: Lowest and highest pixel value that the model takes; default what its `Classifier` says.
+            Epsilons are for pixels on [0, 1] all the same.
         batch_size: Images per batch where `data` are arrays, default 128.
-        data_format: `"channels_last"` or `"channels_first"`.
+        data_format: `"channels_last"` or `"channels_first"`; default that of the model.
         keep_images: Keep the originals and the adversarials of the largest epsilon in the result.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
@@ -134,19 +134,26 @@ def adversarial_accuracy(
         >>> result.n, result.clean >= result.accuracy[0] >= result.accuracy[1]
         (4, True)
     """
-    options = check_attack(attack, epsilons, steps, step_size, seed, engine, bounds)
-    sizes, steps, seed, bounds = (options[name] for name in ("epsilons", "steps", "seed", "bounds"))
+    options = check_attack(attack, epsilons, steps, step_size, seed, engine)
+    sizes, steps, seed = (options[name] for name in ("epsilons", "steps", "seed"))
     norm = FIXED_SIZE[attack][1]
-    reject_probabilities(model)
+    feed = ModelFeed(
+        model,
+        data,
+        batch_size=batch_size,
+        n=n,
+        value_range=bounds,
+        data_format=data_format,
+        needs_gradients=True,
+    )
     run: Callable
     if engine == "foolbox":
-        run = _prepare_foolbox(model, attack, bounds, data_format, steps, step_size, random_start)
+        run = _prepare_foolbox(feed, attack, steps, step_size, random_start)
     else:
-        run = _prepare_own(model, attack, norm, bounds, seed, steps, step_size, random_start)
+        run = _prepare_own(feed.model.for_pixels, attack, norm, seed, steps, step_size, random_start)
     # Without a random draw the framework's generator is left alone.
     seeded = foolbox_seed(seed) if engine == "foolbox" and random_start else contextlib.nullcontext()
-    feed = ModelFeed(model, data, batch_size=batch_size, n=n, bounds=bounds, needs_logits=True)
-    logits = compile_logits(model)
+    logits = compile_logits(feed.model)
 
     right_parts, robust_parts, kept = [], [], []
     with progress_bar(progress, f"{attack}, {len(sizes)} sizes", "attack") as advance, seeded:
@@ -158,7 +165,7 @@ def adversarial_accuracy(
             for epsilon in sizes:
                 if right[:valid].any() and epsilon > 0:
                     attacked = run(images, labels, epsilon, index)
-                    attacked = confine(images, attacked, epsilon, bounds, norm, attack)
+                    attacked = confine(images, attacked, epsilon, norm, attack)
                     seen = predict_classes(logits, attacked)
                     # An image fooled before keeps its smaller adversarial unless the larger one fools too.
                     take = right | (seen != labels)
@@ -176,7 +183,7 @@ def adversarial_accuracy(
         return tuple(np.bincount(labels, minlength=feed.classes).tolist())
 
     return AdversarialResult(
-        model=model.name,
+        model=feed.model.name,
         n=feed.n,
         settings={
             "steps": steps,
@@ -184,9 +191,9 @@ def adversarial_accuracy(
             "random_start": random_start,
             "engine": engine,
             "seed": seed,
-            "bounds": bounds,
             "batch_size": batch_size,
             "first_n": n,
+            **feed.settings,
         },
         versions=versions(),
         attack=attack,
@@ -201,7 +208,7 @@ def adversarial_accuracy(
     )
 
 
-def check_attack(attack, epsilons, steps, step_size, seed, engine, bounds) -> dict[str, Any]:
+def check_attack(attack, epsilons, steps, step_size, seed, engine) -> dict[str, Any]:
     """The arguments that need no model, checked, by name."""
     return {
         "attack": check_choice(attack, "attack", tuple(FIXED_SIZE)),
@@ -210,20 +217,17 @@ def check_attack(attack, epsilons, steps, step_size, seed, engine, bounds) -> di
         "step_size": None if step_size is None else check_number(step_size, "step_size", above=0),
         "seed": check_whole(seed, "seed", least=0),
         "engine": check_choice(engine, "engine", ("foolbox", "own")),
-        "bounds": check_interval(bounds, "bounds"),
     }
 
 
 def _prepare_foolbox(
-    model: keras.Model,
+    feed: ModelFeed,
     attack: str,
-    bounds: tuple[float, float],
-    data_format: str,
     steps: int,
     step_size: float | None,
     random_start: bool,
 ) -> Callable:
-    adapter = foolbox_model(model, bounds, data_format=data_format)
+    adapter = foolbox_model(feed.model.for_pixels, data_format=feed.data_format)
 
     def run(images, labels, epsilon, index):
         x, y = adapter.inputs(images, labels)
@@ -236,10 +240,9 @@ def _prepare_foolbox(
 
 
 def _prepare_own(
-    model: keras.Model,
+    model: Classifier,
     attack: str,
     norm: str,
-    bounds: tuple[float, float],
     seed: int,
     steps: int,
     step_size: float | None,
@@ -256,7 +259,6 @@ def _prepare_own(
             step_size=epsilon if attack == "fgsm" else step_size,
             random_start=random_start,
             seed=int(np.random.SeedSequence([seed, index]).generate_state(1)[0]),
-            bounds=bounds,
             batch_size=len(images),
         )
 

@@ -64,7 +64,6 @@ def confine(
     originals: np.ndarray,
     images: np.ndarray,
     epsilon: float,
-    bounds: tuple[float, float],
     norm: str,
     attack: str,
 ) -> np.ndarray:
@@ -73,13 +72,13 @@ def confine(
         raise RuntimeError(f"The attack returned values that are not finite. Received: attack={attack!r}")
     size = distances(originals, images, norm).max()
     low, high = float(images.min()), float(images.max())
-    slack = 1e-5 * max(1.0, bounds[1] - bounds[0])
-    if size > epsilon * (1 + 1e-4) + slack or low < bounds[0] - slack or high > bounds[1] + slack:
+    slack = 1e-5
+    if size > epsilon * (1 + 1e-4) + slack or low < -slack or high > 1 + slack:
         raise RuntimeError(
-            f"The attack left the {norm} ball of {epsilon:.6g} or the bounds {bounds}. "
+            f"The attack left the {norm} ball of {epsilon:.6g} or the range [0, 1]. "
             f"Received: attack={attack!r}, largest distance {size:.6g}, values from {low:.6g} to {high:.6g}"
         )
-    return snap(originals, images, epsilon, bounds, norm)
+    return snap(originals, images, epsilon, (0.0, 1.0), norm)
 
 
 def shorten(

@@ -12,8 +12,9 @@ import numpy as np
 from keras import ops
 
 from keras_freq._core.checks import check_choice, check_interval, check_whole
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
-from keras_freq._core.feeds import Feed, ModelFeed
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Record, Result, versions
 from keras_freq.evaluate._predictions import predict_classes
@@ -88,7 +89,7 @@ class AmplitudeSwapResult(Result):
 
 
 def amplitude_swap(
-    model: keras.Model,
+    model: keras.Model | Classifier,
     data: Any,
     *,
     donors: Any = None,
@@ -97,7 +98,7 @@ def amplitude_swap(
     seed: int = 0,
     clip: tuple[float, float] | None = None,
     batch_size: int | None = None,
-    data_format: str = "channels_last",
+    data_format: str | None = None,
     keep_images: bool = False,
     progress: bool | None = False,
 ) -> AmplitudeSwapResult:
@@ -119,7 +120,7 @@ def amplitude_swap(
         seed: Seed of the choice of donors.
         clip: `None` leaves the recombinations as they are, or two bounds, such as `(0, 1)`.
         batch_size: Images per batch where `data` are arrays, default 128.
-        data_format: `"channels_last"` or `"channels_first"`.
+        data_format: `"channels_last"` or `"channels_first"`; default that of the model.
         keep_images: Keep the images in the result, for `keras_freq.plots.amplitude_swap`.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
@@ -142,11 +143,12 @@ def amplitude_swap(
     check_choice(axes, "axes", ("chw", "hw"))
     seed = check_whole(seed, "seed", least=0)
     clip = None if clip is None else check_interval(clip, "clip")
-    logits = compile_logits(model)
-    mixed_logits = compile_logits(model, _recombine(axes, clip, data_format))
     feed = ModelFeed(model, data, batch_size=batch_size, n=n, data_format=data_format)
+    data_format = feed.data_format
+    logits = compile_logits(feed.model)
+    mixed_logits = compile_logits(feed.model, _recombine(axes, clip, data_format))
     images, labels = feed.arrays()
-    pool, pool_labels, chosen = _choose_donors(donors, images, labels, np.random.default_rng(seed))
+    pool, pool_labels, chosen = _choose_donors(donors, feed, images, labels, np.random.default_rng(seed))
 
     def predict_all(function: Callable, *arrays: np.ndarray) -> np.ndarray:
         count, size, parts = len(arrays[0]), feed.batch_size, []
@@ -187,7 +189,7 @@ def amplitude_swap(
             shown = [np.moveaxis(array, 1, -1) for array in shown]
         pairs = replace(pairs, phase_images=shown[0], amplitude_images=shown[1], images=shown[2])
     return AmplitudeSwapResult(
-        model=model.name,
+        model=feed.model.name,
         n=len(images),
         settings={
             "donors": "other images of the data" if donors is None else "another set",
@@ -196,7 +198,7 @@ def amplitude_swap(
             "seed": seed,
             "clip": clip,
             "batch_size": batch_size,
-            "data_format": data_format,
+            **feed.settings,
         },
         versions=versions(),
         n_differ=int(differ.sum()),
@@ -224,7 +226,7 @@ def _recombine(axes: Literal["chw", "hw"], clip: tuple[float, float] | None, dat
 
 
 def _choose_donors(
-    donors: Any, images: np.ndarray, labels: np.ndarray, generator: np.random.Generator
+    donors: Any, feed: ModelFeed, images: np.ndarray, labels: np.ndarray, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Images to draw from, their labels, and which of them each image gets."""
     if donors is None:
@@ -241,7 +243,9 @@ def _choose_donors(
             "`donors` must be None, images, or a tuple (images, labels) of arrays. "
             f"Received: type={type(donors).__name__}"
         )
-    pool, pool_labels = Feed(donors, needs_labels=False, name="donors").arrays()
+    pool, pool_labels = ModelFeed(
+        feed.model, donors, data_format=feed.data_format, needs_labels=False, name="donors"
+    ).arrays()
     if pool.shape[1:] != images.shape[1:]:
         raise ValueError(
             f"`donors` must have the images' shape {images.shape[1:]}. Received: shape={pool.shape[1:]}"

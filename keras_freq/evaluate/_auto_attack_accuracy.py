@@ -13,9 +13,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_data_format, check_number, check_whole
+from keras_freq._core.checks import check_choice, check_number, check_whole
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import differentiable_logits, to_tensor
-from keras_freq._core.probabilities import reject_probabilities
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import versions
 from keras_freq.evaluate._survivors import Survivors
@@ -29,7 +29,7 @@ VERSIONS = {
 
 
 def auto_attack_accuracy(
-    model: keras.Model,
+    model: keras.Model | Classifier,
     data: Any,
     *,
     epsilon: float = 8 / 255,
@@ -37,7 +37,7 @@ def auto_attack_accuracy(
     n: int | None = None,
     seed: int = 0,
     batch_size: int | None = None,
-    data_format: str = "channels_last",
+    data_format: str | None = None,
     progress: bool | None = None,
 ) -> WorstCaseResult:
     """Accuracy in the L-infinity ball under AutoAttack, on the PyTorch backend.
@@ -59,7 +59,7 @@ def auto_attack_accuracy(
         n: Use the first `n` images of the data; default all.
         seed: Seed of the attacks.
         batch_size: Images per batch where `data` are arrays, default 128.
-        data_format: `"channels_last"` or `"channels_first"`.
+        data_format: `"channels_last"` or `"channels_first"`; default that of the model.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
     Returns:
@@ -84,23 +84,23 @@ def auto_attack_accuracy(
     """
     epsilon, seed = check_number(epsilon, "epsilon", above=0), check_whole(seed, "seed", least=0)
     names = VERSIONS[check_choice(version, "version", tuple(VERSIONS))]
-    check_data_format(data_format)
     backend = keras.backend.backend()
     if backend != "torch":
         raise RuntimeError(
             "AutoAttack needs the PyTorch backend: set KERAS_BACKEND=torch and load the model there, or use "
             f"worst_case_accuracy. Received: backend={backend!r}"
         )
-    logits = differentiable_logits(model)
-    reject_probabilities(model)
     package = import_pyautoattack()
-    images = Survivors(model, data, epsilon=epsilon, bounds=(0.0, 1.0), n=n, batch_size=batch_size)
+    images = Survivors(
+        model, data, epsilon=epsilon, bounds=None, n=n, batch_size=batch_size, data_format=data_format
+    )
+    logits = differentiable_logits(images.model)
     if images.classes < 4:
         raise ValueError(
             f"The model must have at least 4 classes for the DLR loss. Received: {images.classes} classes"
         )
     run_of = _prepare_attacks(
-        package, logits, epsilon, version, seed, images.classes, data_format == "channels_last"
+        package, logits, epsilon, version, seed, images.classes, images.data_format == "channels_last"
     )
 
     after, fooled_by = [], []
@@ -112,14 +112,14 @@ def auto_attack_accuracy(
             fooled_by.append(before - images.count)
             after.append(images.accuracy)
     return WorstCaseResult(
-        model=model.name,
+        model=images.model.name,
         n=len(images.labels),
         settings={
             "version": version,
             "seed": seed,
-            "bounds": (0.0, 1.0),
             "batch_size": batch_size,
             "first_n": n,
+            **images.settings,
         },
         versions=versions() | {"pyautoattack": importlib.metadata.version("pyautoattack")},
         attacks=names,

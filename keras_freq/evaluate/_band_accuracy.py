@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_freq._core.checks import check_choice, check_numbers
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits, to_tensor
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
@@ -67,14 +68,14 @@ class BandAccuracyResult(Result):
 
 
 def band_accuracy(
-    model: keras.Model,
+    model: keras.Model | Classifier,
     data: Any,
     *,
     radii: Sequence[float] = (4, 8, 12, 16),
     kind: Kind = "ideal",
     rescale: Rescale = "none",
     batch_size: int | None = None,
-    data_format: str = "channels_last",
+    data_format: str | None = None,
     progress: bool | None = False,
 ) -> BandAccuracyResult:
     """Accuracy on low-passed and on high-passed images, for several radii, in one pass over the data.
@@ -95,7 +96,7 @@ def band_accuracy(
             the high-frequency part of CIFAR-10; those of Lin, Gao and Sang, IJCAI 2022, with `"uint8_wrap"`,
             a cast to 8 bits in which negative values wrap around.
         batch_size: Images per batch where `data` are arrays, default 128.
-        data_format: `"channels_last"` or `"channels_first"`.
+        data_format: `"channels_last"` or `"channels_first"`; default that of the model.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
     Returns:
@@ -118,8 +119,8 @@ def band_accuracy(
     check_choice(kind, "kind", KINDS)
     check_rescale(rescale)
     feed = ModelFeed(model, data, batch_size=batch_size, data_format=data_format)
-    measure_clean = compile_logits(model, None, count_correct)
-    measure_band = compile_logits(model, _filter(rescale, data_format), count_correct)
+    measure_clean = compile_logits(feed.model, None, count_correct)
+    measure_band = compile_logits(feed.model, _filter(rescale, feed.data_format), count_correct)
     masks: list[tuple[tuple[str, int], Any]] = []
     for index, radius in enumerate(radii):
         mask = low_pass_mask(*feed.size, radius, kind=kind)
@@ -141,13 +142,13 @@ def band_accuracy(
         np.stack([counts.fetch((band, index)) for index in range(len(radii))]) for band in ("low", "high")
     )
     return BandAccuracyResult(
-        model=model.name,
+        model=feed.model.name,
         n=feed.n,
         settings={
             "kind": kind,
             "rescale": rescale,
             "batch_size": batch_size,
-            "data_format": data_format,
+            **feed.settings,
         },
         versions=versions(),
         radii=radii,

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.result import Result, versions
@@ -77,7 +78,9 @@ class ClassScoresResult(Result):
         return {"accuracy": self.accuracy, "F1 by class": dict(enumerate(self.f1))}
 
 
-def class_scores(model: keras.Model, data: Any, *, batch_size: int | None = None) -> ClassScoresResult:
+def class_scores(
+    model: keras.Model | Classifier, data: Any, *, batch_size: int | None = None
+) -> ClassScoresResult:
     """Precision, recall and F1 of each class, in inference mode.
 
     `F1 = 2 TP / (2 TP + FP + FN)`, one class against the others.
@@ -101,15 +104,15 @@ def class_scores(model: keras.Model, data: Any, *, batch_size: int | None = None
         ((4,), [2, 2, 2, 2])
     """
     feed = ModelFeed(model, data, batch_size=batch_size)
-    predict = compile_logits(model, None, choose_classes)
+    predict = compile_logits(feed.model, None, choose_classes)
     counts = np.zeros((feed.classes, feed.classes + 1), "int64")
     for images, labels, valid in feed:
         predictions = ops.convert_to_numpy(predict(images))
         np.add.at(counts, (labels[:valid], predictions[:valid]), 1)
     return ClassScoresResult(
-        model=model.name,
+        model=feed.model.name,
         n=feed.n,
-        settings={"batch_size": batch_size},
+        settings={"batch_size": batch_size, **feed.settings},
         versions=versions(),
         confusion=tuple(map(tuple, counts[:, :-1].tolist())),
         undefined=tuple(counts[:, -1].tolist()),

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_freq._core.checks import check_readable_again
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.pixels import to_bytes
@@ -69,7 +70,7 @@ class CorruptionResult(Result):
 
 
 def corruption_error(
-    model: keras.Model,
+    model: keras.Model | Classifier,
     data: Any,
     *,
     corruptions: Sequence[str] = CORRUPTIONS,
@@ -86,7 +87,7 @@ def corruption_error(
     ImageNet-C see `mean_corruption_error`.
 
     Args:
-        model: Keras classifier `(batch, ...) -> (batch, classes)`, logits or probabilities, pixels in [0, 1].
+        model: Keras classifier `(batch, ...) -> (batch, classes)`, logits or probabilities.
             It runs in inference mode.
         data: Clean images, which are corrupted here, batch by batch, after rounding to bytes: arrays
             `(images, labels)`, a `tf.data.Dataset`, a `keras.utils.PyDataset` or an iterable of batches that
@@ -119,7 +120,7 @@ def corruption_error(
     names, severities = check_corruptions(corruptions, severities, table=table)
     cells = [(name, severity) for name in names for severity in severities]
     stored = isinstance(data, (str, os.PathLike))
-    clean_error = float("nan")
+    clean_error, measured = float("nan"), []
     feeds: Iterator[ModelFeed]
     with progress_bar(progress, "corruptions") as advance:
         if stored:
@@ -128,22 +129,24 @@ def corruption_error(
             feeds = (ModelFeed(model, open_set(), batch_size=batch_size) for open_set in opened)
         else:
             check_readable_again(data, when="for every corruption")
-            clean = ModelFeed(model, data, batch_size=batch_size, bounds=(0.0, 1.0))
-            clean_error, _ = _measure_error(model, clean, advance)
-            feeds = (ModelFeed(model, _corrupt_batches(clean, *cell, seed, table)) for cell in cells)
-        measured = [_measure_error(model, feed, advance) for feed in feeds]
+            clean = ModelFeed(model, data, batch_size=batch_size)
+            clean_error, _ = _measure_error(clean, advance)
+            feeds = (ModelFeed(clean.model, _corrupt_batches(clean, *cell, seed, table)) for cell in cells)
+        for feed in feeds:
+            measured.append(_measure_error(feed, advance))
     sizes = {size for _, size in measured}
     if len(sizes) > 1:
         raise ValueError(f"all corruptions must have as many images. Received: {min(sizes)} to {max(sizes)}")
     errors = np.reshape([error for error, _ in measured], (len(names), len(severities)))
     return CorruptionResult(
-        model=model.name,
+        model=feed.model.name,
         n=sizes.pop(),
         settings={
             "data": os.fspath(data) if stored else None,
             "seed": None if stored else seed,
             "table": None if stored else table,
             "batch_size": batch_size,
+            **feed.settings,
         },
         versions=versions(),
         corruptions=names,
@@ -154,9 +157,9 @@ def corruption_error(
     )
 
 
-def _measure_error(model: keras.Model, feed: ModelFeed, advance: Callable[[int], None]) -> tuple[float, int]:
+def _measure_error(feed: ModelFeed, advance: Callable[[int], None]) -> tuple[float, int]:
     """Share of the images that are classified wrongly, and how many there are."""
-    count, counts = compile_logits(model, None, count_correct), DeviceCounts()
+    count, counts = compile_logits(feed.model, None, count_correct), DeviceCounts()
     for images, labels, valid in feed:
         counts.add("all", count(images, reduce_args=(labels, np.int32(valid))))
         advance(valid)

@@ -7,16 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_freq._core.checks import (
     check_choice,
-    check_interval,
     check_number,
     check_readable_again,
     check_whole,
 )
-from keras_freq._core.compiled import compile_logits, to_tensor
+from keras_freq._core.classifier import Classifier
+from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.journal import SweepJournal, weights_digest
 from keras_freq._core.progress import progress_bar
@@ -38,7 +37,7 @@ _IMAGES_PER_STEP = 128
 
 
 def fourier_heat_map(
-    model: keras.Model,
+    model: keras.Model | Classifier,
     data: Any,
     *,
     epsilon: float = 4.0,
@@ -48,11 +47,11 @@ def fourier_heat_map(
     coverage: str = "half",
     layer: str | None = None,
     seed: int = 0,
-    bounds: Sequence[float] | None = (0.0, 1.0),
+    bounds: Sequence[float] | None = None,
     bases_per_step: int | None = None,
     bases_per_pass: int = 64,
     batch_size: int | None = None,
-    data_format: str = "channels_last",
+    data_format: str | None = None,
     checkpoint: str | os.PathLike | None = None,
     progress: bool | None = None,
 ) -> FourierHeatMapResult:
@@ -89,12 +88,13 @@ def fourier_heat_map(
             the L2 norm of the change. Takes functional and sequential models; of an `APRModel` pass
             `model.classifier`. Of a layer that is used several times the first use counts.
         seed: Seed of signs and random phases.
-        bounds: Lowest and highest pixel value, to which the images are clipped; `None` does not clip.
+        bounds: Lowest and highest pixel value that the model takes, to which the images are clipped; default
+            what its `Classifier` says. `epsilon` is for pixels on [0, 1] all the same.
         bases_per_step: Frequencies per compiled step, which takes so many times the batch. By default as many
             as bring a step to 128 images. More can pay on an accelerator.
         bases_per_pass: Frequencies per pass over the data, and between two writes of `checkpoint`.
         batch_size: Images per batch where `data` are arrays, default 128.
-        data_format: `"channels_last"` or `"channels_first"`.
+        data_format: `"channels_last"` or `"channels_first"`; default that of the model.
         checkpoint: Path of a file that keeps what is measured, a line appended after every pass. A later call
             with the same settings, weights and data goes on from it; others are refused, for which the data
             are read once more. It stays when all is done.
@@ -122,7 +122,7 @@ def fourier_heat_map(
         >>> heat.error.shape, int(np.isfinite(heat.error).sum())
         ((32, 32), 25)
     """
-    epsilon, phase, seed, bounds = check_perturbation(epsilon, phase, seed, bounds)
+    epsilon, phase, seed = check_perturbation(epsilon, phase, seed)
     check_choice(coverage, "coverage", COVERAGES)
     check_whole(bases_per_pass, "bases_per_pass")
     if bases_per_step is not None:
@@ -134,15 +134,14 @@ def fourier_heat_map(
         data,
         batch_size=batch_size,
         n=n,
-        bounds=bounds,
+        value_range=bounds,
         data_format=data_format,
         hashed=checkpoint is not None,
     )
-    if not model.built:
-        model(to_tensor(feed.first_batch()[0][:1]), training=False)
+    data_format = feed.data_format
     window = check_window(window, *feed.size)
     frequencies = select_frequencies(*feed.size, coverage=coverage, window=window)
-    step, prepare = _compile_step(model, layer, bounds)
+    step, prepare = _compile_step(feed.model, layer)
     settings = {
         "epsilon": epsilon,
         "phase": phase,
@@ -150,13 +149,12 @@ def fourier_heat_map(
         "window": window,
         "layer": layer,
         "seed": seed,
-        "bounds": bounds,
-        "data_format": data_format,
+        **feed.settings,
     }
     run: dict[str, Any] = {}
     if checkpoint is not None:
         run = {**settings, "n": n, "image shape": feed.image_shape, "backend": keras.backend.backend()}
-        run |= {"weights": weights_digest(model), "data": feed.digest()}
+        run |= {"weights": weights_digest(feed.model.model), "data": feed.digest()}
     journal = SweepJournal(checkpoint, run, what="fourier_heat_map")
 
     def load(places: list) -> SignedBases:
@@ -184,7 +182,7 @@ def fourier_heat_map(
             advance=advance,
         )
     return FourierHeatMapResult(
-        model=model.name,
+        model=feed.model.name,
         n=feed.n,
         settings={**settings, "batch_size": batch_size},
         versions=versions(),
@@ -200,11 +198,8 @@ def fourier_heat_map(
     )
 
 
-def _compile_step(
-    model: keras.Model, layer: str | None, bounds: tuple[float, float] | None
-) -> tuple[Callable, Callable]:
+def _compile_step(model: Classifier, layer: str | None) -> tuple[Callable, Callable]:
     """The step of the sweep, and what it needs of a batch: the images, and a layer's outputs for them."""
-    lower, upper = (to_tensor(np.float32(limit)) for limit in bounds or (-np.inf, np.inf))
     target, reduce = (model, count_each) if layer is None else attach_layer(model, layer)
     count, clean = compile_logits(target, add_bases, reduce), compile_logits(target)
 
@@ -214,14 +209,12 @@ def _compile_step(
     def step(prepared: tuple, labels: Any, valid: Any, bases: SignedBases) -> Any:
         images, *outputs = prepared
         amplitudes = bases.draw_amplitudes(len(images), valid)
-        return count(images, bases.waves, amplitudes, lower, upper, reduce_args=(labels, valid, *outputs))
+        return count(images, bases.waves, amplitudes, reduce_args=(labels, valid, *outputs))
 
     return step, prepare
 
 
-def check_perturbation(
-    epsilon: Any, phase: Any, seed: Any, bounds: Any
-) -> tuple[float, float | str, int, tuple[float, float] | None]:
+def check_perturbation(epsilon: Any, phase: Any, seed: Any) -> tuple[float, float | str, int]:
     """What is added to the images, as `fourier_heat_map` takes it."""
     if not (isinstance(phase, str) and phase == "random"):
         try:
@@ -234,5 +227,4 @@ def check_perturbation(
         check_number(epsilon, "epsilon", least=0),
         phase,
         check_whole(seed, "seed", least=0),
-        None if bounds is None else check_interval(bounds, "bounds"),
     )

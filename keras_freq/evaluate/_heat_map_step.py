@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_freq._core.checks import check_choice
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import to_tensor
 from keras_freq.spectral import fourier_basis, radial_distance
 from keras_freq.spectral._grid import one_of_each_pair, own_mirror
@@ -123,12 +124,12 @@ class SignedBases:
         return tuple(np.expand_dims(sets, self._axes))
 
 
-def add_bases(images: Any, waves: tuple, amplitudes: tuple, lower: Any, upper: Any) -> Any:
+def add_bases(images: Any, waves: tuple, amplitudes: tuple) -> Any:
     """Every image with every basis image of the step added, `(bases * batch, ...)`."""
     added = ops.expand_dims(images, 0)
     for wave, amplitude in zip(waves, amplitudes, strict=True):
         added = added + amplitude * wave
-    return ops.reshape(ops.clip(added, lower, upper), (-1, *ops.shape(images)[1:]))
+    return ops.reshape(ops.clip(added, 0.0, 1.0), (-1, *ops.shape(images)[1:]))
 
 
 def count_each(logits: Any, labels: Any, valid: Any) -> Any:
@@ -153,8 +154,9 @@ def count_and_change(classes: int, outputs: Any, labels: Any, valid: Any, clean:
     return ops.concatenate([ops.cast(counts, "float32"), sums], axis=-1)
 
 
-def attach_layer(model: keras.Model, name: str) -> tuple[keras.Model, Callable]:
+def attach_layer(classifier: Classifier, name: str) -> tuple[Classifier, Callable]:
     """A model of the same weights that returns the layer's output and the logits, side by side."""
+    model = classifier.core
     inputs, outputs = (list(getattr(model, side, None) or ()) for side in ("inputs", "outputs"))
     if len(inputs) != 1 or len(outputs) != 1:
         raise ValueError(
@@ -173,4 +175,4 @@ def attach_layer(model: keras.Model, name: str) -> tuple[keras.Model, Callable]:
             f"`layer` must be a layer with one output. Received: layer={name!r} of model={model.name!r}"
         ) from error
     joined = keras.Model(inputs[0], keras.layers.Concatenate(dtype="float32")(flat))
-    return joined, functools.partial(count_and_change, outputs[0].shape[-1])
+    return classifier.replace_model(joined), functools.partial(count_and_change, outputs[0].shape[-1])

@@ -11,7 +11,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_choice, check_data_format, check_flag
+from keras_freq._core.checks import check_choice, check_flag
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_function
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.input_gradient import input_gradient
@@ -84,7 +85,7 @@ class GradientSpectrumResult(Result):
 
 
 def input_gradient_spectrum(
-    model: keras.Model,
+    model: keras.Model | Classifier,
     data: Any,
     *,
     center: Center = "dc",
@@ -92,7 +93,7 @@ def input_gradient_spectrum(
     normalize: bool = True,
     n: int | None = None,
     batch_size: int | None = None,
-    data_format: str = "channels_last",
+    data_format: str | None = None,
     progress: bool | None = False,
 ) -> GradientSpectrumResult:
     """Spectrum of the gradient of the cross-entropy with respect to the images, by radius.
@@ -119,7 +120,7 @@ def input_gradient_spectrum(
         n: Measure the first `n` images, which are then held in memory (not a fair choice where data are
             sorted by class). Default all.
         batch_size: Images per batch where `data` are arrays, default 128.
-        data_format: `"channels_last"` or `"channels_first"`.
+        data_format: `"channels_last"` or `"channels_first"`; default that of the model.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
     Returns:
@@ -140,11 +141,12 @@ def input_gradient_spectrum(
         >>> len(spectrum.mean), spectrum.radii[-1]
         (23, 22)
     """
-    options = check_options(center, bins, normalize, data_format)
-    feed = ModelFeed(model, data, batch_size=batch_size, n=n, data_format=data_format, needs_logits=True)
+    options = check_options(center, bins, normalize)
+    feed = ModelFeed(model, data, batch_size=batch_size, n=n, data_format=data_format, needs_gradients=True)
     radii, counts = azimuthal_radii(*feed.size, center=center, bins=bins)
-    build = _build_step(center, bins, normalize, data_format)
-    measure = compile_function(model, ("gradient spectrum", *options.items()), build)
+    build = _build_step(center, bins, normalize, feed.data_format)
+    what = ("gradient spectrum", *options.items(), feed.data_format)
+    measure = compile_function(feed.model, what, build)
     moments = Moments(len(radii))
 
     def fold(total: Any, part: tuple[np.ndarray, np.ndarray], labels: np.ndarray, valid: int) -> np.ndarray:
@@ -165,9 +167,9 @@ def input_gradient_spectrum(
             advance=advance,
         )
     return GradientSpectrumResult(
-        model=model.name,
+        model=feed.model.name,
         n=feed.n,
-        settings={**options, "n": n, "batch_size": batch_size},
+        settings={**options, "n": n, "batch_size": batch_size, **feed.settings},
         versions=versions(),
         size=feed.size,
         radii=tuple(radii.tolist()),
@@ -179,13 +181,12 @@ def input_gradient_spectrum(
     )
 
 
-def check_options(center: Any, bins: Any, normalize: Any, data_format: Any) -> dict[str, Any]:
+def check_options(center: Any, bins: Any, normalize: Any) -> dict[str, Any]:
     """The options of `input_gradient_spectrum` that shape its numbers."""
     return {
         "center": check_choice(center, "center", get_args(Center)),
         "bins": check_choice(bins, "bins", get_args(Bins)),
         "normalize": check_flag(normalize, "normalize"),
-        "data_format": check_data_format(data_format),
     }
 
 

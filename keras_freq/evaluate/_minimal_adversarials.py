@@ -13,10 +13,10 @@ import numpy as np
 from keras_freq._core.checks import (
     check_choice,
     check_epsilons,
-    check_interval,
     check_number,
     check_whole,
 )
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
@@ -27,12 +27,13 @@ from keras_freq.attacks._foolbox_model import (
     foolbox_attack,
     foolbox_model,
     foolbox_seed,
+    import_foolbox,
 )
 from keras_freq.attacks._norm_balls import distances
 from keras_freq.evaluate._adversarial_images import AdversarialImages, confine, join_batches, shorten
 from keras_freq.evaluate._predictions import predict_classes
 
-# As shares of the range of the bounds: 0.5 to 64 gray levels of 255, and a two's ladder of lengths.
+# On [0, 1]: 0.5 to 64 gray levels of 255, and a two's ladder of lengths.
 _LADDER = {
     "linf": tuple(level / 255 for level in (0.5, 1, 2, 4, 8, 16, 32, 64)),
     "l2": tuple(2.0**k for k in range(-4, 4)),
@@ -85,7 +86,7 @@ class MinimalAdversarialsResult(Result):
 
 
 def minimal_adversarials(
-    model: keras.Model,
+    model: keras.Model | Classifier,
     data: Any,
     *,
     attack: str = "deepfool",
@@ -93,9 +94,9 @@ def minimal_adversarials(
     steps: int | None = None,
     n: int | None = None,
     seed: int = 0,
-    bounds: tuple[float, float] = (0.0, 1.0),
+    bounds: Sequence[float] | None = None,
     batch_size: int | None = None,
-    data_format: str = "channels_last",
+    data_format: str | None = None,
     keep_images: bool = False,
     progress: bool | None = None,
 ) -> MinimalAdversarialsResult:
@@ -107,19 +108,20 @@ def minimal_adversarials(
     upper bounds.
 
     Args:
-        model: Keras classifier, pixels in `bounds` in, logits `(batch, classes)` out. It runs in inference
+        model: Keras classifier that returns logits `(batch, classes)`. It runs in inference
             mode.
         data: Arrays `(images, labels)`, a `tf.data.Dataset`, a `keras.utils.PyDataset`, or an iterable of
             batches.
         attack: One of the names above.
-        epsilons: Ladder of an attack of fixed size, in pixel units, above 0. Default for bounds (0, 1): 0.5
+        epsilons: Ladder of an attack of fixed size, in pixel units, above 0. Default: 0.5
             to 64 gray levels of 255 (L-infinity), 1/16 to 8 (L2), in factors of two.
         steps: Steps of the attack; default 20 (PGD, each size), 50 (DeepFool), 1000 (Boundary). FGSM has one.
         n: Use the first `n` images of the data; default all.
         seed: Seed of random draws (Boundary).
-        bounds: Lowest and highest pixel value.
+        bounds: Lowest and highest pixel value that the model takes; default what its `Classifier` says.
+            Epsilons are for pixels on [0, 1] all the same.
         batch_size: Images per batch where `data` are arrays, default 128.
-        data_format: `"channels_last"` or `"channels_first"`.
+        data_format: `"channels_last"` or `"channels_first"`; default that of the model.
         keep_images: Keep the originals and the adversarials in the result.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
@@ -142,20 +144,27 @@ def minimal_adversarials(
     """
     table = MINIMAL_SIZE | FIXED_SIZE
     _, norm, default_steps = table[check_choice(attack, "attack", tuple(table))]
-    bounds, seed = check_interval(bounds, "bounds"), check_whole(seed, "seed", least=0)
+    seed = check_whole(seed, "seed", least=0)
     steps = default_steps if steps is None or attack == "fgsm" else check_whole(steps, "steps")
     ladder: tuple[float, ...] | None = None
     if attack in FIXED_SIZE:
-        scale = bounds[1] - bounds[0]
-        chosen = [scale * size for size in _LADDER[norm]] if epsilons is None else epsilons
-        ladder = check_epsilons(chosen, positive=True)
+        ladder = check_epsilons(_LADDER[norm] if epsilons is None else epsilons, positive=True)
     elif epsilons is not None:
         raise ValueError(
             f"`epsilons` belongs to attacks of fixed size only. Received: epsilons with attack={attack!r}"
         )
-    adapter = foolbox_model(model, bounds, data_format=data_format)
-    logits = compile_logits(model)
-    feed = ModelFeed(model, data, batch_size=batch_size, n=n, bounds=bounds, needs_logits=True)
+    import_foolbox()  # before the data are read: it may be missing
+    feed = ModelFeed(
+        model,
+        data,
+        batch_size=batch_size,
+        n=n,
+        value_range=bounds,
+        data_format=data_format,
+        needs_gradients=True,
+    )
+    adapter = foolbox_model(feed.model.for_pixels, data_format=feed.data_format)
+    logits = compile_logits(feed.model)
     generator = np.random.default_rng(seed)
     size_parts, right_parts, kept = [], [], []
     seeded = foolbox_seed(seed) if attack == "boundary" else contextlib.nullcontext()
@@ -163,19 +172,15 @@ def minimal_adversarials(
         for images, labels, valid in feed:
             before = predict_classes(logits, images)
             if ladder is not None:
-                attacked = _climb(
-                    adapter, logits, images, labels, before, attack, norm, steps, ladder, bounds
-                )
+                attacked = _climb(adapter, logits, images, labels, before, attack, norm, steps, ladder)
             elif attack == "boundary":
-                attacked = _search_boundary(adapter, logits, images, labels, before, steps, generator, bounds)
+                attacked = _search_boundary(adapter, logits, images, labels, before, steps, generator)
             else:
                 x, y = adapter.inputs(images, labels)
                 attacked = foolbox_attack(attack, steps=steps)(adapter, x, y, epsilons=None)[1]
                 attacked = keras.ops.convert_to_numpy(attacked)
             broken = ~np.isfinite(attacked).all(axis=(1, 2, 3), keepdims=True)
-            attacked = np.clip(
-                np.where(broken, images, attacked), np.float32(bounds[0]), np.float32(bounds[1])
-            )
+            attacked = np.clip(np.where(broken, images, attacked), np.float32(0), np.float32(1))
             # An image that is wrong without any change stays as it is, whatever the attack did to it.
             attacked = np.where((before != labels).reshape(-1, 1, 1, 1), images, attacked)
             after = predict_classes(logits, attacked)
@@ -186,15 +191,15 @@ def minimal_adversarials(
             advance(valid)
     sizes = np.concatenate(size_parts)
     return MinimalAdversarialsResult(
-        model=model.name,
+        model=feed.model.name,
         n=len(sizes),
         settings={
             "steps": steps,
             "epsilons": ladder,
             "seed": seed,
-            "bounds": bounds,
             "batch_size": batch_size,
             "first_n": n,
+            **feed.settings,
         },
         versions=versions(),
         attack=attack,
@@ -208,14 +213,14 @@ def minimal_adversarials(
     )
 
 
-def _climb(adapter, logits, images, labels, before, attack, norm, steps, ladder, bounds) -> np.ndarray:
+def _climb(adapter, logits, images, labels, before, attack, norm, steps, ladder) -> np.ndarray:
     """The first adversarial on a ladder of sizes, shortened; where there is none, the last attempt."""
     x, y = adapter.inputs(images, labels)
     first, fooled = images, before != labels
     for epsilon in ladder:
         run = foolbox_attack(attack, steps=steps, epsilon=epsilon)
         new = keras.ops.convert_to_numpy(run(adapter, x, y, epsilons=epsilon)[1])
-        new = confine(images, new, epsilon, bounds, norm, attack)
+        new = confine(images, new, epsilon, norm, attack)
         first = np.where(fooled.reshape(-1, 1, 1, 1), first, new)
         fooled = fooled | (predict_classes(logits, new) != labels)
         if fooled.all():
@@ -231,10 +236,9 @@ def _search_boundary(
     before: np.ndarray,
     steps: int,
     generator: np.random.Generator,
-    bounds: tuple[float, float],
 ) -> np.ndarray:
     """The Boundary attack on those images that have somewhere to start from."""
-    starts, ready = _find_starts(logits, images, labels, before, generator, bounds)
+    starts, ready = _find_starts(logits, images, labels, before, generator)
     ready &= before == labels
     if not ready.any():
         return images
@@ -249,7 +253,7 @@ def _search_boundary(
     return np.where(ready.reshape(-1, 1, 1, 1), nearest, images)
 
 
-def _find_starts(logits, images, labels, before, generator, bounds) -> tuple[np.ndarray, np.ndarray]:
+def _find_starts(logits, images, labels, before, generator) -> tuple[np.ndarray, np.ndarray]:
     """For each image one that the model puts into another class: from the batch, else random."""
     ends, ready = images.copy(), np.zeros(len(images), bool)
     for row, label in enumerate(labels):
@@ -261,7 +265,7 @@ def _find_starts(logits, images, labels, before, generator, bounds) -> tuple[np.
     for _ in range(_DRAWS):
         if ready.all():
             break
-        noise = generator.uniform(*bounds, size=images.shape).astype("float32")
+        noise = generator.uniform(size=images.shape).astype("float32")
         new = ~ready & (predict_classes(logits, noise) != labels)
         ends, ready = np.where(new.reshape(-1, 1, 1, 1), noise, ends), ready | new
     return ends, ready

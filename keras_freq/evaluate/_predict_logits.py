@@ -7,11 +7,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
 
 
-def predict_logits(model: keras.Model, data: Any, *, batch_size: int | None = None) -> np.ndarray:
+def predict_logits(
+    model: keras.Model | Classifier, data: Any, *, batch_size: int | None = None
+) -> np.ndarray:
     """The model's logits for every image, in the order of the data, in inference mode.
 
     Args:
@@ -31,6 +34,6 @@ def predict_logits(model: keras.Model, data: Any, *, batch_size: int | None = No
         (8, 4)
     """
     feed = ModelFeed(model, data, batch_size=batch_size, needs_logits=True, needs_labels=False)
-    logits = compile_logits(model)
+    logits = compile_logits(feed.model)
     parts = [keras.ops.convert_to_numpy(logits(images))[:valid] for images, _, valid in feed]
     return np.concatenate(parts)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
 from keras_freq.evaluate._adversarial_images import confine
@@ -26,17 +27,27 @@ class Survivors:
 
     def __init__(
         self,
-        model: keras.Model,
+        model: keras.Model | Classifier,
         data: Any,
         *,
         epsilon: float,
-        bounds: tuple[float, float],
+        bounds: Sequence[float] | None,
+        data_format: str | None,
         n: int | None,
         batch_size: int | None,
     ):
-        self.logits = compile_logits(model)
-        self._epsilon, self._bounds = epsilon, bounds
-        feed = ModelFeed(model, data, batch_size=batch_size, n=n, bounds=bounds, needs_logits=True)
+        self._epsilon = epsilon
+        feed = ModelFeed(
+            model,
+            data,
+            batch_size=batch_size,
+            n=n,
+            value_range=bounds,
+            data_format=data_format,
+            needs_gradients=True,
+        )
+        self.model, self.settings, self.data_format = feed.model, feed.settings, feed.data_format
+        self.logits = compile_logits(feed.model)
         parts, right = [], []
         for images, labels, valid in feed:
             parts.append(images[:valid])
@@ -75,7 +86,7 @@ class Survivors:
             filled = np.concatenate([part, np.repeat(part[-1:], self._batch - len(part))]) if fill else part
             images, labels = self._images[filled], self.labels[filled]
             attacked = run(images, labels, filled)
-            attacked = confine(images, attacked, self._epsilon, self._bounds, "linf", name)
+            attacked = confine(images, attacked, self._epsilon, "linf", name)
             self.alive[part] = (predict_classes(self.logits, attacked) == labels)[: len(part)]
             advance(len(part))
 

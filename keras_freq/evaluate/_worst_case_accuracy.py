@@ -11,15 +11,13 @@ import numpy as np
 
 from keras_freq._core.checks import (
     check_choices,
-    check_data_format,
-    check_interval,
     check_number,
     check_whole,
 )
-from keras_freq._core.probabilities import reject_probabilities
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
-from keras_freq.attacks._foolbox_model import foolbox_attack, foolbox_model, foolbox_seed
+from keras_freq.attacks._foolbox_model import foolbox_attack, foolbox_model, foolbox_seed, import_foolbox
 from keras_freq.attacks._square import search_squares
 from keras_freq.evaluate._survivors import Survivors
 
@@ -75,7 +73,7 @@ class WorstCaseResult(Result):
 
 
 def worst_case_accuracy(
-    model: keras.Model,
+    model: keras.Model | Classifier,
     data: Any,
     *,
     epsilon: float = 8 / 255,
@@ -85,9 +83,9 @@ def worst_case_accuracy(
     queries: int = 500,
     n: int | None = None,
     seed: int = 0,
-    bounds: tuple[float, float] = (0.0, 1.0),
+    bounds: Sequence[float] | None = None,
     batch_size: int | None = None,
-    data_format: str = "channels_last",
+    data_format: str | None = None,
     progress: bool | None = None,
 ) -> WorstCaseResult:
     """Accuracy in the L-infinity ball under the worst of several attacks for each image.
@@ -107,7 +105,7 @@ def worst_case_accuracy(
     is compiled again. The images are held in memory: of a large data set take the first `n`.
 
     Args:
-        model: Keras classifier, pixels in `bounds` in, logits `(batch, classes)` out. It runs in inference
+        model: Keras classifier that returns logits `(batch, classes)`. It runs in inference
             mode.
         data: Arrays `(images, labels)`, a `tf.data.Dataset`, a `keras.utils.PyDataset`, or an iterable of
             batches.
@@ -119,9 +117,10 @@ def worst_case_accuracy(
         queries: Forward passes of the Square Attack for each image.
         n: Use the first `n` images of the data; default all.
         seed: Seed of random starts and of the Square Attack.
-        bounds: Lowest and highest pixel value.
+        bounds: Lowest and highest pixel value that the model takes; default what its `Classifier` says.
+            Epsilons are for pixels on [0, 1] all the same.
         batch_size: Images per batch where `data` are arrays, default 128.
-        data_format: `"channels_last"` or `"channels_first"`.
+        data_format: `"channels_last"` or `"channels_first"`; default that of the model.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
     Returns:
@@ -148,37 +147,36 @@ def worst_case_accuracy(
     attacks = check_choices(attacks, "attacks", ATTACKS)
     steps, restarts = check_whole(steps, "steps"), check_whole(restarts, "restarts")
     queries, seed = check_whole(queries, "queries"), check_whole(seed, "seed", least=0)
-    bounds = check_interval(bounds, "bounds")
-    check_data_format(data_format)
-    reject_probabilities(model)
-    foolbox = None
     if set(attacks) - {"square"}:  # before the data are read: it may be missing
-        foolbox = foolbox_model(model, bounds, data_format=data_format)
-    images = Survivors(model, data, epsilon=epsilon, bounds=bounds, n=n, batch_size=batch_size)
+        import_foolbox()
+    images = Survivors(
+        model, data, epsilon=epsilon, bounds=bounds, n=n, batch_size=batch_size, data_format=data_format
+    )
 
     after, fooled_by = [], []
     with progress_bar(progress, f"{len(attacks)} attacks") as advance:
         for attack in attacks:
             before = images.count
             if attack == "square":
-                runs = [_prepare_square(images.logits, epsilon, queries, seed, bounds, data_format)]
+                runs = [_prepare_square(images, epsilon, queries, seed)]
             else:
-                runs = _prepare_foolbox(foolbox, attack, epsilon, steps, restarts, seed)
+                adapter = foolbox_model(images.model.for_pixels, data_format=images.data_format)
+                runs = _prepare_foolbox(adapter, attack, epsilon, steps, restarts, seed)
             for run in runs:
                 images.attack(attack, run, advance)
             fooled_by.append(before - images.count)
             after.append(images.accuracy)
     return WorstCaseResult(
-        model=model.name,
+        model=images.model.name,
         n=len(images.labels),
         settings={
             "steps": steps,
             "restarts": restarts,
             "queries": queries,
             "seed": seed,
-            "bounds": bounds,
             "batch_size": batch_size,
             "first_n": n,
+            **images.settings,
         },
         versions=versions(),
         attacks=attacks,
@@ -218,9 +216,11 @@ def _prepare_foolbox(adapter, name, epsilon, steps, restarts, seed) -> list[Call
     return [run_of(index, attack) for index, attack in enumerate(attacks)]
 
 
-def _prepare_square(logits, epsilon, queries, seed, bounds, data_format) -> Callable:
+def _prepare_square(survivors, epsilon, queries, seed) -> Callable:
+    logits, data_format = survivors.logits, survivors.data_format
+
     def run(images, labels, rows):
-        return search_squares(logits, images, labels, rows, epsilon, queries, seed, bounds, data_format)
+        return search_squares(logits, images, labels, rows, epsilon, queries, seed, data_format)
 
     return run
 

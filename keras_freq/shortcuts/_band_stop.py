@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_freq._core.checks import check_flag, check_whole
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.result import Result, versions
 from keras_freq.shortcuts._masked_images import IMAGES_PER_STEP, count_confusions
@@ -82,7 +83,7 @@ class BandStopResult(Result):
 
 
 def band_stop(
-    model: keras.Model,
+    model: keras.Model | Classifier,
     data: Any,
     stopped: Sequence[Sequence[int]] | None = None,
     *,
@@ -90,7 +91,7 @@ def band_stop(
     keep_dc: bool = True,
     per_step: int | None = None,
     batch_size: int | None = None,
-    data_format: str = "channels_last",
+    data_format: str | None = None,
 ) -> BandStopResult:
     """Confusion of a model on images without some bands of frequencies, relative to the whole images.
 
@@ -109,7 +110,7 @@ def band_stop(
             0, far from all that a network has seen.
         per_step: Images times matrices in one forward pass, default 128: the bound of the memory.
         batch_size: Images per batch where `data` are arrays, default 128 or `per_step`.
-        data_format: `"channels_last"` or `"channels_first"`.
+        data_format: `"channels_last"` or `"channels_first"`; default that of the model.
 
     Returns:
         A `BandStopResult`: `.change` in percent, `.tpr`, and the counts.
@@ -134,12 +135,12 @@ def band_stop(
     edges = edges or tuple(min(feed.size) / 8 * band for band in range(4))
     stopped = _check_stopped(stopped, len(edges))
     masks = _make_masks(feed.size, edges, stopped, keep_dc)
-    counts = count_confusions(model, feed, masks, per_step=per_step, data_format=data_format)
+    counts = count_confusions(feed, masks, per_step=per_step)
     clean, *confusion = counts[:, :, :-1].tolist()
     return BandStopResult(
-        model=model.name,
+        model=feed.model.name,
         n=feed.n,
-        settings={"keep_dc": keep_dc, "data_format": data_format},
+        settings={"keep_dc": keep_dc, **feed.settings},
         versions=versions(),
         edges=edges,
         stopped=stopped,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import keras
 from keras import ops
 
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_function
 from keras_freq._core.losses import cross_entropy, nan_where_infinite
 
@@ -15,12 +15,12 @@ LOSSES = ("cross_entropy", "logit")
 
 
 def compile_class_losses(
-    model: keras.Model, filter_images: Callable, *, what: tuple, loss: str = "cross_entropy"
+    model: Classifier, filter_images: Callable, *, what: tuple, loss: str = "cross_entropy"
 ) -> Callable:
     """The losses of filtered images by class as one compiled function, nothing copied back.
 
     Args:
-        model: A Keras classifier that returns logits.
+        model: A classifier that returns logits.
         filter_images: Pure function `filter_images(images, *args)` of tensors that returns the copies
             `(masks * batch, ...)`, all images under the first mask in front.
         what: Tells the compiled functions of one model apart: all that `filter_images` depends on.

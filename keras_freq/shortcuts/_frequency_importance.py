@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from keras_freq._core.checks import check_choice, check_number, check_whole
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import to_tensor
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.journal import SweepJournal, weights_digest
@@ -114,7 +115,7 @@ class FrequencyImportance(Result):
 
 
 def frequency_importance(
-    model: keras.Model,
+    model: keras.Model | Classifier,
     images: Any,
     labels: Any,
     *,
@@ -126,7 +127,7 @@ def frequency_importance(
     check: int = 32,
     seed: int = 0,
     per_step: int | None = None,
-    data_format: str = "channels_last",
+    data_format: str | None = None,
     checkpoint: str | os.PathLike | None = None,
     progress: bool | None = None,
 ) -> FrequencyImportance:
@@ -158,7 +159,7 @@ def frequency_importance(
         check: Number of groups, drawn at random, at which an approximation is compared with exact values.
         seed: Seed of that draw.
         per_step: Images times groups in one forward pass, default 128: the bound of the memory.
-        data_format: `"channels_last"` or `"channels_first"`.
+        data_format: `"channels_last"` or `"channels_first"`; default that of the model.
         checkpoint: Path of a file that keeps what is measured, one line per pass over the images, some
             thousand of them at least. A later call with the same settings, weights and images goes on from
             it and ends with the same numbers; others are refused. It stays when all is done.
@@ -200,6 +201,7 @@ def frequency_importance(
         (images, labels),
         batch_size=choose_batch_size(images, min(per_step, 64)),
         data_format=data_format,
+        needs_gradients=method != "exact",
         needs_logits=True,
         hashed=checkpoint is not None,
     )
@@ -208,25 +210,29 @@ def frequency_importance(
             f"`patch` must be at most the side of the images, {max(feed.size)}. Received: patch={patch}"
         )
     found_on = digest_images(feed)
+    data_format = feed.data_format
     groups = group_frequencies(feed.size, patch, mirror)
     settings = {
         "exact_share": exact_share if method == "hybrid" else None,
         "check": check if method != "exact" else None,
         "seed": seed,
         "per_step": per_step,
-        "data_format": data_format,
+        **feed.settings,
     }
     run: dict[str, Any] = {}
     if checkpoint is not None:
         run = {"patch": patch, "method": method, "mirror": mirror, "loss": loss, **settings}
-        run |= {"backend": keras.backend.backend(), "weights": weights_digest(model), "images": feed.digest()}
+        run |= {
+            "backend": keras.backend.backend(),
+            "weights": weights_digest(feed.model.model),
+            "images": feed.digest(),
+        }
     journal = SweepJournal(checkpoint, run, what="frequency_importance")
 
     estimate, exact_groups, compared, forwards = None, np.arange(len(groups)), np.zeros(0, int), 0
     if method != "exact":
         estimate, power = (
-            groups.gather(maps)
-            for maps in estimate_removal(model, feed, loss=loss, data_format=data_format, progress=progress)
+            groups.gather(maps) for maps in estimate_removal(feed, loss=loss, progress=progress)
         )
         forwards = feed.n
         exact_groups, compared = _choose_groups(
@@ -234,7 +240,7 @@ def frequency_importance(
         )
     measured = np.union1d(exact_groups, compared)
     remove = compile_class_losses(
-        model,
+        feed.model,
         functools.partial(remove_waves, data_format=data_format),
         what=("remove", data_format),
         loss=loss,
@@ -270,7 +276,7 @@ def frequency_importance(
         values[:, exact_groups] = exact[:, exact_groups]
     correlation = (_compare_ranks(values[c, compared], exact[c, compared]) for c in range(feed.classes))
     return FrequencyImportance(
-        model=model.name,
+        model=feed.model.name,
         n=feed.n,
         settings=settings,
         versions=versions(),

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_freq._core.checks import check_choice, check_number, check_whole
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import to_tensor
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.journal import SweepJournal, weights_digest
@@ -103,7 +104,7 @@ class HFSSResult(Result):
 
 
 def hfss(
-    model: keras.Model,
+    model: keras.Model | Classifier,
     images: Any,
     labels: Any,
     *,
@@ -116,7 +117,7 @@ def hfss(
     seed: int = 0,
     per_step: int | None = None,
     batch_size: int | None = None,
-    data_format: str = "channels_last",
+    data_format: str | None = None,
     checkpoint: str | os.PathLike | None = None,
     progress: bool | None = None,
 ) -> HFSSResult:
@@ -160,7 +161,7 @@ def hfss(
         per_step: Images times masks of one forward pass, which bounds the memory. Default 128; 64 to 256 is
             best on CPUs, more on an accelerator.
         batch_size: Images of one batch, at most `per_step`; by default as many as cut the images evenly.
-        data_format: `"channels_last"` or `"channels_first"`.
+        data_format: `"channels_last"` or `"channels_first"`; default that of the model.
         checkpoint: Path of a file that keeps what is measured. A later call with the same settings, weights
             and images goes on from it, with the numbers of an unbroken run bit for bit; others are refused.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
@@ -206,7 +207,7 @@ def hfss(
         needs_logits=True,
         hashed=checkpoint is not None,
     )
-    found_on = digest_images(feed)
+    found_on, data_format = digest_images(feed), feed.data_format
     patches = patches or choose_patches(*feed.size, len(budgets))
     settings = {
         "patches": patches,
@@ -218,12 +219,12 @@ def hfss(
         "seed": seed,
         "per_step": per_step,
         "batch_size": batch_size,
-        "data_format": data_format,
+        **feed.settings,
     }
     run: dict[str, Any] = {}
     if checkpoint is not None:
         run = {**settings, "backend": keras.backend.backend(), "n": feed.n, "image size": feed.size}
-        run |= {"weights": weights_digest(model), "images": feed.digest()}
+        run |= {"weights": weights_digest(feed.model.model), "images": feed.digest()}
     journal = SweepJournal(checkpoint, run, what="hfss")
     masks = StageMasks(feed.size, patches, share=share, grid=grid, mirror=mirror, seed=seed)
     shape, masks_per_step = (feed.channels, *feed.size), max(1, per_step // feed.batch_size)
@@ -233,7 +234,7 @@ def hfss(
             sweep_items,
             batches=feed,
             step=compile_class_losses(
-                model,
+                feed.model,
                 functools.partial(apply_masks, shape=shape, data_format=data_format),
                 what=("hfss", shape, data_format, masks_per_step, feed.batch_size),
             ),
@@ -264,7 +265,7 @@ def hfss(
     with np.errstate(invalid="ignore"):
         clean_losses = clean / feed.count_per_class
     return HFSSResult(
-        model=model.name,
+        model=feed.model.name,
         n=feed.n,
         settings=settings,
         versions=versions(),

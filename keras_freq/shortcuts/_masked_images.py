@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -51,12 +50,10 @@ def apply_masks(spectra: tuple, halves: Any, *, shape: tuple[int, int, int], dat
 
 
 def count_confusions(
-    model: keras.Model,
     feed: ModelFeed,
     masks: np.ndarray,
     *,
     per_step: int,
-    data_format: str,
     own: bool = False,
     batches: Iterable[Batch] | None = None,
     advance: Callable[[int], Any] | None = None,
@@ -64,11 +61,9 @@ def count_confusions(
     """Counts predictions on images as they are and under each of some masks, in one pass over the data.
 
     Args:
-        model: A Keras classifier.
-        feed: The images with their labels.
+        feed: The images with their labels, and the model.
         masks: Float masks `(masks, height, width)`, Hermitian and of the size of the images.
         per_step: Images times masks in one forward pass.
-        data_format: `"channels_last"` or `"channels_first"`.
         own: Whether each image goes under the mask of its class alone. One matrix is kept for all masks,
             since each has one row.
         batches: Batches of the feed, where they are looked at on their way.
@@ -80,9 +75,8 @@ def count_confusions(
         The last column counts images whose logits are NaN or infinite.
     """
     shape = (feed.channels, *feed.size)
-    predict = compile_function(
-        model, ("predicted under masks", shape, data_format), _build(shape, data_format)
-    )
+    what = ("predicted under masks", shape, feed.data_format)
+    predict = compile_function(feed.model, what, _build(shape, feed.data_format))
     halves = halve_masks(np.concatenate([np.ones_like(masks[:1]), masks]))
     # With `own` an item is a matrix: of the whole images, and of the masked ones.
     items = {str(index): index for index in range(2 if own else len(halves))}
@@ -106,7 +100,7 @@ def count_confusions(
         feed if batches is None else batches,
         step,
         load=lambda chosen: None if own else to_tensor(halves[chosen]),
-        prepare=lambda images: compute_spectra(images, data_format),
+        prepare=lambda images: compute_spectra(images, feed.data_format),
         fold=fold,
         per_step=2 if own else min(max(1, per_step // feed.batch_size), len(halves)),
         advance=advance,

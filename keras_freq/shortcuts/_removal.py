@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -39,9 +38,7 @@ def remove_waves(images: Any, waves: Any, *, data_format: str) -> Any:
     return back(xp.reshape(rest, (groups * batch, channels, height, width)))
 
 
-def estimate_removal(
-    model: keras.Model, feed: ModelFeed, *, loss: str, data_format: str, progress: bool | None
-) -> tuple[np.ndarray, np.ndarray]:
+def estimate_removal(feed: ModelFeed, *, loss: str, progress: bool | None) -> tuple[np.ndarray, np.ndarray]:
     """Estimated increase of the loss without each bin, and power of each bin, means by class.
 
     `-Re(F * conj(G)) / (height * width)`, with `F` the spectrum of an image and `G` that of the gradient of
@@ -51,7 +48,8 @@ def estimate_removal(
     Returns:
         Two float64 maps `(classes, height, width)`, centered; NaN for a class without an image.
     """
-    step = compile_function(model, ("removal estimate", loss, data_format), _build(loss, data_format))
+    data_format = feed.data_format
+    step = compile_function(feed.model, ("removal estimate", loss, data_format), _build(loss, data_format))
     sums = np.zeros(())
     with progress_bar(progress, "gradients", total=feed.n) as advance:
         queued = ((valid, step(images, labels, np.int32(valid))) for images, labels, valid in feed)

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_freq._core.batches import Batch
 from keras_freq._core.checks import check_choice, check_whole
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
@@ -121,7 +122,7 @@ class ShortcutReport(Result):
 
 
 def shortcut_report(
-    model: keras.Model,
+    model: keras.Model | Classifier,
     data: Any,
     maps: FrequencyMaps | np.ndarray,
     *,
@@ -129,7 +130,7 @@ def shortcut_report(
     others: bool = True,
     per_step: int | None = None,
     batch_size: int | None = None,
-    data_format: str = "channels_last",
+    data_format: str | None = None,
     progress: bool | None = False,
 ) -> ShortcutReport:
     """True and false positive rates of each class on images that keep its dominant frequencies only.
@@ -154,7 +155,7 @@ def shortcut_report(
             mask of its own class only, which is quicker and gives no false positive rate.
         per_step: Images times masks in one forward pass, default 128: the bound of the memory.
         batch_size: Images per batch where `data` are arrays, default 128 or `per_step`.
-        data_format: `"channels_last"` or `"channels_first"`.
+        data_format: `"channels_last"` or `"channels_first"`; default that of the model.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
     Returns:
@@ -181,15 +182,13 @@ def shortcut_report(
     per_step = IMAGES_PER_STEP if per_step is None else check_whole(per_step, "per_step")
     masks = check_masks(maps)
     feed = ModelFeed(model, data, batch_size=batch_size or min(128, per_step), data_format=data_format)
-    check_mask_size(masks, feed.first_batch()[0], data_format, feed.classes)
+    check_mask_size(masks, feed)
     found_on: frozenset[bytes] = getattr(maps, "found_on", frozenset())
     with progress_bar(progress, "shortcut report", "image pass") as advance:
         confusion = count_confusions(
-            model,
             feed,
             masks,
             per_step=per_step,
-            data_format=data_format,
             own=not others,
             batches=_refuse_known(feed, found_on) if found_on and split == "separate" else feed,
             advance=advance,
@@ -200,9 +199,9 @@ def shortcut_report(
     else:
         own, undefined = confusion[1, :, :-1], confusion[1, :, -1]
     return ShortcutReport(
-        model=model.name,
+        model=feed.model.name,
         n=feed.n,
-        settings={"split": split, "data_format": data_format},
+        settings={"split": split, **feed.settings},
         versions=versions(),
         confusion=tuple(tuple(map(tuple, part)) for part in confusion[1:, :, :-1].tolist() if others),
         own_confusion=tuple(map(tuple, own.tolist())),
@@ -232,12 +231,12 @@ def check_masks(maps: Any) -> np.ndarray:
     return masks
 
 
-def check_mask_size(masks: np.ndarray, images: np.ndarray, data_format: str, classes: int) -> None:
+def check_mask_size(masks: np.ndarray, feed: ModelFeed) -> None:
     """Refuses masks of another size than the images, or not one for each class."""
-    size = images.shape[1:3] if data_format == "channels_last" else images.shape[2:]
-    if masks.shape != (classes, *size):
+    wanted = (feed.classes, *feed.size)
+    if masks.shape != wanted:
         raise ValueError(
-            f"`maps` must have the shape {(classes, *size)}: masks of the images' size, one for each output "
+            f"`maps` must have the shape {wanted}: masks of the images' size, one for each output "
             f"of the model. Received: shape {masks.shape}"
         )
 

@@ -33,6 +33,11 @@ class TrainingModel(keras.Model):
         for name, layer in {"classifier": classifier, **parts}.items():
             setattr(self, name, layer)
 
+    @property
+    def inference_model(self) -> keras.Model:
+        """What it is in inference."""
+        return self.classifier
+
     def build(self, input_shape):
         for name in self.PARTS:
             layer = getattr(self, name)

@@ -1,0 +1,411 @@
+"""A model as all measurements see it: pixels on [0, 1] in, logits out."""
+
+from __future__ import annotations
+
+import copy
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_freq._core.checks import check_data_format, check_flag, check_interval, check_model, check_numbers
+from keras_freq._core.pixels import unit_float32
+from keras_freq._core.to_logits import cut_activation, last_activation
+from keras_freq._core.value_range import BYTES, UNIT, first_normalization, range_of_first_layers
+
+_CHANNELS = (1, 3, 4)
+
+
+class Classifier:
+    """A model, and what must be known of it so that every number is right: its pixels and its outputs.
+
+    Every evaluation, callback, attack and search makes one of a plain model by itself. Say what it cannot
+    see: the range of the pixels, what stands in front of the model, which of its outputs is meant. Strengths
+    (epsilons, masks, means) are stated for pixels on [0, 1], and converted once, here.
+
+    Bytes and other whole numbers are 0 to 255. Without `value_range` the model gets them as they are, as from
+    `model.evaluate`; with it they are scaled to it. Floats are in the model's range, which is [0, 1] unless
+    it is declared or the model's own first layers (`Rescaling`, `Normalization`) tell another.
+
+    Args:
+        model: A Keras model `(batch, ...) -> (batch, classes)`, or `(batch, 1)` for two classes; a
+            `torch.nn.Module` on the PyTorch backend; or the path of a `.keras` file.
+        value_range: Lowest and highest pixel value that the model takes, `(0, 255)` say; with `preprocess`,
+            that of float images.
+        preprocess: Function or Keras layer from pixels on [0, 1] to the model's input, of tensors, and
+            differentiable for attacks: mean and deviation of each channel, another order of channels.
+        output: Name or index of the output, for a model that has several.
+        from_logits: Whether the outputs are logits; `None` looks at the model's last layer, then at its
+            outputs. A softmax or sigmoid at the end is taken off; where that cannot be, logits are the
+            logarithms of the probabilities.
+        data_format: `"channels_last"` or `"channels_first"`; `None` follows the shape of the model's input,
+            then Keras' configuration.
+        mean: What a removed DC leaves behind, on [0, 1], a number or one per channel, for the functions that
+            ask for it; `None`: the mean of the model's first `Normalization`, else 0.
+
+    Attributes:
+        model: The Keras model.
+        name: Its name.
+
+    Raises:
+        TypeError: If `model` is of another kind.
+        ValueError: If another argument is not one of those above.
+
+    Example:
+        >>> bytes_in = keras.Sequential([keras.layers.Rescaling(1 / 255), model])
+        >>> classifier = kf.Classifier(bytes_in, value_range=(0, 255))
+        >>> scores = kf.evaluate.accuracy(classifier, (images * 255, labels))
+        >>> float(scores) == float(kf.evaluate.accuracy(model, data))
+        True
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        value_range: Sequence[float] | None = None,
+        preprocess: Callable | None = None,
+        output: str | int | None = None,
+        from_logits: bool | None = None,
+        data_format: str | None = None,
+        mean: float | Sequence[float] | None = None,
+    ):
+        self.model = _load(model)
+        self.name: str = self.model.name
+        if preprocess is not None and not callable(preprocess):
+            raise TypeError(f"`preprocess` must be a function or a Keras layer. Received: {preprocess!r}")
+        if output is not None and (isinstance(output, bool) or not isinstance(output, (str, int))):
+            raise TypeError(f"`output` must be the name or index of an output. Received: output={output!r}")
+        self.value_range = None if value_range is None else check_interval(value_range, "value_range")
+        self.preprocess = preprocess
+        self.output = output
+        self.from_logits = None if from_logits is None else check_flag(from_logits, "from_logits")
+        self.data_format = None if data_format is None else check_data_format(data_format)
+        self.mean = None if mean is None else check_numbers(mean, "mean")
+        # A wrapper for training is the network alone in inference.
+        self._network = getattr(self.model, "inference_model", self.model)
+        index = _output_index(self._network, output)
+        told = self.from_logits is not True and index is not None
+        self._activation = last_activation(self._network, index) if told else None
+        self._cut = cut_activation(self._network, index) if self._activation else None
+        self._link, self._guessed, self._in_pixels = "logits", False, False
+
+    def __repr__(self) -> str:
+        return f"Classifier({self.name!r}, value_range={self.value_range}, output={self.output!r})"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What was declared or assumed, for results."""
+        described: dict[str, Any] = {"value_range": self.value_range or UNIT, "outputs": self._link}
+        if self.preprocess is not None:
+            described["preprocess"] = getattr(self.preprocess, "__name__", type(self.preprocess).__name__)
+        if self.output is not None:
+            described["output"] = self.output
+        return described
+
+    @property
+    def core(self) -> keras.Model:
+        """The model that is run: the one given, without the softmax or sigmoid that can be taken off."""
+        return self._cut or self._network
+
+    @property
+    def reading(self) -> Reading:
+        """How the model that is run is read; it does not hold the model."""
+        return Reading(
+            value_range=self.value_range or UNIT,
+            preprocess=self.preprocess,
+            output=None if self._cut else self.output,
+            link=self._link,
+        )
+
+    def choose_data_format(self, wanted: str | None = None) -> str:
+        """Layout of the images: as asked for, as declared, as the model's input tells, as Keras is set."""
+        if wanted is not None or self.data_format is not None:
+            return check_data_format(wanted or self.data_format)
+        shape = getattr(self._network, "input_shape", None)
+        if isinstance(shape, tuple) and len(shape) == 4:
+            first, last = shape[1] in _CHANNELS, shape[3] in _CHANNELS
+            if first != last:
+                return "channels_first" if first else "channels_last"
+        if isinstance(self._network, keras.layers.TorchModuleWrapper):
+            return "channels_first"
+        return keras.config.image_data_format()
+
+    @property
+    def guessed_bytes(self) -> bool:
+        """Whether the range is that of bytes because bytes were seen, and nothing else told it."""
+        return self._guessed
+
+    def declare_range(self, value_range: Sequence[float] | None) -> Classifier:
+        """The classifier with a range that a function was told, which wins over its own."""
+        if value_range is None:
+            return self
+        declared = copy.copy(self)
+        declared.value_range = check_interval(value_range, "bounds")
+        return declared
+
+    @property
+    def for_pixels(self) -> Classifier:
+        """The same for images that are on [0, 1] already."""
+        other = copy.copy(self)
+        other._in_pixels = True
+        return other
+
+    def replace_model(self, core: keras.Model) -> Classifier:
+        """The same with another model, whose outputs are logits, in place of `core`."""
+        other = copy.copy(self)
+        other._cut = core
+        return other
+
+    def settle_range(self, images: np.ndarray | None = None) -> Classifier:
+        """The classifier with the range of its pixels, which its first layers and images tell."""
+        if self.value_range is not None:
+            return self
+        settled = copy.copy(self)
+        own = None if self.preprocess is not None else range_of_first_layers(self._network)
+        if images is None:
+            settled.value_range = own or UNIT
+            return settled
+        if images.dtype == np.uint8:
+            settled.value_range = BYTES if self.preprocess is None else UNIT
+            settled._guessed = own is None and self.preprocess is None
+            if own == UNIT:
+                warn_of_bytes(self.name, "and its first layer is made for [0, 1]")
+            return settled
+        settled.value_range = own or UNIT
+        if own == BYTES and images.max() <= 1:
+            warnings.warn(
+                f"The model {self.name!r} rescales pixels from 0 to 255, and the images look like those on "
+                "[0, 1], which are black to it: multiply them by 255. "
+                f"Received: values up to {images.max():.6g}",
+                stacklevel=2,
+            )
+        return settled
+
+    @property
+    def _data_range(self) -> tuple[float, float]:
+        return UNIT if self._in_pixels else self.value_range or UNIT
+
+    def to_pixels(self, images: np.ndarray) -> np.ndarray:
+        """Bytes, or floats in the range that the model takes, as float32 on [0, 1]."""
+        if images.dtype == np.uint8:
+            return unit_float32(images)
+        images = np.ascontiguousarray(images, dtype="float32")
+        low, high = (np.float32(limit) for limit in self._data_range)
+        least, most = float(images.min()), float(images.max())
+        if least < low or most > high:
+            raise ValueError(
+                f"Images must lie in the range that the model takes, {low:g} to {high:g}, or another one be "
+                "declared, keras_freq.Classifier(model, value_range=(low, high)). "
+                f"Received: values from {least:.6g} to {most:.6g}"
+            )
+        return images if (low, high) == UNIT else (images - low) / (high - low)
+
+    def from_pixels(self, pixels: np.ndarray) -> np.ndarray:
+        """float32 on [0, 1] as the model takes them."""
+        low, high = (np.float32(limit) for limit in self._data_range)
+        return pixels if (low, high) == UNIT else pixels * (high - low) + low
+
+    @property
+    def tells_outputs(self) -> bool:
+        """Whether it is known without a look at numbers that `core` returns logits."""
+        return self.from_logits is True or self._cut is not None or self._activation == "linear"
+
+    @property
+    def unread(self) -> Classifier:
+        """The same, whose outputs come as the model returns them."""
+        unread = copy.copy(self)
+        unread._link = "none"
+        return unread
+
+    def settle_outputs(self, outputs: np.ndarray) -> Classifier:
+        """The classifier that knows what its outputs are, from those of `unread` for a first batch."""
+        settled = copy.copy(self)
+        if self.from_logits:
+            return settled
+        single = outputs.shape[-1] == 1
+        if self._cut:
+            return settled
+        if self.from_logits is False:
+            settled._link = "log odds" if single else "log probabilities"
+        elif single and _within_unit(outputs) and not _loss_takes_logits(self.model):
+            if self._activation != "sigmoid":
+                raise ValueError(
+                    "The model has one output, between 0 and 1: say whether it is a logit, "
+                    "keras_freq.Classifier(model, from_logits=True) or from_logits=False. "
+                    f"Received: model={self.name!r}"
+                )
+            settled._link = "log odds"
+        elif not single and _sums_to_one(outputs):
+            settled._link = "log probabilities"
+        return settled
+
+    def check_one_label(self, classes: int) -> None:
+        """Refuses a sigmoid over several outputs."""
+        if classes > 1 and self._activation == "sigmoid":
+            raise ValueError(
+                "The model must return one class per image; a sigmoid over several outputs is a multi-label "
+                "model: where its labels exclude one another, pass keras_freq.to_logits(model). "
+                f"Received: model={self.name!r} with {classes} outputs"
+            )
+
+    def check_differentiable(self) -> None:
+        """Refuses probabilities whose softmax cannot be taken off: their gradients vanish."""
+        if self._link != "logits":
+            raise ValueError(
+                "The model must return logits, whose gradients do not vanish: remove the softmax or sigmoid "
+                "inside it and train or convert with from_logits=True. "
+                f"Received: model={self.name!r}, whose outputs are probabilities"
+            )
+
+    def fill_of_dc(self, mean: float | Sequence[float] | None, channels: int) -> np.ndarray:
+        """What a removed DC leaves behind, float32 `(channels,)` on [0, 1].
+
+        Args:
+            mean: The function's own argument, which wins; `None` for what is declared here, then for the mean
+                of the model's first `Normalization`.
+            channels: Channels of the images.
+        """
+        low, high = self.value_range or UNIT
+        values: Any = self.mean if mean is None else check_numbers(mean, "mean")
+        if values is None:
+            found = None if self.preprocess is not None else first_normalization(self._network)
+            if found is None:
+                return np.zeros(channels, "float32")
+            moments, scale, offset = found
+            values = ((moments - offset) / scale - low) / (high - low)
+        values = np.ravel(values)
+        if len(values) not in (1, channels):
+            raise ValueError(
+                f"`mean` must be a number or one for each of the {channels} channels. Received: mean={mean!r}"
+            )
+        return np.broadcast_to(values, (channels,)).astype("float32")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the tensors that go into a model and come out of it are read."""
+
+    value_range: tuple[float, float] = UNIT
+    preprocess: Callable | None = None
+    output: str | int | None = None
+    link: str = "logits"
+
+    def __call__(self, model: keras.Model, pixels: Any) -> Any:
+        """float32 logits `(batch, classes)` of pixels on [0, 1], inside traced code."""
+        return self.link_outputs(self.run(model, pixels))
+
+    def run(self, model: keras.Model, pixels: Any) -> Any:
+        """The output that is meant, as the model returns it, float32."""
+        if self.preprocess is not None:
+            images = self.preprocess(pixels)
+        else:
+            low, high = self.value_range
+            images = pixels if self.value_range == UNIT else pixels * (high - low) + low
+        return ops.cast(_pick(model(images, training=False), self.output), "float32")
+
+    def link_outputs(self, outputs: Any) -> Any:
+        tiny = 1e-37
+        if self.link == "none":
+            return outputs
+        if self.link == "log probabilities":
+            return ops.log(ops.maximum(outputs, tiny))
+        if self.link == "log odds":
+            outputs = ops.log(ops.maximum(outputs, tiny)) - ops.log(ops.maximum(1 - outputs, tiny))
+        if outputs.shape[-1] == 1:
+            return ops.concatenate([ops.zeros_like(outputs), outputs], axis=-1)
+        return outputs
+
+
+def as_classifier(model: Any) -> Classifier:
+    """A plain model as a classifier of which nothing is declared."""
+    return model if isinstance(model, Classifier) else Classifier(model)
+
+
+def warn_of_bytes(name: str, why: str) -> None:
+    """Says that a model gets bytes as they are."""
+    warnings.warn(
+        f"The model {name!r} gets bytes from 0 to 255, as from model.evaluate, {why}: declare "
+        "keras_freq.Classifier(model, value_range=(0, 1)) to have them divided by 255",
+        stacklevel=2,
+    )
+
+
+def _load(model: Any) -> keras.Model:
+    if isinstance(model, (str, os.PathLike)):
+        path = os.fspath(model)
+        if not path.endswith(".keras") or not os.path.isfile(path):
+            raise ValueError(
+                f"`model` must be a Keras model or the path of a .keras file. Received: {path!r}"
+            )
+        return keras.saving.load_model(path, compile=False)
+    if not isinstance(model, keras.Layer) and keras.backend.backend() == "torch":
+        import torch
+
+        if isinstance(model, torch.nn.Module):
+            return keras.layers.TorchModuleWrapper(model, name=type(model).__name__)
+    return check_model(model)
+
+
+def _output_index(model: Any, output: str | int | None) -> int | None:
+    """Place of an output among the model's, which is known of functional and sequential ones alone."""
+    outputs = getattr(model, "outputs", None) if getattr(model, "built", False) else None
+    if not outputs:
+        return None if output is not None else 0
+    if output is None:
+        if len(outputs) == 1:
+            return 0
+        raise ValueError(
+            "The model has several outputs: name one, keras_freq.Classifier(model, output=...). "
+            f"Received: model={model.name!r} with the outputs {_output_names(model)}"
+        )
+    names = _output_names(model)
+    if output in names:
+        return names.index(str(output))
+    if isinstance(output, int) and -len(outputs) <= output < len(outputs):
+        return output % len(outputs)
+    raise ValueError(f"`output` must be one of {names} or an index. Received: output={output!r}")
+
+
+def _output_names(model: Any) -> list[str]:
+    structure = model.output
+    return sorted(structure) if isinstance(structure, dict) else list(model.output_names)
+
+
+def _pick(outputs: Any, output: str | int | None) -> Any:
+    several = isinstance(outputs, (dict, list, tuple))
+    if several and output is None and len(outputs) == 1:
+        outputs, several = keras.tree.flatten(outputs)[0], False
+    if several:
+        names = sorted(outputs) if isinstance(outputs, dict) else list(range(len(outputs)))
+        try:
+            outputs = outputs[output]
+        except (KeyError, IndexError, TypeError):
+            raise ValueError(
+                "The model must return one tensor, or `output` name one of several: "
+                f"keras_freq.Classifier(model, output=...). Received: output={output!r} of {names}"
+            ) from None
+    if len(outputs.shape) != 2 or not outputs.shape[-1]:
+        raise ValueError(
+            "The model must return one tensor of logits (batch, classes), or (batch, 1) for two classes. "
+            f"Received: an output of shape {tuple(outputs.shape)}"
+        )
+    return outputs
+
+
+def _within_unit(outputs: np.ndarray) -> bool:
+    return bool(np.isfinite(outputs).all() and outputs.min() >= 0 and outputs.max() <= 1)
+
+
+def _sums_to_one(outputs: np.ndarray) -> bool:
+    sums = np.sum(outputs, axis=-1, dtype="float64")
+    return _within_unit(outputs) and bool(np.abs(sums - 1).max() < 1e-3)
+
+
+def _loss_takes_logits(model: Any) -> bool:
+    return getattr(getattr(model, "loss", None), "from_logits", False) is True

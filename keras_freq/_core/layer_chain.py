@@ -1,0 +1,54 @@
+"""The first and the last layers of a model, through nested models and layers that change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+# Layers that hand on what they get in inference mode, or keep the values of pixels.
+_SAME_VALUES = (
+    keras.layers.InputLayer,
+    keras.layers.Identity,
+    keras.layers.Dropout,
+    keras.layers.GaussianNoise,
+    keras.layers.Resizing,
+    keras.layers.CenterCrop,
+    keras.layers.RandomFlip,
+    keras.layers.RandomCrop,
+    keras.layers.RandomRotation,
+    keras.layers.RandomTranslation,
+    keras.layers.RandomZoom,
+    keras.layers.RandomContrast,
+    keras.layers.RandomBrightness,
+)
+
+
+def first_layers(model: Any) -> Iterator[Any]:
+    """Layers that an image meets first, as long as one follows the other, without those that keep values."""
+    for layer in operations_in_order(model):
+        if isinstance(layer, keras.Model):
+            yield from first_layers(layer)
+            return  # what stands behind it is not first
+        if not isinstance(layer, _SAME_VALUES) and not getattr(layer, "keeps_pixel_values", False):
+            yield layer
+            if not isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)):
+                return
+
+
+def operations_in_order(model: Any) -> list:
+    """Operations from the input on, or an empty list where the order is not known."""
+    operations = getattr(model, "operations", None)  # functional
+    if operations:
+        return list(operations)
+    if isinstance(model, keras.Sequential):
+        return list(model.layers)
+    inner = [layer for layer in getattr(model, "layers", ()) if isinstance(layer, keras.Model)]
+    return inner if len(inner) == 1 else []
+
+
+def is_transparent(layer: Any) -> bool:
+    """Whether a layer at the end hands on what it gets in inference mode."""
+    linear = isinstance(layer, keras.layers.Activation) and layer.activation is keras.activations.linear
+    return linear or isinstance(layer, (keras.layers.Identity, keras.layers.Dropout))

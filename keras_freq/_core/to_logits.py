@@ -1,0 +1,145 @@
+"""A model without the softmax or sigmoid at its end."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import keras
+
+from keras_freq._core.layer_chain import is_transparent, operations_in_order
+
+_ACTIVATIONS = ("softmax", "sigmoid")
+# model -> {index of the output: the model that ends in front of the activation}
+_CUT: weakref.WeakKeyDictionary[Any, dict] = weakref.WeakKeyDictionary()
+
+
+def to_logits(model: keras.Model) -> keras.Model:
+    """The model without the softmax or sigmoid at its end: `softmax(to_logits(model)(x)) == model(x)`.
+
+    It shares layers and weights with the model: training one trains the other, and nothing is copied.
+
+    Args:
+        model: A functional or sequential Keras model whose one output is made by a softmax or a sigmoid: a
+            layer, an operation, or the activation of the last layer, also of a model that stands at the end.
+
+    Returns:
+        A Keras model `(batch, ...) -> (batch, classes)`; the model itself if it ends in neither.
+
+    Raises:
+        ValueError: If the activation cannot be taken off: it is made inside a subclassed model, say.
+        TypeError: If `model` is not a Keras model.
+
+    Example:
+        >>> probabilities = keras.Sequential([model, keras.layers.Softmax()])
+        >>> logits = kf.to_logits(probabilities)
+        >>> np.allclose(kf.evaluate.predict_logits(logits, images), kf.evaluate.predict_logits(model, images))
+        True
+    """
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"`model` must be a Keras model. Received: model of type {type(model).__name__}")
+    activation = last_activation(model)
+    cut = cut_activation(model)
+    if cut is None and (activation in _ACTIVATIONS or not operations_in_order(model)):
+        raise ValueError(
+            "`model` must be functional or sequential with one output, so that its last operation can be "
+            f"taken off. Received: model={model.name!r}, a {type(model).__name__}"
+        )
+    return model if cut is None else cut
+
+
+def cut_activation(model: Any, index: int = 0) -> keras.Model | None:
+    """The model up to the softmax or sigmoid of one of its outputs; `None` where none is known."""
+    known = _CUT.setdefault(model, {})
+    if index not in known:
+        known[index] = _cut(model, index)
+    return known[index]
+
+
+def last_activation(layer: Any, index: int = 0) -> str | None:
+    """The name of the activation at the end of a layer, a model or an operation, where it has a known one."""
+    if isinstance(layer, keras.Model):
+        operations = _up_to_output(layer, index)
+        return last_activation(operations[-1]) if operations else None
+    kind = type(layer).__name__.lower()
+    if kind in _ACTIVATIONS:  # layers.Softmax, and ops.softmax or ops.sigmoid in a functional model
+        return kind
+    name = getattr(getattr(layer, "activation", None), "__name__", None)
+    if name is not None:
+        return name
+    inner = getattr(layer, "layer", None)  # TimeDistributed and other wrappers
+    return last_activation(inner) if isinstance(inner, keras.Layer) else None
+
+
+def _up_to_output(model: keras.Model, index: int) -> list:
+    """Operations up to the one that makes an output, layers that change nothing left out; or none."""
+    operations = operations_in_order(model)
+    if isinstance(model, keras.Sequential) or not getattr(model, "outputs", None):
+        while operations and is_transparent(operations[-1]):
+            operations.pop()
+        return operations
+    wanted = model.outputs[index]
+    for place in range(len(operations) - 1, -1, -1):
+        if operations[place].output is wanted:
+            if not is_transparent(operations[place]):
+                return operations[: place + 1]
+            wanted = operations[place].input
+    return []
+
+
+def _cut(model: keras.Model, index: int) -> keras.Model | None:
+    operations = _up_to_output(model, index)
+    if not operations or last_activation(operations[-1]) not in _ACTIVATIONS:
+        return None
+    *before, last = operations
+    if isinstance(model, keras.Sequential):
+        inner = _without_activation(last)
+        return inner and keras.Sequential([*before, inner], name=model.name)
+    if len(getattr(model, "inputs", None) or ()) != 1 or not isinstance(last.input, keras.KerasTensor):
+        return None
+    inner = _without_activation(last)
+    return inner and keras.Model(model.inputs[0], inner(last.input), name=model.name)
+
+
+def _without_activation(last: Any) -> keras.Layer | None:
+    """A layer that computes what the last operation of a model does, without its activation."""
+    if isinstance(last, keras.Model):
+        return cut_activation(last)
+    if type(last).__name__.lower() in _ACTIVATIONS or isinstance(last, keras.layers.Activation):
+        return keras.layers.Identity(dtype=getattr(last, "dtype_policy", None))
+    return LinearLayer(last) if hasattr(last, "activation") else None
+
+
+@keras.saving.register_keras_serializable("keras_freq")
+class LinearLayer(keras.layers.Layer):
+    """A layer with its weights, and a linear activation in place of its own.
+
+    Args:
+        layer: A Keras layer with the attribute `activation`. It is not changed.
+    """
+
+    def __init__(self, layer: keras.Layer, **kwargs):
+        super().__init__(autocast=False, **{"name": layer.name, "dtype": layer.dtype_policy, **kwargs})
+        self.layer = layer
+
+    def call(self, inputs):
+        # For as long as this call is traced. Its weights cannot be shared in any other way.
+        activation, self.layer.activation = self.layer.activation, keras.activations.linear
+        try:
+            return self.layer(inputs)
+        finally:
+            self.layer.activation = activation
+
+    def build(self, input_shape):
+        if not self.layer.built:
+            self.layer.build(input_shape)
+
+    def compute_output_shape(self, input_shape):
+        return self.layer.compute_output_shape(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "layer": keras.saving.serialize_keras_object(self.layer)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config.pop("layer")), **config)
