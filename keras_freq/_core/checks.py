@@ -60,6 +60,17 @@ def check_numbers(values: Any, name: str, **limits: Any) -> tuple[float, ...]:
     return tuple(check_number(value, name, **limits) for value in values)
 
 
+def check_channels(values: Any, name: str, channels: int) -> np.ndarray:
+    """A number, or one for each channel, as float32 `(channels,)`."""
+    numbers = check_numbers(values, name)
+    if len(numbers) not in (1, channels):
+        raise ValueError(
+            f"`{name}` must be a number or one for each of the {channels} channels. "
+            f"Received: {name}={values!r}"
+        )
+    return np.broadcast_to(numbers, (channels,)).astype("float32")
+
+
 def check_interval(
     value: Any, name: str, *, least: float | None = None, most: float | None = None
 ) -> tuple[float, float]:
@@ -173,11 +184,11 @@ def check_pixels(images: Any, *, unit: bool = False, single: bool = False) -> np
     """
     images = np.asarray(images)
     if images.dtype.kind in "iu" and images.dtype != np.uint8 and images.size:
-        least, most = int(images.min()), int(images.max())
-        if least < 0 or most > 255:
+        lowest, highest = int(images.min()), int(images.max())
+        if lowest < 0 or highest > 255:
             raise ValueError(
                 "Images of whole numbers must lie in 0 to 255. "
-                f"Received: dtype {images.dtype} with values from {least} to {most}"
+                f"Received: dtype {images.dtype} with values from {lowest} to {highest}"
             )
         images = images.astype("uint8")
     # bfloat16 comes from ml_dtypes, which NumPy files under kind "V".

@@ -13,7 +13,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_data_format, check_flag, check_interval, check_model, check_numbers
+from keras_freq._core.checks import (
+    check_channels,
+    check_data_format,
+    check_flag,
+    check_interval,
+    check_model,
+    check_numbers,
+)
 from keras_freq._core.pixels import unit_float32
 from keras_freq._core.to_logits import cut_activation, last_activation
 from keras_freq._core.value_range import BYTES, UNIT, first_normalization, range_of_first_layers
@@ -90,9 +97,10 @@ class Classifier:
         # A wrapper for training is the network alone in inference.
         self._network = getattr(self.model, "inference_model", self.model)
         index = _output_index(self._network, output)
-        told = self.from_logits is not True and index is not None
-        self._activation = last_activation(self._network, index) if told else None
-        self._cut = cut_activation(self._network, index) if self._activation else None
+        self._activation = self._cut = None
+        if self.from_logits is not True and index is not None:
+            self._activation = last_activation(self._network, index)
+            self._cut = cut_activation(self._network, index)
         self._link, self._guessed, self._in_pixels = "logits", False, False
 
     def __repr__(self) -> str:
@@ -272,19 +280,14 @@ class Classifier:
             channels: Channels of the images.
         """
         low, high = self.value_range or UNIT
-        values: Any = self.mean if mean is None else check_numbers(mean, "mean")
+        values: Any = self.mean if mean is None else mean
         if values is None:
             found = None if self.preprocess is not None else first_normalization(self._network)
             if found is None:
                 return np.zeros(channels, "float32")
             moments, scale, offset = found
             values = ((moments - offset) / scale - low) / (high - low)
-        values = np.ravel(values)
-        if len(values) not in (1, channels):
-            raise ValueError(
-                f"`mean` must be a number or one for each of the {channels} channels. Received: mean={mean!r}"
-            )
-        return np.broadcast_to(values, (channels,)).astype("float32")
+        return check_channels(values, "mean", channels)
 
 
 @dataclass(frozen=True)

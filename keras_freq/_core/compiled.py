@@ -162,8 +162,8 @@ def _compile_tensorflow(model: weakref.ref, reading: Reading, build: Callable) -
     traced: dict[tuple, Any] = {}
 
     def call(*arguments):
-        # One graph for each shape, exactly: TensorFlow itself would try to make one of two sizes of images, and
-        # would warn of many models.
+        # One graph for each shape, exactly: TensorFlow itself would make one for two sizes of images, and
+        # warn of many models.
         key = tuple((tuple(tensor.shape), tensor.dtype) for tensor in keras.tree.flatten(arguments))
         if key not in traced:
             traced[key] = run.get_concrete_function(*arguments)

@@ -91,6 +91,10 @@ class Feed:
         """Images as the data hold them as float32: bytes on [0, 1], floats as they are."""
         return unit_float32(images)
 
+    def broadcast_channels(self, values: np.ndarray) -> np.ndarray:
+        """One number for each channel as an array that broadcasts over a batch."""
+        return values.reshape((1, 1, 1, -1) if self.data_format == "channels_last" else (1, -1, 1, 1))
+
     def first_batch(self) -> Batch:
         """The first batch of the next pass, which begins with it."""
         images, labels, valid = self._open()[0]

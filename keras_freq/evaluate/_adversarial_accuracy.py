@@ -120,7 +120,7 @@ def adversarial_accuracy(
         An `AdversarialResult`.
 
     Raises:
-        ImportError: If Foolbox, or the git executable that its import needs, is missing.
+        ImportError: If Foolbox is missing.
         ValueError: If an argument is out of range, images leave the bounds or are not finite, labels are not
             among the model's outputs, `n` exceeds the data, or the model ends in softmax or sigmoid.
         RuntimeError: If an attack leaves the ball or the bounds by more than rounding.

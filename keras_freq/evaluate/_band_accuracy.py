@@ -74,6 +74,7 @@ def band_accuracy(
     radii: Sequence[float] = (4, 8, 12, 16),
     kind: Kind = "ideal",
     rescale: Rescale = "none",
+    mean: float | Sequence[float] | None = 0.0,
     batch_size: int | None = None,
     data_format: str | None = None,
     progress: bool | None = False,
@@ -95,6 +96,10 @@ def band_accuracy(
             training (Wang et al.) were made with `"max"`, a gain of about 2.5 (radius 4) to 20 (radius 16) on
             the high-frequency part of CIFAR-10; those of Lin, Gao and Sang, IJCAI 2022, with `"uint8_wrap"`,
             a cast to 8 bits in which negative values wrap around.
+        mean: What a removed DC leaves behind, on [0, 1], one number or one for each channel: it is
+            subtracted before every mask and added after it. `None`: the mean of the model's first
+            `Normalization`, else 0, as when normalized images are filtered. 0 filters pixels: images without
+            DC are black.
         batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`; default that of the model.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
@@ -119,8 +124,10 @@ def band_accuracy(
     check_choice(kind, "kind", KINDS)
     check_rescale(rescale)
     feed = ModelFeed(model, data, batch_size=batch_size, data_format=data_format)
+    fill = feed.model.fill_of_dc(mean, feed.channels)
     measure_clean = compile_logits(feed.model, None, count_correct)
     measure_band = compile_logits(feed.model, _filter(rescale, feed.data_format), count_correct)
+    center = to_tensor(feed.broadcast_channels(fill))
     masks: list[tuple[tuple[str, int], Any]] = []
     for index, radius in enumerate(radii):
         mask = low_pass_mask(*feed.size, radius, kind=kind)
@@ -135,7 +142,7 @@ def band_accuracy(
             counts.add("clean", measure_clean(images, reduce_args=behind))
             advance(valid)
             for band, mask in masks:
-                counts.add(band, measure_band(images, mask, reduce_args=behind))
+                counts.add(band, measure_band(images, mask, center, reduce_args=behind))
                 advance(valid)
     clean = counts.fetch("clean")
     low, high = (
@@ -147,6 +154,7 @@ def band_accuracy(
         settings={
             "kind": kind,
             "rescale": rescale,
+            "mean": tuple(fill.tolist()),
             "batch_size": batch_size,
             **feed.settings,
         },
@@ -176,8 +184,8 @@ def check_rescale(rescale: Rescale) -> Rescale:
 def _filter(rescale: Rescale, data_format: str) -> Callable:
     """One function object for equal settings: what is compiled is kept by it."""
 
-    def apply(images, mask):
-        filtered = apply_mask(images, mask, data_format=data_format)
+    def apply(images, mask, center):
+        filtered = apply_mask(images - center, mask, data_format=data_format) + center
         return rescale_images(filtered, rescale, data_format=data_format)
 
     return apply

@@ -129,7 +129,7 @@ def minimal_adversarials(
         A `MinimalAdversarialsResult`.
 
     Raises:
-        ImportError: If Foolbox, or the git executable that its import needs, is missing.
+        ImportError: If Foolbox is missing.
         ValueError: If an argument is out of range, images leave the bounds or are not finite, labels are not
             among the model's outputs, `n` exceeds the data, or the model ends in softmax or sigmoid.
 

@@ -22,6 +22,9 @@ class FrequencyLayer(keras.layers.Layer):
     type of the layer.
     """
 
+    # What stands behind it takes pixels of the same range.
+    keeps_pixel_values = True
+
     def __init__(self, *, data_format: str | None = None, **kwargs):
         super().__init__(autocast=False, **kwargs)
         data_format = data_format or keras.config.image_data_format()

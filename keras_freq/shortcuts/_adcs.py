@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_choice, check_flag, check_whole
+from keras_freq._core.checks import check_channels, check_choice, check_flag, check_whole
 from keras_freq._core.compiled import to_tensor
 from keras_freq._core.feeds import Feed
 from keras_freq._core.progress import progress_bar
@@ -85,6 +86,7 @@ def adcs(
     statistic: Literal["mean", "sum"] = "mean",
     ties: Literal[0, -1] = 0,
     include_self: bool = False,
+    mean: float | Sequence[float] = 0.0,
     batch_size: int | None = None,
     data_format: str = "channels_last",
     progress: bool | None = False,
@@ -105,6 +107,7 @@ def adcs(
         statistic: `"mean"`, or `"sum"`, which favours classes with more images.
         ties: What equal amplitudes count.
         include_self: Whether a class is compared with itself too, which adds `ties` everywhere.
+        mean: Subtracted from every pixel, on [0, 1], one number or one for each channel; it moves DC alone.
         batch_size: Images per batch where the data are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
@@ -142,7 +145,8 @@ def adcs(
         raise ValueError(
             f"`channel='luma'` needs images of 3 channels. Received: images of {feed.channels} channels"
         )
-    sums, counts = _sum_amplitudes(feed, classes, data_format, progress)
+    center = check_channels(mean, "mean", feed.channels)
+    sums, counts = _sum_amplitudes(feed, classes, center, data_format, progress)
     if (counts > 0).sum() < 2:
         raise ValueError(
             "ADCS compares classes: at least two of them must have images. "
@@ -159,6 +163,7 @@ def adcs(
             "statistic": statistic,
             "ties": int(ties),
             "include_self": bool(include_self),
+            "mean": tuple(center.tolist()),
             "data_format": data_format,
         },
         versions=versions(),
@@ -170,7 +175,7 @@ def adcs(
 
 
 def _sum_amplitudes(
-    feed: Feed, classes: int | None, data_format: str, progress: bool | None
+    feed: Feed, classes: int | None, mean: np.ndarray, data_format: str, progress: bool | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Summed amplitudes of each class, float64 `(classes, channels, height, columns)`, and its images."""
     height, width = feed.size
@@ -183,7 +188,7 @@ def _sum_amplitudes(
                 raise ValueError(
                     f"`classes` must be above every label. Received: classes={classes}, label {labels.max()}"
                 )
-            re, im = compute_spectra(to_tensor(images), data_format)
+            re, im = compute_spectra(to_tensor(images), mean, data_format)
             amplitudes = ops.convert_to_numpy(ops.sqrt(re * re + im * im))[:valid].astype("float64")
             for label in np.unique(labels):
                 sums[int(label)] += amplitudes[labels == label].sum(axis=0)

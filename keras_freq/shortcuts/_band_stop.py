@@ -91,6 +91,7 @@ def band_stop(
     keep_dc: bool = True,
     per_step: int | None = None,
     batch_size: int | None = None,
+    mean: float | Sequence[float] | None = None,
     data_format: str | None = None,
 ) -> BandStopResult:
     """Confusion of a model on images without some bands of frequencies, relative to the whole images.
@@ -107,9 +108,13 @@ def band_stop(
         edges: Where the bands begin, ascending from 0 (index units). Default four of equal width: 0 and the
             quarters of half the shorter side.
         keep_dc: Whether the mean of an image stays when the first band goes. Without it the pixels lie about
-            0, far from all that a network has seen.
+            `mean`.
         per_step: Images times matrices in one forward pass, default 128: the bound of the memory.
         batch_size: Images per batch where `data` are arrays, default 128 or `per_step`.
+        mean: What a removed DC leaves behind, on [0, 1], one number or one for each channel: it is
+            subtracted before every mask and added after it. `None`: the mean of the model's first
+            `Normalization`, else 0, as when normalized images are filtered. 0 filters pixels: images without
+            DC are black.
         data_format: `"channels_last"` or `"channels_first"`; default that of the model.
 
     Returns:
@@ -135,12 +140,13 @@ def band_stop(
     edges = edges or tuple(min(feed.size) / 8 * band for band in range(4))
     stopped = _check_stopped(stopped, len(edges))
     masks = _make_masks(feed.size, edges, stopped, keep_dc)
-    counts = count_confusions(feed, masks, per_step=per_step)
+    fill = feed.model.fill_of_dc(mean, feed.channels)
+    counts = count_confusions(feed, masks, per_step=per_step, mean=fill)
     clean, *confusion = counts[:, :, :-1].tolist()
     return BandStopResult(
         model=feed.model.name,
         n=feed.n,
-        settings={"keep_dc": keep_dc, **feed.settings},
+        settings={"keep_dc": keep_dc, "mean": tuple(fill.tolist()), **feed.settings},
         versions=versions(),
         edges=edges,
         stopped=stopped,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -127,6 +128,7 @@ def frequency_importance(
     check: int = 32,
     seed: int = 0,
     per_step: int | None = None,
+    mean: float | Sequence[float] | None = None,
     data_format: str | None = None,
     checkpoint: str | os.PathLike | None = None,
     progress: bool | None = None,
@@ -159,6 +161,10 @@ def frequency_importance(
         check: Number of groups, drawn at random, at which an approximation is compared with exact values.
         seed: Seed of that draw.
         per_step: Images times groups in one forward pass, default 128: the bound of the memory.
+        mean: What a removed DC leaves behind, on [0, 1], one number or one for each channel: it is
+            subtracted before every mask and added after it. `None`: the mean of the model's first
+            `Normalization`, else 0, as when normalized images are filtered. 0 filters pixels: images without
+            DC are black.
         data_format: `"channels_last"` or `"channels_first"`; default that of the model.
         checkpoint: Path of a file that keeps what is measured, one line per pass over the images, some
             thousand of them at least. A later call with the same settings, weights and images goes on from
@@ -210,13 +216,14 @@ def frequency_importance(
             f"`patch` must be at most the side of the images, {max(feed.size)}. Received: patch={patch}"
         )
     found_on = digest_images(feed)
-    data_format = feed.data_format
+    data_format, fill = feed.data_format, feed.model.fill_of_dc(mean, feed.channels)
     groups = group_frequencies(feed.size, patch, mirror)
     settings = {
         "exact_share": exact_share if method == "hybrid" else None,
         "check": check if method != "exact" else None,
         "seed": seed,
         "per_step": per_step,
+        "mean": tuple(fill.tolist()),
         **feed.settings,
     }
     run: dict[str, Any] = {}
@@ -232,7 +239,7 @@ def frequency_importance(
     estimate, exact_groups, compared, forwards = None, np.arange(len(groups)), np.zeros(0, int), 0
     if method != "exact":
         estimate, power = (
-            groups.gather(maps) for maps in estimate_removal(feed, loss=loss, progress=progress)
+            groups.gather(maps) for maps in estimate_removal(feed, fill, loss=loss, progress=progress)
         )
         forwards = feed.n
         exact_groups, compared = _choose_groups(
@@ -241,8 +248,8 @@ def frequency_importance(
     measured = np.union1d(exact_groups, compared)
     remove = compile_class_losses(
         feed.model,
-        functools.partial(remove_waves, data_format=data_format),
-        what=("remove", data_format),
+        functools.partial(remove_waves, mean=fill, data_format=data_format),
+        what=("remove", data_format, *fill.tolist()),
         loss=loss,
     )
 

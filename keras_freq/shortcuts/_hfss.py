@@ -117,6 +117,7 @@ def hfss(
     seed: int = 0,
     per_step: int | None = None,
     batch_size: int | None = None,
+    mean: float | Sequence[float] | None = None,
     data_format: str | None = None,
     checkpoint: str | os.PathLike | None = None,
     progress: bool | None = None,
@@ -133,7 +134,7 @@ def hfss(
     of the last stage is the map of the class. About `share ** stages` of the bins are left.
 
     DC is sampled like the other frequencies, as published: with patches of more than one bin it goes with a
-    patch beside it, and the images of a mask without it have the mean 0.
+    patch beside it, and the images of a mask without it have the mean `mean`.
 
     Mask `index` of `stage` (both from 0) is drawn from `numpy.random.default_rng([seed, stage, index])`, so
     that masks are never stored and do not depend on how the search is cut into steps.
@@ -161,6 +162,10 @@ def hfss(
         per_step: Images times masks of one forward pass, which bounds the memory. Default 128; 64 to 256 is
             best on CPUs, more on an accelerator.
         batch_size: Images of one batch, at most `per_step`; by default as many as cut the images evenly.
+        mean: What a removed DC leaves behind, on [0, 1], one number or one for each channel: it is
+            subtracted before every mask and added after it. `None`: the mean of the model's first
+            `Normalization`, else 0, as when normalized images are filtered. 0 filters pixels: images without
+            DC are black.
         data_format: `"channels_last"` or `"channels_first"`; default that of the model.
         checkpoint: Path of a file that keeps what is measured. A later call with the same settings, weights
             and images goes on from it, with the numbers of an unbroken run bit for bit; others are refused.
@@ -207,6 +212,7 @@ def hfss(
         needs_logits=True,
         hashed=checkpoint is not None,
     )
+    fill = feed.model.fill_of_dc(mean, feed.channels)
     found_on, data_format = digest_images(feed), feed.data_format
     patches = patches or choose_patches(*feed.size, len(budgets))
     settings = {
@@ -219,6 +225,7 @@ def hfss(
         "seed": seed,
         "per_step": per_step,
         "batch_size": batch_size,
+        "mean": tuple(fill.tolist()),
         **feed.settings,
     }
     run: dict[str, Any] = {}
@@ -235,13 +242,13 @@ def hfss(
             batches=feed,
             step=compile_class_losses(
                 feed.model,
-                functools.partial(apply_masks, shape=shape, data_format=data_format),
-                what=("hfss", shape, data_format, masks_per_step, feed.batch_size),
+                functools.partial(apply_masks, mean=fill, shape=shape, data_format=data_format),
+                what=("hfss", shape, data_format, *fill.tolist(), masks_per_step, feed.batch_size),
             ),
             load=lambda places: to_tensor(
                 halve_masks(np.stack([_make_gain(masks, place) for place in places]))
             ),
-            prepare=lambda images: compute_spectra(images, data_format),
+            prepare=lambda images: compute_spectra(images, fill, data_format),
             fold=_add_losses,
             per_step=masks_per_step,
             per_pass=masks_per_step * math.ceil(_MASKS_PER_PASS / masks_per_step),

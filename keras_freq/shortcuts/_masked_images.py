@@ -30,22 +30,27 @@ def halve_masks(masks: np.ndarray) -> np.ndarray:
     return halves[:, None, None]
 
 
-def compute_spectra(images: Any, data_format: str) -> tuple[Any, Any]:
-    """Half spectra `(re, im)` of a batch, `(batch, channels, height, columns)`."""
-    return rfft2(ops.transpose(images, (0, 3, 1, 2)) if data_format == "channels_last" else images)
+def compute_spectra(images: Any, mean: np.ndarray, data_format: str) -> tuple[Any, Any]:
+    """Half spectra `(re, im)` of a batch less `mean`, `(batch, channels, height, columns)`."""
+    planes = ops.transpose(images, (0, 3, 1, 2)) if data_format == "channels_last" else images
+    return rfft2(planes - ops.reshape(mean, (-1, 1, 1)))
 
 
-def apply_masks(spectra: tuple, halves: Any, *, shape: tuple[int, int, int], data_format: str) -> Any:
+def apply_masks(
+    spectra: tuple, halves: Any, mean: Any, *, shape: tuple[int, int, int], data_format: str
+) -> Any:
     """Every image under every mask, `(masks * batch, ...)`, all images under the first mask in front.
 
     Args:
         spectra: What `compute_spectra` returns.
         halves: What `halve_masks` returns, as a tensor.
+        mean: What was subtracted from each channel, `(channels,)`, and comes back.
         shape: Channels, height and width of the images.
         data_format: Layout of the result.
     """
     re, im = spectra
     planes = ops.reshape(irfft2(re * halves, im * halves, *shape[1:]), (-1, *shape))
+    planes = planes + ops.reshape(mean, (-1, 1, 1))
     return ops.transpose(planes, (0, 2, 3, 1)) if data_format == "channels_last" else planes
 
 
@@ -54,6 +59,7 @@ def count_confusions(
     masks: np.ndarray,
     *,
     per_step: int,
+    mean: np.ndarray,
     own: bool = False,
     batches: Iterable[Batch] | None = None,
     advance: Callable[[int], Any] | None = None,
@@ -64,6 +70,7 @@ def count_confusions(
         feed: The images with their labels, and the model.
         masks: Float masks `(masks, height, width)`, Hermitian and of the size of the images.
         per_step: Images times masks in one forward pass.
+        mean: What is subtracted from each channel before the masks and added after them, `(channels,)`.
         own: Whether each image goes under the mask of its class alone. One matrix is kept for all masks,
             since each has one row.
         batches: Batches of the feed, where they are looked at on their way.
@@ -80,13 +87,14 @@ def count_confusions(
     halves = halve_masks(np.concatenate([np.ones_like(masks[:1]), masks]))
     # With `own` an item is a matrix: of the whole images, and of the masked ones.
     items = {str(index): index for index in range(2 if own else len(halves))}
+    center = to_tensor(mean)
     of_class = to_tensor(halves[1:, 0]) if own else None
 
     def step(spectra: tuple, labels: Any, valid: Any, chunk: Any) -> Any:
         if own:
             masked = ops.take(of_class, labels, axis=0)
             chunk = ops.stack([ops.ones_like(masked), masked])
-        return predict(spectra, chunk)
+        return predict(spectra, chunk, center)
 
     def fold(total: Any, part: np.ndarray, labels: np.ndarray, valid: int) -> np.ndarray:
         if total is None:
@@ -100,7 +108,7 @@ def count_confusions(
         feed if batches is None else batches,
         step,
         load=lambda chosen: None if own else to_tensor(halves[chosen]),
-        prepare=lambda images: compute_spectra(images, feed.data_format),
+        prepare=lambda images: compute_spectra(images, mean, feed.data_format),
         fold=fold,
         per_step=2 if own else min(max(1, per_step // feed.batch_size), len(halves)),
         advance=advance,
@@ -109,8 +117,8 @@ def count_confusions(
 
 @functools.lru_cache(maxsize=16)
 def _build(shape: tuple[int, int, int], data_format: str) -> Callable:
-    def step(forward, spectra, halves):
-        logits = forward(apply_masks(spectra, halves, shape=shape, data_format=data_format))
+    def step(forward, spectra, halves, mean):
+        logits = forward(apply_masks(spectra, halves, mean, shape=shape, data_format=data_format))
         return ops.reshape(choose_classes(logits), (-1, ops.shape(spectra[0])[0]))
 
     return step

@@ -20,11 +20,12 @@ from keras_freq.spectral._dft import full_spectrum, rfft2
 from keras_freq.spectral._images import to_planes
 
 
-def remove_waves(images: Any, waves: Any, *, data_format: str) -> Any:
+def remove_waves(images: Any, waves: Any, *, mean: np.ndarray, data_format: str) -> Any:
     """Copies of the images `(groups * batch, ...)` without their projections on the waves of each group.
 
-    `waves` is `(groups, waves, pixels)`. Two matrix products and no transform: one gives what the images hold
-    of all waves, one builds what is taken away.
+    Projected is what the channels hold beyond `mean`, `(channels,)`. `waves` is `(groups, waves, pixels)`.
+    Two matrix products and no transform: one gives what the images hold of all waves, one builds what is
+    taken away.
     """
     planes, back = to_planes(images, data_format)
     xp = library_of(planes)
@@ -32,13 +33,20 @@ def remove_waves(images: Any, waves: Any, *, data_format: str) -> Any:
     batch, channels, height, width = xp.shape(planes)
     groups, count, pixels = xp.shape(waves)
     flat = xp.reshape(planes, (batch * channels, pixels))
-    held = xp.matmul(flat, xp.transpose(xp.reshape(waves, (groups * count, pixels)), (1, 0)))
+    beyond = flat
+    if mean.any():
+        center = mean[:, None, None]
+        center = center if isinstance(planes, np.ndarray) else ops.convert_to_tensor(center)
+        beyond = xp.reshape(planes - center, (batch * channels, pixels))
+    held = xp.matmul(beyond, xp.transpose(xp.reshape(waves, (groups * count, pixels)), (1, 0)))
     held = xp.transpose(xp.reshape(held, (batch * channels, groups, count)), (1, 0, 2))
     rest = flat - xp.matmul(held, waves)
     return back(xp.reshape(rest, (groups * batch, channels, height, width)))
 
 
-def estimate_removal(feed: ModelFeed, *, loss: str, progress: bool | None) -> tuple[np.ndarray, np.ndarray]:
+def estimate_removal(
+    feed: ModelFeed, mean: np.ndarray, *, loss: str, progress: bool | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Estimated increase of the loss without each bin, and power of each bin, means by class.
 
     `-Re(F * conj(G)) / (height * width)`, with `F` the spectrum of an image and `G` that of the gradient of
@@ -49,7 +57,11 @@ def estimate_removal(feed: ModelFeed, *, loss: str, progress: bool | None) -> tu
         Two float64 maps `(classes, height, width)`, centered; NaN for a class without an image.
     """
     data_format = feed.data_format
-    step = compile_function(feed.model, ("removal estimate", loss, data_format), _build(loss, data_format))
+    step = compile_function(
+        feed.model,
+        ("removal estimate", loss, data_format, *mean.tolist()),
+        _build(loss, tuple(mean.tolist()), data_format),
+    )
     sums = np.zeros(())
     with progress_bar(progress, "gradients", total=feed.n) as advance:
         queued = ((valid, step(images, labels, np.int32(valid))) for images, labels, valid in feed)
@@ -63,10 +75,14 @@ def estimate_removal(feed: ModelFeed, *, loss: str, progress: bool | None) -> tu
 
 
 @functools.lru_cache(maxsize=8)
-def _build(loss: str, data_format: str) -> Callable:
+def _build(loss: str, mean: tuple[float, ...], data_format: str) -> Callable:
     def step(forward, images, labels, valid):
         gradient = input_gradient(lambda x: ops.sum(compute_image_losses(forward(x), labels, loss)), images)
-        (re, im), (g_re, g_im) = (rfft2(to_planes(part, data_format)[0]) for part in (images, gradient))
+        planes, slopes = (to_planes(part, data_format)[0] for part in (images, gradient))
+        (re, im), (g_re, g_im) = (
+            rfft2(planes - ops.reshape(ops.convert_to_tensor(mean, "float32"), (-1, 1, 1))),
+            rfft2(slopes),
+        )
         products = [ops.sum(re * g_re + im * g_im, axis=1), ops.sum(re * re + im * im, axis=1)]
         classes = forward(images[:1]).shape[-1]
         real = ops.arange(ops.shape(labels)[0], dtype="int32") < valid

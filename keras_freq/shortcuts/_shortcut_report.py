@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -130,6 +130,7 @@ def shortcut_report(
     others: bool = True,
     per_step: int | None = None,
     batch_size: int | None = None,
+    mean: float | Sequence[float] | None = None,
     data_format: str | None = None,
     progress: bool | None = False,
 ) -> ShortcutReport:
@@ -155,6 +156,10 @@ def shortcut_report(
             mask of its own class only, which is quicker and gives no false positive rate.
         per_step: Images times masks in one forward pass, default 128: the bound of the memory.
         batch_size: Images per batch where `data` are arrays, default 128 or `per_step`.
+        mean: What a removed DC leaves behind, on [0, 1], one number or one for each channel: it is
+            subtracted before every mask and added after it. `None`: the mean of the model's first
+            `Normalization`, else 0, as when normalized images are filtered. 0 filters pixels: images without
+            DC are black.
         data_format: `"channels_last"` or `"channels_first"`; default that of the model.
         progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
 
@@ -183,12 +188,14 @@ def shortcut_report(
     masks = check_masks(maps)
     feed = ModelFeed(model, data, batch_size=batch_size or min(128, per_step), data_format=data_format)
     check_mask_size(masks, feed)
+    fill = feed.model.fill_of_dc(mean, feed.channels)
     found_on: frozenset[bytes] = getattr(maps, "found_on", frozenset())
     with progress_bar(progress, "shortcut report", "image pass") as advance:
         confusion = count_confusions(
             feed,
             masks,
             per_step=per_step,
+            mean=fill,
             own=not others,
             batches=_refuse_known(feed, found_on) if found_on and split == "separate" else feed,
             advance=advance,
@@ -201,7 +208,7 @@ def shortcut_report(
     return ShortcutReport(
         model=feed.model.name,
         n=feed.n,
-        settings={"split": split, **feed.settings},
+        settings={"split": split, "mean": tuple(fill.tolist()), **feed.settings},
         versions=versions(),
         confusion=tuple(tuple(map(tuple, part)) for part in confusion[1:, :, :-1].tolist() if others),
         own_confusion=tuple(map(tuple, own.tolist())),
