@@ -25,6 +25,7 @@ class AccuracyResult(Result):
         accuracy: Share of the images classified as labeled, in [0, 1].
         correct_per_class: Images of each class that were classified as labeled.
         count_per_class: Images of each class.
+        undefined: Images whose outputs are NaN or have no finite largest one; they count as wrong.
 
     Example:
         >>> result = keras_freq.evaluate.accuracy(model, data)
@@ -35,6 +36,7 @@ class AccuracyResult(Result):
     accuracy: float
     correct_per_class: tuple[int, ...]
     count_per_class: tuple[int, ...]
+    undefined: int = 0
 
     def __float__(self) -> float:
         return self.accuracy
@@ -93,7 +95,7 @@ def accuracy(
         for images, labels, valid in feed:
             counts.add("all", count(images, reduce_args=(labels, np.int32(valid))))
             advance(valid)
-    correct = counts.fetch("all")
+    *correct, undefined = counts.fetch("all").tolist()
     return AccuracyResult(
         model=feed.model.name,
         n=feed.n,
@@ -103,7 +105,8 @@ def accuracy(
             **feed.settings,
         },
         versions=versions(),
-        accuracy=float(correct.sum() / feed.n),
-        correct_per_class=tuple(correct.tolist()),
+        accuracy=sum(correct) / feed.n,
+        correct_per_class=tuple(correct),
         count_per_class=tuple(feed.count_per_class.tolist()),
+        undefined=undefined,
     )

@@ -36,6 +36,8 @@ class BandAccuracyResult(Result):
         high_correct_per_class: Correctly classified high-passed images, `(radii, classes)`.
         clean_correct_per_class: Correctly classified images, `(classes,)`.
         count_per_class: Images of each class.
+        undefined: Images, filtered or not, whose outputs are NaN or have no finite largest one; they count
+            as wrong.
 
     Example:
         >>> result = keras_freq.evaluate.band_accuracy(model, data, radii=(0, 100))
@@ -51,6 +53,7 @@ class BandAccuracyResult(Result):
     high_correct_per_class: tuple[tuple[int, ...], ...]
     clean_correct_per_class: tuple[int, ...]
     count_per_class: tuple[int, ...]
+    undefined: int = 0
 
     def rows(self) -> list[dict[str, Any]]:
         """One row for each band and radius, after one for the clean images."""
@@ -148,6 +151,8 @@ def band_accuracy(
     low, high = (
         np.stack([counts.fetch((band, index)) for index in range(len(radii))]) for band in ("low", "high")
     )
+    undefined = clean[-1] + low[:, -1].sum() + high[:, -1].sum()
+    clean, low, high = clean[:-1], low[:, :-1], high[:, :-1]
     return BandAccuracyResult(
         model=feed.model.name,
         n=feed.n,
@@ -167,6 +172,7 @@ def band_accuracy(
         high_correct_per_class=tuple(map(tuple, high.tolist())),
         clean_correct_per_class=tuple(clean.tolist()),
         count_per_class=tuple(feed.count_per_class.tolist()),
+        undefined=int(undefined),
     )
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
+from keras import ops
 from numpy.typing import ArrayLike
 
 from keras_freq._core.checks import check_choice, check_labels, check_whole
+from keras_freq._core.classifier import Classifier
+from keras_freq._core.compiled import compile_logits
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.result import Result, versions
 
 KINDS = ("ece", "rms", "mce")
@@ -60,8 +65,8 @@ class CalibrationResult(Result):
 
 
 def calibration_error(
-    outputs: ArrayLike,
-    labels: ArrayLike,
+    outputs: Any,
+    labels: Any,
     *,
     bins: int = 15,
     kind: str = "ece",
@@ -83,8 +88,8 @@ def calibration_error(
       matter; many of them leave bins empty. `bins=n // 100` makes bins of about 100 images.
 
     Args:
-        outputs: Logits or probabilities `(n, classes)`, finite.
-        labels: True classes `(n,)`.
+        outputs: Logits or probabilities `(n, classes)`, finite; or a Keras model, or a `Classifier` of one.
+        labels: True classes `(n,)`; for a model the data, in any form that `accuracy` takes.
         bins: Number of bins.
         kind: `"ece"`, `"rms"` or `"mce"`.
         binning: `"uniform"` or `"quantile"`.
@@ -109,6 +114,13 @@ def calibration_error(
     check_choice(kind, "kind", KINDS)
     check_choice(binning, "binning", BINNINGS)
     bins = check_whole(bins, "bins")
+    settings: dict[str, Any] = {"bins": bins, "kind": kind, "binning": binning, "from_logits": from_logits}
+    if isinstance(outputs, (keras.Layer, Classifier)):
+        feed = ModelFeed(outputs, labels, needs_logits=True)
+        run, from_logits = compile_logits(feed.model), True
+        outputs = np.concatenate([ops.convert_to_numpy(run(images))[:valid] for images, _, valid in feed])
+        labels, model = feed.labels, model or feed.model.name
+        settings |= feed.settings
     logits = _check_outputs(outputs)
     labels = check_labels(labels, *logits.shape)
     confidence = _find_confidence(logits, from_logits)
@@ -132,7 +144,7 @@ def calibration_error(
     return CalibrationResult(
         model=model,
         n=len(labels),
-        settings={"bins": bins, "kind": kind, "binning": binning, "from_logits": from_logits},
+        settings=settings,
         versions=versions(),
         value=float(value),
         kind=kind,
@@ -154,6 +166,8 @@ def _spread(values: np.ndarray, filled: np.ndarray) -> tuple[float, ...]:
 
 def _check_outputs(outputs: ArrayLike) -> np.ndarray:
     values = np.asarray(outputs)
+    if values.dtype.name == "bfloat16":
+        values = values.astype("float32")
     if values.ndim != 2 or not len(values) or values.shape[1] < 2 or values.dtype.kind not in "fiu":
         raise ValueError(
             "`outputs` must be real numbers of shape (n, classes), with at least one image and two classes. "

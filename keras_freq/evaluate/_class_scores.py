@@ -22,7 +22,8 @@ class ClassScoresResult(Result):
 
     Attributes:
         confusion: Counts `(classes, classes)`, rows the true classes, columns the predictions.
-        undefined: Images whose logits are NaN or infinite, for each class; they count as missed.
+        undefined: Images whose logits are NaN or have no finite largest one, for each class; they count as
+            missed.
 
     Example:
         >>> scores = keras_freq.evaluate.class_scores(model, data)

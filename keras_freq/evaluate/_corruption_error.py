@@ -34,6 +34,7 @@ class CorruptionResult(Result):
         clean_error: Share classified wrongly without corruption; NaN where the data hold corrupted images
             only.
         mean: Mean of `errors` over severities and corruptions: the corruption error of CIFAR-10-C.
+        undefined: Corrupted images whose outputs are NaN or have no finite largest one; they count as wrong.
 
     Example:
         >>> result = keras_freq.evaluate.corruption_error(model, data, corruptions=("contrast", "fog"))
@@ -46,6 +47,7 @@ class CorruptionResult(Result):
     errors: tuple[tuple[float, ...], ...]
     clean_error: float
     mean: float
+    undefined: int = 0
 
     def __float__(self) -> float:
         return self.mean
@@ -130,14 +132,14 @@ def corruption_error(
         else:
             check_readable_again(data, when="for every corruption")
             clean = ModelFeed(model, data, batch_size=batch_size)
-            clean_error, _ = _measure_error(clean, advance)
+            clean_error, *_ = _measure_error(clean, advance)
             feeds = (ModelFeed(clean.model, _corrupt_batches(clean, *cell, seed, table)) for cell in cells)
         for feed in feeds:
             measured.append(_measure_error(feed, advance))
-    sizes = {size for _, size in measured}
+    sizes = {size for _, size, _ in measured}
     if len(sizes) > 1:
         raise ValueError(f"all corruptions must have as many images. Received: {min(sizes)} to {max(sizes)}")
-    errors = np.reshape([error for error, _ in measured], (len(names), len(severities)))
+    errors = np.reshape([error for error, _, _ in measured], (len(names), len(severities)))
     return CorruptionResult(
         model=feed.model.name,
         n=sizes.pop(),
@@ -154,16 +156,18 @@ def corruption_error(
         errors=tuple(map(tuple, errors.tolist())),
         clean_error=clean_error,
         mean=float(np.mean(errors)),
+        undefined=sum(undefined for _, _, undefined in measured),
     )
 
 
-def _measure_error(feed: ModelFeed, advance: Callable[[int], None]) -> tuple[float, int]:
-    """Share of the images that are classified wrongly, and how many there are."""
+def _measure_error(feed: ModelFeed, advance: Callable[[int], None]) -> tuple[float, int, int]:
+    """Share of the images that are classified wrongly, how many there are, and how many are undefined."""
     count, counts = compile_logits(feed.model, None, count_correct), DeviceCounts()
     for images, labels, valid in feed:
         counts.add("all", count(images, reduce_args=(labels, np.int32(valid))))
         advance(valid)
-    return 1 - float(counts.fetch("all").sum() / feed.n), feed.n
+    *correct, undefined = counts.fetch("all").tolist()
+    return 1 - sum(correct) / feed.n, feed.n, undefined
 
 
 def _corrupt_batches(

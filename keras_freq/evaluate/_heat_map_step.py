@@ -13,6 +13,7 @@ from keras import ops
 from keras_freq._core.checks import check_choice
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import to_tensor
+from keras_freq.evaluate._predictions import choose_classes
 from keras_freq.spectral import fourier_basis, radial_distance
 from keras_freq.spectral._grid import one_of_each_pair, own_mirror
 
@@ -135,10 +136,9 @@ def add_bases(images: Any, waves: tuple, amplitudes: tuple) -> Any:
 def count_each(logits: Any, labels: Any, valid: Any) -> Any:
     """Correct predictions of each basis image and class, `(bases, classes)`, inside the compiled step."""
     classes, batch = logits.shape[-1], ops.shape(labels)[0]
-    predicted = ops.reshape(ops.cast(ops.argmax(logits, axis=-1), "int32"), (-1, batch))
-    finite = ops.reshape(ops.all(ops.isfinite(logits), axis=-1), (-1, batch))
+    predicted = ops.reshape(choose_classes(logits), (-1, batch))
     real = ops.arange(batch, dtype="int32") < valid
-    correct = ops.logical_and(ops.logical_and(ops.equal(predicted, labels), finite), real)
+    correct = ops.logical_and(ops.equal(predicted, labels), real)
     one_hot = ops.one_hot(labels, classes, dtype="int32")
     return ops.sum(ops.expand_dims(ops.cast(correct, "int32"), -1) * one_hot, axis=1)
 

@@ -13,27 +13,42 @@ _AHEAD = 16
 
 
 def predict_classes(logits: Callable, images: Any) -> np.ndarray:
-    """Predicted classes `(batch,)`; -1, which no label equals, where an output is NaN or infinite."""
+    """Predicted classes `(batch,)`; -1, which no label equals, where they are undefined."""
     outputs = ops.convert_to_numpy(logits(images))
-    return np.where(np.isfinite(outputs).all(axis=-1), outputs.argmax(axis=-1), -1)
+    return np.where(np.isfinite(outputs.max(axis=-1)), outputs.argmax(axis=-1), -1)
+
+
+def is_defined(logits: Any) -> Any:
+    """Whether there is a largest logit, `(...)`: none of them is NaN, and the largest is finite."""
+    numbers = ops.all(ops.equal(logits, logits), axis=-1)
+    return ops.logical_and(numbers, ops.isfinite(ops.max(logits, axis=-1)))
 
 
 def choose_classes(logits: Any) -> Any:
-    """The class of the largest logit, int32 `(batch,)`; the number of classes where a logit is not finite."""
-    finite = ops.all(ops.isfinite(logits), axis=-1)
-    return ops.where(finite, ops.cast(ops.argmax(logits, axis=-1), "int32"), logits.shape[-1])
+    """The class of the largest logit, the first of equal ones, int32 `(...)`; `classes` where undefined."""
+    chosen = ops.cast(ops.argmax(logits, axis=-1), "int32")
+    return ops.where(is_defined(logits), chosen, logits.shape[-1])
+
+
+def is_tied(logits: Any) -> Any:
+    """Whether two classes or more share the largest logit, `(...)`: no answer, though argmax gives one."""
+    highest = ops.max(logits, axis=-1, keepdims=True)
+    return ops.sum(ops.cast(ops.equal(logits, highest), "int32"), axis=-1) > 1
 
 
 def count_correct(logits: Any, labels: Any, valid: Any) -> Any:
-    """Correct predictions of each class, `(classes,)`, inside the compiled step.
+    """Correct predictions of each class, and behind them undefined ones, `(classes + 1,)`, on the device.
 
-    Rows at or beyond `valid` are filling; a row with a NaN or infinite logit is wrong.
+    Rows at or beyond `valid` are filling.
     """
-    classes = logits.shape[-1]
-    correct = ops.equal(choose_classes(logits), labels)
+    classes, chosen = logits.shape[-1], choose_classes(logits)
     real = ops.arange(ops.shape(labels)[0], dtype="int32") < valid
-    counted = ops.cast(ops.logical_and(correct, real), "int32")
-    return ops.sum(ops.expand_dims(counted, -1) * ops.one_hot(labels, classes, dtype="int32"), axis=0)
+    # No label equals `classes`: an undefined row counts in the last column, whatever its label.
+    counted = ops.logical_and(real, ops.logical_or(ops.equal(chosen, labels), ops.equal(chosen, classes)))
+    return ops.sum(
+        ops.expand_dims(ops.cast(counted, "int32"), -1) * ops.one_hot(chosen, classes + 1, dtype="int32"),
+        axis=0,
+    )
 
 
 class DeviceCounts:

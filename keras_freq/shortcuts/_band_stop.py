@@ -142,7 +142,7 @@ def band_stop(
     masks = _make_masks(feed.size, edges, stopped, keep_dc)
     fill = feed.model.fill_of_dc(mean, feed.channels)
     counts = count_confusions(feed, masks, per_step=per_step, mean=fill)
-    clean, *confusion = counts[:, :, :-1].tolist()
+    clean, *confusion = counts[:, :, :-2].tolist()
     return BandStopResult(
         model=feed.model.name,
         n=feed.n,

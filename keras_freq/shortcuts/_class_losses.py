@@ -10,6 +10,7 @@ from keras import ops
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_function
 from keras_freq._core.losses import cross_entropy, nan_where_infinite
+from keras_freq.evaluate._predictions import choose_classes, is_tied
 
 LOSSES = ("cross_entropy", "logit")
 
@@ -44,8 +45,9 @@ def sum_by_class(logits: Any, labels: Any, valid: Any, loss: str = "cross_entrop
     """Summed loss and correct predictions `(masks, 2, classes)` of logits `(masks * batch, classes)`."""
     classes, batch = logits.shape[-1], ops.shape(labels)[0]
     logits = ops.reshape(logits, (-1, batch, classes))
-    correct = ops.cast(ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels), "float32")
-    both = ops.stack([compute_image_losses(logits, labels, loss), correct], axis=1)
+    # A tie is no answer.
+    correct = ops.logical_and(ops.equal(choose_classes(logits), labels), ops.logical_not(is_tied(logits)))
+    both = ops.stack([compute_image_losses(logits, labels, loss), ops.cast(correct, "float32")], axis=1)
     real = ops.arange(batch, dtype="int32") < valid
     own = ops.logical_and(ops.one_hot(labels, classes, dtype="bool"), ops.expand_dims(real, -1))
     # Chosen, not multiplied by zeros: an undefined loss stays with its class.

@@ -13,7 +13,7 @@ from keras_freq._core.batches import Batch
 from keras_freq._core.compiled import compile_function, to_tensor
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.sweep import sweep_items
-from keras_freq.evaluate._predictions import choose_classes
+from keras_freq.evaluate._predictions import choose_classes, is_tied
 from keras_freq.spectral._dft import half_mask, irfft2, rfft2
 
 # Images of one forward pass by default: a larger step is slower on CPUs.
@@ -77,9 +77,9 @@ def count_confusions(
         advance: Told how many images are done, each counted once for every matrix.
 
     Returns:
-        Counts, int64 `(1 + masks, classes, classes + 1)`: first the images as they are, rows the true
-        classes; with `own` `(2, classes, classes + 1)`, where the second matrix has row `c` under mask `c`.
-        The last column counts images whose logits are NaN or infinite.
+        Counts, int64 `(1 + masks, classes, classes + 2)`: first the images as they are, rows the true
+        classes; with `own` `(2, classes, classes + 2)`, where the second matrix has row `c` under mask `c`.
+        The last two columns count images without an answer: undefined ones, and ties.
     """
     shape = (feed.channels, *feed.size)
     what = ("predicted under masks", shape, feed.data_format)
@@ -98,8 +98,8 @@ def count_confusions(
 
     def fold(total: Any, part: np.ndarray, labels: np.ndarray, valid: int) -> np.ndarray:
         if total is None:
-            # One class more, for predictions that are none.
-            total = np.zeros((len(part), feed.classes, feed.classes + 1), "int64")
+            # Two classes more, for predictions that are none.
+            total = np.zeros((len(part), feed.classes, feed.classes + 2), "int64")
         np.add.at(total, (np.arange(len(part))[:, None], labels[None, :valid], part[:, :valid]), 1)
         return total
 
@@ -119,6 +119,9 @@ def count_confusions(
 def _build(shape: tuple[int, int, int], data_format: str) -> Callable:
     def step(forward, spectra, halves, mean):
         logits = forward(apply_masks(spectra, halves, mean, shape=shape, data_format=data_format))
-        return ops.reshape(choose_classes(logits), (-1, ops.shape(spectra[0])[0]))
+        chosen = choose_classes(logits)
+        tied = ops.logical_and(is_tied(logits), chosen < logits.shape[-1])
+        chosen = ops.where(tied, logits.shape[-1] + 1, chosen)
+        return ops.reshape(chosen, (-1, ops.shape(spectra[0])[0]))
 
     return step

@@ -38,6 +38,8 @@ class ShortcutReport(Result):
             rate.
         count_per_class: Images of each class.
         undefined: Filtered images whose logits are NaN or infinite, for each mask; they count for no class.
+        ties: Filtered images for which classes share the largest logit, for each mask; they too count for no
+            class.
 
     Example:
         >>> masks = np.stack([kf.spectral.disk_mask(32, 32, radius) for radius in (2, 4, 8, 16)])
@@ -54,6 +56,7 @@ class ShortcutReport(Result):
     others: bool
     count_per_class: tuple[int, ...]
     undefined: tuple[int, ...]
+    ties: tuple[int, ...] = ()
 
     @property
     def tpr(self) -> np.ndarray:
@@ -202,22 +205,23 @@ def shortcut_report(
         )
     if others:
         rows = np.arange(len(masks))
-        own, undefined = confusion[1 + rows, rows, :-1], confusion[1:, :, -1].sum(axis=1)
+        own, (undefined, ties) = confusion[1 + rows, rows, :-2], confusion[1:, :, -2:].sum(axis=1).T
     else:
-        own, undefined = confusion[1, :, :-1], confusion[1, :, -1]
+        own, (undefined, ties) = confusion[1, :, :-2], confusion[1, :, -2:].T
     return ShortcutReport(
         model=feed.model.name,
         n=feed.n,
         settings={"split": split, "mean": tuple(fill.tolist()), **feed.settings},
         versions=versions(),
-        confusion=tuple(tuple(map(tuple, part)) for part in confusion[1:, :, :-1].tolist() if others),
+        confusion=tuple(tuple(map(tuple, part)) for part in confusion[1:, :, :-2].tolist() if others),
         own_confusion=tuple(map(tuple, own.tolist())),
-        clean_confusion=tuple(map(tuple, confusion[0, :, :-1].tolist())),
+        clean_confusion=tuple(map(tuple, confusion[0, :, :-2].tolist())),
         share=tuple(masks.mean(axis=(1, 2), dtype="float64").tolist()),
         method=getattr(maps, "method", "given"),
         others=others,
         count_per_class=tuple(feed.count_per_class.tolist()),
         undefined=tuple(undefined.tolist()),
+        ties=tuple(ties.tolist()),
     )
 
 
