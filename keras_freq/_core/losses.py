@@ -42,4 +42,5 @@ def nan_where_infinite(logits: Any) -> Any:
 
     Such a loss has a finite gradient now and then, depending on the backend, which means nothing.
     """
-    return ops.where(ops.all(ops.isfinite(logits), axis=-1), 1.0, float("nan"))
+    factor = ops.where(ops.all(ops.isfinite(logits), axis=-1), 1.0, float("nan"))
+    return ops.cast(factor, "float32")  # not the default float

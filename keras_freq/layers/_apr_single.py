@@ -39,14 +39,15 @@ class APRSingle(RandomFrequencyLayer):
         axes: `"chw"` recombines over channels and space, as published; `"hw"` channel by channel.
         overflow: `"clip"` rounds and keeps 0 to 255. `"wrap"` cuts fractions off and wraps modulo 256, as the
             published code does by its cast; on natural images that touches most recombined images.
-        value_range: Lowest and highest value of the images, `(0, 1)` by default.
+        value_range: Lowest and highest value of float images, `(0, 1)` by default, unlike the `(0, 255)` of
+            Keras' own layers. Bytes are 0 to 255 and stay so, as floats.
         method: How the DFT is computed: `"fft"`, `"matmul"` or `"auto"`.
         seed: Seed of the layer's stream, or `None` for a fresh one.
         data_format: `"channels_last"` or `"channels_first"`; by default that of the Keras configuration.
         **kwargs: `name`, `dtype` and so on of `keras.layers.Layer`.
 
     Call arguments:
-        images: Images in `value_range`.
+        images: Float images in `value_range`, or bytes.
         training: `False` makes the layer the identity. Inside a model Keras sets it; alone the layer
             augments.
 
@@ -90,6 +91,8 @@ class APRSingle(RandomFrequencyLayer):
         self.overflow = check_choice(overflow, "overflow", ("clip", "wrap"))
         self.value_range = check_interval(value_range, "value_range")
         self.method = check_choice(method, "method", ("auto", "fft", "matmul"))
+
+    checks_range = True
 
     def draw_shape(self, batch, channels):
         return (batch, 8)

@@ -39,13 +39,14 @@ class AugMix(RandomFrequencyLayer):
         depth: Operations in a chain, or -1: 1, 2 or 3, drawn for each chain.
         level: Largest strength, 0.1 to 10; each operation draws its own, uniform from 0.1 up to it.
         operations: Names of the operations to draw from, uniformly; by default all nine.
-        value_range: Lowest and highest value of the images, `(0, 1)` by default.
+        value_range: Lowest and highest value of float images, `(0, 1)` by default, unlike the `(0, 255)` of
+            Keras' own layers. Bytes are 0 to 255 and stay so, as floats.
         seed: Seed of the layer's stream, or `None` for a fresh one.
         data_format: `"channels_last"` or `"channels_first"`; by default that of the Keras configuration.
         **kwargs: `name`, `dtype` and so on of `keras.layers.Layer`.
 
     Call arguments:
-        images: Images in `value_range`.
+        images: Float images in `value_range`, or bytes.
         training: `False` makes the layer the identity. Inside a model Keras sets it; alone the layer
             augments.
 
@@ -88,6 +89,8 @@ class AugMix(RandomFrequencyLayer):
         self.level = check_level(level)
         self.operations = check_operations(operations)
         self.value_range = check_interval(value_range, "value_range")
+
+    checks_range = True
 
     def draw_shape(self, batch, channels):
         # The image's share, then for each chain a weight, a depth, and three numbers per operation.

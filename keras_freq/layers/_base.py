@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import keras
+import numpy as np
 
 from keras_freq._core.checks import check_data_format
-from keras_freq.spectral._backend import Array, is_foreign_tensorflow, is_tensorflow
+from keras_freq._core.value_range import UNIT
+from keras_freq.spectral._backend import (
+    Array,
+    dtype_of,
+    has_values,
+    is_floating,
+    is_foreign_tensorflow,
+    is_tensorflow,
+    library_of,
+)
 from keras_freq.spectral._images import check_images_shape
 
 
@@ -58,20 +68,52 @@ class RandomFrequencyLayer(FrequencyLayer):
     stream, per backend; `tf.data` has a stream of its own.
     """
 
+    # Of floats. A layer whose strengths depend on it takes it as an argument, and refuses what lies beyond.
+    value_range: tuple[float, float] = UNIT
+    checks_range = False
+
     def __init__(self, *, seed: int | None = None, data_format: str | None = None, **kwargs):
         super().__init__(data_format=data_format, **kwargs)
         self.seed = seed
+        self._checked = False
         self.seed_generator = keras.random.SeedGenerator(seed)
         self._pipeline_generator = None
 
     def _draw_and_transform(self, images: Array, batch, uniform: Callable[[tuple], Array]) -> Array:
         check_images_shape(images.shape, self.data_format)
         channels = images.shape[-1 if self.data_format == "channels_last" else -3]
-        return self.transform(images, uniform(self.draw_shape(batch, channels)))
+        if is_floating(dtype_of(images)):
+            return self.transform(images, uniform(self.draw_shape(batch, channels)))
+        # Bytes are 0 to 255, and stay so, as floats: worked on in the range of floats.
+        low, high = self.value_range
+        pixels = library_of(images).cast(images, "float32") * ((high - low) / 255) + low
+        result = self.transform(pixels, uniform(self.draw_shape(batch, channels)))
+        return (result - low) * (255 / (high - low))
+
+    def check_range(self, images: np.ndarray) -> None:
+        """Refuses floats that are not finite, or beyond the range that the layer takes."""
+        if images.dtype.kind in "iu":
+            return
+        low, high = self.value_range
+        least, most = float(images.min()), float(images.max())
+        if not np.isfinite([least, most]).all() or (self.checks_range and (least < low or most > high)):
+            raise ValueError(
+                f"{type(self).__name__} takes bytes, 0 to 255, or finite floats"
+                + (f" in value_range=({low:g}, {high:g}). " if self.checks_range else ". ")
+                + f"Received: values from {least:.6g} to {most:.6g}"
+            )
+
+    def _check_once(self, images: Array) -> None:
+        """Looks at the first images that have values, outside of compiled code and of training steps."""
+        if self._checked or not has_values(images):
+            return
+        self._checked = True
+        self.check_range(keras.ops.convert_to_numpy(images))
 
     def call(self, images, training=True):
         if not training:
             return keras.ops.cast(images, self.compute_dtype)
+        self._check_once(images)
         batch = keras.ops.shape(images)[0] if len(images.shape) == 4 else 1
         return self._apply_in_keras(images, batch, self.seed_generator)
 

@@ -32,17 +32,19 @@ class FourierNoise(RandomFrequencyLayer):
     strength.
 
     Args:
-        strength: L2 norm of the noise in each channel, at least 0, in the units of the images. 4 on 32x32
-            images in [0, 1] is an RMS of 0.125 per pixel. With `distribution="exponential"` it is the mean.
+        strength: L2 norm of the noise in each channel, at least 0, for pixels on [0, 1]. 4 on 32x32
+            images is an RMS of 0.125 per pixel. With `distribution="exponential"` it is the mean.
         distribution: `"constant"`, or `"exponential"` to draw a strength for each image and channel.
         band: `(low, high)` in bins: frequencies with `low <= d < high` are drawn. By default all but DC.
-        clip: `None`, or two bounds, such as `(0, 1)`.
+        clip: `None`, or two bounds, such as `(0, 1)`, for pixels on [0, 1].
+        value_range: Lowest and highest value of float images, `(0, 1)` by default, unlike the `(0, 255)` of
+            Keras' own layers. Bytes are 0 to 255 and stay so, as floats.
         seed: Seed of the layer's stream, or `None` for a fresh one.
         data_format: `"channels_last"` or `"channels_first"`; by default that of the Keras configuration.
         **kwargs: `name`, `dtype` and so on of `keras.layers.Layer`.
 
     Call arguments:
-        images: Images in any range.
+        images: Images, floats or bytes.
         training: `False` makes the layer the identity. Inside a model Keras sets it; alone the layer
             augments.
 
@@ -73,6 +75,7 @@ class FourierNoise(RandomFrequencyLayer):
         distribution: Literal["constant", "exponential"] = "constant",
         band: tuple[float, float] = (1, float("inf")),
         clip: tuple[float, float] | None = None,
+        value_range: tuple[float, float] = (0, 1),
         seed: int | None = None,
         data_format: str | None = None,
         **kwargs,
@@ -89,6 +92,7 @@ class FourierNoise(RandomFrequencyLayer):
             raise ValueError(f"`band` must be (low, high) with low < high. Received: band={band!r}")
         self.band = (low, high)
         self.clip = None if clip is None else check_interval(clip, "clip")
+        self.value_range = check_interval(value_range, "value_range")
 
     def draw_shape(self, batch, channels):
         return (3, batch, channels)
@@ -113,13 +117,14 @@ class FourierNoise(RandomFrequencyLayer):
         vertical = (2 * np.pi / height) * u * xp.constant(np.arange(height)[:, None], planes) + phase
         horizontal = (2 * np.pi / width) * v * xp.constant(np.arange(width), planes)
         waves = xp.cos(vertical) * xp.cos(horizontal) - xp.sin(vertical) * xp.sin(horizontal)
-        strength = self.strength
+        low, high = self.value_range
+        strength = self.strength * (high - low)
         if self.distribution == "exponential":
             strength = -strength * xp.log(1 - xp.expand_dims(xp.expand_dims(draws[2], -1), -1))
         norm = xp.where(alone > 0.5, xp.ones_like(alone), 2.0**0.5 * xp.ones_like(alone))
         planes = planes + strength * norm / (height * width) ** 0.5 * waves
         if self.clip is not None:
-            planes = xp.clip(planes, *self.clip)
+            planes = xp.clip(planes, *(low + limit * (high - low) for limit in self.clip))
         return back(planes)
 
     def get_config(self):
@@ -129,4 +134,5 @@ class FourierNoise(RandomFrequencyLayer):
             "distribution": self.distribution,
             "band": list(self.band),
             "clip": None if self.clip is None else list(self.clip),
+            "value_range": list(self.value_range),
         }

@@ -276,6 +276,21 @@ def is_foreign_tensorflow(x: Array) -> bool:
     return is_tensorflow(x) and keras.backend.backend() != "tensorflow"
 
 
+def has_values(x: Array) -> bool:
+    """Whether `x` holds numbers now, outside of traced code."""
+    if isinstance(x, np.ndarray):
+        return True
+    if isinstance(x, keras.KerasTensor):
+        return False
+    if keras.backend.backend() == "jax" and not is_foreign_tensorflow(x):
+        import jax
+
+        return not isinstance(x, jax.core.Tracer)
+    if keras.backend.backend() == "torch" and not is_foreign_tensorflow(x):
+        return x.device.type != "meta"
+    return hasattr(x, "numpy")  # TensorFlow's tensors in a graph have none
+
+
 def library_of(x: Array) -> ArrayLibrary:
     """The library that computes with `x`."""
     if isinstance(x, np.ndarray):

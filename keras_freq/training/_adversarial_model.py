@@ -14,6 +14,7 @@ from keras_freq._core.checks import (
 )
 from keras_freq._core.input_gradient import input_gradient
 from keras_freq._core.losses import cross_entropy
+from keras_freq._core.value_range import BYTES
 from keras_freq.attacks._norm_balls import (
     default_step_size,
     draw_in_ball,
@@ -22,6 +23,7 @@ from keras_freq.attacks._norm_balls import (
     step_l2,
     step_linf,
 )
+from keras_freq.spectral._backend import dtype_of, is_floating
 from keras_freq.training._base import BatchTransformModel
 
 _FLOAT16_SCALE = 128.0
@@ -51,12 +53,12 @@ class AdversarialModel(BatchTransformModel):
 
     Args:
         classifier: Any Keras model from images to one tensor of logits.
-        epsilon: Radius of the ball, in pixel units, at least 0.
+        epsilon: Radius of the ball, for pixels on [0, 1], at least 0.
         steps: Number of steps. A step costs about as much as half a plain training step.
         step_size: Absolute size of a step. Default `2.5 * epsilon / steps`.
         norm: `"linf"` or `"l2"`.
         random_start: Start at a uniform draw from the ball instead of at the image.
-        bounds: Lowest and highest pixel value.
+        bounds: Lowest and highest pixel value that the classifier takes; bytes are 0 to 255.
         augment: Layer or model applied before the attack, such as `keras_freq.layers.CropFlip()`, or a
             `keras.Sequential` of several, or `None`.
         pair: Layer that mixes the batch, such as `keras_freq.layers.APRPair(probability=0.16)`, or `None`.
@@ -112,14 +114,18 @@ class AdversarialModel(BatchTransformModel):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def prepare(self, images, labels):
+        # Bytes count as 0 to 255, whatever the bounds of floats; sizes are stated for pixels on [0, 1].
+        bounds = self.bounds if is_floating(dtype_of(images)) else BYTES
+        span = bounds[1] - bounds[0]
         images = ops.cast(images, "float32")
         if self.augment is not None:
             images = ops.cast(self.augment(images, training=True), "float32")
         if self.pair is not None:
             mixed = ops.cast(self.pair(images, training=True), "float32")
-            images = ops.concatenate([images, ops.clip(mixed, *self.bounds)])
+            images = ops.concatenate([images, ops.clip(mixed, *bounds)])
             labels = ops.concatenate([labels, labels])
         step_size = default_step_size(self.epsilon, self.steps) if self.step_size is None else self.step_size
+        epsilon, step_size = self.epsilon * span, step_size * span
         flat = labels if len(labels.shape) == 1 or labels.shape[-1] > 1 else ops.squeeze(labels, axis=-1)
 
         # Small gradients vanish in float16; the length of the gradient is of no account.
@@ -127,10 +133,10 @@ class AdversarialModel(BatchTransformModel):
 
         if self.norm == "linf":
             take_step, project = step_linf, project_linf
-            ball = [ops.clip(images + edge, *self.bounds) for edge in (-self.epsilon, self.epsilon)]
+            ball = [ops.clip(images + edge, *bounds) for edge in (-epsilon, epsilon)]
         else:
             take_step, project = step_l2, project_l2
-            ball = [images, self.epsilon, *self.bounds]
+            ball = [images, epsilon, *bounds]
 
         def step(moved):
             gradient = input_gradient(
@@ -140,15 +146,17 @@ class AdversarialModel(BatchTransformModel):
                 gradient = ops.where(ops.isfinite(gradient), gradient, 0.0)
             return take_step(moved, gradient, step_size, *ball)
 
-        start = project(images + self._draw(ops.shape(images)), *ball) if self.random_start else images
+        start = (
+            project(images + self._draw(ops.shape(images), epsilon), *ball) if self.random_start else images
+        )
         return _repeat(step, start, self.steps), labels
 
-    def _draw(self, shape):
+    def _draw(self, shape, epsilon):
         uniform, normal = (
             functools.partial(draw, dtype="float32", seed=self.seed_generator)
             for draw in (keras.random.uniform, keras.random.normal)
         )
-        return draw_in_ball(ops, uniform, normal, shape, self.epsilon, self.norm)
+        return draw_in_ball(ops, uniform, normal, shape, epsilon, self.norm)
 
     def get_config(self):
         names = ("epsilon", "steps", "step_size", "norm", "random_start", "bounds", "seed")

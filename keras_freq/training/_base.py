@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 from keras import ops
+
+from keras_freq._core.checks import check_pixels
+from keras_freq.layers._base import RandomFrequencyLayer
 
 
 class TrainingModel(keras.Model):
@@ -38,6 +42,29 @@ class TrainingModel(keras.Model):
         """What it is in inference."""
         return self.classifier
 
+    def fit(self, x=None, *args, **kwargs):
+        """`keras.Model.fit`, which first looks at images that lie in memory.
+
+        Raises:
+            ValueError: If the first batch of arrays, or of a `PyDataset`, holds pixels that are not finite or
+                beyond the range that a layer takes.
+        """
+        self._check_first_images(x, kwargs.get("batch_size") or 32)
+        return super().fit(x, *args, **kwargs)
+
+    def _check_first_images(self, x: Any, count: int) -> None:
+        # A dataset or a loader is left alone: a look at it would move its random order.
+        first = x[0] if isinstance(x, keras.utils.PyDataset) else x
+        first = first[0] if isinstance(first, (tuple, list)) else first
+        if not (isinstance(first, np.ndarray) and first.ndim == 4):
+            return
+        images = check_pixels(first[:count])
+        for name in self.PARTS:
+            for layer in _flatten(getattr(self, name)):
+                if isinstance(layer, RandomFrequencyLayer):
+                    layer.check_range(images)
+                    return  # behind it the values are its own
+
     def build(self, input_shape):
         for name in self.PARTS:
             layer = getattr(self, name)
@@ -63,6 +90,11 @@ class TrainingModel(keras.Model):
                 config[name], custom_objects=custom_objects
             )
         return cls(**config)
+
+
+def _flatten(layer: Any) -> list:
+    """The layers of a sequence of augmentations, or the one there is."""
+    return list(layer.layers) if isinstance(layer, keras.Sequential) else [layer]
 
 
 class BatchTransformModel(TrainingModel):
