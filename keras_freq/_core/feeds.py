@@ -317,4 +317,5 @@ def _tell_classes(model: Classifier, image_shape: tuple[int, ...]) -> int | None
 
 
 def _tells_its_shape(model: keras.Model) -> bool:
-    return type(model).compute_output_shape is not keras.Model.compute_output_shape
+    unknown = (keras.Model.compute_output_shape, keras.Layer.compute_output_shape)
+    return type(model).compute_output_shape not in unknown

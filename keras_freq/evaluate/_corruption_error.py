@@ -176,5 +176,10 @@ def _corrupt_batches(
     start = 0
     for images, labels, valid in clean:
         pixels = to_bytes(images[:valid])
-        yield corrupt(pixels, name, severity, seed=seed, start=start, table=table), labels[:valid]
+        if clean.data_format == "channels_first":
+            pixels = np.moveaxis(pixels, 1, -1)
+        pixels = corrupt(pixels, name, severity, seed=seed, start=start, table=table)
+        if clean.data_format == "channels_first":
+            pixels = np.moveaxis(pixels, -1, 1)
+        yield pixels, labels[:valid]
         start += valid

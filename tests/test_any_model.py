@@ -1,0 +1,424 @@
+"""The same network in every convention of ordinary Keras models: the same numbers, or one clear line."""
+
+from __future__ import annotations
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import keras_freq as kf
+
+CLASSES, SIDE = 3, 16
+MEAN, STD = np.array([0.49, 0.48, 0.45], "float32"), np.array([0.25, 0.24, 0.26], "float32")
+LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+@pytest.fixture(scope="module")
+def pixels() -> np.ndarray:
+    """24 images as bytes, with energy in every band."""
+    generator = np.random.default_rng(0)
+    ramp = (
+        np.linspace(60, 190, SIDE)[None, :, None, None] + 30 * (np.arange(24) % CLASSES)[:, None, None, None]
+    )
+    return np.clip(ramp + 25 * generator.standard_normal((24, SIDE, SIDE, 3)), 0, 255).astype("uint8")
+
+
+@pytest.fixture(scope="module")
+def labels() -> np.ndarray:
+    return np.arange(24) % CLASSES
+
+
+def body(x, last="logits", activation=None):
+    """From pixels on [0, 1] to the outputs; all networks of this file have the same weights."""
+    x = layers.Conv2D(4, 3, strides=2, name="conv")(x)
+    x = layers.GlobalAveragePooling2D()(layers.ReLU()(x))
+    return layers.Dense(CLASSES, activation=activation, name=last)(x)
+
+
+def every_layer(model: keras.Model):
+    for layer in model.layers:
+        yield from every_layer(layer) if isinstance(layer, keras.Model) else [layer]
+
+
+def with_weights(model: keras.Model) -> keras.Model:
+    """Weights that follow from the names and shapes of the layers alone."""
+    for layer in every_layer(model):
+        if layer.name in ("conv", "logits") and layer.weights:
+            generator = np.random.default_rng(len(layer.name))
+            layer.set_weights([2 * generator.standard_normal(w.shape) for w in layer.get_weights()])
+    return model
+
+
+def functional(make, shape=(SIDE, SIDE, 3)) -> keras.Model:
+    inputs = keras.Input(shape)
+    return with_weights(keras.Model(inputs, make(inputs)))
+
+
+class Subclassed(keras.Model):
+    """A model of which Keras knows neither shapes nor the last operation."""
+
+    def __init__(self, inner, link=None):
+        super().__init__()
+        self.inner, self.link = inner, link
+
+    def call(self, x):
+        outputs = self.inner(x)
+        return outputs if self.link is None else self.link(outputs)
+
+
+def plain():
+    return functional(body)
+
+
+def on_std():
+    """Takes images less their mean, divided by their deviation, and has the numbers of `plain`."""
+    return functional(lambda x: body(x * STD + MEAN))
+
+
+# name -> (what is measured, the images that it is given as, from bytes)
+UNIT = lambda x: x / np.float32(255)  # noqa: E731
+SCALED = lambda x: x.astype("float32")  # noqa: E731
+BYTES = lambda x: x  # noqa: E731
+KINDS = {
+    "unit": (plain, UNIT),
+    "sequential": (lambda: with_weights(keras.Sequential([keras.Input((SIDE, SIDE, 3)), plain()])), UNIT),
+    "subclassed": (lambda: Subclassed(plain()), UNIT),
+    "rescaling, bytes": (lambda: functional(lambda x: body(layers.Rescaling(1 / 255)(x))), BYTES),
+    "rescaling, floats": (lambda: functional(lambda x: body(layers.Rescaling(1 / 255)(x))), SCALED),
+    "rescaling to -1": (
+        lambda: functional(lambda x: body(layers.Rescaling(1 / 127.5, offset=-1)(x) / 2 + 0.5)),
+        BYTES,
+    ),
+    "normalization": (
+        lambda: functional(
+            lambda x: body(
+                layers.Normalization(mean=MEAN.tolist(), variance=(STD**2).tolist())(x) * STD + MEAN
+            )
+        ),
+        UNIT,
+    ),
+    "declared, bytes": (lambda: kf.Classifier(plain(), value_range=(0, 1)), BYTES),
+    "declared, -1 to 1": (
+        lambda: kf.Classifier(functional(lambda x: body(x / 2 + 0.5)), value_range=(-1, 1)),
+        lambda x: UNIT(x) * 2 - 1,
+    ),
+    "preprocess": (
+        lambda: kf.Classifier(
+            on_std(), preprocess=layers.Normalization(mean=list(MEAN), variance=list(STD**2))
+        ),
+        BYTES,
+    ),
+    "caffe": (
+        lambda: kf.Classifier(
+            functional(lambda x: body(ops.flip(x + np.float32(100), axis=-1) / 255)),
+            preprocess=lambda x: ops.flip(x, axis=-1) * 255 - 100,
+        ),
+        UNIT,
+    ),
+    "softmax in the last layer": (lambda: functional(lambda x: body(x, activation="softmax")), UNIT),
+    "softmax layer": (lambda: functional(lambda x: layers.Softmax()(body(x))), UNIT),
+    "softmax operation": (lambda: functional(lambda x: ops.softmax(body(x))), UNIT),
+    "softmax behind": (
+        lambda: keras.Sequential([keras.Input((SIDE, SIDE, 3)), plain(), layers.Activation("softmax")]),
+        UNIT,
+    ),
+    "one of two outputs": (
+        lambda: kf.Classifier(functional(lambda x: [body(x), layers.Flatten()(x)]), output=0),
+        UNIT,
+    ),
+    "one of a dictionary": (
+        lambda: kf.Classifier(
+            functional(lambda x: {"other": layers.Flatten()(x), "head": body(x, activation="softmax")}),
+            output="head",
+        ),
+        UNIT,
+    ),
+    "channels first": (
+        lambda: functional(lambda x: body(layers.Permute((2, 3, 1))(x)), (3, SIDE, SIDE)),
+        lambda x: UNIT(x).transpose(0, 3, 1, 2),
+    ),
+    "wrapper of training": (lambda: kf.APRModel(functional(lambda x: body(x, activation="softmax"))), UNIT),
+}
+# Probabilities that nothing can be taken off: measured where no gradient is needed.
+OPAQUE = {
+    "softmax inside a subclass": (lambda: Subclassed(plain(), ops.softmax), UNIT),
+}
+
+
+# In which every measurement is tried; in the others those that cost little.
+FULL = ("rescaling, bytes", "declared, -1 to 1", "preprocess", "softmax in the last layer", "channels first")
+
+
+def look(model, images, labels) -> dict[str, np.ndarray]:
+    """The measurements that cost little."""
+    data = (images, labels)
+    return {
+        "accuracy": kf.evaluate.accuracy(model, data).correct_per_class,
+        "calibration": float(kf.evaluate.calibration_error(model, data)),
+    }
+
+
+def measure(model, images, labels) -> dict[str, np.ndarray]:
+    """The others that need no gradient."""
+    data = (images, labels)
+    maps = np.stack([kf.spectral.disk_mask(SIDE, SIDE, radius) for radius in (3, 4, 5)])
+    bands = kf.evaluate.band_accuracy(model, data, radii=(3,), mean=0.4)
+    return {
+        "scores": kf.evaluate.class_scores(model, data).confusion,
+        "bands": (bands.clean, *bands.low, *bands.high),
+        "corruptions": kf.evaluate.corruption_error(
+            model, data, corruptions=("contrast",), severities=(3,), progress=False
+        ).errors,
+        "heat map": kf.evaluate.fourier_heat_map(
+            model, data, epsilon=4, window=1, progress=False
+        ).correct_per_class,
+        "swap": kf.evaluate.amplitude_swap(model, data).accuracy,
+        "report": kf.shortcuts.shortcut_report(model, data, maps, mean=0).confusion,
+        "importance": kf.shortcuts.frequency_importance(
+            model, images, labels, patch=8, mean=0.4, progress=False
+        ).values,
+        "hfss": kf.shortcuts.hfss(model, images, labels, budgets=(3,), mean=0, progress=False).top_losses,
+    }
+
+
+def attack(model, images, labels) -> dict[str, np.ndarray]:
+    """Those that need one. Strengths are for pixels on [0, 1], whatever the convention."""
+    data, sizes = (images, labels), (4 / 255, 16 / 255)
+    return {
+        "spectrum": kf.evaluate.input_gradient_spectrum(model, data).mean,
+        "own": kf.evaluate.adversarial_accuracy(
+            model, data, engine="own", epsilons=sizes, steps=2, progress=False
+        ).accuracy,
+        "foolbox": kf.evaluate.adversarial_accuracy(
+            model, data, attack="fgsm", epsilons=sizes, progress=False
+        ).accuracy,
+        "first order": kf.shortcuts.frequency_importance(
+            model, images, labels, patch=8, method="gradient", mean=0, check=0, progress=False
+        ).values,
+    }
+
+
+@pytest.fixture(scope="module")
+def expected(pixels, labels):
+    given = plain(), UNIT(pixels), labels
+    return {**look(*given), **measure(*given), **attack(*given)}
+
+
+@pytest.mark.parametrize("name", [*KINDS, *OPAQUE])
+def test_every_measurement_is_the_same(name, pixels, labels, expected):
+    make, convert = {**KINDS, **OPAQUE}[name]
+    given = make(), convert(pixels), labels
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        found = look(*given)
+        if name in FULL or name in OPAQUE:
+            found |= measure(*given)
+        if name in FULL or ("softmax" in name and name in KINDS):
+            found |= attack(*given)
+    for key, value in found.items():
+        np.testing.assert_allclose(value, expected[key], rtol=2e-3, atol=2e-4, err_msg=f"{name}: {key}")
+
+
+@pytest.mark.parametrize("name", OPAQUE)
+def test_gradients_of_probabilities_are_refused(name, pixels, labels):
+    model = OPAQUE[name][0]()
+    for function in (kf.evaluate.input_gradient_spectrum, kf.evaluate.adversarial_accuracy):
+        with pytest.raises(ValueError, match="must return logits"):
+            function(model, (UNIT(pixels), labels))
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if "declared" not in name and name != "caffe"])
+def test_accuracy_is_that_of_evaluate(name, pixels, labels):
+    make, convert = KINDS[name]
+    model = make()
+    if isinstance(model, kf.Classifier):
+        pytest.skip("what is declared, `model.evaluate` does not know")
+    model.compile(loss=LOSS, metrics=["accuracy"])
+    wanted = model.evaluate(convert(pixels), labels, verbose=0, batch_size=7)[1]
+    assert float(kf.evaluate.accuracy(model, (convert(pixels), labels))) == pytest.approx(wanted, abs=1e-6)
+
+
+def test_bytes_are_given_to_a_model_as_they_are_and_it_is_told(pixels, labels):
+    model = plain()
+    model.compile(loss=LOSS, metrics=["accuracy"])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = kf.evaluate.accuracy(model, (pixels, labels))
+    assert float(result) == pytest.approx(model.evaluate(pixels, labels, verbose=0)[1])
+    assert result.settings["value_range"] == (0, 255)
+    normalized = KINDS["normalization"][0]()
+    with pytest.warns(UserWarning, match=r"value_range=\(0, 1\)"):
+        kf.evaluate.accuracy(normalized, (pixels, labels))
+    assert all(
+        "value_range=(0, 1)" in str(warning.message) for warning in caught if warning.category is UserWarning
+    )
+
+
+def test_a_model_that_is_right_on_unit_pixels_alone_is_told():
+    """Right: 1.0 for the model with a rescaling inside; without it the warning names the remedy."""
+    weights = [np.array([[-1.0, 1.0]] * 3), np.array([1.5, -1.5])]
+    labels = np.arange(20) % 2
+    images = np.tile(np.where(labels, 180, 80).astype("uint8")[:, None, None, None], (1, 16, 16, 3))
+
+    def network(*first):
+        head = [layers.GlobalAveragePooling2D(), layers.Dense(2)]
+        model = keras.Sequential([keras.Input((16, 16, 3)), *first, *head])
+        model.layers[-1].set_weights(weights)
+        return model
+
+    inside, outside = network(layers.Rescaling(1 / 255)), network()
+    assert float(kf.evaluate.accuracy(inside, (images, labels))) == 1.0
+    with pytest.warns(UserWarning, match=r"10 of the first 20, but for 20 on \[0, 1\]"):
+        assert float(kf.evaluate.accuracy(outside, (images, labels))) == 0.5
+    assert float(kf.evaluate.accuracy(kf.Classifier(outside, value_range=(0, 1)), (images, labels))) == 1.0
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", None])
+def test_one_output_is_two_classes(activation, pixels, labels):
+    inputs = keras.Input((SIDE, SIDE, 3))
+    outputs = layers.Dense(1, activation=activation)(layers.GlobalAveragePooling2D()(inputs))
+    model = keras.Model(inputs, outputs)
+    model.layers[-1].set_weights([np.ones((3, 1)), np.array([-1.5])])
+    images, two = UNIT(pixels), (labels > 0).astype(int)
+    threshold = 0.5 if activation else 0.0
+    model.compile(loss="binary_crossentropy", metrics=[keras.metrics.BinaryAccuracy(threshold=threshold)])
+    wanted = model.evaluate(images, two, verbose=0)[1]
+    assert float(kf.evaluate.accuracy(model, (images, two))) == pytest.approx(wanted)
+    assert kf.evaluate.predict_logits(model, images).shape == (24, 2)
+    robust = kf.evaluate.adversarial_accuracy(model, (images, two), engine="own", progress=False)
+    assert robust.accuracy[-1] <= robust.clean
+
+
+def test_a_path_is_loaded(tmp_path, pixels, labels):
+    model = plain()
+    model.save(tmp_path / "model.keras")
+    data = (UNIT(pixels), labels)
+    assert kf.evaluate.accuracy(str(tmp_path / "model.keras"), data) == kf.evaluate.accuracy(model, data)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="a torch module needs the PyTorch backend")
+def test_a_torch_module_is_measured(labels, pixels):
+    import torch
+
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten(), torch.nn.Linear(4 * 14 * 14, CLASSES)
+    )
+    images = UNIT(pixels).transpose(0, 3, 1, 2)
+    with torch.no_grad():
+        device = next(module.parameters()).device
+        wanted = module(torch.tensor(images, device=device)).argmax(-1).cpu().numpy() == labels
+    result = kf.evaluate.accuracy(module, (images, labels))
+    assert float(result) == pytest.approx(wanted.mean())
+    assert result.settings["data_format"] == "channels_first"
+    assert kf.evaluate.band_accuracy(module, (images, labels), radii=(100,)).low[0] == float(result)
+
+
+REFUSED = {
+    "beyond [0, 1]": (plain, SCALED, "value_range=(low, high)"),
+    "several outputs": (lambda: functional(lambda x: [body(x), layers.Flatten()(x)]), UNIT, "output=..."),
+    "multi-label": (lambda: functional(lambda x: body(x, activation="sigmoid")), UNIT, "to_logits"),
+    "no such output": (
+        lambda: kf.Classifier(functional(lambda x: [body(x), layers.Flatten()(x)]), output="c"),
+        UNIT,
+        "output='c'",
+    ),
+    "whole numbers beyond bytes": (plain, lambda x: x.astype("int32") * 2, "0 to 255"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_in_one_line(name, pixels, labels):
+    make, convert, told = REFUSED[name]
+    with pytest.raises(ValueError, match="Received:") as error:
+        kf.evaluate.accuracy(make(), (convert(pixels), labels))
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_declared_model_is_measured_in_training(pixels, labels):
+    model = plain()
+    model.compile("sgd", LOSS)
+    declared = kf.Classifier(model, value_range=(0, 1))
+    bands = kf.callbacks.BandAccuracy((pixels, labels), radii=(3,), model=declared)
+    history = model.fit(UNIT(pixels), labels, verbose=0, callbacks=[bands])
+    assert history.history["clean"] == [float(kf.evaluate.accuracy(model, (UNIT(pixels), labels)))]
+
+
+def test_sizes_of_images_in_one_process():
+    inputs = keras.Input((None, None, 3))
+    x = layers.Conv2D(4, 3)(kf.layers.LowPass(4)(inputs))
+    model = keras.Model(inputs, layers.Dense(CLASSES)(layers.GlobalAveragePooling2D()(x)))
+    for size in ((20, 20), (33, 17), (16, 16)):
+        data = (np.random.default_rng(0).random((4, *size, 3), dtype="float32"), np.arange(4) % CLASSES)
+        assert kf.evaluate.band_accuracy(model, data, radii=(4,)).n == 4
+        assert kf.evaluate.fourier_heat_map(model, data, window=0, progress=False).n == 4
+        assert kf.evaluate.input_gradient_spectrum(model, data).n == 4
+
+
+@pytest.mark.parametrize("floatx", ["float64", "float16"])
+def test_default_floats(floatx, pixels, labels, expected):
+    before = keras.config.floatx()
+    keras.config.set_floatx(floatx)
+    try:
+        given = plain(), UNIT(pixels), labels
+        found = {**look(*given), **measure(*given), **attack(*given)}
+    finally:
+        keras.config.set_floatx(before)
+    assert set(found) == set(expected)
+    if floatx == "float64":
+        np.testing.assert_allclose(found["importance"], expected["importance"], rtol=1e-3, atol=1e-4)
+
+
+def test_undefined_outputs_are_wrong_and_counted(pixels, labels):
+    data = (UNIT(pixels), labels)
+    broken = Subclassed(plain(), lambda z: z + ops.where(ops.arange(CLASSES) == 1, float("nan"), 0.0))
+    result = kf.evaluate.accuracy(broken, data)
+    assert (float(result), result.undefined) == (0.0, 24)
+    importance = kf.shortcuts.frequency_importance(broken, *data, patch=8, progress=False)
+    assert importance.clean_accuracy == (0.0,) * CLASSES
+    excluded = Subclassed(plain(), lambda z: z + ops.where(ops.arange(CLASSES) == 1, -float("inf"), 0.0))
+    result = kf.evaluate.accuracy(excluded, data)
+    assert result.undefined == 0
+    assert float(result) > 0
+
+
+def test_ties_are_an_answer_for_accuracy_alone(pixels, labels):
+    data = (UNIT(pixels), labels)
+    tied = Subclassed(plain(), lambda z: 0 * z)
+    assert float(kf.evaluate.accuracy(tied, data)) == pytest.approx(1 / 3)  # class 0, as argmax and Keras say
+    maps = np.ones((CLASSES, SIDE, SIDE))
+    report = kf.shortcuts.shortcut_report(tied, data, maps)
+    assert report.tpr.tolist() == report.fpr.tolist() == [0.0] * CLASSES
+    assert report.ties == (24,) * CLASSES
+
+
+def test_a_removed_mean_is_that_of_the_first_normalization(pixels, labels):
+    normalized = KINDS["normalization"][0]()
+    data = (UNIT(pixels), labels)
+    stopped = kf.shortcuts.band_stop(normalized, data, [(1, 2, 3, 4)], keep_dc=False)
+    assert stopped.settings["mean"] == pytest.approx(MEAN.tolist(), abs=1e-6)
+    gray = np.broadcast_to(MEAN, (24, SIDE, SIDE, 3))
+    wanted = kf.evaluate.class_scores(normalized, (gray, labels)).confusion
+    assert stopped.confusion[0] == wanted
+    black = kf.shortcuts.band_stop(normalized, data, [(1, 2, 3, 4)], keep_dc=False, mean=0)
+    assert black.confusion[0] == kf.evaluate.class_scores(normalized, (0 * gray, labels)).confusion
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["MobileNetV3Small", "EfficientNetV2B0", "ResNet50"])
+def test_applications(name):
+    keras.utils.set_random_seed(0)
+    model = getattr(keras.applications, name)(weights=None, classes=4, input_shape=(32, 32, 3))
+    # With random weights the classes are all but tied.
+    *others, bias = model.get_weights()
+    model.set_weights([*others, np.linspace(0, 1, len(bias))])
+    images = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3)).astype("uint8")
+    labels = np.arange(6) % 4
+    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    wanted = model.evaluate(images, labels, verbose=0)[1]
+    declared = kf.Classifier(model, value_range=(0, 255))
+    assert float(kf.evaluate.accuracy(declared, (images, labels))) == pytest.approx(wanted)
+    assert declared.core is not model  # the softmax at its end is taken off
