@@ -78,6 +78,10 @@ def on_std():
     return functional(lambda x: body(x * STD + MEAN))
 
 
+def normalize():
+    return layers.Normalization(mean=list(MEAN), variance=list(STD**2))
+
+
 # name -> (what is measured, the images that it is given as, from bytes)
 UNIT = lambda x: x / np.float32(255)  # noqa: E731
 SCALED = lambda x: x.astype("float32")  # noqa: E731
@@ -93,11 +97,7 @@ KINDS = {
         BYTES,
     ),
     "normalization": (
-        lambda: functional(
-            lambda x: body(
-                layers.Normalization(mean=MEAN.tolist(), variance=(STD**2).tolist())(x) * STD + MEAN
-            )
-        ),
+        lambda: functional(lambda x: body(normalize()(x) * STD + MEAN)),
         UNIT,
     ),
     "declared, bytes": (lambda: kf.Classifier(plain(), value_range=(0, 1)), BYTES),

@@ -310,12 +310,10 @@ def _tell_classes(model: Classifier, image_shape: tuple[int, ...]) -> int | None
     if model.preprocess is not None or not core.built:
         return None
     classes = check_model_classes(core)
-    if classes is None and not isinstance(core, keras.Sequential) and _tells_its_shape(core):
-        shape = core.compute_output_shape((None, *image_shape))
+    if classes is None and not isinstance(core, keras.Sequential):
+        try:
+            shape = core.compute_output_shape((None, *image_shape))
+        except NotImplementedError:  # what Keras' own does where a subclass has none
+            return None
         classes = shape[-1] if isinstance(shape, tuple) and len(shape) == 2 else None
     return classes if isinstance(classes, int) else None
-
-
-def _tells_its_shape(model: keras.Model) -> bool:
-    unknown = (keras.Model.compute_output_shape, keras.Layer.compute_output_shape)
-    return type(model).compute_output_shape not in unknown

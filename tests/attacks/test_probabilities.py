@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-
 from keras_freq._core.probabilities import reject_probabilities
+
 from keras_freq.attacks import fgsm, foolbox_model, pgd
 from keras_freq.evaluate import accuracy, adversarial_accuracy, minimal_adversarials, predict_logits
 
