@@ -1,4 +1,4 @@
-"""A progress bar where tqdm is installed."""
+"""A progress bar."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ def progress_bar(
     """A bar that counts up.
 
     Args:
-        show: `True` shows it and needs tqdm, `False` does not, `None` shows it on a terminal if tqdm is
-            installed.
+        show: `True` shows it, `False` does not, `None` shows it on a terminal.
         description: What is being done.
         unit: What is counted.
         total: How many there are, for an estimate of the time left.
@@ -23,25 +22,11 @@ def progress_bar(
 
     Yields:
         A function that takes how many more are done.
-
-    Raises:
-        ImportError: If `show` is `True` and tqdm is missing.
     """
-    if show is None:
-        show = sys.stderr.isatty() and _tqdm() is not None
-    if not show:
+    if not (sys.stderr.isatty() if show is None else show):
         yield lambda count: None
         return
-    tqdm = _tqdm()
-    if tqdm is None:
-        raise ImportError("A progress bar needs tqdm: pip install tqdm. Received: progress=True")
+    from tqdm.auto import tqdm
+
     with tqdm(desc=description, unit=unit, total=total, initial=done, leave=False) as bar:
         yield bar.update
-
-
-def _tqdm():
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        return None
-    return tqdm

@@ -62,7 +62,6 @@ def foolbox_model(
         with NumPy images the model converts them itself.
 
     Raises:
-        ImportError: If Foolbox is missing.
         ValueError: If the model ends in softmax or sigmoid.
 
     Source: Rauber, Zimmermann, Bethge, Brendel, Foolbox Native, Journal of Open Source Software 5 (53), 2020.
@@ -95,9 +94,6 @@ def foolbox_seed(seed: int) -> Iterator[None]:
 
     Args:
         seed: Whole number of at least 0.
-
-    Raises:
-        ImportError: As `foolbox_model`.
 
     Example:
         >>> adapter = kf.attacks.foolbox_model(model)
@@ -165,7 +161,6 @@ def foolbox_attack(
         A Foolbox attack object.
 
     Raises:
-        ImportError: As `foolbox_model`.
         ValueError: If the name or the loss is unknown, or PGD has neither `epsilon` nor `step_size`.
 
     Source: The attacks are Foolbox's: PGD of Madry et al., ICLR 2018; FGSM of Goodfellow et al., ICLR 2015;
@@ -198,18 +193,12 @@ def foolbox_attack(
 
 
 def import_foolbox() -> Any:
-    """Foolbox, or one line that says what is missing and how to get it."""
-    # Foolbox asks GitPython for versions that nothing here needs; without this it demands the executable.
+    """Foolbox, without what it says and demands when it is imported."""
+    # GitPython, which tells Foolbox versions that nothing here needs, asks for the git executable otherwise.
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*scipy.ndimage.*")
-            import foolbox
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            "Foolbox is not installed or not complete: pip install 'keras-freq[attacks]'. "
-            f"Received: no module named {error.name!r}"
-        ) from error
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*scipy.ndimage.*")
+        import foolbox
     return foolbox
 
 

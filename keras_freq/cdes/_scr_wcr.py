@@ -82,7 +82,7 @@ def make_scr(
         noise: Whether the kernels see noise at transformation too, as published; see `CDES.transform`.
         folder: Where to keep the kernels of each class once they are trained. A call with the same arguments
             goes on with the classes that are missing.
-        progress: Show a progress bar over all epochs; `None`: on a terminal where tqdm is installed.
+        progress: Show a progress bar over all epochs; `None`: on a terminal.
         **fit: `epochs`, `batch_size`, `learning_rate` and so on of `CDES.fit`.
 
     Returns:

@@ -70,12 +70,8 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         ValueError: If the file is no image, or is cut short.
     """
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError(
-            f"Folders of images need Pillow: install keras-freq[data]. Received: name={str(path)!r}"
-        ) from error
+    from PIL import Image
+
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGB"))

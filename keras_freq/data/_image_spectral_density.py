@@ -121,7 +121,7 @@ def image_spectral_density(
         n: Measure the first `n` images. Default all.
         batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
-        progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
+        progress: Show a progress bar; `None`: on a terminal.
 
     Returns:
         A `SpectralDensityResult`.

@@ -74,7 +74,7 @@ def load(
 
     Raises:
         FileNotFoundError: If the file, the folder or a prepared TFDS set is not there and may not be fetched.
-        ImportError: If TensorFlow, tensorflow-datasets or Pillow is needed and not installed.
+        ImportError: If TensorFlow or tensorflow-datasets is needed and not installed.
         ValueError: If an option is not one of those above, a class is missing, or the data are no labeled
             images.
 

@@ -72,7 +72,7 @@ def accuracy(
             batches.
         transform: Pure function of a batch of image tensors, compiled in front of the model: a filter, say.
         batch_size: Images per batch where `data` are arrays, default 128.
-        progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
+        progress: Show a progress bar; `None`: on a terminal.
 
     Returns:
         An `AccuracyResult`. Images whose outputs are NaN or infinite count as wrong.

@@ -114,13 +114,12 @@ def adversarial_accuracy(
         batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`; default that of the model.
         keep_images: Keep the originals and the adversarials of the largest epsilon in the result.
-        progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
+        progress: Show a progress bar; `None`: on a terminal.
 
     Returns:
         An `AdversarialResult`.
 
     Raises:
-        ImportError: If Foolbox is missing.
         ValueError: If an argument is out of range, images leave the bounds or are not finite, labels are not
             among the model's outputs, `n` exceeds the data, or the model ends in softmax or sigmoid.
         RuntimeError: If an attack leaves the ball or the bounds by more than rounding.

@@ -122,7 +122,7 @@ def amplitude_swap(
         batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`; default that of the model.
         keep_images: Keep the images in the result, for `keras_freq.plots.amplitude_swap`.
-        progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
+        progress: Show a progress bar; `None`: on a terminal.
 
     Returns:
         An `AmplitudeSwapResult`.

@@ -60,7 +60,7 @@ def auto_attack_accuracy(
         seed: Seed of the attacks.
         batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`; default that of the model.
-        progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
+        progress: Show a progress bar; `None`: on a terminal.
 
     Returns:
         A `WorstCaseResult` with the attacks `"apgd-ce"`, `"apgd-t"`, `"fab-t"`, `"square"`.

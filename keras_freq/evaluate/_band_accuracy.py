@@ -105,7 +105,7 @@ def band_accuracy(
             DC are black.
         batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`; default that of the model.
-        progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
+        progress: Show a progress bar; `None`: on a terminal.
 
     Returns:
         A `BandAccuracyResult`. Images whose outputs are NaN or infinite count as wrong.

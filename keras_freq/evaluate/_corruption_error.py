@@ -101,7 +101,7 @@ def corruption_error(
         table: "small", "large" or "auto", see `keras_freq.data.corrupt`. Without effect on corrupted data.
         data_dir: Folder of TFDS.
         batch_size: Images per batch where `data` are arrays or a folder, default 128.
-        progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
+        progress: Show a progress bar; `None`: on a terminal.
 
     Returns:
         A `CorruptionResult`. Images whose outputs are NaN or infinite count as wrong.

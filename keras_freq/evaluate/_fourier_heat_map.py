@@ -98,7 +98,7 @@ def fourier_heat_map(
         checkpoint: Path of a file that keeps what is measured, a line appended after every pass. A later call
             with the same settings, weights and data goes on from it; others are refused, for which the data
             are read once more. It stays when all is done.
-        progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
+        progress: Show a progress bar; `None`: on a terminal.
 
     Returns:
         A `FourierHeatMapResult`; `.error`, `.difference` (to the clean error) and `.layer_change` are maps

@@ -121,7 +121,7 @@ def input_gradient_spectrum(
             sorted by class). Default all.
         batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`; default that of the model.
-        progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
+        progress: Show a progress bar; `None`: on a terminal.
 
     Returns:
         A `GradientSpectrumResult`.

@@ -27,7 +27,6 @@ from keras_freq.attacks._foolbox_model import (
     foolbox_attack,
     foolbox_model,
     foolbox_seed,
-    import_foolbox,
 )
 from keras_freq.attacks._norm_balls import distances
 from keras_freq.evaluate._adversarial_images import AdversarialImages, confine, join_batches, shorten
@@ -123,13 +122,12 @@ def minimal_adversarials(
         batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`; default that of the model.
         keep_images: Keep the originals and the adversarials in the result.
-        progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
+        progress: Show a progress bar; `None`: on a terminal.
 
     Returns:
         A `MinimalAdversarialsResult`.
 
     Raises:
-        ImportError: If Foolbox is missing.
         ValueError: If an argument is out of range, images leave the bounds or are not finite, labels are not
             among the model's outputs, `n` exceeds the data, or the model ends in softmax or sigmoid.
 
@@ -153,7 +151,6 @@ def minimal_adversarials(
         raise ValueError(
             f"`epsilons` belongs to attacks of fixed size only. Received: epsilons with attack={attack!r}"
         )
-    import_foolbox()  # before the data are read: it may be missing
     feed = ModelFeed(
         model,
         data,

@@ -17,7 +17,7 @@ from keras_freq._core.checks import (
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
-from keras_freq.attacks._foolbox_model import foolbox_attack, foolbox_model, foolbox_seed, import_foolbox
+from keras_freq.attacks._foolbox_model import foolbox_attack, foolbox_model, foolbox_seed
 from keras_freq.attacks._square import search_squares
 from keras_freq.evaluate._survivors import Survivors
 
@@ -121,14 +121,12 @@ def worst_case_accuracy(
             Epsilons are for pixels on [0, 1] all the same.
         batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`; default that of the model.
-        progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
+        progress: Show a progress bar; `None`: on a terminal.
 
     Returns:
         A `WorstCaseResult`.
 
     Raises:
-        ImportError: If an attack of Foolbox is asked for and Foolbox, or the git executable that its import
-            needs, is missing.
         ValueError: If an argument is out of range, images leave the bounds or are not finite, labels are not
             among the model's outputs, `n` exceeds the data, or the model ends in softmax or sigmoid.
         RuntimeError: If an attack leaves the ball or the bounds by more than rounding.
@@ -147,8 +145,6 @@ def worst_case_accuracy(
     attacks = check_choices(attacks, "attacks", ATTACKS)
     steps, restarts = check_whole(steps, "steps"), check_whole(restarts, "restarts")
     queries, seed = check_whole(queries, "queries"), check_whole(seed, "seed", least=0)
-    if set(attacks) - {"square"}:  # before the data are read: it may be missing
-        import_foolbox()
     images = Survivors(
         model, data, epsilon=epsilon, bounds=bounds, n=n, batch_size=batch_size, data_format=data_format
     )

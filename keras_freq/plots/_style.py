@@ -1,4 +1,4 @@
-"""The look that all figures share, and the one place that notices a missing Matplotlib."""
+"""The look that all figures share."""
 
 from __future__ import annotations
 
@@ -16,22 +16,12 @@ STYLE = Path(__file__).with_name("style.mplstyle")
 
 
 def styled(plot: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
-    """Runs a plot function under the package's style, which ends with the call.
-
-    Raises:
-        ImportError: If Matplotlib is not installed.
-    """
+    """Runs a plot function under the package's style, which ends with the call."""
 
     @functools.wraps(plot)
     def draw(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Figure:
-        try:
-            import matplotlib
-            import matplotlib.style
-        except ImportError as error:
-            raise ImportError(
-                f"keras_freq.plots.{plot.__name__} needs Matplotlib: pip install 'keras-freq[plots]'. "
-                f"Received: {error}"
-            ) from error
+        import matplotlib.style
+
         # Matplotlib's own defaults first: a user's matplotlibrc must not change the figures.
         with matplotlib.style.context(["default", STYLE]):
             return plot(*args, **kwargs)

@@ -110,7 +110,7 @@ def adcs(
         mean: Subtracted from every pixel, on [0, 1], one number or one for each channel; it moves DC alone.
         batch_size: Images per batch where the data are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`.
-        progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
+        progress: Show a progress bar; `None`: on a terminal.
 
     Returns:
         An `ADCSResult`; `.maps` is `(classes, height, width)`. For two classes one map is the negative of the

@@ -169,7 +169,7 @@ def frequency_importance(
         checkpoint: Path of a file that keeps what is measured, one line per pass over the images, some
             thousand of them at least. A later call with the same settings, weights and images goes on from
             it and ends with the same numbers; others are refused. It stays when all is done.
-        progress: Show a progress bar with the time left; `None`: on a terminal where tqdm is installed.
+        progress: Show a progress bar with the time left; `None`: on a terminal.
 
     Returns:
         A `FrequencyImportance`: `.maps` `(classes, height, width)`, `.dc` apart, `.rank_correlation` of an

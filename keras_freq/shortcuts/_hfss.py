@@ -169,7 +169,7 @@ def hfss(
         data_format: `"channels_last"` or `"channels_first"`; default that of the model.
         checkpoint: Path of a file that keeps what is measured. A later call with the same settings, weights
             and images goes on from it, with the numbers of an unbroken run bit for bit; others are refused.
-        progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
+        progress: Show a progress bar; `None`: on a terminal.
 
     Returns:
         An `HFSSResult`: `.maps` for `shortcut_report`, `.share`, `.best_losses`, `.top_losses`, `.forwards`.

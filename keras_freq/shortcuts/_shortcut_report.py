@@ -164,7 +164,7 @@ def shortcut_report(
             `Normalization`, else 0, as when normalized images are filtered. 0 filters pixels: images without
             DC are black.
         data_format: `"channels_last"` or `"channels_first"`; default that of the model.
-        progress: Show a progress bar; `None`: on a terminal where tqdm is installed.
+        progress: Show a progress bar; `None`: on a terminal.
 
     Returns:
         A `ShortcutReport`: `.tpr`, `.fpr`, `.clean_tpr`, `.clean_fpr`, `.confusion`, `.share`.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib.util
 from typing import Any
 
 import numpy as np
@@ -51,8 +50,6 @@ def corrupt(
         ValueError: If the images are empty, infinite or outside [0, 1], of another rank, dtype or number of
             channels, or if there is no such name, severity or table.
         TypeError: If `images` is no array.
-        ImportError: If SciPy (`"elastic_transform"`, `"spatter"`) or Pillow (`"jpeg_compression"`) is
-            missing.
 
     Source: Hendrycks, Dietterich, Benchmarking Neural Network Robustness to Common Corruptions and
         Perturbations, ICLR 2019, section 3 and appendix; parameters as published with CIFAR-10-C and
@@ -99,18 +96,14 @@ def corrupt(
 
 
 def check_request(name: str, severity: int, table: str) -> Corruption:
-    """The corruption of that name; raises where there is none, no such severity or table, or no package."""
+    """The corruption of that name; raises where there is none, no such severity or table."""
     if not isinstance(name, str) or name not in CATALOG:
         near = difflib.get_close_matches(str(name), CATALOG, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"allowed are {', '.join(CATALOG)}."
         raise ValueError(f"`name` must be a known corruption: {hint} Received: name={name!r}")
     check_whole(severity, "severity", least=1, most=5)
     check_choice(table, "table", TABLES)
-    corruption = CATALOG[name]
-    package, title = corruption.package or ("numpy", "NumPy")
-    if importlib.util.find_spec(package) is None:
-        raise ImportError(f"{name} needs {title}: pip install 'keras-freq[data]'. Received: name={name!r}")
-    return corruption
+    return CATALOG[name]
 
 
 def check_corruptions(

@@ -34,7 +34,6 @@ class Corruption:
         large: The same for 224 pixels.
         random: Whether it draws.
         extra: Whether it is meant for tuning, outside of the benchmark.
-        package: A package that it needs beside NumPy, as Python and as people call it.
     """
 
     function: Callable[..., np.ndarray]
@@ -43,7 +42,6 @@ class Corruption:
     large: Rows
     random: bool = True
     extra: bool = False
-    package: tuple[str, str] | None = None
 
     @property
     def name(self) -> str:
@@ -181,7 +179,6 @@ _RECORDS = (
             (0.07 * _244, 0.01 * _244, 0.02 * _244),
             (0.12 * _244, 0.01 * _244, 0.02 * _244),
         ),
-        package=("scipy", "SciPy"),
     ),
     Corruption(
         digital.pixelate,
@@ -198,7 +195,6 @@ _RECORDS = (
         small=((80,), (65,), (58,), (50,), (40,)),
         large=((25,), (18,), (15,), (10,), (7,)),
         random=False,
-        package=("PIL", "Pillow"),
     ),
     Corruption(
         noise.speckle_noise,
@@ -236,7 +232,6 @@ _RECORDS = (
             (0.67, 0.4, 1, 0.65, 1.5, True),
         ),
         extra=True,
-        package=("scipy", "SciPy"),
     ),
     Corruption(
         digital.saturate,

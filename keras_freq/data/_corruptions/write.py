@@ -58,7 +58,6 @@ def write_corrupted(
     Raises:
         ValueError: If images, labels, names or severities are not as above, or the folder holds other
             corrupted images.
-        ImportError: If a corruption needs SciPy or Pillow and it is missing.
 
     Source: Hendrycks, Dietterich, Benchmarking Neural Network Robustness to Common Corruptions and
         Perturbations, ICLR 2019; layout of the published CIFAR-10-C.
