@@ -98,7 +98,8 @@ def _open(data: Any, name: str) -> Iterable[Any]:
     if hasattr(data, "train") and hasattr(data, "test"):
         raise TypeError("Pass one split, as in data.test. Received: an ImageData with its two splits")
     if isinstance(data, (Mapping, str, bytes)) or hasattr(data, "shape") or not isinstance(data, Iterable):
-        raise TypeError(f"`{name}` must be {_KINDS}. Received: {_describe(data)}")
+        hint = ": call the generator function, or better, hold its arrays" if callable(data) else ""
+        raise TypeError(f"`{name}` must be {_KINDS}{hint}. Received: {_describe(data)}")
     return data
 
 

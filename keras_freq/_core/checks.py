@@ -171,6 +171,17 @@ def _limits(least: float | None, above: float | None, most: float | None, below:
     return "" if below is None else f" below {below:g}"
 
 
+def check_linf_epsilon(epsilon: Any, name: str = "epsilon") -> float:
+    """The radius of an L-infinity ball, for pixels on [0, 1], which a radius of 1 covers."""
+    epsilon = check_number(epsilon, name, least=0)
+    if epsilon >= 1:
+        raise ValueError(
+            f"`{name}` must be below 1, the whole range of pixels on [0, 1]: 8 levels of 255 are 8 / 255. "
+            f"Received: {name}={epsilon:g}"
+        )
+    return epsilon
+
+
 def check_epsilons(epsilons: float | Sequence[float], *, positive: bool = False) -> tuple[float, ...]:
     """Sizes of perturbations in ascending order, without repetitions."""
     limits = {"above": 0} if positive else {"least": 0}

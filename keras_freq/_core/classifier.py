@@ -342,10 +342,12 @@ def warn_of_bytes(name: str, why: str) -> None:
 def _load(model: Any) -> keras.Model:
     if isinstance(model, (str, os.PathLike)):
         path = os.fspath(model)
-        if not path.endswith(".keras") or not os.path.isfile(path):
-            raise ValueError(
-                f"`model` must be a Keras model or the path of a .keras file. Received: {path!r}"
+        if not path.endswith(".keras"):
+            raise TypeError(
+                f"`model` must be a Keras model or the path of a .keras file. Received: model={path!r}"
             )
+        if not os.path.isfile(path):
+            raise FileNotFoundError(f"`model` must be the path of a file. Received: model={path!r}")
         return keras.saving.load_model(path, compile=False)
     if not isinstance(model, keras.Layer) and keras.backend.backend() == "torch":
         import torch

@@ -20,9 +20,11 @@ _AHEAD = 16
 Tag = TypeVar("Tag")
 
 
-def choose_batch_size(images: Any, most: int) -> int:
+def choose_batch_size(data: Any, most: int) -> int:
     """Images per batch, at most so many, by which arrays are cut into batches that are all nearly full."""
-    count = max(1, len(images) if hasattr(images, "__len__") else 1)  # what is no array is refused later
+    if not (isinstance(data, (tuple, list)) and data and hasattr(data[0], "__len__")):
+        return most  # a feed keeps its own batches; those longer are cut
+    count = max(1, len(data[0]))
     return math.ceil(count / math.ceil(count / most))
 
 

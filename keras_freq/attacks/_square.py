@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_freq._core.checks import (
-    check_number,
+    check_linf_epsilon,
     check_whole,
 )
 from keras_freq._core.classifier import Classifier
@@ -75,7 +75,7 @@ def square(
         >>> bool(np.abs(adversarial - images).max() <= np.float32(8 / 255))
         True
     """
-    epsilon, seed = check_number(epsilon, "epsilon", least=0), check_whole(seed, "seed", least=0)
+    epsilon, seed = check_linf_epsilon(epsilon), check_whole(seed, "seed", least=0)
     queries, batch_size = check_whole(queries, "queries"), check_whole(batch_size, "batch_size")
     feed = ModelFeed(
         model,

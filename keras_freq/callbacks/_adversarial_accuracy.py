@@ -79,7 +79,7 @@ class AdversarialAccuracy(Measurement):
         model: Classifier | None = None,
         n: int | None = None,
         seed: int = 0,
-        engine: Literal["own", "foolbox"] = "own",
+        engine: Literal["foolbox", "own"] = "foolbox",
         bounds: Sequence[float] | None = None,
         batch_size: int | None = None,
     ):

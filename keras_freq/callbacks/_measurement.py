@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_readable_again, check_whole
+from keras_freq._core.checks import check_data_format, check_interval, check_readable_again, check_whole
 from keras_freq._core.classifier import as_classifier
 from keras_freq._core.feeds import ModelFeed
 from keras_freq.callbacks._order import promise_columns, warn_of_readers_in_front, withdraw_columns
@@ -53,6 +53,10 @@ class Measurement(keras.callbacks.Callback):
         for name in {"n", "batch_size"} & set(options):
             if options[name] is not None:
                 options[name] = check_whole(options[name], name)
+        if options.get("data_format") is not None:
+            check_data_format(options["data_format"])
+        if options.get("bounds") is not None:
+            options["bounds"] = check_interval(options["bounds"], "bounds")
         self.data, self.options = data, options
         self.every, self.prefix = check_every(every), prefix
         self._declared = None if model is None else as_classifier(model)

@@ -13,7 +13,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_number, check_whole
+from keras_freq._core.checks import (
+    check_choice,
+    check_data_format,
+    check_linf_epsilon,
+    check_number,
+    check_whole,
+)
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import differentiable_logits, to_tensor
 from keras_freq._core.progress import progress_bar
@@ -82,8 +88,11 @@ def auto_attack_accuracy(
         >>> result.attacks, result.accuracy <= result.clean
         (('apgd-ce', 'apgd-t', 'fab-t', 'square'), True)
     """
-    epsilon, seed = check_number(epsilon, "epsilon", above=0), check_whole(seed, "seed", least=0)
+    epsilon = check_linf_epsilon(check_number(epsilon, "epsilon", above=0))
+    seed = check_whole(seed, "seed", least=0)
     names = VERSIONS[check_choice(version, "version", tuple(VERSIONS))]
+    if data_format is not None:
+        check_data_format(data_format)
     backend = keras.backend.backend()
     if backend != "torch":
         raise RuntimeError(

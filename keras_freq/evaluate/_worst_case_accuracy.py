@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_freq._core.checks import (
     check_choices,
+    check_linf_epsilon,
     check_number,
     check_whole,
 )
@@ -141,7 +142,7 @@ def worst_case_accuracy(
         >>> list(dict(zip(result.attacks, result.fooled_by)))
         ['pgd_ce', 'pgd_margin', 'deepfool', 'square']
     """
-    epsilon = check_number(epsilon, "epsilon", above=0)
+    epsilon = check_linf_epsilon(check_number(epsilon, "epsilon", above=0))
     attacks = check_choices(attacks, "attacks", ATTACKS)
     steps, restarts = check_whole(steps, "steps"), check_whole(restarts, "restarts")
     queries, seed = check_whole(queries, "queries"), check_whole(seed, "seed", least=0)

@@ -4,12 +4,12 @@ import math
 from typing import Literal
 
 import keras
+import numpy as np
 
 from keras_freq._core.checks import check_number
 from keras_freq.layers._pair_layer import PairLayer
 from keras_freq.spectral._backend import library_of
 from keras_freq.spectral._dft import Method
-from keras_freq.spectral._masks import square_mask
 from keras_freq.spectral._recombine import swap_low_amplitude
 
 
@@ -86,14 +86,21 @@ class FDAPair(PairLayer):
     def mix(self, images, draws):
         xp = library_of(images)
         height, width = images.shape[1:3] if self.data_format == "channels_last" else images.shape[2:4]
-        half_width = math.floor(min(height, width) * self.beta)
         return swap_low_amplitude(
             images,
             xp.take(images, xp.argsort(draws[0]), axis=0),
-            square_mask(height, width, half_width + 0.5),
+            _window(height, width, self.beta),
             data_format=self.data_format,
             method=self.method,
         )
 
     def get_config(self):
         return {**super().get_config(), "beta": self.beta}
+
+
+def _window(height: int, width: int, beta: float) -> np.ndarray:
+    """1 on the frequencies nearest to DC, a share of each side, `(height, width)`."""
+    rows, columns = (
+        np.abs(np.arange(side) - side // 2) <= math.floor(side * beta) for side in (height, width)
+    )
+    return np.outer(rows, columns).astype("float64")

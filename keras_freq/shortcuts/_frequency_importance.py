@@ -118,7 +118,7 @@ class FrequencyImportance(Result):
 def frequency_importance(
     model: keras.Model | Classifier,
     images: Any,
-    labels: Any,
+    labels: Any = None,
     *,
     patch: int = 1,
     method: Literal["exact", "hybrid", "gradient"] = "exact",
@@ -145,7 +145,8 @@ def frequency_importance(
 
     Args:
         model: Keras classifier that returns logits. It runs in inference mode.
-        images: `(n, height, width, channels)`, floats in [0, 1] or uint8, of any size and number of channels.
+        images: `(n, height, width, channels)`, of any size and number of channels; or without `labels` data
+            that can be read again: arrays `(images, labels)`, a `tf.data.Dataset`, a `keras.utils.PyDataset`.
         labels: Class indices or one-hot rows. Each image counts for its own class only.
         patch: Side of the blocks of bins that are removed together, counted from DC. 1 removes single pairs.
         method: `"exact"` passes all images through the model once for each group. `"gradient"` is an
@@ -204,8 +205,8 @@ def frequency_importance(
     exact_share = check_number(exact_share, "exact_share", above=0, most=1)
     feed = ModelFeed(
         model,
-        (images, labels),
-        batch_size=choose_batch_size(images, min(per_step, 64)),
+        images if labels is None else (images, labels),
+        batch_size=choose_batch_size(images if labels is None else (images, labels), min(per_step, 64)),
         data_format=data_format,
         needs_gradients=method != "exact",
         needs_logits=True,

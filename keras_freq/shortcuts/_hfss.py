@@ -106,7 +106,7 @@ class HFSSResult(Result):
 def hfss(
     model: keras.Model | Classifier,
     images: Any,
-    labels: Any,
+    labels: Any = None,
     *,
     patches: Sequence[int] | None = None,
     budgets: Sequence[int] = (1000, 2000, 4000, 8000),
@@ -143,7 +143,8 @@ def hfss(
         model: Keras classifier that returns logits `(batch, classes)`. It runs in inference mode, with the
             weights that it has at the time.
         images: Search images `(n, height, width, channels)`, of any size; best not those that the maps are
-            tested on.
+            tested on. Without `labels` data that can be read again: arrays `(images, labels)`, a
+            `tf.data.Dataset`, a `keras.utils.PyDataset`.
         labels: Their classes, whole numbers `(n,)`, or one-hot rows.
         patches: Side of the square patches of each stage, in bins; cut at the border where they do not divide
             the spectrum. By default a quarter of the shorter side, then halves (made even, down to 1): 8, 4,
@@ -198,7 +199,7 @@ def hfss(
     per_step = _IMAGES_PER_STEP if per_step is None else check_whole(per_step, "per_step")
     if batch_size is None:
         # Batches of about half a step: two masks per step, and the last batch nearly full.
-        batch_size = choose_batch_size(images, max(1, per_step // 2))
+        batch_size = choose_batch_size(images if labels is None else (images, labels), max(1, per_step // 2))
     elif check_whole(batch_size, "batch_size") > per_step:
         raise ValueError(
             f"`batch_size` must be at most per_step={per_step}, the images of one forward pass. "
@@ -206,7 +207,7 @@ def hfss(
         )
     feed = ModelFeed(
         model,
-        (images, labels),
+        images if labels is None else (images, labels),
         batch_size=batch_size,
         data_format=data_format,
         needs_logits=True,

@@ -9,6 +9,7 @@ from keras import ops
 from keras_freq._core.checks import (
     check_choice,
     check_interval,
+    check_linf_epsilon,
     check_number,
     check_whole,
 )
@@ -104,10 +105,11 @@ class AdversarialModel(BatchTransformModel):
         super().__init__(**kwargs)
         self.hold(classifier=classifier, augment=augment, pair=pair)
         self.copies = 1 if pair is None else 2
-        self.epsilon = check_number(epsilon, "epsilon", least=0)
         self.steps = check_whole(steps, "steps")
         self.step_size = None if step_size is None else check_number(step_size, "step_size", least=0)
         self.norm = check_choice(norm, "norm", ("linf", "l2"))
+        whole = norm == "linf"
+        self.epsilon = check_linf_epsilon(epsilon) if whole else check_number(epsilon, "epsilon", least=0)
         self.random_start = bool(random_start)
         self.bounds = check_interval(bounds, "bounds")
         self.seed = seed
