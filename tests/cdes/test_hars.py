@@ -11,6 +11,7 @@ from keras_freq.spectral import high_pass, low_pass, rescale
 from tests.oracles import hars as oracle
 from tests.oracles.spectral import rescaled
 
+pytestmark = pytest.mark.once
 SIZES = [(32, 32, 3), (31, 20, 1), (70, 66, 3)]
 
 

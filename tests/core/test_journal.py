@@ -10,6 +10,7 @@ import pytest
 from keras_freq._core import journal as module
 from keras_freq._core.journal import SweepJournal
 
+pytestmark = pytest.mark.once
 RUN = {"epsilon": 1.5, "shape": (4, 4), "layer": None}
 ROWS = [{"clean": [1, 2.5]}, {"0,1": [0.1, 1e-300], "0,2": [None, "é"]}, {"1,1": float("inf")}]
 WANTED = {"clean": [1, 2.5], "0,1": [0.1, 1e-300], "0,2": [None, "é"], "1,1": float("inf")}

@@ -11,6 +11,7 @@ from keras_freq.data import CORRUPTIONS, EXTRA_CORRUPTIONS, corrupt, write_corru
 from keras_freq.data._corruptions.catalog import CATALOG
 from keras_freq.data._npz import read_sample
 
+pytestmark = pytest.mark.once
 pytest.importorskip("scipy")
 pytest.importorskip("PIL")
 

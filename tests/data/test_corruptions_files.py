@@ -8,6 +8,7 @@ import pytest
 from keras_freq.data import CORRUPTIONS, corrupt, read_corrupted, write_corrupted
 from keras_freq.data._corruptions import write
 
+pytestmark = pytest.mark.once
 NAMES = ("fog", "glass_blur", "contrast")
 
 

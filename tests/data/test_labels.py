@@ -4,6 +4,8 @@ import pytest
 from keras_freq._core.labels import class_indices
 from keras_freq.data import shuffle_labels
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     "labels",

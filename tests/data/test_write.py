@@ -9,6 +9,7 @@ import pytest
 from keras_freq.data import iterate_batches, load, write_npz, write_tfds
 from tests.data.test_load import run_python
 
+pytestmark = pytest.mark.once
 IMAGES = np.random.default_rng(0).integers(0, 256, (30, 8, 6, 3), dtype="uint8")
 LABELS = (np.arange(30) * 7 % 3).astype("int64")
 CLASSES = ("round", "square one", "long")

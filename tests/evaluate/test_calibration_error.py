@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from keras_freq.evaluate import calibration_error
 from tests.oracles import metrics
 
+pytestmark = pytest.mark.once
+
 
 def drawn(seed, count, classes=4, digits=8):
     generator = np.random.default_rng(seed)

@@ -8,6 +8,8 @@ import pytest
 from keras_freq import plots
 from keras_freq.shortcuts import adcs
 
+pytestmark = pytest.mark.once
+
 
 def pictures(figure):
     return [axis for axis in figure.axes if axis.images]

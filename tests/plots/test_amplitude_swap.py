@@ -8,6 +8,7 @@ import pytest
 
 from keras_freq import plots
 
+pytestmark = pytest.mark.once
 CLASSES = ("cat", "dog", "automobile", "frog")
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from keras_freq import plots, spectral
 
+pytestmark = pytest.mark.once
 CLASSES = ("cat", "dog", "automobile")
 
 

@@ -8,6 +8,7 @@ import pytest
 import keras_freq as kf
 from keras_freq.data import CORRUPTIONS
 
+pytestmark = pytest.mark.once
 pytest.importorskip("matplotlib")
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from keras_freq import plots
 
+pytestmark = pytest.mark.once
 NAN = float("nan")
 
 

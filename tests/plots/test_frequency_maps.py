@@ -7,6 +7,8 @@ import pytest
 
 from keras_freq import plots
 
+pytestmark = pytest.mark.once
+
 
 def test_maps_rates_and_examples(rng, tmp_path):
     masks = (rng.random((3, 9, 8)) < 0.2).astype("float32")

@@ -7,6 +7,8 @@ import pytest
 
 from keras_freq import plots
 
+pytestmark = pytest.mark.once
+
 
 def spectra(values, epochs=None, radii=None, **more):
     values = np.asarray(values, "float64")

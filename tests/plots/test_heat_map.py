@@ -8,6 +8,8 @@ import pytest
 
 from keras_freq import evaluate, plots
 
+pytestmark = pytest.mark.once
+
 
 def result(error, clean=0.1, **more):
     error = np.asarray(error, "float64")

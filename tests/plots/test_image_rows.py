@@ -7,6 +7,8 @@ import pytest
 
 from keras_freq import plots
 
+pytestmark = pytest.mark.once
+
 
 def test_rows_columns_and_captions(images, tmp_path):
     rows = {

@@ -5,6 +5,8 @@ import pytest
 
 from keras_freq import plots
 
+pytestmark = pytest.mark.once
+
 
 def test_tiles_in_colour_share_the_scale_of_their_model(rng, tmp_path):
     natural, adversarial = rng.standard_normal((3, 3, 3, 10)), 5 * rng.standard_normal((5, 5, 3, 2))

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from keras_freq import evaluate, plots, spectral
 from keras_freq.plots._style import STYLE
 
+pytestmark = pytest.mark.once
 CLASSES = ("cat", "dog", "ship")
 
 

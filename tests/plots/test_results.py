@@ -11,6 +11,7 @@ import keras_freq as kf
 from keras_freq._core.result import Record
 from tests.every_result import EVERY
 
+pytestmark = pytest.mark.once
 pytest.importorskip("matplotlib")
 
 # Plot, by the class of the results that it takes.

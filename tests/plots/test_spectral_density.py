@@ -7,6 +7,8 @@ import pytest
 
 from keras_freq import plots
 
+pytestmark = pytest.mark.once
+
 
 def density(mean, deviation=None, n=10):
     mean = np.asarray(mean, "float64")

@@ -6,6 +6,8 @@ import pytest
 from keras_freq.shortcuts import FrequencyMaps, dominant_frequency_map
 from keras_freq.spectral import is_hermitian, mirror_index
 
+pytestmark = pytest.mark.once
+
 
 def symmetric(rng, size, classes=2):
     values = rng.standard_normal((classes, *size))

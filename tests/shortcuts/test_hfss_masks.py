@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from keras_freq.shortcuts._hfss_masks import StageMasks, choose_patches, combine_mirrors, number_patches
 from keras_freq.spectral import is_hermitian
 
+pytestmark = pytest.mark.once
 OPTIONS = {"share": 0.6, "grid": "all", "mirror": "conjugate", "seed": 3}
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from keras_freq.shortcuts._shortcut_curve import shortcut_curve
 
+pytestmark = pytest.mark.once
+
 
 def test_groups_and_means_by_hand():
     curve = shortcut_curve([0.9, 0.6, 0.3, np.nan], [0.8, 0.5, 0.1, 0.9], thresholds=(0.1, 0.5, 0.8))
