@@ -66,6 +66,12 @@ def labels() -> np.ndarray:
 
 
 @pytest.fixture
+def eagerly() -> dict[str, bool]:
+    """Options of `compile` where the step is not what is tested: TensorFlow traces longer than it trains."""
+    return {"run_eagerly": keras.backend.backend() == "tensorflow"}
+
+
+@pytest.fixture
 def classifier() -> keras.Model:
     """A tiny classifier: pixels in [0, 1] in, four logits out."""
     keras.utils.set_random_seed(1)

@@ -9,9 +9,9 @@ from keras_freq.data import ArrayBatches
 from keras_freq.evaluate import band_accuracy
 
 
-def test_rescales_the_filtered_images_of_batches(classifier, images, labels):
+def test_rescales_the_filtered_images_of_batches(classifier, images, labels, eagerly):
     bands = BandAccuracy(ArrayBatches(images, labels, batch_size=3), radii=(2, 4.5), rescale="max")
-    classifier.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    classifier.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), **eagerly)
     history = classifier.fit(images, labels, epochs=1, verbose=0, callbacks=[bands]).history
     result = bands.history[0][1]
     expected = band_accuracy(classifier, (images, labels), radii=(2, 4.5), rescale="max")

@@ -7,9 +7,9 @@ import pytest
 from keras_freq.callbacks import FourierHeatMap
 
 
-def test_logs_the_mean_and_the_rings_inside_the_window(classifier, images, labels):
+def test_logs_the_mean_and_the_rings_inside_the_window(classifier, images, labels, eagerly):
     heat = FourierHeatMap((images, labels), epsilon=1.0, n=6, window=5)
-    classifier.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    classifier.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), **eagerly)
     history = classifier.fit(images, labels, epochs=1, verbose=0, callbacks=[heat]).history
     result, rings = heat.history[0][1], heat.history[0][1].ring_means()
     assert result.n == 6
