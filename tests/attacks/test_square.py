@@ -95,6 +95,7 @@ def test_starts_from_stripes_and_paints_squares(gray):
     assert len(np.unique(np.sign(change[:, 0]).reshape(7, -1), axis=0)) == 7
 
 
+@pytest.mark.once
 def test_the_schedule_is_that_of_the_paper():
     """CIFAR-10, 10,000 queries: p = 0.8, halved at 10, 50, 200, 1000, 2000, 4000, 6000, 8000."""
     shares = {1: 0.8, 10: 0.8, 11: 0.4, 51: 0.2, 201: 0.1, 1001: 0.05, 8001: 0.8 / 256, 9999: 0.8 / 256}

@@ -12,6 +12,7 @@ def numbered(n):
     return np.broadcast_to(np.arange(n, dtype="float32")[:, None, None, None], (n, 4, 4, 1)).copy()
 
 
+@pytest.mark.once
 @settings(max_examples=25, deadline=None)
 @given(n=st.integers(1, 40), size=st.integers(1, 50), seed=st.integers(0, 9), epoch=st.integers(0, 5))
 def test_every_epoch_visits_every_image_once_in_the_order_of_seed_and_epoch(n, size, seed, epoch):
@@ -102,6 +103,7 @@ def test_evaluate_and_predict_take_it():
     assert model.predict(batches, verbose=0).shape == (9, 9)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -163,6 +163,7 @@ BAD = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("case", BAD)
 def test_bad_data_give_one_line(case):
     data, kind, message = BAD[case]
@@ -172,6 +173,7 @@ def test_bad_data_give_one_line(case):
     assert "Received" in str(error.value)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("size", [0, -2, 1.5, True, "8"])
 def test_a_bad_batch_size_raises_at_the_call(size):
     with pytest.raises(ValueError, match=r"`batch_size`.*Received: batch_size="):

@@ -86,6 +86,7 @@ def test_fit_takes_a_part_of_the_classes(source):
     assert np.isfinite(history["loss"] + history["val_loss"]).all()
 
 
+@pytest.mark.once
 def test_images_of_other_classes_are_never_decoded(source, monkeypatch):
     kind, arguments = source
     decoded = []
@@ -108,6 +109,7 @@ def test_images_of_other_classes_are_never_decoded(source, monkeypatch):
     assert len(decoded) == len(ROWS["train"])
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
@@ -132,6 +134,7 @@ def test_a_split_without_any_of_them_is_refused(tmp_path):
         load(tmp_path / "a.npz", classes=("2", "3"))
 
 
+@pytest.mark.once
 def test_a_set_with_a_test_split_alone_and_two_configurations(tmp_path):
     """The form of CIFAR-10.1: two configurations, one split, classes without names."""
     for config, rows in (("v4", slice(0, 9)), ("v6", slice(0, 8))):

@@ -106,6 +106,7 @@ def test_gray_and_transparent_files_are_read_in_color(tmp_path):
     np.testing.assert_array_equal(images[1], picture(1, 0))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("content", [b"", b"no image", "cut"])
 def test_a_broken_file_is_named_in_one_line(folder, content):
     path = folder / "val" / "bee" / "1.png"
@@ -135,6 +136,7 @@ def test_text_is_a_folder_where_it_is_a_path(folder, monkeypatch):
     assert len(load("cifar10_mini").classes) == 10
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [

@@ -24,6 +24,7 @@ def bytes_of(images):
     return np.rint(images * 255).astype("uint8")
 
 
+@pytest.mark.once
 def test_the_bundled_file_is_the_published_one_and_has_a_card():
     folder = importlib.resources.files("keras_freq.data") / "samples"
     assert hashlib.sha256((folder / "cifar10_mini.npz").read_bytes()).hexdigest() == SHA256
@@ -55,6 +56,7 @@ def test_the_decoded_pixels_have_the_statistics_of_cifar10(mini):
     assert max(steps) < 0.08
 
 
+@pytest.mark.once
 def test_residuals_decode_exactly(rng):
     images = rng.integers(0, 256, (3, 7, 5, 3), dtype="uint8")
     planes = images.transpose(3, 0, 1, 2).copy()
@@ -251,6 +253,7 @@ def test_gray_images_gain_an_axis_and_floats_keep_their_values(write):
     np.testing.assert_allclose(data.arrays("train")[0][..., 0], gray, atol=1e-7)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
@@ -282,6 +285,7 @@ def test_a_missing_or_broken_npz_gives_one_line(tmp_path):
         load(tmp_path / "text.npz")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -122,6 +122,7 @@ def test_exports(by_amplitude, data, tmp_path):
     assert result == amplitude_swap(by_amplitude, data, keep_images=True)
 
 
+@pytest.mark.once
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=30), st.integers(0, 5))
 def test_partners_are_of_another_class(labels, seed):

@@ -212,6 +212,7 @@ def test_map_of_checkpoints(tmp_path):
         assert "\n" not in str(error.value)
 
 
+@pytest.mark.once
 def test_ring_means():
     radii, counts = azimuthal_radii(32, 16)
     mean = np.random.default_rng(0).random(len(radii))
