@@ -1,7 +1,5 @@
 """Shared fixtures. The suite runs once per backend: KERAS_BACKEND=tensorflow|jax|torch pytest."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 

@@ -1,7 +1,5 @@
 """Compiled logits and input gradients: current weights, one compilation, no leak."""
 
-from __future__ import annotations
-
 import gc
 import weakref
 

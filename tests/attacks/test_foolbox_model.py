@@ -1,7 +1,5 @@
 """The adapter for Foolbox: any attack, three backends, clear lines where something is missing."""
 
-from __future__ import annotations
-
 import builtins
 import os
 import subprocess

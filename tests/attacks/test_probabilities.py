@@ -1,7 +1,5 @@
 """A model that returns probabilities is recognized by its structure or its numbers."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest

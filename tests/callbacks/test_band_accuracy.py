@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
@@ -7,6 +5,7 @@ import pytest
 from keras_freq.callbacks import BandAccuracy
 from keras_freq.data import ArrayBatches
 from keras_freq.evaluate import band_accuracy
+from tests.refusals import refused
 
 
 def test_rescales_the_filtered_images_of_batches(classifier, images, labels, eagerly):
@@ -31,7 +30,5 @@ def test_rescales_the_filtered_images_of_batches(classifier, images, labels, eag
     ],
 )
 def test_bad_arguments(options, says):
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         BandAccuracy((np.zeros((1, 8, 8, 3)), [0]), **options)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)

@@ -1,7 +1,5 @@
 """Beside the callbacks of Keras that read the logs: as a metric of validation under `validation_freq`."""
 
-from __future__ import annotations
-
 import csv
 import functools
 import warnings
@@ -30,7 +28,7 @@ def network():
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(), loss, metrics=["accuracy"])
-    return model, model.get_weights()
+    return model, [weight.copy() for weight in model.get_weights()]
 
 
 def train(data, callbacks, *, epochs=12, **options):
@@ -41,7 +39,7 @@ def train(data, callbacks, *, epochs=12, **options):
     # Not shuffled: on PyTorch validation moves the generator that shuffles.
     options |= {"batch_size": 8, "epochs": epochs, "shuffle": False}
     history = model.fit(*data[0], verbose=0, callbacks=callbacks, **options)
-    return model.get_weights(), history
+    return [weight.copy() for weight in model.get_weights()], history
 
 
 def both(data, make, **options):

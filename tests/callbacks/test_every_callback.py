@@ -1,7 +1,5 @@
 """What each callback promises, whatever it measures."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import functools
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
+from tests.refusals import refused
 
 MASKS = np.stack([kf.spectral.disk_mask(8, 8, radius) for radius in (1, 2, 4)])
 STEPS = 2  # an epoch
@@ -93,7 +92,7 @@ def compiled(end):
     model.compile(keras.optimizers.SGD(0.2), [loss, loss] if end == "two" else loss, metrics=[])
     model.optimizer.build(model.trainable_variables)
     state = [*model.variables, *model.optimizer.variables]
-    return model, [(variable, keras.ops.convert_to_numpy(variable)) for variable in state]
+    return model, [(variable, np.array(keras.ops.convert_to_numpy(variable))) for variable in state]
 
 
 def network(end=None):
@@ -122,7 +121,7 @@ class Weights(keras.callbacks.Callback):
         self.kept = []
 
     def on_epoch_end(self, epoch, logs=None):
-        self.kept.append(self.model.get_weights())
+        self.kept.append([weight.copy() for weight in self.model.get_weights()])
 
 
 class Batches(keras.utils.PyDataset):
@@ -254,10 +253,8 @@ def test_bad_data_are_refused_before_the_first_step(name, wrong, data):
     options = {"n": 12} if name == "FourierHeatMap" else {}
     callback, model, steps = CASES[name].make(measured, **options), network(end), []
     seen = keras.callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: steps.append(batch))
-    with pytest.raises((ValueError, TypeError), match="Received: ") as error:
+    with refused(says, error=(ValueError, TypeError)):
         train(data, [callback, seen], model)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)
     assert not steps
 
 
@@ -283,7 +280,5 @@ def test_bad_arguments(name, options, says, data):
     if "n" in options and name in ("BandAccuracy", "EarlyLearning", "ShortcutMaskEvaluation"):
         pytest.skip("measures all images")
     options = {"data": data, **options}
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         CASES[name].make(options.pop("data"), **options)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)

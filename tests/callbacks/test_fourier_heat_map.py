@@ -1,10 +1,9 @@
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
 
 from keras_freq.callbacks import FourierHeatMap
+from tests.refusals import refused
 
 
 def test_logs_the_mean_and_the_rings_inside_the_window(classifier, images, labels, eagerly):
@@ -26,10 +25,8 @@ def test_what_does_not_suit_the_images_is_refused_before_training(classifier, im
         ({"n": 9}, "n=9"),
         ({"n": 8, "bounds": (0, 0.5)}, "bounds"),
     ):
-        with pytest.raises(ValueError, match="Received: ") as error:
+        with refused(says):
             classifier.fit(images, labels, verbose=0, callbacks=[FourierHeatMap((images, labels), **options)])
-        assert says in str(error.value)
-        assert "\n" not in str(error.value)
     assert int(classifier.optimizer.iterations) == 0
 
 
@@ -43,7 +40,5 @@ def test_what_does_not_suit_the_images_is_refused_before_training(classifier, im
     ],
 )
 def test_bad_arguments(options, says):
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         FourierHeatMap((np.zeros((1, 8, 8, 3)), [0]), **options)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)

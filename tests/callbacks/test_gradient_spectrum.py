@@ -1,11 +1,10 @@
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
 
 from keras_freq.callbacks import GradientSpectrum
 from keras_freq.evaluate import gradient_spectrum_map, input_gradient_spectrum
+from tests.refusals import refused
 
 KEYS = ["gradient_low", "gradient_mid", "gradient_high"]
 
@@ -75,10 +74,8 @@ def test_spectra_as_one_map(data):
     ],
 )
 def test_bad_arguments(options, says, data):
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         GradientSpectrum(data, **options)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 def test_in_mixed_precision(data):

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
@@ -7,6 +5,7 @@ import pytest
 from keras_freq.callbacks import ShortcutMaskEvaluation
 from keras_freq.shortcuts import shortcut_report
 from keras_freq.spectral import disk_mask
+from tests.refusals import refused
 
 MASKS = np.stack([disk_mask(32, 32, radius) for radius in (2, 4, 8, 16)])
 
@@ -44,9 +43,8 @@ def test_classes_without_images_and_rates_that_are_not_asked_for_are_left_out(co
 
 def test_masks_that_fit_neither_images_nor_model_are_refused_before_training(compiled, images, labels):
     for masks in (MASKS[:3], MASKS[:, 1:, 1:][:, ::-1, ::-1], np.ones((4, 16, 16))):
-        with pytest.raises(ValueError, match=r"`maps` must have the shape \(4, 32, 32\)") as error:
+        with refused(match=r"`maps` must have the shape \(4, 32, 32\)"):
             fit(compiled, images, labels, ShortcutMaskEvaluation((images, labels), masks))
-        assert "\n" not in str(error.value)
     assert int(compiled.optimizer.iterations) == 0
 
 
@@ -62,7 +60,5 @@ def test_masks_that_fit_neither_images_nor_model_are_refused_before_training(com
     ],
 )
 def test_bad_arguments(options, says, images, labels):
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         ShortcutMaskEvaluation((images, labels), **{"maps": MASKS, **options})
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_freq.data import ArrayBatches
+from tests.refusals import refused
 
 
 def numbered(n):
@@ -121,9 +122,8 @@ def test_evaluate_and_predict_take_it():
 )
 def test_bad_arguments_give_one_line(arguments, message):
     arguments = {"images": np.zeros((2, 4, 4, 1)), "labels": [0, 1]} | arguments
-    with pytest.raises(ValueError, match=message) as error:
+    with refused(match=message):
         ArrayBatches(**arguments)
-    assert "\n" not in str(error.value)
 
 
 def test_epoch_and_index_are_checked():

@@ -1,12 +1,11 @@
 """Some classes of a set, in an order of one's own: arrays, TFDS files of both kinds, nothing else decoded."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
 
 from keras_freq.data import iterate_batches, load
+from tests.refusals import refused
 
 tf = pytest.importorskip("tensorflow")
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -123,9 +122,8 @@ def test_images_of_other_classes_are_never_decoded(source, monkeypatch):
     ],
 )
 def test_bad_classes_are_one_line(source, classes, message):
-    with pytest.raises(ValueError, match=message) as error:
+    with refused(match=message):
         load(**source[1], classes=classes)
-    assert "\n" not in str(error.value)
 
 
 def test_a_split_without_any_of_them_is_refused(tmp_path):

@@ -1,7 +1,5 @@
 """Spectral density of images against float64 NumPy, over feeds of every kind and over classes."""
 
-from __future__ import annotations
-
 import csv
 import json
 
@@ -11,6 +9,7 @@ import pytest
 
 from keras_freq.data import ArrayBatches, image_spectral_density
 from tests.oracles import spectral as oracle
+from tests.refusals import refused
 
 
 @pytest.fixture
@@ -118,10 +117,8 @@ def test_files_and_rows(images, tmp_path):
 )
 def test_bad_input(images, change, says):
     change = {"data": (images, LABELS), **change}
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         image_spectral_density(change.pop("data"), **change)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("label", [2, 4, -1, "cat"])

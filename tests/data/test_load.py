@@ -10,6 +10,7 @@ import pytest
 
 from keras_freq.data import ArrayBatches, iterate_batches, load
 from keras_freq.data._npz import decode_residuals
+from tests.refusals import refused
 
 BACKEND = keras.backend.backend()
 SHA256 = "ae628cb43efd88b7a2b79b67db7dcbf360eb9de758177cbb8972ba299eb3b29d"
@@ -272,9 +273,8 @@ def test_gray_images_gain_an_axis_and_floats_keep_their_values(write):
     ],
 )
 def test_a_bad_npz_gives_one_line(write, arrays, message):
-    with pytest.raises(ValueError, match=message) as error:
+    with refused(match=message):
         load(write(**arrays), feed="pydataset")
-    assert "\n" not in str(error.value)
 
 
 def test_a_missing_or_broken_npz_gives_one_line(tmp_path):
@@ -301,9 +301,8 @@ def test_a_missing_or_broken_npz_gives_one_line(tmp_path):
     ],
 )
 def test_bad_arguments_give_one_line(arguments, message):
-    with pytest.raises(ValueError, match=message) as error:
+    with refused(match=message):
         load(**({"name": "cifar10_mini"} | arguments))
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """What the evaluations refuse, each with one line that says what was received."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ from keras_freq.evaluate import (
     minimal_adversarials,
     predict_logits,
 )
+from tests.refusals import refused
 
 pytest.importorskip("foolbox")
 
@@ -87,10 +86,8 @@ CASES = {
 def test_refused(name, rng):
     model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(4)])
     use, says = CASES[name]
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         use(model, rng.random((4, 8, 8, 3), dtype="float32"), np.arange(4))
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """Accuracy by band, against filtering first and measuring then."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest

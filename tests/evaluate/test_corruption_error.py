@@ -1,7 +1,5 @@
 """Error under corruptions: by hand, from files, from TFDS; and the mean relative to a reference."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """Fourier heat maps against a slow oracle, and what they must not depend on."""
 
-from __future__ import annotations
-
 import json
 
 import keras
@@ -13,6 +11,7 @@ from keras_freq.data import ArrayBatches
 from keras_freq.evaluate import accuracy, fourier_heat_map, predict_logits, published_geometry
 from keras_freq.spectral import fourier_basis
 from tests.oracles import heat_map as oracle
+from tests.refusals import refused
 
 
 def network(size, channels=2, classes=3):
@@ -227,10 +226,8 @@ def test_refuses_the_checkpoint_of_another_run(tmp_path):
         (model, (changed_last, labels), {}, "where data is"),
         (model, (images[:9], labels[:9]), {}, "where data is"),
     ):
-        with pytest.raises(ValueError, match="Received: ") as error:
+        with refused(says):
             fourier_heat_map(used, half(data, stop=False), **{**options, **changed})
-        assert says in str(error.value)
-        assert "\n" not in str(error.value)
         assert path.read_bytes() == before
     for text in ("{", '{"format": "other"}', "[]"):
         path.write_text(text)
@@ -412,7 +409,5 @@ class Own(keras.Model):
 def test_bad_input(options, says):
     data = np.zeros((11, 5, 4, 2), "float32") + np.float32(0.7), np.arange(11) % 3
     options = {"model": lambda: network((5, 4)), "data": data, **options}
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         fourier_heat_map(options.pop("model")(), options.pop("data"), **options)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)

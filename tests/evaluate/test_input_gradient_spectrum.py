@@ -1,7 +1,5 @@
 """Spectra of input gradients against closed forms in float64, and what they must not depend on."""
 
-from __future__ import annotations
-
 import json
 
 import keras
@@ -12,6 +10,7 @@ from keras_freq.data import ArrayBatches
 from keras_freq.evaluate import GradientSpectrumResult, gradient_spectrum_map, input_gradient_spectrum
 from keras_freq.spectral import azimuthal_radii, fourier_basis
 from tests.oracles import gradient_spectrum as oracle
+from tests.refusals import refused
 
 
 def linear(size, weights, bias=None):
@@ -206,10 +205,8 @@ def test_map_of_checkpoints(tmp_path):
         ([spectra[0], input_gradient_spectrum(model, (images, labels))], None, "normalize=True for number 1"),
         ([spectra[0], input_gradient_spectrum(model, (images, labels), n=3)], None, "n=3 for number 1"),
     ):
-        with pytest.raises(ValueError, match="Received: ") as error:
+        with refused(says):
             gradient_spectrum_map(results, epochs=epochs)
-        assert says in str(error.value)
-        assert "\n" not in str(error.value)
 
 
 @pytest.mark.once
@@ -258,10 +255,8 @@ def test_bad_input(options, says):
     if options.pop("softmax", False):
         model = keras.Sequential([keras.Input((6, 6, 1)), model, keras.layers.Softmax()])
     data = options.pop("data", (images, labels + options.pop("labels", 0)))
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         input_gradient_spectrum(model, data, **options)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 def test_no_model():

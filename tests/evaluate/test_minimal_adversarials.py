@@ -1,7 +1,5 @@
 """Minimal perturbations: against the closed form of a linear model, and where there is none to find."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest

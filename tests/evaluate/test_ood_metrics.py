@@ -1,7 +1,5 @@
 """Detection metrics against their definitions, and against scikit-learn where it is installed."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
@@ -10,6 +8,7 @@ from hypothesis import strategies as st
 
 from keras_freq.evaluate import ood_metrics, ood_scores, predict_logits
 from tests.oracles import metrics
+from tests.refusals import refused
 
 # Few different values, so that most draws have ties.
 tied = st.lists(st.integers(-4, 4).map(lambda value: value / 2), min_size=1, max_size=30)
@@ -111,10 +110,8 @@ def test_large_logits_do_not_overflow():
     ],
 )
 def test_bad_input(arguments, options, says):
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         ood_metrics(*arguments, **options)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 def test_bad_scores(classifier, images):

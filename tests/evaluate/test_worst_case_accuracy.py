@@ -1,7 +1,5 @@
 """Accuracy under the worst attack: a closed form, cumulative, inside the ball, compiled once."""
 
-from __future__ import annotations
-
 import csv
 import itertools
 import json
@@ -12,6 +10,7 @@ import pytest
 
 from keras_freq.data import ArrayBatches
 from keras_freq.evaluate import accuracy, adversarial_accuracy, predict_logits, worst_case_accuracy
+from tests.refusals import refused
 
 ALL = ("pgd_ce", "pgd_margin", "deepfool", "square")
 MODULE = __import__("keras_freq.evaluate._survivors", fromlist=["_"])
@@ -247,10 +246,8 @@ def test_written_to_files(model, data, tmp_path):
     ],
 )
 def test_bad_input(options, says, model, data):
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         worst_case_accuracy(model, data, **{"attacks": ("square",), "queries": 2, **options})
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 def test_softmax_is_refused(data):

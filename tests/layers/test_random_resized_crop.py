@@ -12,6 +12,7 @@ from PIL import Image
 import keras_freq as kf
 from tests.layers.test_every_layer import compiled, compiled_function
 from tests.oracles.resized_crop import resized_box
+from tests.refusals import refused
 
 to_numpy = keras.ops.convert_to_numpy
 BILINEAR = Image.Resampling.BILINEAR
@@ -214,7 +215,5 @@ for name, training in (("off", False), ("on", True)):
     ],
 )
 def test_bad_arguments(options, message):
-    with pytest.raises(ValueError, match="Received") as caught:
+    with refused(message, match="Received"):
         make(**options)
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)

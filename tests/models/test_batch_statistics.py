@@ -1,7 +1,5 @@
 """Batch statistics in inference."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """The published numbers of parameters, and the depths."""
 
-from __future__ import annotations
-
 import itertools
 
 import keras

@@ -1,7 +1,5 @@
 """What every network promises, whatever it is made of."""
 
-from __future__ import annotations
-
 import zipfile
 
 import keras
@@ -20,6 +18,7 @@ from keras_freq.models import (
     vit,
     wide_resnet,
 )
+from tests.refusals import refused
 
 to_numpy = keras.ops.convert_to_numpy
 
@@ -224,9 +223,8 @@ def test_bad_arguments_that_all_share(arguments, message):
     resnet20 = lambda **options: resnet_cifar(20, **options)  # noqa: E731
     makers = [small_resnet, resnet20, wide_resnet, all_conv, densenet_cifar, resnext_cifar, vgg16_bn]
     for make in [*makers, alexnet_small, *([] if "normalization" in arguments else [vit])]:
-        with pytest.raises(ValueError, match=message) as error:
+        with refused(match=message):
             make(**arguments)
-        assert "\n" not in str(error.value)
 
 
 @pytest.mark.once
@@ -271,6 +269,5 @@ def test_bad_arguments_that_all_share(arguments, message):
     ],
 )
 def test_bad_arguments_give_one_line(make, arguments, message):
-    with pytest.raises(ValueError, match=message) as error:
+    with refused(match=message):
         make(**arguments)
-    assert "\n" not in str(error.value)

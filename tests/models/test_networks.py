@@ -1,7 +1,5 @@
 """What single networks and their blocks are made of."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest

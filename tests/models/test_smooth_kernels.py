@@ -1,7 +1,5 @@
 """Smoothed kernels against a loop over their weights, in every kind of model, which itself stays as it is."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """The table of errors under corruptions."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import itertools
 import json
 import tracemalloc
@@ -10,6 +8,7 @@ import pytest
 import keras_freq as kf
 from keras_freq.shortcuts import adcs
 from tests.oracles import adcs as oracle
+from tests.refusals import refused
 
 PUBLISHED = {"channel": "luma", "statistic": "sum", "ties": -1, "include_self": True}
 
@@ -174,9 +173,8 @@ def test_files(rng, tmp_path):
 def test_refuses_bad_input(rng, changed, message):
     images, labels = textures(rng)
     arguments = {"images": images, "labels": labels, **changed}
-    with pytest.raises(ValueError, match=message) as error:
+    with refused(match=message):
         adcs(arguments.pop("images"), arguments.pop("labels"), **arguments)
-    assert "\n" not in str(error.value)
 
 
 def test_refuses_images_without_labels(rng):

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import itertools
 import json
 
@@ -11,6 +9,7 @@ from keras_freq.evaluate import predict_logits
 from keras_freq.shortcuts import band_stop
 from tests.oracles import adcs as oracle
 from tests.oracles import shortcuts
+from tests.refusals import refused
 
 PAIRS = tuple(itertools.combinations((1, 2, 3, 4), 2))
 
@@ -117,9 +116,8 @@ def test_classes_without_images_channels_first_and_files(classifier, images, tmp
     ],
 )
 def test_refuses_bad_input(classifier, images, labels, changed, message):
-    with pytest.raises(ValueError, match=message) as error:
+    with refused(match=message):
         band_stop(classifier, (images, labels), **changed)
-    assert "\n" not in str(error.value)
 
 
 def test_refuses_labels_beyond_the_model_and_no_model(classifier, images):

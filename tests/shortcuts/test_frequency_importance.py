@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
@@ -10,6 +8,7 @@ from keras_freq.shortcuts import _frequency_importance as module
 from keras_freq.shortcuts import dominant_frequency_map, frequency_importance
 from keras_freq.spectral import fourier_basis, mirror_index
 from tests.oracles import shortcuts as oracle
+from tests.refusals import refused
 
 
 def linear(size, channels=1, classes=3, name="linear"):
@@ -226,9 +225,8 @@ def test_a_class_without_images_is_undefined(rng, tmp_path):
 def test_refuses_bad_input(changed, message):
     model = linear((4, 4))
     given = {"images": np.zeros((3, 4, 4, 1), "float32"), "labels": np.array([0, 1, 2])} | changed
-    with pytest.raises(ValueError, match=message) as error:
+    with refused(match=message):
         frequency_importance(model, given.pop("images"), np.asarray(given.pop("labels")), **given)
-    assert "\n" not in str(error.value)
 
 
 def test_refuses_probabilities():

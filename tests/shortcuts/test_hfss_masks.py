@@ -1,7 +1,5 @@
 """Sampled patch masks: Hermitian, of the asked share, told by their seed."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,7 +1,5 @@
 """BandModel: filtered images in training, the bare classifier otherwise."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest

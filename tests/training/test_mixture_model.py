@@ -1,7 +1,5 @@
 """MixtureModel: Keras' layers of images and labels inside the compiled step."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
