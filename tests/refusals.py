@@ -8,7 +8,7 @@ import pytest
 @contextlib.contextmanager
 def refused(says="", *, match="", error=ValueError):
     """Within it something is refused; the line holds the text `says` and matches `match`."""
-    with pytest.raises(error, match=match) as caught:
+    with pytest.raises(error, match=match or None) as caught:
         yield caught
     line = str(caught.value)
     assert says in line

@@ -5,7 +5,6 @@ import pytest
 from keras_freq.callbacks import AdversarialAccuracy
 from keras_freq.data import ArrayBatches
 from keras_freq.evaluate import adversarial_accuracy
-from tests.refusals import refused
 
 
 @pytest.fixture
@@ -45,23 +44,3 @@ def test_pixels_outside_the_bounds_are_refused_before_training(data):
     batches = ArrayBatches(np.concatenate([images[:-1], images[-1:] + 1]), labels, batch_size=6)
     with pytest.raises(ValueError, match=r"must lie within bounds=\(0\.0, 1\.0\)"):
         train(data, AdversarialAccuracy(batches))
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"attack": "pgd"}, "`attack`"),
-        ({"epsilons": ()}, "`epsilons`"),
-        ({"epsilons": (-0.1,)}, "`epsilons`"),
-        ({"epsilons": (0.12341, 0.12342)}, "first three digits"),
-        ({"steps": 0}, "`steps`"),
-        ({"step_size": 0}, "`step_size`"),
-        ({"random_start": 1}, "`random_start`"),
-        ({"seed": -1}, "`seed`"),
-        ({"engine": "art"}, "`engine`"),
-        ({"bounds": (1, 0)}, "`bounds`"),
-    ],
-)
-def test_bad_arguments(options, says, data):
-    with refused(says):
-        AdversarialAccuracy(data, **options)

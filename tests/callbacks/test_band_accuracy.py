@@ -1,11 +1,8 @@
 import keras
-import numpy as np
-import pytest
 
 from keras_freq.callbacks import BandAccuracy
 from keras_freq.data import ArrayBatches
 from keras_freq.evaluate import band_accuracy
-from tests.refusals import refused
 
 
 def test_rescales_the_filtered_images_of_batches(classifier, images, labels, eagerly):
@@ -18,17 +15,3 @@ def test_rescales_the_filtered_images_of_batches(classifier, images, labels, eag
     assert result.settings["rescale"] == "max"
     assert bands.keys == ("clean", "low_2", "low_4.5", "high_2", "high_4.5")
     assert [history[key][0] for key in bands.keys] == [result.clean, *result.low, *result.high]
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"radii": ()}, "`radii`"),
-        ({"radii": (-1,)}, "`radii`"),
-        ({"radii": (float("nan"),)}, "`radii`"),
-        ({"rescale": "mean"}, "`rescale`"),
-    ],
-)
-def test_bad_arguments(options, says):
-    with refused(says):
-        BandAccuracy((np.zeros((1, 8, 8, 3)), [0]), **options)

@@ -107,9 +107,9 @@ def train(data, callbacks, model=None, *, epochs=5, **options):
     keras.utils.set_random_seed(7)
     images, labels = data
     labels = [labels] * len(model.outputs) if len(model.outputs) > 1 else labels
-    history = model.fit(
-        images, labels, batch_size=6, epochs=epochs, verbose=0, callbacks=callbacks, **options
-    )
+    # Not shuffled: a first `fit` takes other numbers of the generator that shuffles than a later one.
+    options |= {"batch_size": 6, "epochs": epochs, "shuffle": False}
+    history = model.fit(images, labels, verbose=0, callbacks=callbacks, **options)
     return model, history.history
 
 
@@ -195,27 +195,11 @@ def test_a_later_fit_goes_on(name, data, tmp_path):
     assert "on_epoch_end" not in vars(log)
 
 
-@functools.cache
-def counting():
-    """A network, and for what it was traced."""
-    runs = []
-
-    class Counting(keras.layers.Layer):
-        def call(self, inputs, training=None):
-            runs.append(training)
-            return inputs
-
-    model = keras.Sequential(
-        [keras.Input((8, 8, 3)), Counting(), keras.layers.Flatten(), keras.layers.Dense(3)]
-    )
-    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    return model, runs
-
-
 @every_callback
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch runs eagerly")
-def test_epochs_do_not_recompile(name, data):
-    model, runs = counting()
+def test_epochs_do_not_recompile(name, data, counting):
+    model, runs = counting((8, 8, 3), 3)
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     train(data, [CASES[name].make(data)], model, epochs=1)
     runs.clear()
     train(data, [CASES[name].make(data)], model, epochs=3)
@@ -258,6 +242,7 @@ def test_bad_data_are_refused_before_the_first_step(name, wrong, data):
     assert not steps
 
 
+@pytest.mark.once
 @every_callback
 @pytest.mark.parametrize(
     ("options", "says"),
@@ -282,3 +267,46 @@ def test_bad_arguments(name, options, says, data):
     options = {"data": data, **options}
     with refused(says):
         CASES[name].make(options.pop("data"), **options)
+
+
+# What single callbacks refuse besides, before anything is trained.
+OWN = [
+    ("AdversarialAccuracy", {"attack": "pgd"}, "`attack`"),
+    ("AdversarialAccuracy", {"epsilons": ()}, "`epsilons`"),
+    ("AdversarialAccuracy", {"epsilons": (-0.1,)}, "`epsilons`"),
+    ("AdversarialAccuracy", {"epsilons": (0.12341, 0.12342)}, "first three digits"),
+    ("AdversarialAccuracy", {"steps": 0}, "`steps`"),
+    ("AdversarialAccuracy", {"step_size": 0}, "`step_size`"),
+    ("AdversarialAccuracy", {"random_start": 1}, "`random_start`"),
+    ("AdversarialAccuracy", {"seed": -1}, "`seed`"),
+    ("AdversarialAccuracy", {"engine": "art"}, "`engine`"),
+    ("AdversarialAccuracy", {"bounds": (1, 0)}, "`bounds`"),
+    ("BandAccuracy", {"radii": ()}, "`radii`"),
+    ("BandAccuracy", {"radii": (-1,)}, "`radii`"),
+    ("BandAccuracy", {"radii": (float("nan"),)}, "`radii`"),
+    ("BandAccuracy", {"rescale": "mean"}, "`rescale`"),
+    ("EarlyLearning", {"iterations": 0}, "iterations=0"),
+    ("EarlyLearning", {"iterations": 0.5}, "iterations=0.5"),
+    ("FourierHeatMap", {"epsilon": -1}, "`epsilon`"),
+    ("FourierHeatMap", {"phase": "any"}, "`phase`"),
+    ("FourierHeatMap", {"seed": -1}, "seed=-1"),
+    ("FourierHeatMap", {"bounds": (1, 0)}, "`bounds`"),
+    ("GradientSpectrum", {"center": "corner"}, "center='corner'"),
+    ("GradientSpectrum", {"bins": "outer"}, "bins='outer'"),
+    ("GradientSpectrum", {"normalize": 1}, "normalize=1"),
+    ("GradientSpectrum", {"data_format": "nchw"}, "data_format='nchw'"),
+    ("ShortcutMaskEvaluation", {"maps": np.triu(np.ones((8, 8)))[None]}, "must be Hermitian"),
+    ("ShortcutMaskEvaluation", {"maps": np.ones((8, 8))}, "shape (8, 8)"),
+    ("ShortcutMaskEvaluation", {"split": "train"}, "split='train'"),
+    ("ShortcutMaskEvaluation", {"others": 1}, "others=1"),
+    ("ShortcutMaskEvaluation", {"per_step": 0}, "per_step=0"),
+    ("ShortcutMaskEvaluation", {"data_format": "nchw"}, "data_format='nchw'"),
+]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(("name", "options", "says"), OWN)
+def test_bad_arguments_of_its_own(name, options, says, data):
+    options = {"maps": MASKS, **options} if name == "ShortcutMaskEvaluation" else options
+    with refused(says):
+        getattr(kf.callbacks, name)(data, **options)

@@ -28,17 +28,3 @@ def test_what_does_not_suit_the_images_is_refused_before_training(classifier, im
         with refused(says):
             classifier.fit(images, labels, verbose=0, callbacks=[FourierHeatMap((images, labels), **options)])
     assert int(classifier.optimizer.iterations) == 0
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"epsilon": -1}, "`epsilon`"),
-        ({"phase": "any"}, "`phase`"),
-        ({"seed": -1}, "seed=-1"),
-        ({"bounds": (1, 0)}, "`bounds`"),
-    ],
-)
-def test_bad_arguments(options, says):
-    with refused(says):
-        FourierHeatMap((np.zeros((1, 8, 8, 3)), [0]), **options)

@@ -4,7 +4,6 @@ import pytest
 
 from keras_freq.callbacks import GradientSpectrum
 from keras_freq.evaluate import gradient_spectrum_map, input_gradient_spectrum
-from tests.refusals import refused
 
 KEYS = ["gradient_low", "gradient_mid", "gradient_high"]
 
@@ -62,20 +61,6 @@ def test_spectra_as_one_map(data):
     np.testing.assert_array_equal(gradients.spectra, gradients.result().spectra)
     assert gradients.spectra.shape == (2, len(results[0].radii))
     assert np.ptp(gradients.spectra, axis=0).max() > 0
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"center": "corner"}, "center='corner'"),
-        ({"bins": "outer"}, "bins='outer'"),
-        ({"normalize": 1}, "normalize=1"),
-        ({"data_format": "nchw"}, "data_format='nchw'"),
-    ],
-)
-def test_bad_arguments(options, says, data):
-    with refused(says):
-        GradientSpectrum(data, **options)
 
 
 def test_in_mixed_precision(data):

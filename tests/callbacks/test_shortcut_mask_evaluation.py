@@ -46,19 +46,3 @@ def test_masks_that_fit_neither_images_nor_model_are_refused_before_training(com
         with refused(match=r"`maps` must have the shape \(4, 32, 32\)"):
             fit(compiled, images, labels, ShortcutMaskEvaluation((images, labels), masks))
     assert int(compiled.optimizer.iterations) == 0
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"maps": np.triu(np.ones((32, 32)))[None]}, "must be Hermitian"),
-        ({"maps": np.ones((32, 32))}, "shape (32, 32)"),
-        ({"split": "train"}, "split='train'"),
-        ({"others": 1}, "others=1"),
-        ({"per_step": 0}, "per_step=0"),
-        ({"data_format": "nchw"}, "data_format='nchw'"),
-    ],
-)
-def test_bad_arguments(options, says, images, labels):
-    with refused(says):
-        ShortcutMaskEvaluation((images, labels), **{"maps": MASKS, **options})

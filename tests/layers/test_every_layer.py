@@ -267,7 +267,7 @@ def test_saved_and_loaded_in_a_new_process(tmp_path, images):
     x = inputs
     for name in ("LowPass", "BandPass_open", "FrequencyMask", *AUGMENTATIONS):
         x = LAYERS[name](name=name.lower())(x)
-    model = keras.Model(inputs, x)
+    model = keras.Model(inputs, kf.layers.RandomResizedCrop(20, seed=3)(x))
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "x.npy", images)
     program = """

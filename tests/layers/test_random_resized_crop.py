@@ -1,8 +1,6 @@
 """RandomResizedCrop, against float64 and Pillow, and what every layer promises."""
 
 import json
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -174,26 +172,6 @@ def test_inside_tf_data(images):
 
     one, other = (np.concatenate(list(pipeline().as_numpy_iterator())) for _ in range(2))
     np.testing.assert_array_equal(one, other)
-
-
-@pytest.mark.slow
-def test_saved_and_loaded_in_a_new_process(tmp_path, images):
-    inputs = keras.Input((32, 32, 3))
-    model = keras.Model(inputs, make()(inputs))
-    model.save(tmp_path / "model.keras")
-    np.save(tmp_path / "x.npy", images)
-    program = """
-import sys, keras, numpy as np
-import keras_freq
-model = keras.saving.load_model(sys.argv[1] + "/model.keras")
-x = np.load(sys.argv[1] + "/x.npy")
-for name, training in (("off", False), ("on", True)):
-    np.save(f"{sys.argv[1]}/{name}.npy", keras.ops.convert_to_numpy(model(x, training=training)))
-"""
-    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, capture_output=True)
-    for name, training in (("off", False), ("on", True)):
-        expected = to_numpy(model(images, training=training))
-        np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), expected)
 
 
 @pytest.mark.parametrize(

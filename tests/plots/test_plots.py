@@ -270,9 +270,5 @@ def test_a_missing_matplotlib_is_one_line_that_names_the_extra(monkeypatch, name
         getattr(plots, name)(*[None] * 5)
 
 
-def test_the_style_file_is_there_and_every_function_documents_itself():
+def test_the_style_file_is_there():
     assert STYLE.exists()
-    for name in plots.__all__:
-        text = getattr(plots, name).__doc__
-        for part in ("Args:", "Returns:", "Raises:", ">>>"):
-            assert part in text, (name, part)
