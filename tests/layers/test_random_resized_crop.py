@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import keras_freq as kf
-from tests.layers.test_every_layer import compiled, compiled_function
+from tests.layers.test_every_layer import compiled_function
 from tests.oracles.resized_crop import resized_box
 from tests.refusals import refused
 
@@ -131,10 +131,6 @@ def test_a_new_draw_every_step_and_the_same_stream_for_the_same_seed(images):
     np.testing.assert_array_equal(
         to_numpy(one.apply_stateless(images, 11)), to_numpy(same.apply_stateless(images, 11))
     )
-    layer = make()
-    layer.build(images.shape)
-    step, x = compiled(layer), keras.ops.convert_to_tensor(images)
-    assert not np.array_equal(to_numpy(step(x)), to_numpy(step(x)))
 
 
 def test_compiled_and_in_fit(images, labels, rng):
@@ -146,9 +142,12 @@ def test_compiled_and_in_fit(images, labels, rng):
     x = keras.Input((32, 32, 3))
     model = keras.Model(x, keras.layers.Dense(4)(keras.layers.Flatten()(layer(x))))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("sgd", loss, jit_compile="auto" if keras.backend.backend() == "torch" else True)
-    history = model.fit(images[:6], labels[:6], batch_size=3, epochs=1, verbose=0, shuffle=False)
-    assert np.isfinite(history.history["loss"]).all()
+    jit = "auto" if keras.backend.backend() == "torch" else True
+    model.compile(keras.optimizers.SGD(0.0), loss, jit_compile=jit)
+    history = model.fit(images[:3], labels[:3], batch_size=3, epochs=2, verbose=0, shuffle=False)
+    first, second = history.history["loss"]
+    assert np.isfinite([first, second]).all()
+    assert first != second  # nothing is learned: a new draw at every step
     assert model.predict(images[:5], verbose=0).shape == (5, 4)
 
 
