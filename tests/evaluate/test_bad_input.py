@@ -4,10 +4,12 @@ import keras
 import numpy as np
 import pytest
 
+from keras_freq import shortcuts
 from keras_freq.evaluate import (
     accuracy,
     adversarial_accuracy,
     band_accuracy,
+    input_gradient_spectrum,
     minimal_adversarials,
     predict_logits,
 )
@@ -91,7 +93,17 @@ def test_refused(name, rng):
 
 
 @pytest.mark.parametrize(
-    "use", [accuracy, band_accuracy, adversarial_accuracy, minimal_adversarials, predict_logits]
+    "use",
+    [
+        accuracy,
+        adversarial_accuracy,
+        band_accuracy,
+        input_gradient_spectrum,
+        minimal_adversarials,
+        predict_logits,
+        shortcuts.band_stop,
+        lambda model, data: shortcuts.hfss(model, *data, budgets=(2,)),
+    ],
 )
 def test_what_is_no_model_is_refused(use, images, labels):
     with pytest.raises(TypeError, match=r"Keras model. Received: model=None"):

@@ -8,6 +8,7 @@ import pytest
 
 from keras_freq.data import ArrayBatches
 from keras_freq.evaluate import accuracy, adversarial_accuracy, predict_logits, worst_case_accuracy
+from tests.oracles import linear as oracle
 from tests.refusals import refused
 
 ALL = ("pgd_ce", "pgd_margin", "deepfool", "square")
@@ -33,18 +34,6 @@ def data(model, rng):
     return images, labels
 
 
-def exact_distances(model, images, labels):
-    """L-infinity distance of each image to the nearest class of a linear model; 0 where it is wrong."""
-    kernel, bias = (weight.astype("float64") for weight in model.get_weights())
-    logits = images.reshape(len(images), -1).astype("float64") @ kernel + bias
-    distances = []
-    for row, label in zip(logits, labels, strict=True):
-        others = [j for j in range(len(row)) if j != label]
-        sizes = [(row[label] - row[j]) / np.abs(kernel[:, label] - kernel[:, j]).sum() for j in others]
-        distances.append(max(0, min(sizes)))
-    return np.array(distances)
-
-
 @pytest.fixture
 def scored(monkeypatch):
     """Collects what is scored after an attack, with the originals."""
@@ -62,7 +51,7 @@ def scored(monkeypatch):
 @pytest.mark.parametrize("attacks", [("pgd_ce",), ("pgd_margin",), ("deepfool",), ALL])
 def test_a_linear_model_has_a_closed_form(attacks, model, data):
     pytest.importorskip("foolbox")
-    exact = exact_distances(model, *data)
+    exact = oracle.distances(model.get_weights(), *data)
     epsilon = float(np.median(exact[2:]))
     epsilon += 0.2 * (np.sort(exact[exact > epsilon])[0] - epsilon)
     result = worst_case_accuracy(
@@ -105,7 +94,7 @@ def test_the_sequence_is_cumulative_and_in_the_ball(classifier, images, scored):
 
 def test_only_what_stands_is_attacked_again(model, data, scored):
     pytest.importorskip("foolbox")
-    epsilon = float(np.quantile(exact_distances(model, *data)[2:], 0.9)) * 1.01
+    epsilon = float(np.quantile(oracle.distances(model.get_weights(), *data)[2:], 0.9)) * 1.01
     result = worst_case_accuracy(
         model, data, epsilon=epsilon, attacks=("pgd_ce", "pgd_margin"), steps=10, batch_size=8
     )
@@ -231,11 +220,3 @@ def test_first_n_images_and_rows(model, data):
 def test_bad_input(options, says, model, data):
     with refused(says):
         worst_case_accuracy(model, data, **{"attacks": ("square",), "queries": 2, **options})
-
-
-def test_softmax_is_refused(data):
-    model = keras.Sequential(
-        [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(4, activation="softmax")]
-    )
-    with pytest.raises(ValueError, match="must return logits"):
-        worst_case_accuracy(model, data, attacks=("square",))

@@ -226,13 +226,6 @@ def test_refuses_bad_input(changed, message):
         frequency_importance(model, given.pop("images"), np.asarray(given.pop("labels")), **given)
 
 
-def test_refuses_probabilities():
-    inputs = keras.Input((4, 4, 1))
-    outputs = keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(inputs))
-    with pytest.raises(ValueError, match="must return logits"):
-        frequency_importance(keras.Model(inputs, outputs), np.zeros((3, 4, 4, 1), "float32"), np.arange(3))
-
-
 def test_keeps_small_losses_of_a_sure_model(rng):
     """Differences of losses near 1e-20 that `logsumexp - logit` would round to zero."""
     model = linear((4, 4), classes=2)
