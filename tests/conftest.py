@@ -1,7 +1,5 @@
 """Shared fixtures. The suite runs once per backend: KERAS_BACKEND=tensorflow|jax|torch pytest."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 
@@ -63,6 +61,32 @@ def images(rng) -> np.ndarray:
 @pytest.fixture
 def labels() -> np.ndarray:
     return np.arange(8, dtype="int32") % 4
+
+
+@pytest.fixture
+def counting():
+    """Makes a linear classifier and the list of its traces: what each was for, in training or not."""
+
+    def make(size: tuple[int, int, int], classes: int) -> tuple[keras.Model, list]:
+        runs = []
+
+        class Counting(keras.layers.Layer):
+            def call(self, inputs, training=None):
+                runs.append(training)
+                return inputs
+
+        layers = [keras.Input(size), Counting(), keras.layers.Flatten(), keras.layers.Dense(classes)]
+        model = keras.Sequential(layers)
+        runs.clear()
+        return model, runs
+
+    return make
+
+
+@pytest.fixture
+def eagerly() -> dict[str, bool]:
+    """Options of `compile` where the step is not what is tested: TensorFlow traces longer than it trains."""
+    return {"run_eagerly": keras.backend.backend() == "tensorflow"}
 
 
 @pytest.fixture

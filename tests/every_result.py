@@ -1,7 +1,5 @@
 """One of every result of the library, each made by its function on a tiny classifier."""
 
-from __future__ import annotations
-
 import numpy as np
 
 import keras_freq as kf

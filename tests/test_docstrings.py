@@ -63,6 +63,7 @@ def test_example(name, classifier, images, labels, tmp_path, monkeypatch):
     assert not output, "".join(output)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", PUBLIC)
 def test_layout(name):
     """One line, then the sections in one order; each is indented, the example is the last."""

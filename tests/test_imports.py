@@ -84,11 +84,16 @@ def broken_rules(place, source):
             yield f"{name} at its top"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_a_module_imports_what_it_may(path):
+def test_a_module_is_private_or_a_part_and_imports_what_it_may(path):
+    *folders, name = path.relative_to(PACKAGE).parts
+    assert name == "__init__.py" or any(step.startswith("_") for step in (*folders, name))
+    assert name != "__init__.py" or not folders or folders[0] in ALLOWED
     assert not list(broken_rules(str(path.relative_to(PACKAGE)), path.read_text()))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "line",
     [
@@ -111,13 +116,6 @@ def test_the_rules_see_every_form_of_import(line):
     assert not list(broken_rules("spectral/_grid.py", "from keras_freq._core import checks\nimport numpy"))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_a_module_is_private_or_a_part(path):
-    *folders, name = path.relative_to(PACKAGE).parts
-    assert name == "__init__.py" or any(step.startswith("_") for step in (*folders, name))
-    assert name != "__init__.py" or not folders or folders[0] in ALLOWED
-
-
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_shows_its_public_names_alone(part):
     module = importlib.import_module(f"keras_freq.{part}")
@@ -126,6 +124,7 @@ def test_a_part_shows_its_public_names_alone(part):
         assert not inspect.ismodule(getattr(module, name)), f"{part}.{name} is a module"
 
 
+@pytest.mark.once
 def test_apps_import_each_other_never_and_public_names_alone():
     for path in sorted((ROOT / "apps").rglob("*.py")):
         app = path.relative_to(ROOT / "apps").parts[0]
@@ -144,6 +143,8 @@ before = set(sys.modules)
 start = time.perf_counter()
 import keras_freq
 print(time.perf_counter() - start)
+for part in keras_freq.__all__:
+    getattr(keras_freq, part)
 heavy = {"foolbox", "matplotlib", "tensorflow_datasets", "scipy", "tqdm", "draccus", "PIL", "pandas"}
 other = {"tensorflow", "jax", "torch"} - {keras.backend.backend()}
 loaded = {name.split(".")[0] for name in set(sys.modules) - before}
@@ -155,12 +156,8 @@ assert not loaded & (heavy | other), loaded & (heavy | other)
     assert float(done.stdout) < 1
 
 
-def test_public_names_are_there():
+def test_there_is_no_other_name():
     import keras_freq
 
-    for name in keras_freq.__all__:
-        part = getattr(keras_freq, name)
-        for public in getattr(part, "__all__", []):
-            assert getattr(part, public).__doc__, f"{name}.{public} has no docstring"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = keras_freq.nothing

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
 ROOT = Path(__file__).parent.parent
 README = re.search(
     r"```python\n(import keras, keras_freq as kf\n.*?)```", (ROOT / "README.md").read_text(), re.S

@@ -4,8 +4,6 @@ images.
 python across_backends.py INPUT.npz OUTPUT.npz
 """
 
-from __future__ import annotations
-
 import sys
 
 import keras

@@ -1,7 +1,5 @@
 """The same weights and images give the same logits and adversarial pixels on every backend."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import subprocess

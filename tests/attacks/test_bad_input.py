@@ -1,13 +1,12 @@
 """What the attacks refuse, each with one line that says what was received."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
 
 from keras_freq.attacks import fgsm, foolbox_model, foolbox_seed, pgd
 from keras_freq.attacks._foolbox_model import foolbox_attack
+from tests.refusals import refused
 
 
 def changed(array, value):
@@ -61,10 +60,8 @@ def test_pgd_refuses(name, good):
     arguments = {"images": images, "labels": labels, "epsilon": 0.1}
     bad, says = CASES[name]
     arguments |= {key: value(images) if callable(value) else value for key, value in bad.items()}
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         pgd(model, **arguments)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -80,10 +77,8 @@ def test_pgd_refuses(name, good):
     ],
 )
 def test_others_refuse(use, says, good):
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         use(*good)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 def test_labels_are_checked_against_a_model_of_unknown_shape(rng):

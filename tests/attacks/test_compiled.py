@@ -1,7 +1,5 @@
 """Compiled logits and input gradients: current weights, one compilation, no leak."""
 
-from __future__ import annotations
-
 import gc
 import weakref
 
@@ -13,28 +11,6 @@ from keras_freq._core.compiled import differentiable_logits
 from keras_freq.attacks import compile_logits, compile_loss_gradient, pgd
 
 EAGER = keras.backend.backend() == "torch"
-
-
-class Counting(keras.layers.Layer):
-    """Hands on its input and counts how often its code runs: traces, where the backend compiles."""
-
-    def __init__(self, **options):
-        super().__init__(**options)
-        self.runs = 0
-
-    def call(self, inputs):
-        self.runs += 1
-        return inputs
-
-
-@pytest.fixture
-def counting_model():
-    counting = Counting()
-    model = keras.Sequential(
-        [keras.Input((8, 8, 3)), counting, keras.layers.Flatten(), keras.layers.Dense(4)]
-    )
-    counting.runs = 0
-    return model, counting
 
 
 def to_numpy(tensor):
@@ -80,29 +56,27 @@ def test_weights_are_current_after_set_weights(classifier, images):
 
 
 @pytest.mark.skipif(EAGER, reason="PyTorch runs eagerly")
-def test_one_compilation_for_many_calls(counting_model, rng):
-    model, counting = counting_model
+def test_one_compilation_for_many_calls(counting, rng):
+    model, runs = counting((8, 8, 3), 4)
     images = rng.random((6, 8, 8, 3), dtype="float32")
     for _ in range(4):
         compile_logits(model)(images + 0.0)
-    assert counting.runs == 1
+    assert len(runs) == 1
     for epsilon in (0.01, 0.02, 0.03):
         pgd(model, images, np.arange(6) % 4, epsilon=epsilon, steps=5, bounds=(0, 2))
-    assert (
-        counting.runs <= 3
-    )  # one more for the attack's step; TensorFlow may run it twice in tracing the gradient
-    runs = counting.runs
+    traced = len(runs)
+    assert traced <= 3  # one more for the attack's step, which TensorFlow may trace twice for the gradient
     pgd(model, images, np.arange(6) % 4, epsilon=0.04, steps=9)
-    assert counting.runs == runs
+    assert len(runs) == traced
 
 
 @pytest.mark.skipif(EAGER, reason="PyTorch runs eagerly")
-def test_transform_arguments_do_not_recompile(counting_model, rng):
-    model, counting = counting_model
+def test_transform_arguments_do_not_recompile(counting, rng):
+    model, runs = counting((8, 8, 3), 4)
     images = rng.random((6, 8, 8, 3), dtype="float32")
     logits = compile_logits(model, lambda x, gain: x * gain)
     values = [to_numpy(logits(images, np.float32(gain))) for gain in (0.0, 0.5, 1.0)]
-    assert counting.runs == 1
+    assert len(runs) == 1
     np.testing.assert_allclose(values[2], to_numpy(model(images)), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(values[1], to_numpy(model(images * 0.5)), rtol=1e-5, atol=1e-6)
 

@@ -1,7 +1,5 @@
 """Our own FGSM and PGD: inside the ball and the bounds, against an oracle, reproducible."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest

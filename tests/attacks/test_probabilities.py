@@ -1,7 +1,5 @@
 """A model that returns probabilities is recognized by its structure or its numbers."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
@@ -9,7 +7,16 @@ from keras import layers
 from keras_freq._core.probabilities import reject_probabilities
 
 from keras_freq.attacks import fgsm, foolbox_model, pgd
-from keras_freq.evaluate import accuracy, adversarial_accuracy, minimal_adversarials, predict_logits
+from keras_freq.evaluate import (
+    accuracy,
+    adversarial_accuracy,
+    input_gradient_spectrum,
+    minimal_adversarials,
+    ood_scores,
+    predict_logits,
+    worst_case_accuracy,
+)
+from keras_freq.shortcuts import frequency_importance, hfss
 
 
 def sequential(*last):
@@ -105,6 +112,11 @@ def attacked(model, images, labels):
         lambda model, x, y: adversarial_accuracy(model, (x, y)),
         lambda model, x, y: adversarial_accuracy(model, (x, y), engine="own"),
         lambda model, x, y: minimal_adversarials(model, (x, y)),
+        lambda model, x, y: worst_case_accuracy(model, (x, y), attacks=("square",)),
+        lambda model, x, y: input_gradient_spectrum(model, (x, y)),
+        lambda model, x, y: ood_scores(model, x),
+        lambda model, x, y: frequency_importance(model, x, y),
+        lambda model, x, y: hfss(model, x, y, budgets=(4, 4)),
     ],
 )
 def test_everything_that_means_logits_says_so(use, last, rng):

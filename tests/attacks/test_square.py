@@ -1,7 +1,5 @@
 """The Square Attack: in the ball, repeatable, independent of batches, and stronger with more queries."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
@@ -9,6 +7,7 @@ import pytest
 from keras_freq.attacks import square
 from keras_freq.attacks._square import side_length
 from keras_freq.evaluate import predict_logits
+from tests.refusals import refused
 
 
 @pytest.fixture
@@ -95,6 +94,7 @@ def test_starts_from_stripes_and_paints_squares(gray):
     assert len(np.unique(np.sign(change[:, 0]).reshape(7, -1), axis=0)) == 7
 
 
+@pytest.mark.once
 def test_the_schedule_is_that_of_the_paper():
     """CIFAR-10, 10,000 queries: p = 0.8, halved at 10, 50, 200, 1000, 2000, 4000, 6000, 8000."""
     shares = {1: 0.8, 10: 0.8, 11: 0.4, 51: 0.2, 201: 0.1, 1001: 0.05, 8001: 0.8 / 256, 9999: 0.8 / 256}
@@ -120,7 +120,5 @@ def test_the_schedule_is_that_of_the_paper():
 )
 def test_bad_input(bad, says, linear, gray):
     arguments = {"images": gray, "labels": np.zeros(7, int), "epsilon": 0.1, **bad}
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         square(linear, **arguments)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)

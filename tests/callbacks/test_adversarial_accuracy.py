@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
@@ -17,7 +15,9 @@ def data(rng):
 def train(data, callback):
     keras.utils.set_random_seed(5)
     model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    eagerly = keras.backend.backend() == "tensorflow"  # where tracing takes longer than two steps
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, run_eagerly=eagerly)
     return model, model.fit(*data, batch_size=10, epochs=1, verbose=0, callbacks=[callback]).history
 
 
@@ -44,25 +44,3 @@ def test_pixels_outside_the_bounds_are_refused_before_training(data):
     batches = ArrayBatches(np.concatenate([images[:-1], images[-1:] + 1]), labels, batch_size=6)
     with pytest.raises(ValueError, match=r"must lie within bounds=\(0\.0, 1\.0\)"):
         train(data, AdversarialAccuracy(batches))
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"attack": "pgd"}, "`attack`"),
-        ({"epsilons": ()}, "`epsilons`"),
-        ({"epsilons": (-0.1,)}, "`epsilons`"),
-        ({"epsilons": (0.12341, 0.12342)}, "first three digits"),
-        ({"steps": 0}, "`steps`"),
-        ({"step_size": 0}, "`step_size`"),
-        ({"random_start": 1}, "`random_start`"),
-        ({"seed": -1}, "`seed`"),
-        ({"engine": "art"}, "`engine`"),
-        ({"bounds": (1, 0)}, "`bounds`"),
-    ],
-)
-def test_bad_arguments(options, says, data):
-    with pytest.raises(ValueError, match="Received: ") as error:
-        AdversarialAccuracy(data, **options)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)

@@ -1,8 +1,7 @@
 """Beside the callbacks of Keras that read the logs: as a metric of validation under `validation_freq`."""
 
-from __future__ import annotations
-
 import csv
+import functools
 import warnings
 
 import keras
@@ -22,14 +21,25 @@ def data(rng):
     return [(rng.random((24, 8, 8, 1), dtype="float32"), rng.integers(0, 3, 24)) for _ in range(2)]
 
 
-def train(data, callbacks, *, epochs=12, **options):
+@functools.cache
+def network():
+    """One for all trainings, since what is compiled for it serves them all; and its first weights."""
     keras.utils.set_random_seed(3)
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.SGD(0.5), loss, metrics=["accuracy"])
+    model.compile(keras.optimizers.SGD(), loss, metrics=["accuracy"])
+    return model, [weight.copy() for weight in model.get_weights()]
+
+
+def train(data, callbacks, *, epochs=12, **options):
+    """The last weights, and what `fit` returns."""
+    model, start = network()
+    model.set_weights(start)
+    model.optimizer.learning_rate = 0.5
     # Not shuffled: on PyTorch validation moves the generator that shuffles.
     options |= {"batch_size": 8, "epochs": epochs, "shuffle": False}
-    return model, model.fit(*data[0], verbose=0, callbacks=callbacks, **options)
+    history = model.fit(*data[0], verbose=0, callbacks=callbacks, **options)
+    return [weight.copy() for weight in model.get_weights()], history
 
 
 def both(data, make, **options):
@@ -43,11 +53,11 @@ def both(data, make, **options):
 
 
 def same_weights(one, other):
-    for first, second in zip(one.get_weights(), other.get_weights(), strict=True):
+    for first, second in zip(one, other, strict=True):
         np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize("patience", [1, 2, 4])
+@pytest.mark.parametrize("patience", [1, 4])
 def test_early_stopping(patience, data):
     readers, measured, validated = both(
         data,
@@ -176,9 +186,8 @@ def test_readers_of_other_keys_may_stand_in_front(data, tmp_path):
 
 
 def test_a_loop_of_ones_own_needs_no_list(data):
-    model, _ = train(data, [], epochs=1)
     bands, logs = BandAccuracy(data[1], radii=2), {}
-    bands.set_model(model)
+    bands.set_model(network()[0])
     bands.on_train_begin()
     bands.on_epoch_end(0, logs)
     bands.on_train_end()

@@ -1,9 +1,8 @@
 """What each callback promises, whatever it measures."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import keras
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
+from tests.refusals import refused
 
 MASKS = np.stack([kf.spectral.disk_mask(8, 8, radius) for radius in (1, 2, 4)])
 STEPS = 2  # an epoch
@@ -76,7 +76,9 @@ def data(rng):
     return rng.random((12, 8, 8, 3), dtype="float32"), (np.arange(12) % 3).astype("int32")
 
 
-def network(end=None):
+@functools.cache
+def compiled(end):
+    """One network for all tests, since what is compiled for it serves them all; and how it starts."""
     keras.utils.set_random_seed(5)
     inputs = keras.Input((8, 8, 3))
     x = keras.layers.BatchNormalization()(keras.layers.Flatten()(inputs))
@@ -88,6 +90,18 @@ def network(end=None):
     model = keras.Model(inputs, outputs)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.2), [loss, loss] if end == "two" else loss, metrics=[])
+    model.optimizer.build(model.trainable_variables)
+    variables = [*model.variables, *model.optimizer.variables]
+    start = [(variable, np.array(keras.ops.convert_to_numpy(variable))) for variable in variables]
+    if end is None:  # a first `fit` takes more of the global random numbers than a later one
+        model.fit(np.zeros((6, 8, 8, 3)), np.zeros(6), verbose=0)
+    return model, start
+
+
+def network(end=None):
+    model, start = compiled(end)
+    for variable, value in start:
+        variable.assign(value)
     return model
 
 
@@ -96,9 +110,8 @@ def train(data, callbacks, model=None, *, epochs=5, **options):
     keras.utils.set_random_seed(7)
     images, labels = data
     labels = [labels] * len(model.outputs) if len(model.outputs) > 1 else labels
-    history = model.fit(
-        images, labels, batch_size=6, epochs=epochs, verbose=0, callbacks=callbacks, **options
-    )
+    options |= {"batch_size": 6, "epochs": epochs}
+    history = model.fit(images, labels, verbose=0, callbacks=callbacks, **options)
     return model, history.history
 
 
@@ -110,7 +123,7 @@ class Weights(keras.callbacks.Callback):
         self.kept = []
 
     def on_epoch_end(self, epoch, logs=None):
-        self.kept.append(self.model.get_weights())
+        self.kept.append([weight.copy() for weight in self.model.get_weights()])
 
 
 class Batches(keras.utils.PyDataset):
@@ -133,10 +146,10 @@ def test_the_table_is_whole():
 def test_measures_the_weights_of_its_epochs_and_leaves_training_alone(name, data):
     case, weights = CASES[name], Weights()
     callback = case.make(data, every=2 * case.unit, prefix="val_")
-    model, history = train(data, [callback, weights])
-    plain, without = train(data, [])
+    _, history = train(data, [callback, weights])
+    model, without = train(data, [])
     assert history["loss"] == without["loss"]
-    for one, other in zip(model.get_weights(), plain.get_weights(), strict=True):
+    for one, other in zip(weights.kept[-1], model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
     assert set(history) <= {"loss", *callback.keys}
@@ -154,14 +167,15 @@ def test_measures_the_weights_of_its_epochs_and_leaves_training_alone(name, data
 
 
 @every_callback
-@pytest.mark.parametrize("every", [[1, 4], (4, 1), {1, 4}, np.array([1, 4]), range(1, 6, 3)])
-def test_a_collection_of_epochs(name, every, data):
-    case = CASES[name]
-    callback = case.make(data, every=[epoch * case.unit for epoch in every])
-    logs = []
+def test_a_collection_of_epochs(name, data):
+    case, logs = CASES[name], []
+    one, four = case.unit, 4 * case.unit
+    forms = [[one, four], (four, one), {one, four}, np.array([one, four]), range(one, four + 1, 3 * one)]
+    callbacks = [case.make(data, every=every, prefix=f"{k}_") for k, every in enumerate(forms)]
     keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, values: logs.append(dict(values)))
-    train(data, [callback, keep])
-    assert [case.key in values for values in logs] == [True, False, False, True, False]
+    train(data, [*callbacks, keep])
+    for k in range(len(forms)):
+        assert [f"{k}_{case.key}" in values for values in logs] == [True, False, False, True, False]
 
 
 @every_callback
@@ -185,17 +199,8 @@ def test_a_later_fit_goes_on(name, data, tmp_path):
 
 @every_callback
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch runs eagerly")
-def test_epochs_do_not_recompile(name, data):
-    runs = []
-
-    class Counting(keras.layers.Layer):
-        def call(self, inputs, training=None):
-            runs.append(training)
-            return inputs
-
-    model = keras.Sequential(
-        [keras.Input((8, 8, 3)), Counting(), keras.layers.Flatten(), keras.layers.Dense(3)]
-    )
+def test_epochs_do_not_recompile(name, data, counting):
+    model, runs = counting((8, 8, 3), 3)
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     train(data, [CASES[name].make(data)], model, epochs=1)
     runs.clear()
@@ -234,13 +239,12 @@ def test_bad_data_are_refused_before_the_first_step(name, wrong, data):
     options = {"n": 12} if name == "FourierHeatMap" else {}
     callback, model, steps = CASES[name].make(measured, **options), network(end), []
     seen = keras.callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: steps.append(batch))
-    with pytest.raises((ValueError, TypeError), match="Received: ") as error:
+    with refused(says, error=(ValueError, TypeError)):
         train(data, [callback, seen], model)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)
     assert not steps
 
 
+@pytest.mark.once
 @every_callback
 @pytest.mark.parametrize(
     ("options", "says"),
@@ -263,7 +267,48 @@ def test_bad_arguments(name, options, says, data):
     if "n" in options and name in ("BandAccuracy", "EarlyLearning", "ShortcutMaskEvaluation"):
         pytest.skip("measures all images")
     options = {"data": data, **options}
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         CASES[name].make(options.pop("data"), **options)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)
+
+
+# What single callbacks refuse besides, before anything is trained.
+OWN = [
+    ("AdversarialAccuracy", {"attack": "pgd"}, "`attack`"),
+    ("AdversarialAccuracy", {"epsilons": ()}, "`epsilons`"),
+    ("AdversarialAccuracy", {"epsilons": (-0.1,)}, "`epsilons`"),
+    ("AdversarialAccuracy", {"epsilons": (0.12341, 0.12342)}, "first three digits"),
+    ("AdversarialAccuracy", {"steps": 0}, "`steps`"),
+    ("AdversarialAccuracy", {"step_size": 0}, "`step_size`"),
+    ("AdversarialAccuracy", {"random_start": 1}, "`random_start`"),
+    ("AdversarialAccuracy", {"seed": -1}, "`seed`"),
+    ("AdversarialAccuracy", {"engine": "art"}, "`engine`"),
+    ("AdversarialAccuracy", {"bounds": (1, 0)}, "`bounds`"),
+    ("BandAccuracy", {"radii": ()}, "`radii`"),
+    ("BandAccuracy", {"radii": (-1,)}, "`radii`"),
+    ("BandAccuracy", {"radii": (float("nan"),)}, "`radii`"),
+    ("BandAccuracy", {"rescale": "mean"}, "`rescale`"),
+    ("EarlyLearning", {"iterations": 0}, "iterations=0"),
+    ("EarlyLearning", {"iterations": 0.5}, "iterations=0.5"),
+    ("FourierHeatMap", {"epsilon": -1}, "`epsilon`"),
+    ("FourierHeatMap", {"phase": "any"}, "`phase`"),
+    ("FourierHeatMap", {"seed": -1}, "seed=-1"),
+    ("FourierHeatMap", {"bounds": (1, 0)}, "`bounds`"),
+    ("GradientSpectrum", {"center": "corner"}, "center='corner'"),
+    ("GradientSpectrum", {"bins": "outer"}, "bins='outer'"),
+    ("GradientSpectrum", {"normalize": 1}, "normalize=1"),
+    ("GradientSpectrum", {"data_format": "nchw"}, "data_format='nchw'"),
+    ("ShortcutMaskEvaluation", {"maps": np.triu(np.ones((8, 8)))[None]}, "must be Hermitian"),
+    ("ShortcutMaskEvaluation", {"maps": np.ones((8, 8))}, "shape (8, 8)"),
+    ("ShortcutMaskEvaluation", {"split": "train"}, "split='train'"),
+    ("ShortcutMaskEvaluation", {"others": 1}, "others=1"),
+    ("ShortcutMaskEvaluation", {"per_step": 0}, "per_step=0"),
+    ("ShortcutMaskEvaluation", {"data_format": "nchw"}, "data_format='nchw'"),
+]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(("name", "options", "says"), OWN)
+def test_bad_arguments_of_its_own(name, options, says, data):
+    options = {"maps": MASKS, **options} if name == "ShortcutMaskEvaluation" else options
+    with refused(says):
+        getattr(kf.callbacks, name)(data, **options)

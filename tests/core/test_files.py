@@ -10,6 +10,8 @@ import pytest
 from keras_freq._core import files
 from keras_freq._core.files import write_whole
 
+pytestmark = pytest.mark.once
+
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())

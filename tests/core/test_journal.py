@@ -10,6 +10,7 @@ import pytest
 from keras_freq._core import journal as module
 from keras_freq._core.journal import SweepJournal
 
+pytestmark = pytest.mark.once
 RUN = {"epsilon": 1.5, "shape": (4, 4), "layer": None}
 ROWS = [{"clean": [1, 2.5]}, {"0,1": [0.1, 1e-300], "0,2": [None, "é"]}, {"1,1": float("inf")}]
 WANTED = {"clean": [1, 2.5], "0,1": [0.1, 1e-300], "0,2": [None, "é"], "1,1": float("inf")}
@@ -174,9 +175,10 @@ def test_two_processes_cannot_write_one_journal_and_a_killed_one_leaves_no_lock(
         "kept = SweepJournal(sys.argv[1], {}, what='sweep'); kept.add({'a': 1}); print('ready', flush=True); "
         "sys.stdin.read()"
     )
-    path = tmp_path / "journal"
+    path, pipe = tmp_path / "journal", subprocess.PIPE
+    light = {**os.environ, "KERAS_BACKEND": "numpy"}  # no framework to wait for
     with subprocess.Popen(
-        [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", program, str(path)], stdin=pipe, stdout=pipe, text=True, env=light
     ) as other:
         while "ready" not in (line := other.stdout.readline()):
             assert line, "the other process has ended"

@@ -3,6 +3,8 @@ import pytest
 
 from keras_freq._core.pixels import to_bytes, unit_float32
 
+pytestmark = pytest.mark.once
+
 
 def test_every_byte_comes_back():
     levels = np.arange(256, dtype="uint8").reshape(4, 8, 8, 1)

@@ -1,7 +1,5 @@
 """Results: frozen, complete, written whole or not at all."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import json
@@ -18,6 +16,7 @@ from keras_freq._core import files
 from keras_freq._core.result import Record, Result
 from keras_freq.evaluate import AccuracyResult, MinimalAdversarialsResult, accuracy, band_accuracy
 from tests.every_result import EVERY
+from tests.refusals import refused
 
 
 @pytest.fixture
@@ -57,6 +56,7 @@ def test_json_and_csv(classifier, data, tmp_path):
     assert sorted(os.listdir(tmp_path / "new")) == ["bands.csv", "bands.json"]
 
 
+@pytest.mark.once
 def test_json_is_strict_where_numbers_are_infinite(tmp_path):
     result = MinimalAdversarialsResult(
         model="m",
@@ -78,6 +78,7 @@ def test_json_is_strict_where_numbers_are_infinite(tmp_path):
     assert (tmp_path / "r.csv").read_text().splitlines()[2].endswith(",1,1,inf")
 
 
+@pytest.mark.once
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     result = AccuracyResult(
         model="m", n=1, settings={}, versions={}, accuracy=1.0, correct_per_class=(1,), count_per_class=(1,)
@@ -93,15 +94,6 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         result.to_json(path)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["result.json"]
-
-
-def test_file_mode_is_that_of_any_new_file(tmp_path):
-    result = AccuracyResult(
-        model="m", n=1, settings={}, versions={}, accuracy=1.0, correct_per_class=(1,), count_per_class=(1,)
-    )
-    result.to_csv(tmp_path / "a.csv")
-    (tmp_path / "b.csv").write_text("")
-    assert (tmp_path / "a.csv").stat().st_mode == (tmp_path / "b.csv").stat().st_mode
 
 
 def same(one, other):
@@ -167,9 +159,8 @@ def test_every_result_is_a_few_lines_and_a_data_frame(name, classifier, data):
 
 def test_without_pandas_it_says_so_in_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match=r"needs pandas: pip install pandas\. Received: ") as caught:
+    with refused(match=r"needs pandas: pip install pandas\. Received: ", error=ImportError):
         with_settings(None).to_dataframe()
-    assert "\n" not in str(caught.value)
 
 
 def changed(result):
@@ -191,6 +182,7 @@ def with_settings(value):
     )
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "value",
     [
@@ -236,14 +228,15 @@ def test_numpy_numbers_become_plain_ones():
     assert [type(value) for value in again.settings["value"]] == [float, int, bool]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("value", [object(), np.array([object()]), np.array(["a"]), 1j, len])
 def test_what_cannot_be_written_is_one_line(value, tmp_path):
-    with pytest.raises(TypeError, match="must hold numbers, texts, None") as caught:
+    with refused(match="must hold numbers, texts, None", error=TypeError):
         with_settings(value).to_json(tmp_path / "a.json")
-    assert "\n" not in str(caught.value)
     assert not os.listdir(tmp_path)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -265,6 +258,7 @@ def test_what_differs_is_not_equal(one, other):
 GOOD = with_settings(np.ones(3)).to_json()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -297,10 +291,8 @@ def test_foreign_and_damaged_json_is_one_line(text, message, tmp_path):
     path = tmp_path / "bad.json"
     path.write_text(text)
     for source in (text, path):
-        with pytest.raises(ValueError, match="Received: ") as caught:
+        with refused(message):
             Result.from_json(source)
-        assert message in str(caught.value)
-        assert "\n" not in str(caught.value)
 
 
 def test_a_class_refuses_the_json_of_another():
@@ -331,8 +323,12 @@ def test_a_result_of_ones_own_is_read_back():
     assert type(Result.from_json(GOOD)) is kf.evaluate.AccuracyResult
 
 
+@pytest.mark.once
 def test_the_parts_are_imported_where_a_result_needs_them():
     text = kf.shortcuts.shortcut_curve([0.9], [0.95]).to_json()
     program = f"from keras_freq._core.result import Record; print(type(Record.from_json({text!r})).__name__)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    light = {**os.environ, "KERAS_BACKEND": "numpy"}  # no framework to wait for
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=light
+    )
     assert done.stdout.split() == ["ShortcutCurve"]

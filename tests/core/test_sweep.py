@@ -1,7 +1,5 @@
 """The loop of the long measurements: what it computes, how it is cut, stopped and taken up again."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from keras import ops

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_freq.data import ArrayBatches
+from tests.refusals import refused
 
 
 def numbered(n):
@@ -12,6 +13,7 @@ def numbered(n):
     return np.broadcast_to(np.arange(n, dtype="float32")[:, None, None, None], (n, 4, 4, 1)).copy()
 
 
+@pytest.mark.once
 @settings(max_examples=25, deadline=None)
 @given(n=st.integers(1, 40), size=st.integers(1, 50), seed=st.integers(0, 9), epoch=st.integers(0, 5))
 def test_every_epoch_visits_every_image_once_in_the_order_of_seed_and_epoch(n, size, seed, epoch):
@@ -102,6 +104,7 @@ def test_evaluate_and_predict_take_it():
     assert model.predict(batches, verbose=0).shape == (9, 9)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -119,9 +122,8 @@ def test_evaluate_and_predict_take_it():
 )
 def test_bad_arguments_give_one_line(arguments, message):
     arguments = {"images": np.zeros((2, 4, 4, 1)), "labels": [0, 1]} | arguments
-    with pytest.raises(ValueError, match=message) as error:
+    with refused(match=message):
         ArrayBatches(**arguments)
-    assert "\n" not in str(error.value)
 
 
 def test_epoch_and_index_are_checked():

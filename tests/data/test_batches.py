@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from keras_freq.data import ArrayBatches, iterate_batches
+from tests.refusals import refused
 
 N, SIZE = 10, 4
 
@@ -163,15 +164,15 @@ BAD = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("case", BAD)
 def test_bad_data_give_one_line(case):
     data, kind, message = BAD[case]
-    with pytest.raises(kind, match=message) as error:
+    with refused("Received", match=message, error=kind):
         list(iterate_batches(data))
-    assert "\n" not in str(error.value)
-    assert "Received" in str(error.value)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("size", [0, -2, 1.5, True, "8"])
 def test_a_bad_batch_size_raises_at_the_call(size):
     with pytest.raises(ValueError, match=r"`batch_size`.*Received: batch_size="):

@@ -1,12 +1,11 @@
 """Some classes of a set, in an order of one's own: arrays, TFDS files of both kinds, nothing else decoded."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
 
 from keras_freq.data import iterate_batches, load
+from tests.refusals import refused
 
 tf = pytest.importorskip("tensorflow")
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -86,6 +85,7 @@ def test_fit_takes_a_part_of_the_classes(source):
     assert np.isfinite(history["loss"] + history["val_loss"]).all()
 
 
+@pytest.mark.once
 def test_images_of_other_classes_are_never_decoded(source, monkeypatch):
     kind, arguments = source
     decoded = []
@@ -108,6 +108,7 @@ def test_images_of_other_classes_are_never_decoded(source, monkeypatch):
     assert len(decoded) == len(ROWS["train"])
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
@@ -121,9 +122,8 @@ def test_images_of_other_classes_are_never_decoded(source, monkeypatch):
     ],
 )
 def test_bad_classes_are_one_line(source, classes, message):
-    with pytest.raises(ValueError, match=message) as error:
+    with refused(match=message):
         load(**source[1], classes=classes)
-    assert "\n" not in str(error.value)
 
 
 def test_a_split_without_any_of_them_is_refused(tmp_path):
@@ -132,6 +132,7 @@ def test_a_split_without_any_of_them_is_refused(tmp_path):
         load(tmp_path / "a.npz", classes=("2", "3"))
 
 
+@pytest.mark.once
 def test_a_set_with_a_test_split_alone_and_two_configurations(tmp_path):
     """The form of CIFAR-10.1: two configurations, one split, classes without names."""
     for config, rows in (("v4", slice(0, 9)), ("v6", slice(0, 8))):

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from keras_freq.data import CORRUPTIONS, EXTRA_CORRUPTIONS, corrupt, write_corrupted
 from keras_freq.data._corruptions.catalog import CATALOG
 from keras_freq.data._npz import read_sample
+from tests.refusals import refused
 
+pytestmark = pytest.mark.once
 pytest.importorskip("scipy")
 pytest.importorskip("PIL")
 
@@ -202,10 +204,8 @@ def broken(value):
     ],
 )
 def test_bad_input_gives_one_line(call, error, message):
-    with pytest.raises(error, match=message) as caught:
+    with refused(match=message, error=error):
         call()
-    assert "\n" not in str(caught.value)
-    assert "Received: " in str(caught.value)
 
 
 @pytest.mark.parametrize(

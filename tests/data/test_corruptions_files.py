@@ -7,7 +7,9 @@ import pytest
 
 from keras_freq.data import CORRUPTIONS, corrupt, read_corrupted, write_corrupted
 from keras_freq.data._corruptions import write
+from tests.refusals import refused
 
+pytestmark = pytest.mark.once
 NAMES = ("fog", "glass_blur", "contrast")
 
 
@@ -115,9 +117,8 @@ def test_progress_is_shown(tmp_path, images, capsys):
 )
 def test_bad_input_writes_nothing(tmp_path, images, changed, message):
     arguments = {"images": images, "labels": LABELS, "folder": tmp_path / "copy", "corruptions": NAMES}
-    with pytest.raises(ValueError, match=message) as error:
+    with refused(match=message):
         write_corrupted(**(arguments | changed))
-    assert "\n" not in str(error.value)
     assert not (tmp_path / "copy").exists()
 
 
@@ -149,10 +150,8 @@ def test_the_record_says_what_the_folder_holds(tmp_path, images):
 
 def test_what_is_missing_or_wrong_is_named(tmp_path, images):
     def check(error, message, name="fog", severity=1, folder=tmp_path):
-        with pytest.raises(error, match=message) as caught:
+        with refused(match=message, error=error):
             read_corrupted(folder, name, severity)
-        assert "\n" not in str(caught.value)
-        assert "Received: " in str(caught.value)
 
     check(FileNotFoundError, "must be a folder.*nowhere", folder=tmp_path / "nowhere")
     check(FileNotFoundError, "no fog.npy in .*holds no .npy file")

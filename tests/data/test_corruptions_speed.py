@@ -10,6 +10,7 @@ from keras_freq.data._corruptions import draws
 from keras_freq.data._corruptions.catalog import CATALOG
 from keras_freq.data._npz import read_sample
 
+pytestmark = pytest.mark.once
 pytest.importorskip("scipy")
 pytest.importorskip("PIL")
 oracles = pytest.importorskip("tests.oracles.corruptions")

@@ -6,6 +6,7 @@ import pytest
 
 import keras_freq as kf
 from keras_freq._core.feeds import Feed, ModelFeed
+from tests.refusals import refused
 
 
 def in_batches(images, labels, size=3):
@@ -197,9 +198,8 @@ def test_a_check_finds_what_would_stop_a_later_measurement(classifier, images, l
         (iter(good), "readable again at every epoch"),
         (Worn(good), "read only once"),
     ):
-        with pytest.raises(ValueError, match=says) as error:
+        with refused(match=says):
             ModelFeed(classifier, data).check()
-        assert "\n" not in str(error.value)
     # Held are the first images alone: what follows them is not needed.
     ModelFeed(classifier, in_batches(broken, labels), n=6).check()
     with pytest.raises(ValueError, match="readable again"):

@@ -1,7 +1,5 @@
 """Folders of image files: layouts, the order of classes and files, sizes, broken files."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import numpy as np
 import pytest
 
 from keras_freq.data import iterate_batches, load
+from tests.refusals import refused
 
 Image = pytest.importorskip("PIL.Image")
 CLASSES = ("ant", "bee", "cat")
@@ -106,6 +105,7 @@ def test_gray_and_transparent_files_are_read_in_color(tmp_path):
     np.testing.assert_array_equal(images[1], picture(1, 0))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("content", [b"", b"no image", "cut"])
 def test_a_broken_file_is_named_in_one_line(folder, content):
     path = folder / "val" / "bee" / "1.png"
@@ -115,9 +115,8 @@ def test_a_broken_file_is_named_in_one_line(folder, content):
         content = path.read_bytes()[:3000]
     path.write_bytes(content)
     data = load(folder)
-    with pytest.raises(ValueError, match=r"must be a whole image. Received: .*1\.png \(") as error:
+    with refused(match=r"must be a whole image. Received: .*1\.png \("):
         data.arrays("test")
-    assert "\n" not in str(error.value)
 
 
 def test_sizes_that_differ_need_a_size(folder):
@@ -135,6 +134,7 @@ def test_text_is_a_folder_where_it_is_a_path(folder, monkeypatch):
     assert len(load("cifar10_mini").classes) == 10
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
@@ -153,9 +153,8 @@ def test_what_is_wrong_is_said_in_one_line(folder, change, options, message):
     if message is None:
         assert len(load(folder, **options).arrays("test")[1]) == 5
         return
-    with pytest.raises(ValueError, match=message) as error:
+    with refused(match=message):
         load(folder, **options)
-    assert "\n" not in str(error.value)
 
 
 def test_a_missing_or_empty_folder(tmp_path):

@@ -1,16 +1,12 @@
 """Spectral density of images against float64 NumPy, over feeds of every kind and over classes."""
 
-from __future__ import annotations
-
-import csv
-import json
-
 import keras
 import numpy as np
 import pytest
 
 from keras_freq.data import ArrayBatches, image_spectral_density
 from tests.oracles import spectral as oracle
+from tests.refusals import refused
 
 
 @pytest.fixture
@@ -88,18 +84,11 @@ def test_flat_images_are_0_and_mixed_precision_does_not_reach_them(images):
         keras.config.set_dtype_policy("float32")
 
 
-def test_files_and_rows(images, tmp_path):
+def test_rows(images):
     result = image_spectral_density((images, LABELS))
-    result.to_json(tmp_path / "density.json")
-    stored = json.loads((tmp_path / "density.json").read_text())
-    assert stored["mean"] == list(result.mean)
-    assert stored["mean_per_class"][2][0] == "NaN"
-    result.to_csv(tmp_path / "density.csv")
-    with open(tmp_path / "density.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 5 * len(result.radii)
-    assert [row["class"] for row in rows[:: len(result.radii)]] == ["all", "0", "1", "2", "3"]
-    assert float(rows[len(result.radii)]["mean"]) == result.mean_per_class[0][0]
+    rows, bands = result.rows(), len(result.radii)
+    assert [row["class"] for row in rows[::bands]] == ["all", 0, 1, 2, 3]
+    assert rows[bands]["mean"] == result.mean_per_class[0][0]
 
 
 @pytest.mark.parametrize(
@@ -118,10 +107,8 @@ def test_files_and_rows(images, tmp_path):
 )
 def test_bad_input(images, change, says):
     change = {"data": (images, LABELS), **change}
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         image_spectral_density(change.pop("data"), **change)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("label", [2, 4, -1, "cat"])

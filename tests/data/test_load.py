@@ -10,6 +10,7 @@ import pytest
 
 from keras_freq.data import ArrayBatches, iterate_batches, load
 from keras_freq.data._npz import decode_residuals
+from tests.refusals import refused
 
 BACKEND = keras.backend.backend()
 SHA256 = "ae628cb43efd88b7a2b79b67db7dcbf360eb9de758177cbb8972ba299eb3b29d"
@@ -24,6 +25,7 @@ def bytes_of(images):
     return np.rint(images * 255).astype("uint8")
 
 
+@pytest.mark.once
 def test_the_bundled_file_is_the_published_one_and_has_a_card():
     folder = importlib.resources.files("keras_freq.data") / "samples"
     assert hashlib.sha256((folder / "cifar10_mini.npz").read_bytes()).hexdigest() == SHA256
@@ -55,6 +57,7 @@ def test_the_decoded_pixels_have_the_statistics_of_cifar10(mini):
     assert max(steps) < 0.08
 
 
+@pytest.mark.once
 def test_residuals_decode_exactly(rng):
     images = rng.integers(0, 256, (3, 7, 5, 3), dtype="uint8")
     planes = images.transpose(3, 0, 1, 2).copy()
@@ -251,6 +254,7 @@ def test_gray_images_gain_an_axis_and_floats_keep_their_values(write):
     np.testing.assert_allclose(data.arrays("train")[0][..., 0], gray, atol=1e-7)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
@@ -269,9 +273,8 @@ def test_gray_images_gain_an_axis_and_floats_keep_their_values(write):
     ],
 )
 def test_a_bad_npz_gives_one_line(write, arrays, message):
-    with pytest.raises(ValueError, match=message) as error:
+    with refused(match=message):
         load(write(**arrays), feed="pydataset")
-    assert "\n" not in str(error.value)
 
 
 def test_a_missing_or_broken_npz_gives_one_line(tmp_path):
@@ -282,6 +285,7 @@ def test_a_missing_or_broken_npz_gives_one_line(tmp_path):
         load(tmp_path / "text.npz")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -297,9 +301,8 @@ def test_a_missing_or_broken_npz_gives_one_line(tmp_path):
     ],
 )
 def test_bad_arguments_give_one_line(arguments, message):
-    with pytest.raises(ValueError, match=message) as error:
+    with refused(match=message):
         load(**({"name": "cifar10_mini"} | arguments))
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import pytest
 
 from keras_freq.data._resize import resize_and_crop, tf_resize_and_crop
 
+pytestmark = pytest.mark.once
 pytest.importorskip("PIL")
 
 

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -16,6 +14,7 @@ def energy(images):
     return power
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("band", [1, 2, 3, 4])
 def test_c3_lies_in_its_band_and_the_others_in_all(band):
     data = synthetic_bands(band, train_per_class=30, test_per_class=1)
@@ -37,6 +36,7 @@ def test_c3_lies_in_its_band_and_the_others_in_all(band):
         assert share.sum() > 0.98  # nothing in the corners
 
 
+@pytest.mark.once
 def test_markers_stand_out_of_the_noise():
     distance = radial_distance(32, 32)
     for band in (2, 4):
@@ -50,6 +50,7 @@ def test_markers_stand_out_of_the_noise():
                 np.testing.assert_allclose(power[16 + u, 16 + v], power[16 - u, 16 - v])
 
 
+@pytest.mark.once
 def test_images_are_seeded_one_by_one():
     small = synthetic_bands(3, train_per_class=3, test_per_class=2, seed=5)
     large = synthetic_bands(3, train_per_class=4, test_per_class=2, seed=5)

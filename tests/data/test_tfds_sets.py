@@ -162,6 +162,7 @@ def test_the_feed_that_the_files_do_not_allow_is_refused(folder):
         load("keras_freq_tiny", data_dir=root, feed=feed)
 
 
+@pytest.mark.once
 def test_an_unprepared_set_is_never_fetched_unasked(tmp_path, monkeypatch, no_network):
     for arguments in ({"data_dir": tmp_path}, {}):
         monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
@@ -182,11 +183,13 @@ def test_download_prepares_the_set_once(tmp_path, monkeypatch):
     np.testing.assert_array_equal(again.arrays("test")[0], data.arrays("test")[0])
 
 
+@pytest.mark.once
 def test_an_unknown_name_with_download_gives_one_line(tmp_path):
     with pytest.raises(ValueError, match=r"name of a TFDS set.*Received: name='keras_freq_nothing'"):
         load("keras_freq_nothing", data_dir=tmp_path, download=True)
 
 
+@pytest.mark.once
 def test_versions_and_configurations_are_found(tmp_path):
     from keras_freq.data._tfds_sets import find_prepared
 

@@ -1,7 +1,5 @@
 """Accuracy and logits over all kinds of feeds, padded batches included."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """Accuracy under attack: monotone, inside the ball, the same through Foolbox and our own loop."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """Accuracy by band, against filtering first and measuring then."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
@@ -73,18 +71,8 @@ def test_odd_and_oblong_images(size, rng):
 
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch runs eagerly")
-def test_one_compilation_for_all_radii_and_calls(data):
-    runs = []
-
-    class Counting(keras.layers.Layer):
-        def call(self, inputs):
-            runs.append(1)
-            return inputs
-
-    model = keras.Sequential(
-        [keras.Input((16, 16, 3)), Counting(), keras.layers.Flatten(), keras.layers.Dense(4)]
-    )
-    runs.clear()
+def test_one_compilation_for_all_radii_and_calls(data, counting):
+    model, runs = counting((16, 16, 3), 4)
     for radii in ((1, 2, 3, 4), (5, 6)):
         band_accuracy(model, data, radii=radii, batch_size=8)
     assert len(runs) == 2  # one for the clean images, one for all masks

@@ -1,7 +1,5 @@
 """Calibration errors against their definitions, bin by bin."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +7,9 @@ from hypothesis import strategies as st
 
 from keras_freq.evaluate import calibration_error
 from tests.oracles import metrics
+from tests.refusals import refused
+
+pytestmark = pytest.mark.once
 
 
 def drawn(seed, count, classes=4, digits=8):
@@ -116,7 +117,5 @@ def test_a_calibrated_model_has_a_small_error(rng):
 )
 def test_bad_input(change, says):
     options = {"outputs": np.array([[3.0, -1], [0, 1], [2, 2]]), "labels": [0, 1, 1], **change}
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         calibration_error(options.pop("outputs"), options.pop("labels"), **options)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)

@@ -1,7 +1,5 @@
 """Error under corruptions: by hand, from files, from TFDS; and the mean relative to a reference."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
@@ -137,6 +135,7 @@ def result_of(errors, severities=(1, 2, 3, 4, 5)):
     )
 
 
+@pytest.mark.once
 def test_mean_corruption_error_pairs_by_name():
     assert set(ALEXNET) == set(CORRUPTIONS)
     assert mean_corruption_error(result_of(ALEXNET)) == pytest.approx(1)
@@ -149,6 +148,7 @@ def test_mean_corruption_error_pairs_by_name():
     assert mean_corruption_error(result_of(two), relative_to=result_of(four)) == pytest.approx(0.375)
 
 
+@pytest.mark.once
 def test_mean_corruption_error_refuses_what_does_not_fit():
     with pytest.raises(ValueError, match="needs the 15 corruptions"):
         mean_corruption_error(result_of({"fog": 0.2}))

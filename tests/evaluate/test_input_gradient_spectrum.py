@@ -1,9 +1,5 @@
 """Spectra of input gradients against closed forms in float64, and what they must not depend on."""
 
-from __future__ import annotations
-
-import json
-
 import keras
 import numpy as np
 import pytest
@@ -12,6 +8,7 @@ from keras_freq.data import ArrayBatches
 from keras_freq.evaluate import GradientSpectrumResult, gradient_spectrum_map, input_gradient_spectrum
 from keras_freq.spectral import azimuthal_radii, fourier_basis
 from tests.oracles import gradient_spectrum as oracle
+from tests.refusals import refused
 
 
 def linear(size, weights, bias=None):
@@ -152,19 +149,9 @@ def test_a_network_with_convolutions(classifier, images, labels):
 
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch runs eagerly")
-def test_one_compilation_for_all_batches_and_calls():
-    runs = []
-
-    class Counting(keras.layers.Layer):
-        def call(self, inputs):
-            runs.append(1)
-            return inputs
-
-    model = keras.Sequential(
-        [keras.Input((8, 8, 2)), Counting(), keras.layers.Flatten(), keras.layers.Dense(3)]
-    )
+def test_one_compilation_for_all_batches_and_calls(counting):
+    model, runs = counting((8, 8, 2), 3)
     data = np.random.default_rng(0).random((9, 8, 8, 2), dtype="float32"), np.arange(9) % 3
-    runs.clear()
     first = input_gradient_spectrum(model, data, batch_size=4)
     compiled = len(runs)
     model.set_weights([-weight[::-1] for weight in model.get_weights()])
@@ -173,7 +160,7 @@ def test_one_compilation_for_all_batches_and_calls():
     assert second.mean != first.mean
 
 
-def test_map_of_checkpoints(tmp_path):
+def test_map_of_checkpoints():
     model, images, labels, weights = problem((8, 8, 1))
     spectra = []
     for gain in (1.0, -0.5, 2.0):
@@ -187,8 +174,6 @@ def test_map_of_checkpoints(tmp_path):
     )
     assert (found.epochs, found.n, found.radii) == ((0, 1, 5), 11, spectra[0].radii)
     assert gradient_spectrum_map(spectra).epochs == (1, 2, 3)
-    found.to_json(tmp_path / "map.json")
-    assert json.loads((tmp_path / "map.json").read_text())["mean"] == found.spectra.tolist()
     assert len(found.rows()) == 3 * len(found.radii)
     assert found.rows()[-1] | {"mean": 0} == {
         "model": "linear",
@@ -206,12 +191,11 @@ def test_map_of_checkpoints(tmp_path):
         ([spectra[0], input_gradient_spectrum(model, (images, labels))], None, "normalize=True for number 1"),
         ([spectra[0], input_gradient_spectrum(model, (images, labels), n=3)], None, "n=3 for number 1"),
     ):
-        with pytest.raises(ValueError, match="Received: ") as error:
+        with refused(says):
             gradient_spectrum_map(results, epochs=epochs)
-        assert says in str(error.value)
-        assert "\n" not in str(error.value)
 
 
+@pytest.mark.once
 def test_ring_means():
     radii, counts = azimuthal_radii(32, 16)
     mean = np.random.default_rng(0).random(len(radii))
@@ -248,24 +232,14 @@ def test_ring_means():
         ({"n": 12}, "here 11. Received: n=12"),
         ({"data": []}, "empty"),
         ({"labels": 3}, "from 0 to 2"),
-        ({"softmax": True}, "ends in softmax"),
     ],
 )
 def test_bad_input(options, says):
     model, images, labels, _ = problem((6, 6, 1))
     options = dict(options)
-    if options.pop("softmax", False):
-        model = keras.Sequential([keras.Input((6, 6, 1)), model, keras.layers.Softmax()])
     data = options.pop("data", (images, labels + options.pop("labels", 0)))
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         input_gradient_spectrum(model, data, **options)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-def test_no_model():
-    with pytest.raises(TypeError, match="Received: model='net'"):
-        input_gradient_spectrum("net", (np.zeros((1, 4, 4, 1), "float32"), np.zeros(1, int)))
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])

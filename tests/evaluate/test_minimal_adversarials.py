@@ -1,12 +1,11 @@
 """Minimal perturbations: against the closed form of a linear model, and where there is none to find."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
 
 from keras_freq.evaluate import minimal_adversarials, predict_logits
+from tests.oracles import linear as oracle
 
 pytest.importorskip("foolbox")
 
@@ -31,22 +30,11 @@ def data(model, rng):
     return images, labels
 
 
-def exact_distances(model, images, labels, norm):
-    weights = model.get_weights()[0].astype("float64")
-    logits = predict_logits(model, images).astype("float64")
-    rows = np.arange(len(labels))
-    gaps = weights[:, labels].T[:, :, None] - weights[None]
-    gaps = np.abs(gaps).sum(1) if norm == "linf" else np.sqrt(np.square(gaps).sum(1))
-    margins = logits[rows, labels][:, None] - logits
-    gaps[rows, labels], margins[rows, labels] = 1, np.inf
-    return np.maximum((margins / gaps).min(1), 0)
-
-
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_against_the_closed_form(model, data, attack):
     steps = 300 if attack == "boundary" else None
     result = minimal_adversarials(model, data, attack=attack, steps=steps, batch_size=8, keep_images=True)
-    exact = exact_distances(model, *data, result.norm)
+    exact = oracle.distances(model.get_weights(), *data, result.norm)
     found = np.array(result.distances)
     assert result.n == len(found) == 12
     assert found[0] == exact[0] == 0  # misclassified from the start
@@ -87,7 +75,7 @@ def test_a_model_that_cannot_be_fooled(attack, rng):
 
 def test_ladder(model, data):
     """A ladder that is too short fools few; its rungs bound the distances."""
-    exact = exact_distances(model, *data, "linf")
+    exact = oracle.distances(model.get_weights(), *data, "linf")
     rung = float(np.median(exact))
     result = minimal_adversarials(model, data, attack="linf_pgd", epsilons=(rung,))
     found = np.array(result.distances)

@@ -1,7 +1,5 @@
 """Detection metrics against their definitions, and against scikit-learn where it is installed."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
@@ -10,11 +8,13 @@ from hypothesis import strategies as st
 
 from keras_freq.evaluate import ood_metrics, ood_scores, predict_logits
 from tests.oracles import metrics
+from tests.refusals import refused
 
 # Few different values, so that most draws have ties.
 tied = st.lists(st.integers(-4, 4).map(lambda value: value / 2), min_size=1, max_size=30)
 
 
+@pytest.mark.once
 @settings(max_examples=150, deadline=None)
 @given(tied, tied, st.sampled_from([0.95, 0.5, 1.0, 0.8]))
 def test_equal_to_the_definitions(inside, outside, tpr):
@@ -30,6 +30,7 @@ def test_equal_to_the_definitions(inside, outside, tpr):
     assert result.tnr == np.mean(np.array(outside) < result.threshold)
 
 
+@pytest.mark.once
 @settings(max_examples=40, deadline=None)
 @given(tied, tied)
 def test_only_the_order_of_scores_counts(inside, outside):
@@ -53,6 +54,7 @@ def test_higher_means_more_in_distribution():
     assert (blind.auroc, blind.tnr, blind.aupr_in, blind.aupr_out) == (0.5, 0, 0.8, 0.2)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("count", [20, 40, 60, 100, 140, 300, 1000])
 def test_keeps_just_95_percent_where_it_can(count, rng):
     result = ood_metrics(rng.permutation(count), [-1.0])
@@ -60,6 +62,7 @@ def test_keeps_just_95_percent_where_it_can(count, rng):
     assert result.threshold == count // 20
 
 
+@pytest.mark.once
 def test_equal_to_scikit_learn(rng):
     from sklearn import metrics as sklearn
 
@@ -93,6 +96,7 @@ def test_large_logits_do_not_overflow():
     assert ood_scores(model, images, score="max_softmax").tolist() == [1, 1]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "options", "says"),
     [
@@ -106,15 +110,10 @@ def test_large_logits_do_not_overflow():
     ],
 )
 def test_bad_input(arguments, options, says):
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         ood_metrics(*arguments, **options)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 def test_bad_scores(classifier, images):
     with pytest.raises(ValueError, match="Received: score='entropy'"):
         ood_scores(classifier, images, score="entropy")
-    soft = keras.Sequential([classifier, keras.layers.Softmax()])
-    with pytest.raises(ValueError, match="must return logits"):
-        ood_scores(soft, images)

@@ -5,6 +5,8 @@ import pytest
 
 from keras_freq.evaluate import rank_correlation
 
+pytestmark = pytest.mark.once
+
 
 def test_by_hand():
     assert rank_correlation([1, 2, 3], [10, 100, 1000]) == pytest.approx(1)

@@ -1,10 +1,6 @@
 """Accuracy under the worst attack: a closed form, cumulative, inside the ball, compiled once."""
 
-from __future__ import annotations
-
-import csv
 import itertools
-import json
 
 import keras
 import numpy as np
@@ -12,6 +8,8 @@ import pytest
 
 from keras_freq.data import ArrayBatches
 from keras_freq.evaluate import accuracy, adversarial_accuracy, predict_logits, worst_case_accuracy
+from tests.oracles import linear as oracle
+from tests.refusals import refused
 
 ALL = ("pgd_ce", "pgd_margin", "deepfool", "square")
 MODULE = __import__("keras_freq.evaluate._survivors", fromlist=["_"])
@@ -36,18 +34,6 @@ def data(model, rng):
     return images, labels
 
 
-def exact_distances(model, images, labels):
-    """L-infinity distance of each image to the nearest class of a linear model; 0 where it is wrong."""
-    kernel, bias = (weight.astype("float64") for weight in model.get_weights())
-    logits = images.reshape(len(images), -1).astype("float64") @ kernel + bias
-    distances = []
-    for row, label in zip(logits, labels, strict=True):
-        others = [j for j in range(len(row)) if j != label]
-        sizes = [(row[label] - row[j]) / np.abs(kernel[:, label] - kernel[:, j]).sum() for j in others]
-        distances.append(max(0, min(sizes)))
-    return np.array(distances)
-
-
 @pytest.fixture
 def scored(monkeypatch):
     """Collects what is scored after an attack, with the originals."""
@@ -65,7 +51,7 @@ def scored(monkeypatch):
 @pytest.mark.parametrize("attacks", [("pgd_ce",), ("pgd_margin",), ("deepfool",), ALL])
 def test_a_linear_model_has_a_closed_form(attacks, model, data):
     pytest.importorskip("foolbox")
-    exact = exact_distances(model, *data)
+    exact = oracle.distances(model.get_weights(), *data)
     epsilon = float(np.median(exact[2:]))
     epsilon += 0.2 * (np.sort(exact[exact > epsilon])[0] - epsilon)
     result = worst_case_accuracy(
@@ -108,7 +94,7 @@ def test_the_sequence_is_cumulative_and_in_the_ball(classifier, images, scored):
 
 def test_only_what_stands_is_attacked_again(model, data, scored):
     pytest.importorskip("foolbox")
-    epsilon = float(np.quantile(exact_distances(model, *data)[2:], 0.9)) * 1.01
+    epsilon = float(np.quantile(oracle.distances(model.get_weights(), *data)[2:], 0.9)) * 1.01
     result = worst_case_accuracy(
         model, data, epsilon=epsilon, attacks=("pgd_ce", "pgd_margin"), steps=10, batch_size=8
     )
@@ -195,18 +181,9 @@ def test_it_repeats_with_its_seed(classifier, images, scored):
 
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch runs eagerly")
-def test_nothing_is_compiled_again(data):
+def test_nothing_is_compiled_again(data, counting):
     pytest.importorskip("foolbox")
-    runs = []
-
-    class Counting(keras.layers.Layer):
-        def call(self, inputs):
-            runs.append(tuple(inputs.shape))
-            return inputs
-
-    model = keras.Sequential(
-        [keras.Input((8, 8, 3)), Counting(), keras.layers.Flatten(), keras.layers.Dense(4)]
-    )
+    model, runs = counting((8, 8, 3), 4)
     options = {"epsilon": 0.003, "steps": 3, "queries": 5, "batch_size": 8}
     worst_case_accuracy(model, data, **options)
     runs.clear()
@@ -215,18 +192,12 @@ def test_nothing_is_compiled_again(data):
     assert runs == []
 
 
-def test_written_to_files(model, data, tmp_path):
+def test_first_n_images_and_rows(model, data):
     result = worst_case_accuracy(model, data, epsilon=0.01, attacks=("square",), queries=5, n=10)
-    assert result.n == sum(result.count_per_class) == 10
+    assert result.n == sum(result.count_per_class) == result.settings["first_n"] == 10
     assert float(result) == result.accuracy
-    result.to_json(tmp_path / "result.json")
-    read = json.loads((tmp_path / "result.json").read_text())
-    assert (read["attacks"], read["norm"], read["settings"]["first_n"]) == (["square"], "linf", 10)
-    result.to_csv(tmp_path / "result.csv")
-    with open(tmp_path / "result.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["attack"] for row in rows] == ["none", "square"]
-    assert [float(row["accuracy"]) for row in rows] == [result.clean, result.accuracy]
+    rows = [(row["attack"], row["accuracy"]) for row in result.rows()]
+    assert rows == [("none", result.clean), ("square", result.accuracy)]
 
 
 @pytest.mark.parametrize(
@@ -247,15 +218,5 @@ def test_written_to_files(model, data, tmp_path):
     ],
 )
 def test_bad_input(options, says, model, data):
-    with pytest.raises(ValueError, match="Received: ") as error:
+    with refused(says):
         worst_case_accuracy(model, data, **{"attacks": ("square",), "queries": 2, **options})
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-def test_softmax_is_refused(data):
-    model = keras.Sequential(
-        [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(4, activation="softmax")]
-    )
-    with pytest.raises(ValueError, match="must return logits"):
-        worst_case_accuracy(model, data, attacks=("square",))

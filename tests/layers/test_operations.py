@@ -9,6 +9,7 @@ from keras_freq.layers._operations import OPERATIONS, apply_operations
 from tests.oracles import pillow
 
 to_numpy = keras.ops.convert_to_numpy
+ARRAY = pytest.param(np.asarray, marks=pytest.mark.once)
 
 
 def draw(batch, height=32, width=32, seed=0):
@@ -28,7 +29,7 @@ def apply(images, choice, strength, sign, convert, operations=OPERATIONS):
     return to_numpy(apply_operations(*(convert(a) for a in arguments), operations))
 
 
-@pytest.mark.parametrize("convert", [np.asarray, keras.ops.convert_to_tensor], ids=["array", "tensor"])
+@pytest.mark.parametrize("convert", [ARRAY, keras.ops.convert_to_tensor], ids=["array", "tensor"])
 @pytest.mark.parametrize("name", OPERATIONS)
 @pytest.mark.parametrize("size", [(32, 32), (17, 30)], ids=str)
 def test_equals_pillow(name, convert, size):

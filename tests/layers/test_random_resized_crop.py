@@ -1,8 +1,6 @@
 """RandomResizedCrop, against float64 and Pillow, and what every layer promises."""
 
 import json
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -10,8 +8,9 @@ import pytest
 from PIL import Image
 
 import keras_freq as kf
-from tests.layers.test_every_layer import compiled, compiled_function
+from tests.layers.test_every_layer import compiled_function
 from tests.oracles.resized_crop import resized_box
+from tests.refusals import refused
 
 to_numpy = keras.ops.convert_to_numpy
 BILINEAR = Image.Resampling.BILINEAR
@@ -132,10 +131,6 @@ def test_a_new_draw_every_step_and_the_same_stream_for_the_same_seed(images):
     np.testing.assert_array_equal(
         to_numpy(one.apply_stateless(images, 11)), to_numpy(same.apply_stateless(images, 11))
     )
-    layer = make()
-    layer.build(images.shape)
-    step, x = compiled(layer), keras.ops.convert_to_tensor(images)
-    assert not np.array_equal(to_numpy(step(x)), to_numpy(step(x)))
 
 
 def test_compiled_and_in_fit(images, labels, rng):
@@ -147,9 +142,12 @@ def test_compiled_and_in_fit(images, labels, rng):
     x = keras.Input((32, 32, 3))
     model = keras.Model(x, keras.layers.Dense(4)(keras.layers.Flatten()(layer(x))))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("sgd", loss, jit_compile="auto" if keras.backend.backend() == "torch" else True)
-    history = model.fit(images[:6], labels[:6], batch_size=3, epochs=1, verbose=0, shuffle=False)
-    assert np.isfinite(history.history["loss"]).all()
+    jit = "auto" if keras.backend.backend() == "torch" else True
+    model.compile(keras.optimizers.SGD(0.0), loss, jit_compile=jit)
+    history = model.fit(images[:3], labels[:3], batch_size=3, epochs=2, verbose=0, shuffle=False)
+    first, second = history.history["loss"]
+    assert np.isfinite([first, second]).all()
+    assert first != second  # nothing is learned: a new draw at every step
     assert model.predict(images[:5], verbose=0).shape == (5, 4)
 
 
@@ -175,26 +173,6 @@ def test_inside_tf_data(images):
     np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.slow
-def test_saved_and_loaded_in_a_new_process(tmp_path, images):
-    inputs = keras.Input((32, 32, 3))
-    model = keras.Model(inputs, make()(inputs))
-    model.save(tmp_path / "model.keras")
-    np.save(tmp_path / "x.npy", images)
-    program = """
-import sys, keras, numpy as np
-import keras_freq
-model = keras.saving.load_model(sys.argv[1] + "/model.keras")
-x = np.load(sys.argv[1] + "/x.npy")
-for name, training in (("off", False), ("on", True)):
-    np.save(f"{sys.argv[1]}/{name}.npy", keras.ops.convert_to_numpy(model(x, training=training)))
-"""
-    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, capture_output=True)
-    for name, training in (("off", False), ("on", True)):
-        expected = to_numpy(model(images, training=training))
-        np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), expected)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -214,7 +192,5 @@ for name, training in (("off", False), ("on", True)):
     ],
 )
 def test_bad_arguments(options, message):
-    with pytest.raises(ValueError, match="Received") as caught:
+    with refused(message, match="Received"):
         make(**options)
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)

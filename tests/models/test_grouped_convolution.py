@@ -1,7 +1,5 @@
 """Grouped convolutions: the numbers and the weights of Keras' own, one convolution a group."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """Smoothed kernels against a loop over their weights, in every kind of model, which itself stays as it is."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
@@ -23,6 +21,7 @@ def draw(height, width, seed=0):
     return np.random.default_rng(seed).standard_normal((height, width, 3, 2))
 
 
+@pytest.mark.once
 @quick
 @given(sides, sides, rhos, st.booleans())
 def test_equals_the_formula(height, width, rho, normalize):
@@ -33,6 +32,7 @@ def test_equals_the_formula(height, width, rho, normalize):
     np.testing.assert_allclose(turned.transpose(2, 3, 1, 0), expected, atol=1e-12)
 
 
+@pytest.mark.once
 @quick
 @given(sides, sides, rhos)
 def test_constant_kernels_grow_by_the_gain(height, width, rho):
@@ -41,6 +41,7 @@ def test_constant_kernels_grow_by_the_gain(height, width, rho):
     np.testing.assert_allclose(smooth_kernel(kernel, rho, normalize=True), 0.7)
 
 
+@pytest.mark.once
 @quick
 @given(sides, sides, rhos)
 def test_channels_do_not_mix(height, width, rho):
@@ -60,6 +61,7 @@ def test_a_delta_and_its_corner():
     np.testing.assert_array_equal(smooth_kernel(kernel, 0.25)[..., 0, 0], expected)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_type_stays_and_rho_0_changes_nothing(dtype):
     kernel = draw(3, 5).astype(dtype)

@@ -1,7 +1,5 @@
 """ADCS and the band-stop test, one class, bin and image at a time, in float64."""
 
-from __future__ import annotations
-
 import numpy as np
 
 LUMA = (0.2989, 0.5870, 0.1140)

@@ -1,7 +1,5 @@
 """Hierarchical search by its definition: one mask, one image at a time, in float64."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

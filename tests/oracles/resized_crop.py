@@ -1,7 +1,5 @@
 """A box of an image resized bilinearly with antialiasing, in float64, one pixel at a time."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

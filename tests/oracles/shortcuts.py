@@ -1,7 +1,5 @@
 """Importance of frequencies and the shortcut test, one image and one group at a time, in float64."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +5,8 @@ import pytest
 
 from keras_freq import plots
 from keras_freq.shortcuts import adcs
+
+pytestmark = pytest.mark.once
 
 
 def pictures(figure):

@@ -1,13 +1,12 @@
 """The table of errors under corruptions."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
 import keras_freq as kf
 from keras_freq.data import CORRUPTIONS
 
+pytestmark = pytest.mark.once
 pytest.importorskip("matplotlib")
 
 

@@ -1,11 +1,11 @@
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from keras_freq import plots
+
+pytestmark = pytest.mark.once
 
 
 def test_maps_rates_and_examples(rng, tmp_path):

@@ -1,11 +1,11 @@
-from __future__ import annotations
-
 import itertools
 
 import numpy as np
 import pytest
 
 from keras_freq import plots
+
+pytestmark = pytest.mark.once
 
 
 def test_rows_columns_and_captions(images, tmp_path):

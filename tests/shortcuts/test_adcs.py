@@ -1,7 +1,4 @@
-from __future__ import annotations
-
 import itertools
-import json
 import tracemalloc
 
 import numpy as np
@@ -10,6 +7,7 @@ import pytest
 import keras_freq as kf
 from keras_freq.shortcuts import adcs
 from tests.oracles import adcs as oracle
+from tests.refusals import refused
 
 PUBLISHED = {"channel": "luma", "statistic": "sum", "ties": -1, "include_self": True}
 
@@ -139,15 +137,10 @@ def test_late_classes_are_found_without_their_number(rng):
     assert found.values == adcs(images, labels, classes=4).values
 
 
-def test_files(rng, tmp_path):
+def test_rows(rng):
     images, labels = textures(rng, classes=2)
     found = adcs(images, labels, classes=3)
-    found.to_json(tmp_path / "adcs.json")
-    written = json.loads((tmp_path / "adcs.json").read_text())
-    assert written["settings"]["channel"] == "mean"
-    assert written["values"][2][0][0] == "NaN"
-    found.to_csv(tmp_path / "adcs.csv")
-    assert len((tmp_path / "adcs.csv").read_text().splitlines()) == 1 + 3 * 64
+    assert len(found.rows()) == 3 * 64
     rows = {(row["class"], row["u"], row["v"]): row for row in found.rows()}
     assert rows[1, 0, 0]["adcs"] == found.maps[1, 4, 4]
     assert rows[1, 0, 0]["amplitude"] == pytest.approx(images[labels == 1].sum(axis=(1, 2)).mean(), rel=1e-5)
@@ -174,9 +167,8 @@ def test_files(rng, tmp_path):
 def test_refuses_bad_input(rng, changed, message):
     images, labels = textures(rng)
     arguments = {"images": images, "labels": labels, **changed}
-    with pytest.raises(ValueError, match=message) as error:
+    with refused(match=message):
         adcs(arguments.pop("images"), arguments.pop("labels"), **arguments)
-    assert "\n" not in str(error.value)
 
 
 def test_refuses_images_without_labels(rng):

@@ -1,7 +1,4 @@
-from __future__ import annotations
-
 import itertools
-import json
 
 import keras
 import numpy as np
@@ -11,6 +8,7 @@ from keras_freq.evaluate import predict_logits
 from keras_freq.shortcuts import band_stop
 from tests.oracles import adcs as oracle
 from tests.oracles import shortcuts
+from tests.refusals import refused
 
 PAIRS = tuple(itertools.combinations((1, 2, 3, 4), 2))
 
@@ -78,7 +76,7 @@ def test_a_class_survives_where_its_frequency_stays(rng, planted):
         np.testing.assert_allclose(rate, [1, 0] if lost else [1, 1])
 
 
-def test_classes_without_images_channels_first_and_files(classifier, images, tmp_path):
+def test_classes_without_images_channels_first_and_rows(classifier, images):
     labels = np.array([0, 0, 0, 1, 1, 1, 1, 1])
     result = band_stop(classifier, (images, labels))
     assert np.isnan(result.change[:, 2:]).all()
@@ -87,13 +85,10 @@ def test_classes_without_images_channels_first_and_files(classifier, images, tmp
     model = keras.Sequential([keras.Input((3, 32, 32)), keras.layers.Permute((2, 3, 1)), classifier])
     first = band_stop(model, (images.transpose(0, 3, 1, 2), labels), data_format="channels_first")
     assert first.confusion == result.confusion
-    result.to_csv(tmp_path / "stop.csv")
-    assert len((tmp_path / "stop.csv").read_text().splitlines()) == 1 + 6 * 16
+    assert len(result.rows()) == 6 * 16
     row = next(r for r in result.rows() if (r["stopped"], r["class"], r["predicted"]) == ("2+4", 1, 3))
     assert row["change"] == result.change[4, 1, 3]
     assert row["count"] - row["clean"] == row["change"] * 5 / 100
-    result.to_json(tmp_path / "stop.json")
-    assert json.loads((tmp_path / "stop.json").read_text())["stopped"][0] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -117,13 +112,10 @@ def test_classes_without_images_channels_first_and_files(classifier, images, tmp
     ],
 )
 def test_refuses_bad_input(classifier, images, labels, changed, message):
-    with pytest.raises(ValueError, match=message) as error:
+    with refused(match=message):
         band_stop(classifier, (images, labels), **changed)
-    assert "\n" not in str(error.value)
 
 
-def test_refuses_labels_beyond_the_model_and_no_model(classifier, images):
+def test_refuses_labels_beyond_the_model(classifier, images):
     with pytest.raises(ValueError, match="from 0 to 3, the model's outputs"):
         band_stop(classifier, (images, np.full(8, 4)))
-    with pytest.raises(TypeError, match="Keras model"):
-        band_stop(lambda x: x, (images, np.zeros(8, int)))

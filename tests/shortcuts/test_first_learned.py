@@ -3,6 +3,7 @@ import pytest
 
 from keras_freq.shortcuts import first_learned
 
+pytestmark = pytest.mark.once
 F1 = np.array([[0.1, 0.6, 0.5, 0.2], [0.5, 0.4, 0.9, 0.3], [0.9, 0.9, 0.9, 0.4]])
 
 

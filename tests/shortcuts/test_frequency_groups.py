@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -7,6 +5,7 @@ from keras_freq.shortcuts._frequency_groups import group_conjugates, group_publi
 from keras_freq.spectral import mirror_index
 from tests.oracles import shortcuts as oracle
 
+pytestmark = pytest.mark.once
 SIZES = [(6, 6), (5, 7), (8, 5), (1, 4)]
 
 

@@ -1,10 +1,10 @@
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
 from keras_freq.shortcuts import FrequencyMaps, dominant_frequency_map
 from keras_freq.spectral import is_hermitian, mirror_index
+
+pytestmark = pytest.mark.once
 
 
 def symmetric(rng, size, classes=2):

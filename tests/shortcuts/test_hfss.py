@@ -1,17 +1,16 @@
 """Hierarchical search: against its definition, on a planted mask, resumed, and what it refuses."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
 
 from keras_freq._core.journal import SweepJournal
 from keras_freq.evaluate import predict_logits
-from keras_freq.shortcuts import HFSSResult, hfss
+from keras_freq.shortcuts import hfss
 from keras_freq.shortcuts._hfss_masks import StageMasks
 from keras_freq.spectral import is_hermitian
 from tests.oracles import hfss as oracle
+from tests.refusals import refused
 
 FEW = {"budgets": (12, 9), "patches": (3, 1), "top": 3, "seed": 2}
 
@@ -98,7 +97,7 @@ def test_finds_a_planted_mask():
     assert np.max(found.best_losses[-1]) < 0.5 * np.log(classes)
 
 
-def test_numbers_do_not_depend_on_how_the_search_is_cut(tmp_path):
+def test_numbers_do_not_depend_on_how_the_search_is_cut():
     model = linear((8, 8), 3)
     images, labels = samples((8, 8), 3)
     whole = hfss(model, images, labels, **FEW)
@@ -114,13 +113,8 @@ def test_numbers_do_not_depend_on_how_the_search_is_cut(tmp_path):
         **FEW,
     )
     np.testing.assert_array_equal(first.maps, whole.maps)
-    path = tmp_path / "found.json"
-    whole.to_json(path)
-    stored = HFSSResult.from_json(path)
-    assert stored == whole
-    assert [len(stage[0]) for stage in stored.top_losses] == [3, 3]
-    whole.to_csv(tmp_path / "found.csv")
-    assert len((tmp_path / "found.csv").read_text().splitlines()) == 1 + 2 * 3
+    assert [len(stage[0]) for stage in whole.top_losses] == [3, 3]
+    assert len(whole.rows()) == 2 * 3
 
 
 def test_killed_and_resumed_equals_the_unbroken_run(tmp_path, monkeypatch):
@@ -155,16 +149,13 @@ def test_killed_and_resumed_equals_the_unbroken_run(tmp_path, monkeypatch):
         hfss(model, images[::-1], labels, checkpoint=path, **options)
 
 
-def test_a_network_is_searched_and_its_probabilities_refused(classifier, images, labels):
+def test_a_network_is_searched(classifier, images, labels):
     found = hfss(classifier, images, labels, budgets=(4, 4), top=2)
     assert found.patches == (8, 4)
     assert np.isfinite(found.best_losses).all()
     logits = predict_logits(classifier, images).astype("float64")
     losses = np.log(np.exp(logits).sum(axis=-1)) - logits[np.arange(8), labels]
     np.testing.assert_allclose(found.clean_losses, [losses[labels == c].mean() for c in range(4)], rtol=1e-4)
-    softmax = keras.Sequential([classifier, keras.layers.Softmax()])
-    with pytest.raises(ValueError, match="logits"):
-        hfss(softmax, images, labels, budgets=(4, 4))
 
 
 @pytest.mark.parametrize(
@@ -191,10 +182,8 @@ def test_a_network_is_searched_and_its_probabilities_refused(classifier, images,
 )
 def test_wrong_arguments_are_one_line(options, message):
     images, labels = samples((6, 6), 2)
-    with pytest.raises(ValueError, match="must") as caught:
+    with refused(message, match="must"):
         hfss(linear((6, 6), 2), images, labels, **options)
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 def test_wrong_images_are_refused():
@@ -205,5 +194,3 @@ def test_wrong_images_are_refused():
         hfss(model, np.full_like(images, np.nan), labels, budgets=(2,))
     with pytest.raises(ValueError, match="empty"):
         hfss(model, images[:0], labels[:0], budgets=(2,))
-    with pytest.raises(TypeError, match="must be a Keras model"):
-        hfss(lambda x: x, images, labels, budgets=(2,))

@@ -1,7 +1,5 @@
 """Sampled patch masks: Hermitian, of the asked share, told by their seed."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +8,7 @@ from hypothesis import strategies as st
 from keras_freq.shortcuts._hfss_masks import StageMasks, choose_patches, combine_mirrors, number_patches
 from keras_freq.spectral import is_hermitian
 
+pytestmark = pytest.mark.once
 OPTIONS = {"share": 0.6, "grid": "all", "mirror": "conjugate", "seed": 3}
 
 

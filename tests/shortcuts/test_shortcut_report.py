@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import dataclasses
 
 import keras
@@ -10,6 +8,7 @@ from keras_freq.evaluate import accuracy, predict_logits
 from keras_freq.shortcuts import FrequencyMaps, dominant_frequency_map, frequency_importance, shortcut_report
 from keras_freq.spectral import disk_mask
 from tests.oracles import shortcuts as oracle
+from tests.refusals import refused
 
 
 @pytest.fixture
@@ -58,7 +57,7 @@ def test_rates_from_a_hand_made_confusion(classifier, images, labels, maps):
 
 
 @pytest.mark.parametrize("per_step", [1, 3, 64])
-def test_own_images_alone_give_the_same_tpr(classifier, images, labels, maps, per_step, tmp_path):
+def test_own_images_alone_give_the_same_tpr(classifier, images, labels, maps, per_step):
     whole = shortcut_report(classifier, (images, labels), maps)
     own = shortcut_report(classifier, (images, labels), maps, others=False, per_step=per_step)
     np.testing.assert_allclose(own.tpr, whole.tpr)
@@ -67,9 +66,6 @@ def test_own_images_alone_give_the_same_tpr(classifier, images, labels, maps, pe
     assert own.own_confusion == tuple(part[c] for c, part in enumerate(whole.confusion))
     assert own.confusion == ()
     assert np.isnan(own.fpr).all()
-    own.to_json(tmp_path / "report.json")
-    own.to_csv(tmp_path / "report.csv")
-    assert len((tmp_path / "report.csv").read_text().splitlines()) == 5
 
 
 def test_channels_first_and_uint8(classifier, images, labels, maps):
@@ -130,9 +126,8 @@ def test_a_class_without_images_has_no_rate(classifier, images, maps):
     ],
 )
 def test_refuses_bad_input(classifier, images, labels, masks, changed, message):
-    with pytest.raises(ValueError, match=message) as error:
+    with refused(match=message):
         shortcut_report(classifier, (images, labels), masks, **changed)
-    assert "\n" not in str(error.value)
 
 
 def test_takes_maps_of_any_kind(classifier, images, labels):

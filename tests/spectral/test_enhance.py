@@ -8,6 +8,7 @@ import keras_freq as kf
 from keras_freq.cdes._kernel_model import initial_kernels
 from keras_freq.spectral import _enhance as enhance
 from tests.oracles import cdes as oracle
+from tests.refusals import refused
 
 to_numpy = keras.ops.convert_to_numpy
 KERNELS = initial_kernels(3, 5, 7, seed=0)
@@ -85,7 +86,5 @@ def test_the_published_masks():
 )
 def test_bad_input(change, message, images):
     options = {"kernels": KERNELS} | change
-    with pytest.raises(ValueError, match=message) as caught:
+    with refused(match=message):
         kf.spectral.enhance_density(images, options.pop("kernels"), **options)
-    assert "Received: " in str(caught.value)
-    assert "\n" not in str(caught.value)

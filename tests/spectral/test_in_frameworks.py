@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import keras_freq.spectral as spectral
+from tests.layers.test_every_layer import compiled_function
 
 to_numpy = keras.ops.convert_to_numpy
 FUNCTIONS = {
@@ -64,19 +65,6 @@ def gradient(function, x):
     return x.grad.numpy()
 
 
-def compiled(function):
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        return tf.function(function, jit_compile=True)
-    if backend == "jax":
-        import jax
-
-        return jax.jit(function)
-    return function
-
-
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("case", EDGE_CASES)
 def test_gradients_are_finite(name, case):
@@ -120,7 +108,7 @@ def test_the_gradient_of_a_cast_is_0():
 def test_compiled_equals_eager_and_numpy(name):
     x = EDGE_CASES["noise"].astype("float32")
     expected = np.asarray(FUNCTIONS[name](x))
-    result = to_numpy(compiled(FUNCTIONS[name])(keras.ops.convert_to_tensor(x)))
+    result = to_numpy(compiled_function(FUNCTIONS[name])(keras.ops.convert_to_tensor(x)))
     assert_same(name, result, expected)
 
 

@@ -11,8 +11,10 @@ from tests.oracles import augmentations as oracle
 from tests.spectral.test_in_frameworks import gradient
 
 to_numpy, to_tensor = keras.ops.convert_to_numpy, keras.ops.convert_to_tensor
+ARRAY = pytest.param(np.asarray, marks=pytest.mark.once)
 
 
+@pytest.mark.once
 @settings(max_examples=15, deadline=None)
 @given(st.integers(1, 20), st.integers(1, 20), st.floats(0.05, 20), st.sampled_from([1, 3, 5, 9]))
 def test_blur_mask_is_the_convolution(height, width, sigma, kernel_size):
@@ -30,7 +32,7 @@ def test_blur_mask_of_extremes():
 
 
 @pytest.mark.parametrize("method", ["fft", "matmul"])
-@pytest.mark.parametrize("convert", [np.asarray, to_tensor], ids=["array", "tensor"])
+@pytest.mark.parametrize("convert", [ARRAY, to_tensor], ids=["array", "tensor"])
 @pytest.mark.parametrize("half_width", [0, 2, 16])
 def test_swap_low_amplitude_equals_numpy(convert, method, half_width):
     x, d = np.random.default_rng(1).random((2, 3, 33, 20, 3)).astype("float32")

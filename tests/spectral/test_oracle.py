@@ -17,7 +17,10 @@ def x(request):
     return np.random.default_rng(1).random((2, *request.param, 3)).astype("float32")
 
 
-@pytest.fixture(params=[np.asarray, keras.ops.convert_to_tensor], ids=["array", "tensor"])
+ARRAY = pytest.param(np.asarray, marks=pytest.mark.once)
+
+
+@pytest.fixture(params=[ARRAY, keras.ops.convert_to_tensor], ids=["array", "tensor"])
 def convert(request):
     return request.param
 

@@ -1,6 +1,5 @@
 """What must hold for any image of any size."""
 
-import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +7,7 @@ from hypothesis import strategies as st
 
 import keras_freq.spectral as spectral
 
-to_numpy = keras.ops.convert_to_numpy
+pytestmark = pytest.mark.once
 sizes = st.tuples(st.integers(1, 20), st.integers(1, 20))
 radii = st.floats(0, 15)
 kinds = st.sampled_from(["ideal", "gaussian", "butterworth", "square"])

@@ -1,7 +1,5 @@
 """MixUpModel: Keras' own mix-up inside the compiled step, the bare classifier otherwise."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest

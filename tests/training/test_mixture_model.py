@@ -1,7 +1,5 @@
 """MixtureModel: Keras' layers of images and labels inside the compiled step."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
@@ -100,14 +98,14 @@ def test_mix_up_model_is_the_model_of_that_mixture(classifier, images, labels):
 
 
 @pytest.mark.parametrize("kind", ["CutMix", "MixUpModel"])
-def test_saved_and_loaded(kind, classifier, images, labels, tmp_path):
+def test_saved_and_loaded(kind, classifier, images, labels, tmp_path, eagerly):
     augment = kf.layers.CropFlip(1, seed=2)
     model = (
         MixUpModel(classifier, alpha=0.4, seed=7, augment=augment)
         if kind == "MixUpModel"
         else MixtureModel(classifier, cut_mix(), augment=augment)
     )
-    compiled(model).fit(images, labels, batch_size=4, verbose=0)
+    compiled(model, **eagerly).fit(images, labels, batch_size=4, verbose=0)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     assert type(again) is type(model)
