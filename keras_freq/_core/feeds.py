@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -38,6 +38,7 @@ class Feed:
         needs_labels: `False` takes an array of images alone, too, whose labels are 0.
         hashed: Whether passes make `digest` on their way, and further ones must bring the same images.
         name: What errors call the data.
+        convert: Makes pixels of the images as the data hold them.
 
     Attributes:
         batch_size: Images per batch, filling included.
@@ -61,8 +62,9 @@ class Feed:
         needs_labels: bool = True,
         hashed: bool = False,
         name: str = "data",
+        convert: Callable[[np.ndarray], np.ndarray] = unit_float32,
     ):
-        self.data_format = data_format
+        self.data_format, self._convert = data_format, convert
         last = check_data_format(data_format) == "channels_last"
         self.labeled = needs_labels or not len(getattr(data, "shape", ()))
         if not self.labeled:
@@ -88,8 +90,8 @@ class Feed:
         self.channels: int = shape[3] if last else shape[1]
 
     def to_pixels(self, images: np.ndarray) -> np.ndarray:
-        """Images as the data hold them as float32: bytes on [0, 1], floats as they are."""
-        return unit_float32(images)
+        """Images as the data hold them as float32 pixels; by default bytes on [0, 1], floats as they are."""
+        return self._convert(images)
 
     def broadcast_channels(self, values: np.ndarray) -> np.ndarray:
         """One number for each channel as an array that broadcasts over a batch."""

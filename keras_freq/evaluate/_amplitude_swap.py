@@ -14,7 +14,8 @@ from keras import ops
 from keras_freq._core.checks import check_choice, check_interval, check_whole
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
-from keras_freq._core.feeds import ModelFeed
+from keras_freq._core.feeds import Feed, ModelFeed
+from keras_freq._core.pixels import unit_float32
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Record, Result, versions
 from keras_freq.evaluate._predictions import predict_classes
@@ -148,7 +149,9 @@ def amplitude_swap(
     logits = compile_logits(feed.model)
     mixed_logits = compile_logits(feed.model, _recombine(axes, clip, data_format))
     images, labels = feed.arrays()
-    pool, pool_labels, chosen = _choose_donors(donors, feed, images, labels, np.random.default_rng(seed))
+    pool, pool_labels, chosen = _choose_donors(
+        donors, images, labels, np.random.default_rng(seed), feed.model.to_pixels
+    )
 
     def predict_all(function: Callable, *arrays: np.ndarray) -> np.ndarray:
         count, size, parts = len(arrays[0]), feed.batch_size, []
@@ -226,7 +229,11 @@ def _recombine(axes: Literal["chw", "hw"], clip: tuple[float, float] | None, dat
 
 
 def _choose_donors(
-    donors: Any, feed: ModelFeed, images: np.ndarray, labels: np.ndarray, generator: np.random.Generator
+    donors: Any,
+    images: np.ndarray,
+    labels: np.ndarray,
+    generator: np.random.Generator,
+    convert: Callable = unit_float32,
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Images to draw from, their labels, and which of them each image gets."""
     if donors is None:
@@ -243,9 +250,7 @@ def _choose_donors(
             "`donors` must be None, images, or a tuple (images, labels) of arrays. "
             f"Received: type={type(donors).__name__}"
         )
-    pool, pool_labels = ModelFeed(
-        feed.model, donors, data_format=feed.data_format, needs_labels=False, name="donors"
-    ).arrays()
+    pool, pool_labels = Feed(donors, needs_labels=False, name="donors", convert=convert).arrays()
     if pool.shape[1:] != images.shape[1:]:
         raise ValueError(
             f"`donors` must have the images' shape {images.shape[1:]}. Received: shape={pool.shape[1:]}"

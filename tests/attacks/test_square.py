@@ -115,7 +115,7 @@ def test_the_schedule_is_that_of_the_paper():
         ({"bounds": (1, 0)}, "`bounds`"),
         ({"data_format": "nhwc"}, "`data_format`"),
         ({"labels": np.full(7, 5)}, "`labels`"),
-        ({"images": np.full((7, 8, 8, 3), 2.0)}, "within bounds"),
+        ({"images": np.full((7, 8, 8, 3), 2.0)}, "range that the model takes"),
     ],
 )
 def test_bad_input(bad, says, linear, gray):

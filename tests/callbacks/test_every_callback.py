@@ -226,7 +226,7 @@ BAD_DATA = {
     "sample weights": ((IMAGES, LABELS, LABELS), None, "Sample weights"),
     "softmax": ((IMAGES, LABELS), "softmax", "must return logits"),
     "one output": ((IMAGES, LABELS * 0), "one", "at least two classes"),
-    "two outputs": ((IMAGES, LABELS), "two", "one tensor of logits"),
+    "two outputs": ((IMAGES, LABELS), "two", "has several outputs"),
 }
 
 

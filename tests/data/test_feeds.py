@@ -92,7 +92,7 @@ def test_all_in_memory(images, labels):
     for data in ((images, labels), in_batches(images, labels)):
         feed = Feed(data)
         for count in (8, 4):
-            x, y = feed.arrays(None if count == 8 else count)
+            x, y = (feed if count == 8 else Feed(data, n=count)).arrays()
             np.testing.assert_array_equal(x, images[:count])
             assert y.tolist() == labels[:count].tolist()
 
@@ -127,10 +127,12 @@ def test_other_data_at_a_later_pass_are_refused(images, labels):
         feed.read_through()
 
 
-def test_bounds(images, labels):
-    Feed((images, labels), bounds=(0, 1)).read_through()
-    with pytest.raises(ValueError, match=r"within bounds=\(0, 1\)"):
-        Feed((images + 1, labels), bounds=(0, 1)).read_through()
+def test_the_range_of_the_model(classifier, images, labels):
+    ModelFeed(classifier, (images, labels)).read_through()
+    with pytest.raises(ValueError, match="range that the model takes, 0 to 1"):
+        ModelFeed(classifier, (images + 1, labels))
+    feed = ModelFeed(classifier, (2 * images - 1, labels), value_range=(-1, 1))
+    np.testing.assert_allclose(feed.arrays()[0], images, atol=1e-6)
 
 
 class Unknown(keras.Model):
@@ -148,14 +150,14 @@ def test_a_model_is_run_where_its_outputs_are_unknown_alone(classifier, images, 
     runs = []
     monkeypatch.setattr(
         "keras_freq._core.feeds.compile_logits",
-        lambda model: lambda x: runs.append(model) or model(x, training=False),
+        lambda model: lambda x: runs.append(model) or model.model(x, training=False),
     )
     wrapped = kf.APRModel(classifier)
     for model, count in ((classifier, 0), (wrapped, 0), (Unknown(classifier), 1)):
         assert ModelFeed(model, (images, labels)).classes == 4
         assert len(runs) == count
     assert ModelFeed(classifier, (images, labels), needs_logits=True).classes == 4
-    assert len(runs) == 2
+    assert len(runs) == 1  # its last layer is linear
 
 
 def test_labels_are_looked_at_before_anything_is_measured(classifier, images, labels):
@@ -169,19 +171,20 @@ def test_labels_are_looked_at_before_anything_is_measured(classifier, images, la
     assert sum(valid for *_, valid in ModelFeed(classifier, (images, labels + 1), needs_labels=False)) == 8
 
 
-def test_probabilities_are_refused_where_logits_are_needed(classifier, images, labels):
+def test_probabilities_are_refused_where_gradients_are_needed(classifier, images, labels):
     ending = keras.Sequential([classifier, keras.layers.Softmax()])
+    assert ModelFeed(ending, (images, labels), needs_gradients=True).settings["outputs"] == "logits"
     hidden = Unknown(ending)
-    for model in (ending, hidden):
-        assert ModelFeed(model, (images, labels)).classes == 4
-        with pytest.raises(ValueError, match="must return logits"):
-            ModelFeed(model, (images, labels), needs_logits=True)
+    assert ModelFeed(hidden, (images, labels)).classes == 4
+    known = ModelFeed(hidden, (images, labels), needs_logits=True)
+    assert known.settings["outputs"] == "log probabilities"
+    with pytest.raises(ValueError, match="must return logits"):
+        ModelFeed(hidden, (images, labels), needs_gradients=True)
 
 
-def test_one_output_and_no_model_are_refused(images, labels):
+def test_one_output_is_two_classes_and_no_model_is_refused(images, labels):
     one = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(1)])
-    with pytest.raises(ValueError, match="at least two classes"):
-        ModelFeed(one, (images, labels))
+    assert ModelFeed(one, (images, labels % 2)).classes == 2
     with pytest.raises(TypeError, match="Received: model=None"):
         ModelFeed(None, (images, labels))
 

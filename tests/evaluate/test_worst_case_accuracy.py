@@ -212,7 +212,7 @@ def test_first_n_images_and_rows(model, data):
         ({"queries": 1.5}, "`queries`"),
         ({"seed": -1}, "`seed`"),
         ({"bounds": (1, 0)}, "`bounds`"),
-        ({"bounds": (0.45, 1)}, "within bounds"),
+        ({"bounds": (0.45, 1)}, "range that the model takes"),
         ({"data_format": "nhwc"}, "`data_format`"),
         ({"n": 21}, "`n` must be at most"),
     ],
