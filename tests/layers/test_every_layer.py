@@ -162,11 +162,11 @@ def test_in_fit_with_any_batch_size_and_a_new_draw_every_step(name, images, labe
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     jit = "auto" if keras.backend.backend() == "torch" else True
     model.compile(keras.optimizers.SGD(0.0), loss, jit_compile=jit)
-    history = model.fit(images[:3], labels[:3], batch_size=3, epochs=2, verbose=0, shuffle=False)
-    first, second = history.history["loss"]
-    assert np.isfinite([first, second]).all()
+    history = model.fit(images[:3], labels[:3], batch_size=3, epochs=4, verbose=0, shuffle=False)
+    losses = history.history["loss"]
+    assert np.isfinite(losses).all()
     # Nothing is learned: the loss of the same images moves with what is drawn alone.
-    assert (first != second) == (name in AUGMENTATIONS)
+    assert (len(set(losses)) > 1) == (name in AUGMENTATIONS)
     assert model.predict(images[:5], verbose=0).shape == (5, 4)
 
 
