@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 
-import numpy as np
-
 import keras_freq as kf
 from apps.apr.config import Detection, Table
 from apps.lab import Run, RunError
-from apps.lab.images import Images
+from apps.lab.images import Images, as_bytes
 
 
 def corrupted_source(run: Run, config: Table | Detection, images: Images) -> str | os.PathLike:
@@ -28,8 +26,3 @@ def corrupted_source(run: Run, config: Table | Detection, images: Images) -> str
     run.say(f"corrupted copies of the {len(labels)} test images: {folder}")
     kf.data.write_corrupted(as_bytes(pixels), labels, folder, severities=config.severities, seed=config.seed)
     return folder
-
-
-def as_bytes(pixels: np.ndarray) -> np.ndarray:
-    """uint8 from floats in [0, 1]."""
-    return np.rint(pixels * np.float32(255)).astype("uint8")

@@ -11,10 +11,10 @@ import keras
 import numpy as np
 
 import keras_freq as kf
-from apps.apr.corruptions import as_bytes
 from apps.apr.large_config import ImageNet
 from apps.lab import Run, RunError
 from apps.lab.augmentations import cropping_layer
+from apps.lab.images import as_bytes
 from apps.lab.train import Stream
 
 

@@ -22,7 +22,6 @@ Spectra = dict[int | None, kf.evaluate.GradientSpectrumResult]
 
 
 def densities(run: Run, config: Densities) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
     chosen = _first_of_each_class(images.test[1], config.images_per_class)
     classes = [label for label in range(len(images.classes)) if (images.test[1][chosen] == label).any()]
@@ -35,15 +34,7 @@ def densities(run: Run, config: Densities) -> None:
         density[name].to_csv(run.folder / "spectra" / f"{name}-images.csv")
         for seed in config.all_seeds:
             stage = f"{name}/seed{seed}"
-            model, _ = trained(
-                run,
-                config.training,
-                own.train,
-                classes=len(images.classes),
-                seed=seed,
-                label=stage,
-                record={"network": name},
-            )
+            model, _ = trained(run, name, config.training, own.train, classes=len(images.classes), seed=seed)
             spectra = gradients[name, seed] = _measure_gradients(run, stage, model, test, classes, bands)
             record = {"network": name, "seed": seed}
             run.measure(
@@ -207,7 +198,6 @@ def _report(
                             f"{of_images[1]}",
                             n,
                             (f"{name}/", "original/"),
-                            config.all_seeds,
                         )
                     )
     notes = "\n\n".join(
@@ -219,4 +209,4 @@ def _report(
             *tables,
         ]
     )
-    run.say(str(run.summary("Frequency bias: densities of images and gradients", claims, notes=notes)))
+    run.summary("Frequency bias: densities of images and gradients", claims, notes=notes)

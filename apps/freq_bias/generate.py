@@ -27,7 +27,6 @@ SHOWN = 10  # classes in the figures
 
 
 def generate(run: Run, config: Generate) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
     folder = copies_folder(run, config, images)
     for name in config.sets:
@@ -155,7 +154,7 @@ def _report(run: Run, config: Generate, images: Images, folder: Path) -> None:
         f"square over the bands, in brackets over those above radius {config.kernels.radius:g}, where the "
         f"kernels take effect.\n\n{markdown(head, rows)}"
     )
-    run.say(str(run.summary("Frequency bias: SCR and WCR copies", claims, notes=notes)))
+    run.summary("Frequency bias: SCR and WCR copies", claims, notes=notes)
 
 
 def _claim_move(name: str, means: dict, classes: list[str], seeds: tuple[int, ...], n: int) -> Claim:

@@ -79,15 +79,33 @@ def load_images(
     return Images(data.name, data.classes, train, test)
 
 
+def as_bytes(pixels: np.ndarray) -> np.ndarray:
+    """uint8 from floats in [0, 1], as image files hold them."""
+    return np.rint(pixels * np.float32(255)).astype("uint8")
+
+
+def as_floats(pixels: np.ndarray) -> np.ndarray:
+    """float32 in [0, 1] from bytes; floats as they are."""
+    return np.divide(pixels, np.float32(255), dtype="float32") if pixels.dtype == np.uint8 else pixels
+
+
+def check_counts(images: Images, /, **counts: int | None) -> None:
+    """Before any training: so many test images must be there (null: all of them)."""
+    for name, count in counts.items():
+        if count is not None and count > len(images.test[1]):
+            raise RunError(
+                f"`{name}` must be at most the number of test images, {len(images.test[1])}. "
+                f"Received: {name}={count}"
+            )
+
+
 def _read(
     data: kf.data.ImageData, split: str, limit: int | None, most_bytes: float
 ) -> tuple[np.ndarray, np.ndarray]:
     if most_bytes == math.inf:
         return data.arrays(split, limit=limit)
     images, labels = data.arrays(split, limit=limit, dtype="uint8")
-    if 4 * images.nbytes <= most_bytes:
-        images = np.divide(images, np.float32(255), dtype="float32")
-    return images, labels
+    return (as_floats(images) if 4 * images.nbytes <= most_bytes else images), labels
 
 
 def _load(

@@ -38,7 +38,7 @@ class Claim:
         ours: What this run measured.
         n: Number of images.
         stages: Beginnings of the stage names whose time the row adds up.
-        seeds: The seeds it was measured with.
+        seeds: The seeds it was measured with; none for those of the run.
     """
 
     claim: str
@@ -46,7 +46,7 @@ class Claim:
     ours: str
     n: int
     stages: tuple[str, ...]
-    seeds: tuple[int, ...]
+    seeds: tuple[int, ...] = ()
 
 
 class Run:
@@ -141,8 +141,7 @@ class Run:
         Args:
             stage: Unique name, such as ``"apr_sp/noise/0.1"``.
             compute: Returns one flat dict a measured number, or a list of them (plain numbers and text).
-            *args: What `compute` takes.
-            **kwargs: What it takes by name.
+            *args, **kwargs: What `compute` takes.
 
         Returns:
             The records, with ``stage``, ``stage_records`` (how many the stage has), ``seed`` and ``seconds``
@@ -182,8 +181,7 @@ class Run:
         Args:
             stage: Unique name, also among those of `measure`; each ``/`` is a folder.
             compute: Returns a `keras_freq.evaluate.Result`.
-            *args: What `compute` takes.
-            **kwargs: What it takes by name.
+            *args, **kwargs: What `compute` takes.
 
         Returns:
             The result, of the class that `compute` returned.
@@ -260,21 +258,21 @@ class Run:
         return sum(r["seconds"] for r in self.records if r["stage"].startswith(stages)) / 60
 
     def summary(self, title: str, claims: list[Claim], *, notes: str = "") -> Path:
-        """Writes ``summary.md``: one row a claim, then the notes, the settings and the figures."""
+        """Writes ``summary.md``, and says so: one row a claim, then the notes, the settings, the figures."""
         made = json.loads((self.folder / "versions.json").read_text())
-        head = ["claim", "paper's number", "ours", "n", "seeds", "minutes"]
-        rows = [
-            [
+        seeds = getattr(self.config, "all_seeds", (self.seed,))
+        table = [["claim", "paper's number", "ours", "n", "seeds", "minutes"], ["---"] * 6]
+        for claim in claims:
+            by = ", ".join(map(str, claim.seeds or seeds))
+            row = [
                 claim.claim,
                 claim.paper,
                 claim.ours,
                 str(claim.n),
-                ", ".join(map(str, claim.seeds)),
+                by,
                 f"{self.minutes(*claim.stages):.1f}",
             ]
-            for claim in claims
-        ]
-        table = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+            table.append([cell.replace("|", "\\|") for cell in row])
         figures = sorted(path.name for path in (self.folder / "figures").glob("[!.]*.png"))
         parts = [
             f"# {title}",
@@ -287,7 +285,9 @@ class Run:
             f"Versions: [versions.json](versions.json). Again: `{self.command()}`",
             "\n\n".join(f"![{name.removesuffix('.png')}](figures/{name})" for name in figures),
         ]
-        return write_whole(self.folder / "summary.md", "\n\n".join(part for part in parts if part) + "\n")
+        path = write_whole(self.folder / "summary.md", "\n\n".join(part for part in parts if part) + "\n")
+        self.say(str(path))
+        return path
 
     def command(self, *, resume: bool = False) -> str:
         """The command line that goes on with this run, or makes it again."""

@@ -30,8 +30,8 @@ def network_folders():
     return sorted(path for path in STORE.iterdir() if not path.name.startswith("."))
 
 
-def record(run, label="plain/seed0"):
-    (found,) = run.measured(f"{label}/training")
+def record(run, name="plain"):
+    (found,) = run.measured(f"{name}/seed0/training")
     return found
 
 
@@ -62,13 +62,13 @@ def counted(monkeypatch):
 def test_a_network_is_trained_once_for_all_runs(here, counted, capsys):
     first, second = begin("first"), begin("second")
     model, history = train(first)
-    again, found = train(second, label="other name/seed0")
+    again, found = train(second, name="other name")
     assert counted == ["plain/seed0"]
     assert found == history
     assert_same_weights(model, again)
     (folder,) = network_folders()
     assert f"other name/seed0: found in {folder}" in capsys.readouterr().out
-    own, theirs = record(first), record(second, "other name/seed0")
+    own, theirs = record(first), record(second, "other name")
     assert (own["trained"], theirs["trained"]) == ("here", "before")
     assert own["digest"] == theirs["digest"] == folder.name
     assert own["seconds"] > 0 == theirs["seconds"]
@@ -106,7 +106,7 @@ def test_a_finished_folder_is_small_and_readable(here):
 def test_whatever_a_network_follows_from_makes_another_one(here, counted, change):
     run = begin("out")
     train(run)
-    train(run, **change, label="changed/seed0")
+    train(run, **change, name="changed")
     assert len(counted) == len(network_folders()) == 2
 
 
@@ -116,7 +116,7 @@ def test_what_it_does_not_follow_from_makes_the_same_one(here, counted):
     idle = dataclasses.replace(
         RECIPE, patience=3, warmup=5, augmentations=Augmentations(pair=0.1), adversary=Adversary(epsilon=0.1)
     )
-    train(run, idle, (images()[0], images()[1].astype("int64")), label="same/seed0")
+    train(run, idle, (images()[0], images()[1].astype("int64")), name="same")
     assert len(counted) == len(network_folders()) == 1
 
 
@@ -127,7 +127,7 @@ def test_versions_and_backend_are_part_of_it(here, counted, monkeypatch):
 
     old = store.dependencies()
     monkeypatch.setattr(trainer, "dependencies", lambda: old | {"keras_freq": "0.0.1"})
-    train(run, label="older/seed0")
+    train(run, name="older")
     assert len(counted) == len(network_folders()) == 2
 
 
@@ -220,7 +220,7 @@ def test_a_broken_or_foreign_folder_is_one_line(here, damage):
         text = (folder / "recipe.json").read_text()
         (folder / "recipe.json").write_text(text.replace('"seed": 0', '"seed": 5'))
     elif damage == "foreign weights":
-        train(run, seed=1, label="other/seed1")
+        train(run, seed=1, name="other")
         other = next(path for path in network_folders() if path != folder)
         (folder / "network.npz").write_bytes((other / "network.npz").read_bytes())
     else:
@@ -264,7 +264,7 @@ class Column(keras.callbacks.Callback):
 def test_watched_trainings_have_folders_of_their_own(here, counted):
     run = begin("out")
     watch = {"measure": "extra", "on": images()}
-    model, history = train(run, callbacks=[Column()], watch=watch, label="watched/seed0")
+    model, history = train(run, callbacks=[Column()], watch=watch, name="watched")
     assert history["extra"] == [0.5, 1.5]
     (folder,) = network_folders()
     digest, _, own = folder.name.partition("-")
@@ -275,11 +275,11 @@ def test_watched_trainings_have_folders_of_their_own(here, counted):
     assert_same_weights(model, plain)
     # The same column again: found, and the callback finds its file.
     column = Column()
-    assert train(run, callbacks=[column], watch=watch, label="again/seed0")[1] == history
+    assert train(run, callbacks=[column], watch=watch, name="again")[1] == history
     assert column.lines == ["0", "1"]
     assert len(counted) == 1
     # Another column is another training, to the same weights.
-    other, columns = train(run, callbacks=[Column("b")], watch={"measure": "b"}, label="b/seed0")
+    other, columns = train(run, callbacks=[Column("b")], watch={"measure": "b"}, name="b")
     assert len(counted) == len(network_folders()) == 2
     assert {"b"} == set(columns) - set(train(run)[1]) | {"b"}
     assert_same_weights(model, other)
@@ -290,7 +290,7 @@ def test_watched_trainings_have_folders_of_their_own(here, counted):
 def test_a_plain_network_does_not_satisfy_one_that_asks_for_columns(here, counted):
     run = begin("out")
     train(run)
-    _, history = train(run, callbacks=[Column()], watch={"measure": "extra"}, label="watched/seed0")
+    _, history = train(run, callbacks=[Column()], watch={"measure": "extra"}, name="watched")
     assert history["extra"] == [0.5, 1.5]
     assert len(counted) == 2
 
@@ -298,7 +298,7 @@ def test_a_plain_network_does_not_satisfy_one_that_asks_for_columns(here, counte
 def test_the_list_of_networks(here, capsys):
     run = begin("out")
     train(run)
-    train(run, callbacks=[Column()], watch={"measure": "extra"}, label="watched/seed0")
+    train(run, callbacks=[Column()], watch={"measure": "extra"}, name="watched")
     (STORE / "broken").mkdir()
     capsys.readouterr()
     assert command(["networks"]) == 0
@@ -353,8 +353,8 @@ def test_validation_plateau_and_iterations(here):
     rows, held = hold_out(images()[1], 0.25)
     assert record(run)["n"] == len(rows) == 24 - len(held) < 24
     short = dataclasses.replace(RECIPE, iterations=4)
-    model, history = train(run, short, label="short/seed0")
+    model, history = train(run, short, name="short")
     assert len(history["loss"]) == 2  # one epoch of three steps, and one step
     straight = dataclasses.replace(RECIPE, epochs=1)
-    once, _ = train(run, straight, label="once/seed0")
+    once, _ = train(run, straight, name="once")
     assert not np.array_equal(model.get_weights()[2], once.get_weights()[2])

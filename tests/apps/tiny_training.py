@@ -29,11 +29,11 @@ def images() -> tuple[np.ndarray, np.ndarray]:
     return rng.random((24, 8, 8, 3), "float32"), rng.integers(0, CLASSES, 24).astype("int32")
 
 
-def train(run: Run, training: Training = RECIPE, data=None, *, seed=0, label="plain/seed0", **options):
+def train(run: Run, training: Training = RECIPE, data=None, *, seed=0, name="plain", **options):
     from apps.lab.train import trained
 
     data = images() if data is None else data
-    return trained(run, training, data, classes=CLASSES, seed=seed, label=label, **options)
+    return trained(run, name, training, data, classes=CLASSES, seed=seed, **options)
 
 
 if __name__ == "__main__":
