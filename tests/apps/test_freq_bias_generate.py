@@ -16,24 +16,30 @@ from tests.apps.running import numbers
 
 TINY = """
 seed: 0
-data: {name: cifar10_mini, train_images: 60, test_images: 30}
+data: {name: Two.npz}
 kernels: {filters: 2, kernel_size: 3, epochs: 1, batch_size: 20}
 folder: copies
 """
 
 
+TWO = ("airplane", "automobile")
+
+
+def originals(**limits):
+    """The images of two classes by split."""
+    data = kf.data.load("cifar10_mini")
+    arrays = {split: data.arrays(split, limit=limit) for split, limit in limits.items()}
+    return {split: (x[y < 2], y[y < 2]) for split, (x, y) in arrays.items()}
+
+
 @pytest.fixture(autouse=True)
 def miniature(here):
     (here / "tiny.yaml").write_text(TINY)
+    kf.data.write_npz("Two.npz", **originals(train=100, test=60), classes=list(TWO))
 
 
 def finish(*words):
     return running.finish("freq_bias", "generate", *words)
-
-
-def originals(**limits):
-    data = kf.data.load("cifar10_mini")
-    return {split: data.arrays(split, limit=limits.get(split)) for split in ("train", "test")}
 
 
 @pytest.fixture
@@ -77,7 +83,7 @@ def test_names_are_those_that_tfds_takes():
 
 @pytest.mark.once
 def test_copies_in_another_order_are_noticed():
-    x = originals(test=40)["test"][0]
+    x = kf.data.load("cifar10_mini").arrays("test", limit=40)[0]
     louder = np.clip(0.1 + 0.8 * x + kf.spectral.high_pass(x, 10), 0, 1)
     assert copies.places_kept(x, louder, 10) == 1
     assert copies.places_kept(x, np.roll(louder, 1, axis=0), 10) == 0
@@ -90,27 +96,27 @@ def test_copies_in_another_order_are_noticed():
 @pytest.mark.once
 def test_files_of_others_are_left_alone_and_said_before_anything_is_made(here, quick):
     (here / "copies").mkdir()
-    (here / "copies" / "cifar10_mini_wcr.npz").write_text("mine")
+    (here / "copies" / "two_wcr.npz").write_text("mine")
     words = ["freq_bias", "generate", "tiny.yaml", "tfds=false"]
-    message = "cifar10_mini_wcr.npz is there already: choose another folder with folder=NAME"
+    message = "two_wcr.npz is there already: choose another folder with folder=NAME"
     running.refuse(message, *words, "output=out")
     message = "`folder` must be one that can be made"
     running.refuse(message, *words, "output=out2", "folder=tiny.yaml/copies")
     assert quick == []
-    assert (here / "copies" / "cifar10_mini_wcr.npz").read_text() == "mine"
+    assert (here / "copies" / "two_wcr.npz").read_text() == "mine"
 
 
 @pytest.mark.once
 def test_what_is_written_is_read_back_and_reported(here, quick):
     finish("tiny.yaml", "output=out", "examples=2", "tfds=false")
     assert quick == ["scr", "wcr"]
-    arrays = originals(train=60, test=30)
+    arrays = originals(train=100, test=60)
     for name, split in itertools.product(("scr", "wcr"), arrays):
         x, y = arrays[split]
         expected = np.clip(x + kf.spectral.high_pass(x, 10), 0, 1)
-        data = kf.data.load(here / "copies" / f"cifar10_mini_{name}.npz")
+        data = kf.data.load(here / "copies" / f"two_{name}.npz")
         images, labels = data.arrays(split)
-        assert data.classes == kf.data.load("cifar10_mini").classes
+        assert data.classes == TWO
         np.testing.assert_array_equal(labels, y)
         np.testing.assert_allclose(images, expected, atol=0.5001 / 255)
     records = running.records(here / "out")
@@ -125,8 +131,7 @@ def test_what_is_written_is_read_back_and_reported(here, quick):
     (found,) = [
         r
         for r in records
-        if (r["stage"], r.get("split"), r.get("class"))
-        == ("original/density", "test", kf.data.load("cifar10_mini").classes[label])
+        if (r["stage"], r.get("split"), r.get("class")) == ("original/density", "test", TWO[label])
     ]
     assert found["value"] == pytest.approx(np.sqrt(squares.mean(axis=1)).mean(), rel=1e-5)
     above = np.sqrt(squares[:, radii > 10].mean(axis=1)).mean()
@@ -142,7 +147,7 @@ def test_what_is_written_is_read_back_and_reported(here, quick):
 
 @pytest.mark.once
 def test_a_run_that_was_cut_short_ends_with_the_same_numbers(here, monkeypatch, capsys, quick):
-    words = ("tiny.yaml", "tfds=false", "data.train_images=20", "data.test_images=10")
+    words = ("tiny.yaml", "tfds=false", "data.train_images=10", "data.test_images=6")
     finish(*words, "output=straight", "folder=a")
     write, calls = kf.data.write_npz, []
 
@@ -157,26 +162,23 @@ def test_a_run_that_was_cut_short_ends_with_the_same_numbers(here, monkeypatch, 
     assert running.call("freq_bias", "generate", *words, "output=out", "folder=b") == 130
     assert "python -m apps.freq_bias generate --resume out" in capsys.readouterr().err
     finish("--resume", "out")
-    assert [Path(path).stem for path in calls] == ["cifar10_mini_scr", *["cifar10_mini_wcr"] * 2]
+    assert [Path(path).stem for path in calls] == ["two_scr", *["two_wcr"] * 2]
 
     def of(folder):
         return [r for r in numbers(here / folder) if r["stage"] != "folder"]
 
     assert of("out") == of("straight")
     for name in ("scr", "wcr"):
-        one, two = (kf.data.load(here / k / f"cifar10_mini_{name}.npz").arrays("train") for k in "ab")
+        one, two = (kf.data.load(here / k / f"two_{name}.npz").arrays("train") for k in "ab")
         np.testing.assert_array_equal(one[0], two[0])
         np.testing.assert_array_equal(one[1], two[1])
-    assert not (here / "b" / "cifar10_mini_scr").exists()
+    assert not (here / "b" / "two_scr").exists()
 
 
 @pytest.mark.slow
 def test_the_experiment_in_miniature(here):
     pytest.importorskip("tensorflow_datasets")
-    parts = {split: (x[y < 2], y[y < 2]) for split, (x, y) in originals(train=100, test=60).items()}
-    kf.data.write_npz("Two.npz", **parts, classes=["airplane", "automobile"])
-    words = ("data.name=Two.npz", "data.train_images=null", "data.test_images=null", "output=out")
-    printed = finish("tiny.yaml", *words)
+    printed = finish("tiny.yaml", "output=out")
     records = running.records(here / "out")
     losses = [r for r in records if r["measure"] == "loss of the kernels"]
     assert [r["class"] for r in losses] == ["airplane", "automobile", "all"]

@@ -77,12 +77,13 @@ def test_a_network_is_trained_once_for_all_runs(here, counted, capsys):
     assert (own["n"], own["epochs"], own["seed"]) == (24, 2, 0)
 
 
+@pytest.mark.once
 def test_a_finished_folder_is_small_and_readable(here):
     train(begin("out"))
     (folder,) = network_folders()
     assert {path.name for path in folder.iterdir()} == {"recipe.json", "network.npz"}
     content = json.loads((folder / "recipe.json").read_text())
-    assert content["follows from"]["recipe"]["network"] == "small_resnet"
+    assert content["follows from"]["recipe"]["network"] == "tiny"
     assert content["follows from"]["backend"] == keras.backend.backend()
     assert (content["run"], content["label"]) == ("out", "plain/seed0")
     assert content["data"] == "24 8x8x3"
@@ -91,25 +92,26 @@ def test_a_finished_folder_is_small_and_readable(here):
         assert all(name == "note" or name.startswith("weight.") for name in stored.files)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
+@pytest.mark.once
+def test_whatever_a_network_follows_from_makes_another_one(here, counted):
+    run = begin("out")
+    train(run)
+    pixels, labels = images()
+    changes = [
         {"training": dataclasses.replace(RECIPE, learning_rate=0.06)},
         {"training": dataclasses.replace(RECIPE, crop=Crop(padding=1))},
         {"seed": 1},
-        {"data": (images()[0] * np.float32(0.5), images()[1])},
-        {"data": (images()[0], images()[1][::-1])},
-        {"data": (images()[0].astype("float64"), images()[1])},
-        {"data": tuple(part[:16] for part in images())},
-    ],
-)
-def test_whatever_a_network_follows_from_makes_another_one(here, counted, change):
-    run = begin("out")
-    train(run)
-    train(run, **change, name="changed")
-    assert len(counted) == len(network_folders()) == 2
+        {"data": (pixels * np.float32(0.5), labels)},
+        {"data": (pixels, labels[::-1])},
+        {"data": (pixels.astype("float64"), labels)},
+        {"data": (pixels[:16], labels[:16])},
+    ]
+    for place, change in enumerate(changes):
+        train(run, **change, name=f"changed{place}")
+    assert len(counted) == len(network_folders()) == 1 + len(changes)
 
 
+@pytest.mark.once
 def test_what_it_does_not_follow_from_makes_the_same_one(here, counted):
     run = begin("out")
     train(run)
@@ -120,6 +122,7 @@ def test_what_it_does_not_follow_from_makes_the_same_one(here, counted):
     assert len(counted) == len(network_folders()) == 1
 
 
+@pytest.mark.once
 def test_versions_and_backend_are_part_of_it(here, counted, monkeypatch):
     run = begin("out")
     train(run)
@@ -167,6 +170,7 @@ def test_a_network_that_was_cut_short_goes_on_and_ends_the_same(here, capsys):
     assert not (folder / "checkpoint.npz").exists()
 
 
+@pytest.mark.once
 def test_killed_between_the_two_files_of_the_end(here, counted, monkeypatch):
     run = begin("out")
 
@@ -186,6 +190,7 @@ def test_killed_between_the_two_files_of_the_end(here, counted, monkeypatch):
     assert "finished" in json.loads((folder / "recipe.json").read_text())
 
 
+@pytest.mark.once
 def test_killed_while_writing_leaves_no_half_network(here, counted, monkeypatch):
     run = begin("out")
     savez = np.savez
@@ -207,6 +212,7 @@ def test_killed_while_writing_leaves_no_half_network(here, counted, monkeypatch)
     assert record(run)["epochs"] == 2
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("damage", ["weights", "recipe", "foreign recipe", "foreign weights", "stray"])
 def test_a_broken_or_foreign_folder_is_one_line(here, damage):
     run = begin("out")
@@ -236,6 +242,7 @@ def test_a_broken_or_foreign_folder_is_one_line(here, damage):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.once
 def test_a_store_that_cannot_be_written_is_one_line(here):
     (here / "file").write_text("")
     with pytest.raises(RunError, match="`store` must be a folder that can be written"):
@@ -287,6 +294,7 @@ def test_watched_trainings_have_folders_of_their_own(here, counted):
         train(run, callbacks=[Column()])
 
 
+@pytest.mark.once
 def test_a_plain_network_does_not_satisfy_one_that_asks_for_columns(here, counted):
     run = begin("out")
     train(run)
@@ -295,6 +303,7 @@ def test_a_plain_network_does_not_satisfy_one_that_asks_for_columns(here, counte
     assert len(counted) == 2
 
 
+@pytest.mark.once
 def test_the_list_of_networks(here, capsys):
     run = begin("out")
     train(run)
@@ -304,7 +313,7 @@ def test_the_list_of_networks(here, capsys):
     assert command(["networks"]) == 0
     out = capsys.readouterr().out
     assert "3 networks in runs/networks" in out
-    assert "small_resnet 2, sgd 0.05 constant, 2 epochs of 8" in out
+    assert "tiny 2, sgd 0.05 constant, 2 epochs of 8" in out
     assert f"{record(run)['value']:.3f}" in out
     assert keras.backend.backend() in out
     assert "broken: FileNotFoundError" in out
@@ -314,9 +323,10 @@ def test_the_list_of_networks(here, capsys):
     assert "the command is python -m apps.lab networks" in capsys.readouterr().err
 
 
+@pytest.mark.once
 def test_recipes_hold_what_matters():
     assert recipe(RECIPE) == {
-        "network": "small_resnet",
+        "network": "tiny",
         "width": 2,
         "epochs": 2,
         "batch_size": 8,

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+import tests.apps.tiny_network  # noqa: F401 (a process of its own needs it too)
 from apps.lab import Run
 from apps.lab.settings import Repeated, Training
 
-RECIPE = Training(
-    network="small_resnet", width=2, epochs=2, batch_size=8, learning_rate=0.05, weight_decay=0.0
-)
+RECIPE = Training(network="tiny", width=2, epochs=2, batch_size=8, learning_rate=0.05, weight_decay=0.0)
 CLASSES = 4
 
 
