@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import keras
 
@@ -20,7 +21,7 @@ class Copy(keras.Layer):
 
 
 # Network, and which part of the batch it trains on: ResNet-18, of the paper, takes seconds as it is.
-NETWORKS = {
+NETWORKS: dict[str, tuple[Callable[[], keras.Model], int]] = {
     "small_resnet": (kf.models.small_resnet, 1),
     "ResNet-20": (functools.partial(kf.models.resnet_cifar, 20), 1),
     "ResNet-18": (functools.partial(kf.models.resnet_cifar, 18), 4),
