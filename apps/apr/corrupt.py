@@ -52,10 +52,7 @@ def _write(config: Corrupt, pixels: np.ndarray, labels: np.ndarray, folder: Path
 
 
 def _names(config: Corrupt) -> list[str]:
-    groups = {
-        "standard": kf.data.CORRUPTIONS,
-        "all": kf.data.CORRUPTIONS + kf.data.EXTRA_CORRUPTIONS,
-    }
+    groups = {"standard": kf.data.CORRUPTIONS, "all": kf.data.CORRUPTIONS + kf.data.EXTRA_CORRUPTIONS}
     names = [name for word in config.corruptions for name in groups.get(word, (word,))]
     unknown = [name for name in names if name not in groups["all"]]
     if unknown:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import keras
 import numpy as np
 
 import keras_freq as kf
 from apps.apr.config import Detection
-from apps.apr.corruptions import corrupted_source
 from apps.apr.networks import compare_rows, train_row
-from apps.apr.other_sets import other_images
+from apps.apr.other_images import corrupted_source, other_images
 from apps.lab import Claim, Run
 from apps.lab.augmentations import ROWS
 from apps.lab.images import Images, load_images
@@ -146,38 +146,33 @@ def _report(run: Run, config: Detection, n: int, outside: dict[str, int]) -> Non
     write_report(
         run,
         "APR: unknown classes, and calibration",
-        _claims(run, config, n, outside),
+        list(_claims(run, config, n, outside)),
         (f"Unknown images against {n} test images", head, rows),
         (f"Calibration, {config.bins} bins of equal width", calibration_head, calibration),
         notes=notes,
     )
 
 
-def _claims(run: Run, config: Detection, n: int, outside: dict[str, int]) -> list[Claim]:
+def _claims(run: Run, config: Detection, n: int, outside: dict[str, int]) -> Iterator[Claim]:
     if not {"standard", "apr_sp"} <= set(config.rows):
-        return []
-    claims, rows = [], ("apr_sp", "standard")
+        return
+    rows = ("apr_sp", "standard")
     for label, count in outside.items():
-        claims.append(
-            compare_rows(
-                run,
-                f"APR-SP tells {label} from the known classes better (AUROC of {config.scores[0]})",
-                rows,
-                {"outside": label, "score": config.scores[0], "measure": "auroc"},
-                network=config.network,
-                published="mean over sets and networks at best .947 [2nd]",
-                n=n + count,
-            )
+        yield compare_rows(
+            run,
+            f"APR-SP tells {label} from the known classes better (AUROC of {config.scores[0]})",
+            rows,
+            {"outside": label, "score": config.scores[0], "measure": "auroc"},
+            network=config.network,
+            published="mean over sets and networks at best .947 [2nd]",
+            n=n + count,
         )
     for severity, words in ((0, "clean images"), (-1, "corrupted images")):
-        claims.append(
-            compare_rows(
-                run,
-                f"APR-SP is better calibrated on {words} (ECE)",
-                rows,
-                {"measure": "ece", "severity": severity},
-                network=config.network,
-                n=next(r["n"] for r in run.records if r.get("severity") == severity),
-            )
+        yield compare_rows(
+            run,
+            f"APR-SP is better calibrated on {words} (ECE)",
+            rows,
+            {"measure": "ece", "severity": severity},
+            network=config.network,
+            n=next(r["n"] for r in run.records if r.get("severity") == severity),
         )
-    return claims

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 
 import keras
 import numpy as np
 
 import keras_freq as kf
-from apps.apr.devices import share_among_devices
 from apps.apr.large_config import ImageNet
 from apps.apr.large_images import LargeImages, open_images
 from apps.lab import Run, RunError
@@ -32,7 +33,7 @@ ORDERS = (
 def imagenet(run: Run, config: ImageNet) -> None:
     names = _corruptions(config)
     errors: dict[tuple[str, int], list[kf.evaluate.CorruptionResult]] = {}
-    with share_among_devices(config):
+    with _share_among_devices(config):
         _check_corrupted(config, names)
         for seed in config.all_seeds:
             images = open_images(run, config, seed=seed)
@@ -57,6 +58,29 @@ def imagenet(run: Run, config: ImageNet) -> None:
                 errors[row, seed] = _measure_errors(run, config, label, model, images, names, record)
     _draw(run, config, names)
     _report(run, config, errors, names)
+
+
+@contextlib.contextmanager
+def _share_among_devices(config: ImageNet) -> Iterator[None]:
+    """Models built inside train with every batch shared among all devices, where the settings say so."""
+    if not config.data_parallel:
+        yield
+        return
+    backend = keras.backend.backend()
+    if backend != "jax":
+        raise RunError(
+            "`data_parallel` must be false, or Keras run on JAX (KERAS_BACKEND=jax), the backend whose "
+            f"keras.distribution is complete. Received: data_parallel=true with KERAS_BACKEND={backend}"
+        )
+    devices = keras.distribution.list_devices()
+    size = config.training.batch_size
+    if size % len(devices):
+        raise RunError(
+            f"`training.batch_size` must be a multiple of the number of devices, {len(devices)}, with "
+            f"data_parallel=true. Received: training.batch_size={size}"
+        )
+    with keras.distribution.DataParallel(devices=devices).scope():
+        yield
 
 
 def _corruptions(config: ImageNet) -> tuple[str, ...]:

@@ -75,11 +75,7 @@ class WholeBatches(keras.utils.PyDataset):
 
 
 def open_images(run: Run, config: ImageNet, *, seed: int) -> LargeImages:
-    """Opens what the settings name, with the order of the training images drawn from `seed`.
-
-    Raises:
-        RunError: If it is not there, lacks a split, or is not in colour.
-    """
+    """Opens what the settings name, with the order of the training images drawn from `seed`."""
     test = _load(config, config.image_size, seed)
     size = config.train_image_size or config.image_size
     train = test if size == config.image_size else _load(config, size, seed)

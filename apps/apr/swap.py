@@ -11,7 +11,7 @@ import numpy as np
 import keras_freq as kf
 from apps.apr.config import Swap
 from apps.apr.networks import compare_rows, train_row
-from apps.apr.other_sets import other_images
+from apps.apr.other_images import other_images
 from apps.lab import Run
 from apps.lab.augmentations import ROWS
 from apps.lab.images import Images, check_counts, load_images

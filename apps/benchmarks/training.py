@@ -9,7 +9,7 @@ import keras
 
 import keras_freq as kf
 from apps.benchmarks.config import Benchmarks
-from apps.benchmarks.timing import time_pair
+from apps.benchmarks.timing import describe, time_pair
 
 
 @keras.saving.register_keras_serializable(package="keras_freq_benchmarks")
@@ -41,12 +41,12 @@ def apr_sp_step(config: Benchmarks, test: tuple) -> list[dict]:
             steps.append(functools.partial(model.train_on_batch, images, labels))
         times = time_pair(*steps, repeats=config.repeats)
         records.append(
-            {
-                "what": f"training step with APR-SP, {name}, {len(images)} images, against a mere copy",
-                "ours": f"{1e3 * times.ours:.0f} ms",
-                "other": f"{1e3 * times.other:.0f} ms",
-                "ratio": f"{100 * (1 / times.ratio - 1):+.1f} %",
-                "target": "at most +5 %",
-            }
+            describe(
+                f"training step with APR-SP, {name}, {len(images)} images, against a mere copy",
+                f"{1e3 * times.ours:.0f} ms",
+                f"{1e3 * times.other:.0f} ms",
+                f"{100 * (1 / times.ratio - 1):+.1f} %",
+                "at most +5 %",
+            )
         )
     return records

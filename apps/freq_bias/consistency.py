@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 import keras_freq as kf
@@ -150,29 +152,25 @@ def _report(run: Run, config: Consistency, images: Images) -> None:
     run.summary("Frequency bias: class consistency", claims, notes=notes)
 
 
-def _claims(run: Run, config: Consistency, name: str, cast: str, n: int) -> list[Claim]:
+def _claims(run: Run, config: Consistency, name: str, cast: str, n: int) -> Iterator[Claim]:
     """What the low frequencies of another class change, at the radius nearest to the split."""
     # An index of the cosine transform is half a cycle across the image, one of the Fourier transform a whole.
     split = config.radius / 2 if name.startswith("dct") else config.radius
     radius = min(config.radii, key=lambda r: (abs(r - split), r))
-    claims = []
     for band, expected in (("high", "higher"), ("low", "lower")):
         hars, original = (
             values(run, network=network, cast=cast, measure=f"{band}_{radius:g}")
             for network in (name, "original")
         )
-        claims.append(
-            compare(
-                "With the class consistency of low frequencies broken, the model turns to high ones: "
-                f"accuracy on {band}-passed test images (r = {radius:g}, {CASTS[cast]}) is {expected} after "
-                f"training on HARS ({name}) than after training on originals",
-                (name, hars),
-                ("original", original),
-                published="no verified number",
-                higher="higher after HARS",
-                lower="lower after HARS",
-                n=n,
-                stages=(f"{name}/", "original/"),
-            )
+        yield compare(
+            "With the class consistency of low frequencies broken, the model turns to high ones: "
+            f"accuracy on {band}-passed test images (r = {radius:g}, {CASTS[cast]}) is {expected} after "
+            f"training on HARS ({name}) than after training on originals",
+            (name, hars),
+            ("original", original),
+            published="no verified number",
+            higher="higher after HARS",
+            lower="lower after HARS",
+            n=n,
+            stages=(f"{name}/", "original/"),
         )
-    return claims

@@ -62,32 +62,28 @@ def _draw(run: Run, config: Discrimination, sets: dict[str, Images], maps: dict)
     for cast in config.eval_cast:
         suffix = "" if cast == "none" else f"_{cast}"
         note = "" if cast == "none" else f" ({cast})"
-        run.figure(
-            f"discrimination{suffix}",
-            kf.plots.curves(
-                {
-                    f"{band}-passed, {words}": _lines(run, config, band, tested, cast)
-                    for band in ("high", "low")
-                    for tested, words in TESTED.items()
-                    if any(tested in _tests_of(name) for name in config.sets)
-                },
-                x=config.radii,
-                columns=2,
-                xlabel="radius (index units)",
-                ylabel="accuracy",
-                chance=0.1,
-                title=f"Accuracy by frequency of networks trained on three kinds of images{note}",
-            ),
+        figure = kf.plots.curves(
+            {
+                f"{band}-passed, {words}": _lines(run, config, band, tested, cast)
+                for band in ("high", "low")
+                for tested, words in TESTED.items()
+                if any(tested in _tests_of(name) for name in config.sets)
+            },
+            x=config.radii,
+            columns=2,
+            xlabel="radius (index units)",
+            ylabel="accuracy",
+            chance=0.1,
+            title=f"Accuracy by frequency of networks trained on three kinds of images{note}",
         )
+        run.figure(f"discrimination{suffix}", figure)
     first = config.seed
-    run.figure(
-        "gradient_spectra",
-        kf.plots.gradient_spectrum(
-            {f"trained on {LABELS[name]}": maps[name, first] for name in config.sets},
-            title=f"Spectrum of the input gradients on original test images, seed {first}, "
-            f"n = {maps[config.sets[0], first].n}",
-        ),
+    figure = kf.plots.gradient_spectrum(
+        {f"trained on {LABELS[name]}": maps[name, first] for name in config.sets},
+        title=f"Spectrum of the input gradients on original test images, seed {first}, "
+        f"n = {maps[config.sets[0], first].n}",
     )
+    run.figure("gradient_spectra", figure)
 
 
 def _lines(run: Run, config: Discrimination, band: str, tested: str, cast: str) -> dict[str, np.ndarray]:

@@ -60,49 +60,43 @@ def _curves(run: Run, config: Compare, method: str, name: str) -> list[kf.shortc
 
 def draw(run: Run, config: Compare, images: Images, maps: dict[str, kf.shortcuts.FrequencyMaps]) -> None:
     """The maps of the first seed, and the degree of shortcut learning."""
-    run.figure(
-        "maps",
-        kf.plots.frequency_maps(
-            {f"{LABELS[method]} ({masks.share.mean():.1%})": masks for method, masks in maps.items()},
-            classes=images.classes,
-            title=f"Dominant frequencies (share of the bins), {NETWORKS[config.training.network].label}, "
-            f"seed {config.seed}",
-        ),
+    figure = kf.plots.frequency_maps(
+        {f"{LABELS[method]} ({masks.share.mean():.1%})": masks for method, masks in maps.items()},
+        classes=images.classes,
+        title=f"Dominant frequencies (share of the bins), {NETWORKS[config.training.network].label}, "
+        f"seed {config.seed}",
     )
+    run.figure("maps", figure)
     names = _set_names(config)
-    run.figure(
-        "degree",
-        kf.plots.curves(
-            {
-                _short(name): {
-                    LABELS[method]: [curve.shortcut_classes for curve in _curves(run, config, method, name)]
-                    for method in config.methods
-                }
-                for name in names
-            },
-            x=config.thresholds,
-            xlabel="threshold",
-            ylabel="shortcut classes",
-            limits=(0, len(images.classes)),
-            title="Classes with a TPR above the threshold on filtered images, as many bins kept by all"
-            if "hfss" in config.methods
-            else "Classes with a TPR above the threshold on filtered images",
-        ),
+    figure = kf.plots.curves(
+        {
+            _short(name): {
+                LABELS[method]: [curve.shortcut_classes for curve in _curves(run, config, method, name)]
+                for method in config.methods
+            }
+            for name in names
+        },
+        x=config.thresholds,
+        xlabel="threshold",
+        ylabel="shortcut classes",
+        limits=(0, len(images.classes)),
+        title="Classes with a TPR above the threshold on filtered images, as many bins kept by all"
+        if "hfss" in config.methods
+        else "Classes with a TPR above the threshold on filtered images",
     )
+    run.figure("degree", figure)
     method = config.methods[0]
     panels = {_short(name): _groups(_curves(run, config, method, name)) for name in names}
     if all(panels.values()):
-        run.figure(
-            "curve",
-            kf.plots.curves(
-                panels,
-                x=config.thresholds,
-                xlabel="threshold",
-                ylabel="mean TPR",
-                title=f"Shortcut classes (TPR above the threshold on filtered images) and the others, "
-                f"maps of {LABELS[method]}",
-            ),
+        figure = kf.plots.curves(
+            panels,
+            x=config.thresholds,
+            xlabel="threshold",
+            ylabel="mean TPR",
+            title=f"Shortcut classes (TPR above the threshold on filtered images) and the others, "
+            f"maps of {LABELS[method]}",
         )
+        run.figure("curve", figure)
 
 
 def _groups(curves: list[kf.shortcuts.ShortcutCurve]) -> dict[str, np.ndarray]:

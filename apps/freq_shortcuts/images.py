@@ -23,11 +23,7 @@ def load_images(run: Run, settings: LabelledImages) -> Images:
 def corrupted(
     run: Run, images: Images, name: str, severity: int, *, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The test images under a corruption, made once.
-
-    Raises:
-        RunError: If there is no such corruption.
-    """
+    """The test images under a corruption, made once."""
     known = (*kf.data.CORRUPTIONS, *kf.data.EXTRA_CORRUPTIONS)
     if name not in known:
         raise RunError(f"`corruptions` must be some of {', '.join(known)}. Received: {name}")

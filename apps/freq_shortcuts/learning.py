@@ -56,24 +56,22 @@ def _filter(
 
 
 def _draw(run: Run, config: Learning, images: Images, found: dict) -> None:
-    run.figure(
-        "early",
-        kf.plots.curves(
-            {
-                LABELS[kind]: {
-                    name: np.stack([found[kind, seed].f1[:, label] for seed in config.all_seeds])
-                    for label, name in enumerate(images.classes)
-                }
-                for kind in config.kinds
-            },
-            x=found[config.kinds[0], config.seed].steps,
-            columns=len(config.kinds),
-            xlabel="iteration",
-            ylabel="F1 on test images of the kind",
-            title=f"{NETWORKS[config.training.network].label}: F1 of each class over the first iterations "
-            f"(radius {config.radius:g})",
-        ),
+    figure = kf.plots.curves(
+        {
+            LABELS[kind]: {
+                name: np.stack([found[kind, seed].f1[:, label] for seed in config.all_seeds])
+                for label, name in enumerate(images.classes)
+            }
+            for kind in config.kinds
+        },
+        x=found[config.kinds[0], config.seed].steps,
+        columns=len(config.kinds),
+        xlabel="iteration",
+        ylabel="F1 on test images of the kind",
+        title=f"{NETWORKS[config.training.network].label}: F1 of each class over the first iterations "
+        f"(radius {config.radius:g})",
     )
+    run.figure("early", figure)
 
 
 def _report(run: Run, config: Learning, images: Images, found: dict) -> None:

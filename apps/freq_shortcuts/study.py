@@ -128,45 +128,39 @@ def _draw(
     names = list(shown)
     for start in range(0, len(names), per):
         part = names[start : start + per]
-        run.figure(
-            "maps" if start == 0 else f"maps_{start // per + 1}",
-            kf.plots.frequency_maps(
-                {name_of(*key).replace(" + ", "\n+ "): shown[key] for key in part},
-                classes=images.classes,
-                title=f"Dominant frequency maps, top {100 * config.search.fraction:g} %, seed {config.seed}",
-            ),
+        figure = kf.plots.frequency_maps(
+            {name_of(*key).replace(" + ", "\n+ "): shown[key] for key in part},
+            classes=images.classes,
+            title=f"Dominant frequency maps, top {100 * config.search.fraction:g} %, seed {config.seed}",
         )
+        run.figure("maps" if start == 0 else f"maps_{start // per + 1}", figure)
     key = names[0]
     chosen = first_of_each(images.test, len(images.classes))
     if chosen is not None:
-        run.figure(
-            "filtered",
-            kf.plots.frequency_maps(
-                {"map": shown[key]},
-                classes=images.classes,
-                reports={"map": reports[key]},
-                examples={"image": chosen, "filtered": filter_each(chosen, shown[key])},
-                title=f"What is left of the images: {name_of(*key)}, seed {config.seed}",
-            ),
+        figure = kf.plots.frequency_maps(
+            {"map": shown[key]},
+            classes=images.classes,
+            reports={"map": reports[key]},
+            examples={"image": chosen, "filtered": filter_each(chosen, shown[key])},
+            title=f"What is left of the images: {name_of(*key)}, seed {config.seed}",
         )
+        run.figure("filtered", figure)
     if growth is not None and growth.epochs:
         clean = np.array([report.clean_tpr for _, report in growth.history])
         panels = {
             words: dict(zip(images.classes, rates.T[:, None], strict=True))
             for words, rates in (("TPR under its map", growth.tpr), ("TPR, whole images", clean))
         }
-        run.figure(
-            "growth",
-            kf.plots.curves(
-                panels,
-                x=growth.epochs,
-                columns=2,
-                xlabel="epoch",
-                ylabel="share of the class recognised",
-                title=f"Under the final maps while {NETWORKS[config.networks[0]].label} trains, "
-                f"seed {config.seed}",
-            ),
+        figure = kf.plots.curves(
+            panels,
+            x=growth.epochs,
+            columns=2,
+            xlabel="epoch",
+            ylabel="share of the class recognised",
+            title=f"Under the final maps while {NETWORKS[config.networks[0]].label} trains, "
+            f"seed {config.seed}",
         )
+        run.figure("growth", figure)
 
 
 def _report(run: Run, config: Study, images: Images) -> None:
@@ -178,10 +172,7 @@ def _report(run: Run, config: Study, images: Images) -> None:
     print_table(title, head, rows)
     classes = ["network", *images.classes]
     per_class = [
-        [
-            f"{name_of(*v)}, {word}",
-            *(f"{value:.2f}" for value in _cells(run, v, measure).mean(axis=0)),
-        ]
+        [f"{name_of(*v)}, {word}", *(f"{value:.2f}" for value in _cells(run, v, measure).mean(axis=0))]
         for v in variants(config)
         for measure, word in (("tpr", "TPR"), ("fpr", "FPR"), ("clean_tpr", "TPR whole"))
     ]

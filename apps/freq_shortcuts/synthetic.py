@@ -80,57 +80,47 @@ def _describe(
 
 
 def _draw(run: Run, config: Synthetic, found: dict, examples: dict, spectra: dict, classes: tuple) -> None:
-    run.figure(
-        "images",
-        kf.plots.image_rows(
-            {f"C3 in {name}": images for name, images in examples.items()},
-            captions={f"C3 in {next(iter(examples))}": classes},
-            title=f"Synthetic sets, one test image of each class, seed {config.seed}",
-        ),
+    figure = kf.plots.image_rows(
+        {f"C3 in {name}": images for name, images in examples.items()},
+        captions={f"C3 in {next(iter(examples))}": classes},
+        title=f"Synthetic sets, one test image of each class, seed {config.seed}",
     )
-    run.figure(
-        "spectra",
-        kf.plots.curves(
-            spectra,
-            x=range(1, 17),
-            columns=len(spectra),
-            xlabel="radius (index units)",
-            ylabel="mean amplitude",
-            limits=None,
-            title=f"Spectra of the classes, n = {config.test_per_class} each, seed {config.seed}",
-        ),
+    run.figure("images", figure)
+    figure = kf.plots.curves(
+        spectra,
+        x=range(1, 17),
+        columns=len(spectra),
+        xlabel="radius (index units)",
+        ylabel="mean amplitude",
+        limits=None,
+        title=f"Spectra of the classes, n = {config.test_per_class} each, seed {config.seed}",
     )
+    run.figure("spectra", figure)
     steps = next(iter(found.values()))[0].steps
     for network in config.networks:
-        run.figure(
-            f"early_{network}",
-            kf.plots.curves(
-                {
-                    f"C3 in B{band}": {
-                        name: np.stack(
-                            [found[network, band, seed][0].f1[:, label] for seed in config.all_seeds]
-                        )
-                        for label, name in enumerate(classes)
-                    }
-                    for band in config.bands
-                },
-                x=steps,
-                columns=len(config.bands),
-                xlabel="iteration",
-                ylabel="F1 on test images",
-                title=f"{NETWORKS[network].label}: F1 of each class over the first iterations",
-            ),
+        figure = kf.plots.curves(
+            {
+                f"C3 in B{band}": {
+                    name: np.stack([found[network, band, seed][0].f1[:, label] for seed in config.all_seeds])
+                    for label, name in enumerate(classes)
+                }
+                for band in config.bands
+            },
+            x=steps,
+            columns=len(config.bands),
+            xlabel="iteration",
+            ylabel="F1 on test images",
+            title=f"{NETWORKS[network].label}: F1 of each class over the first iterations",
         )
+        run.figure(f"early_{network}", figure)
         for band in config.bands:
-            run.figure(
-                f"band_stop_{network}_b{band}",
-                kf.plots.confusion_change(
-                    [found[network, band, seed][1] for seed in config.all_seeds],
-                    classes=classes,
-                    title=f"{NETWORKS[network].label}, C3 in B{band}: change of the confusion, "
-                    "mean over the seeds",
-                ),
+            figure = kf.plots.confusion_change(
+                [found[network, band, seed][1] for seed in config.all_seeds],
+                classes=classes,
+                title=f"{NETWORKS[network].label}, C3 in B{band}: change of the confusion, "
+                "mean over the seeds",
             )
+            run.figure(f"band_stop_{network}_b{band}", figure)
 
 
 def _report(run: Run, config: Synthetic, found: dict, classes: tuple[str, ...]) -> None:

@@ -69,11 +69,7 @@ def transfer(run: Run, config: Transfer) -> None:
 def _gather_sets(
     run: Run, config: Transfer, images: Images
 ) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray]]]:
-    """The test images, copies of them under corruptions, and those of other sets, opened before any training.
-
-    Raises:
-        RunError: If a set is not there, has no test images, or lacks a class.
-    """
+    """The test images, copies of them under corruptions, and those of other sets, opened before any training."""
     yield HERE, images.test
     for name in config.corruptions:
         yield name, corrupted(run, images, name, config.severity, seed=config.seed)
@@ -123,15 +119,13 @@ def _draw(
         chosen = first_of_each(test, len(images.classes))
         if chosen is not None:
             rows |= {name: chosen, f"{name},\nfiltered": filter_each(chosen, maps)}
-    run.figure(
-        "filtered",
-        kf.plots.frequency_maps(
-            {"map": maps},
-            classes=images.classes,
-            examples=rows,
-            title=f"Maps of {_name(config, config.augmentations[0])} and what they leave, seed {config.seed}",
-        ),
+    figure = kf.plots.frequency_maps(
+        {"map": maps},
+        classes=images.classes,
+        examples=rows,
+        title=f"Maps of {_name(config, config.augmentations[0])} and what they leave, seed {config.seed}",
     )
+    run.figure("filtered", figure)
 
 
 def _name(config: Transfer, augmentation: str) -> str:

@@ -46,11 +46,7 @@ def bn_study(run: Run, config: BNStudy) -> None:
 
 
 def _measure_speed(
-    model: keras.Model,
-    test: tuple[np.ndarray, np.ndarray],
-    curve: list[float],
-    n: int,
-    record: dict,
+    model: keras.Model, test: tuple[np.ndarray, np.ndarray], curve: list[float], n: int, record: dict
 ) -> list[dict]:
     """Mean training accuracy over the epochs, the last one, and test accuracy on high-passed images."""
     result = kf.evaluate.accuracy(model, test)
@@ -69,12 +65,10 @@ def _draw(run: Run, config: BNStudy, curves: dict) -> None:
         }
         for radius in config.radii
     }
-    run.figure(
-        "bn_study",
-        kf.plots.curves(
-            panels, ylabel="training accuracy", chance=0.1, title="Learning from high frequencies alone"
-        ),
+    figure = kf.plots.curves(
+        panels, ylabel="training accuracy", chance=0.1, title="Learning from high frequencies alone"
     )
+    run.figure("bn_study", figure)
 
 
 def _report(run: Run, config: BNStudy, n: int) -> None:

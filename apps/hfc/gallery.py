@@ -75,18 +75,16 @@ def _draw(run: Run, config: Gallery, images: Images, found: dict[str, np.ndarray
     predictions = {
         part: (found[f"{part}_class"][shown], found[f"{part}_confidence"][shown]) for part in PARTS
     }
-    run.figure(
-        "gallery",
-        kf.plots.component_predictions(
-            x[shown],
-            predictions,
-            radius=config.radius,
-            labels=labels[shown],
-            classes=images.classes,
-            title=f"Known by high frequencies, mistaken by low ones ({len(choose(found, labels))} of "
-            f"{len(labels)} test images, the surest {len(shown)})",
-        ),
+    figure = kf.plots.component_predictions(
+        x[shown],
+        predictions,
+        radius=config.radius,
+        labels=labels[shown],
+        classes=images.classes,
+        title=f"Known by high frequencies, mistaken by low ones ({len(choose(found, labels))} of "
+        f"{len(labels)} test images, the surest {len(shown)})",
     )
+    run.figure("gallery", figure)
 
 
 def _report(run: Run, config: Gallery, n: int) -> None:

@@ -126,15 +126,13 @@ def _draw(run: Run, config: Heuristics, curves: dict) -> None:
         for band, words in (("low", "low-passed"), ("high", "high-passed"))
         for radius in config.radii
     }
-    run.figure(
-        "heuristics",
-        kf.plots.curves(
-            panels,
-            columns=len(config.radii),
-            chance=0.1,
-            title="Accuracy on filtered test images, five ways to train",
-        ),
+    figure = kf.plots.curves(
+        panels,
+        columns=len(config.radii),
+        chance=0.1,
+        title="Accuracy on filtered test images, five ways to train",
     )
+    run.figure("heuristics", figure)
 
 
 def _report(run: Run, config: Heuristics, n: int) -> None:

@@ -112,13 +112,11 @@ def _attack_minimally(
 
 def _draw(run: Run, config: Kernels, classifiers: dict) -> None:
     first = config.seed
-    run.figure(
-        "kernels",
-        kf.plots.kernels(
-            {label: first_kernel(classifiers[name, first]) for name, label in NAMES.items()},
-            title="Kernels of the first convolution",
-        ),
+    figure = kf.plots.kernels(
+        {label: first_kernel(classifiers[name, first]) for name, label in NAMES.items()},
+        title="Kernels of the first convolution",
     )
+    run.figure("kernels", figure)
     rhos, panels = sorted(config.rhos), {}
 
     def over_rho(name: str, **wanted) -> np.ndarray:

@@ -76,12 +76,10 @@ def _draw(run: Run, config: Learning, curves: dict) -> None:
                 line: np.stack([curves[kind, seed][name] for seed in config.all_seeds])
                 for line, name in lines.items()
             }
-    run.figure(
-        "learning",
-        kf.plots.curves(
-            panels, columns=2, chance=0.1, title="Accuracy on filtered training images while a network learns"
-        ),
+    figure = kf.plots.curves(
+        panels, columns=2, chance=0.1, title="Accuracy on filtered training images while a network learns"
     )
+    run.figure("learning", figure)
 
 
 def _complete(run: Run, config: Learning, moment: str) -> bool:

@@ -85,11 +85,7 @@ def ring_shares(energy: np.ndarray, radii: tuple[float, ...]) -> np.ndarray:
 
 
 def _share_energy(
-    arrays: dict[str, np.ndarray],
-    config: Perturbations,
-    name: str,
-    seed: int,
-    attack: str,
+    arrays: dict[str, np.ndarray], config: Perturbations, name: str, seed: int, attack: str
 ) -> list[dict]:
     start = {"network": name, "attack": attack, "seed": seed, "n": int(arrays["attacked"])}
     shares = ring_shares(arrays["energy"], config.radii)
@@ -118,12 +114,10 @@ def _draw(run: Run, config: Perturbations, found: dict) -> None:
         for name in NAMES
     }
     epsilon = f"ε = {config.epsilon:g}"
-    run.figure(
-        "spectra",
-        kf.plots.spectrum(
-            maps, radii=config.radii, title=f"Root mean square spectrum of perturbations, {epsilon}"
-        ),
+    figure = kf.plots.spectrum(
+        maps, radii=config.radii, title=f"Root mean square spectrum of perturbations, {epsilon}"
     )
+    run.figure("spectra", figure)
     size = next(iter(maps.values())).shape
     radii = tuple(range(1, int(kf.spectral.radial_distance(*size).max()) + 2))
     count = len(config.all_seeds)
@@ -142,16 +136,14 @@ def _draw(run: Run, config: Perturbations, found: dict) -> None:
         word: {label: line for label, line in lines.items() if np.isfinite(line).all()}
         for word, lines in panels.items()
     }
-    run.figure(
-        "profiles",
-        kf.plots.curves(
-            panels,
-            x=radii,
-            xlabel="radius r (index units)",
-            ylabel="share of the energy at d < r",
-            title=f"Energy of the perturbations by frequency, {epsilon}",
-        ),
+    figure = kf.plots.curves(
+        panels,
+        x=radii,
+        xlabel="radius r (index units)",
+        ylabel="share of the energy at d < r",
+        title=f"Energy of the perturbations by frequency, {epsilon}",
     )
+    run.figure("profiles", figure)
 
 
 def shares_inside(energy: np.ndarray, radii: tuple[float, ...]) -> np.ndarray:

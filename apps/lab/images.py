@@ -44,17 +44,9 @@ def load_images(
 
     The choice is recorded, so that a run that is gone on with never mixes two sets.
 
-    Args:
-        run: The run.
-        settings: What to load.
-        radii: Radii that must not exceed the side of the images.
-        image_size: As in `keras_freq.data.load`; the fallback keeps its own.
-        classes: The classes to keep, in order, of the fallback too.
-        most_bytes: A split that would take more memory as float32 stays uint8.
-
-    Raises:
-        RunError: If neither is there, there are no two splits, a class is missing, or a radius exceeds the
-            side of the images.
+    `radii` must not exceed the side of the images. `image_size` and `classes` are those of
+    `keras_freq.data.load`; the fallback keeps its own size, and has the classes too. A split that would take
+    more than `most_bytes` as float32 stays uint8.
     """
     chosen = [r["value"] for r in run.records if r["stage"] == "data"]
     data = _load(run, settings, chosen[0] if chosen else None, image_size, classes)
@@ -109,11 +101,7 @@ def _read(
 
 
 def _load(
-    run: Run,
-    settings: Data,
-    chosen: str | None,
-    image_size: int | None,
-    classes: Sequence[str] | None,
+    run: Run, settings: Data, chosen: str | None, image_size: int | None, classes: Sequence[str] | None
 ) -> kf.data.ImageData:
     if chosen is not None and chosen == settings.fallback:
         return kf.data.load(chosen, classes=classes)

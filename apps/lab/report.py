@@ -62,19 +62,9 @@ def compare(
 ) -> Claim:
     """The claim that one number is above or below another, with both over the seeds and their order.
 
-    Args:
-        text: What the paper says, in one sentence.
-        first: Name and values by seed.
-        second: Name and values by seed.
-        n: Number of images.
-        stages: Beginnings of the stage names whose time the row adds up.
-        published: The paper's number with its evidence tag.
-        higher: What to say where the first is higher.
-        lower: What to say where it is lower.
-        digits: Digits after the point.
-
-    Returns:
-        The claim; ours is ``first 0.612 (0.604 to 0.621), second 0.5 (...): higher in 3 of 3 seeds``.
+    `first` and `second` are names and values by seed; what is ours in the claim then reads
+    ``first 0.612 (0.604 to 0.621), second 0.5 (...): higher in 3 of 3 seeds``. `stages` and `n` are those of
+    `Claim`, `published` is its paper's number.
     """
     verdict = order(list(first[1]), list(second[1]), higher=higher, lower=lower)
     both = ", ".join(f"{name} {mean_and_range(numbers, digits)}" for name, numbers in (first, second))
@@ -92,11 +82,7 @@ def print_table(
 ) -> None:
     """The same table on the terminal; where it has many columns, the means without their ranges.
 
-    Args:
-        title: What stands above.
-        head: Names of the columns.
-        rows: The cells.
-        whole: Whether every cell is printed whole, in one line however wide.
+    With `whole` every cell is printed whole, in one line however wide.
     """
     from rich.console import Console
     from rich.table import Table

@@ -56,11 +56,7 @@ class Run:
     ``results/``, ``checkpoints/``, ``arrays/``, ``figures/`` and ``summary.md``. It is usable at any moment:
     every file is written whole or not at all.
 
-    Attributes:
-        folder: Path of the folder.
-        app: Name of the app, with its experiment where it has several.
-        config: The settings.
-        seed: ``config.seed``.
+    `app` is the name of the app, with its experiment where it has several.
     """
 
     def __init__(self, folder: Path, app: str, config: Any):
@@ -136,16 +132,11 @@ class Run:
         return [record for record in self.records if record["stage"] == stage]
 
     def measure(self, stage: str, compute: Callable[..., dict | list[dict]], *args, **kwargs) -> list[dict]:
-        """Measures once: calls `compute(*args, **kwargs)` and stores its records, or returns the stored ones.
+        """Measures once: stores the records of `compute(*args, **kwargs)`, or returns the stored ones.
 
-        Args:
-            stage: Unique name, such as ``"apr_sp/noise/0.1"``.
-            compute: Returns one flat dict a measured number, or a list of them (plain numbers and text).
-            *args, **kwargs: What `compute` takes.
-
-        Returns:
-            The records, with ``stage``, ``stage_records`` (how many the stage has), ``seed`` and ``seconds``
-            added.
+        `compute` returns one flat dict a measured number, or a list of them (plain numbers and text). The
+        records have ``stage``, ``stage_records`` (how many the stage has), ``seed`` and ``seconds`` added.
+        The name of a stage is unique, such as ``"apr_sp/noise/0.1"``.
         """
         stop_if_interrupted()
         found = self.measured(stage)
@@ -177,17 +168,6 @@ class Run:
 
         It lies in ``results/<stage>.json``, and a record tells of it. What is returned is read from there at
         the first call too, so that a run that is gone on with sees the same (images are not kept).
-
-        Args:
-            stage: Unique name, also among those of `measure`; each ``/`` is a folder.
-            compute: Returns a `keras_freq.evaluate.Result`.
-            *args, **kwargs: What `compute` takes.
-
-        Returns:
-            The result, of the class that `compute` returned.
-
-        Raises:
-            RunError: If the kept file cannot be read.
         """
         from keras_freq.evaluate import Result
 

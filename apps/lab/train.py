@@ -66,17 +66,12 @@ def trained(
         seed: Seed of the weights, of the augmentation and of the order of the images.
         record: What the record says about the network beyond that; ``{"network": name}`` by default.
         callbacks: What is measured on the way. They must not change the training. One with a method
-            `keep_in(folder)` is told the folder of the network before anything else, where it may keep files
-            of its own and find them again.
+            `keep_in(folder)` is told the folder of the network first, where it may keep files of its own.
         watch: What the callbacks measure, with which settings and on which images: numbers, text, lists,
             dictionaries, arrays. Needed with callbacks.
 
     Returns:
         The classifier, and the history: metric name to one number an epoch.
-
-    Raises:
-        RunError: If the folder of the network is broken, or that of another one.
-        ValueError: If there are callbacks without `watch`.
     """
     callbacks = tuple(callbacks)
     if callbacks and watch is None:

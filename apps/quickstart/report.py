@@ -42,12 +42,10 @@ def draw(
     run.figure("examples", kf.plots.filtered_examples(pixels[rows], radius=radius, titles=titles))
     sigma = max(config.measure.sigmas)
     noisy = add_noise(pixels, sigma, seed=config.seed)
-    run.figure(
-        "spectra",
-        kf.plots.spectrum(
-            {"test images": pixels, f"with Gaussian noise, σ = {sigma:g}": noisy}, radii=config.measure.radii
-        ),
+    figure = kf.plots.spectrum(
+        {"test images": pixels, f"with Gaussian noise, σ = {sigma:g}": noisy}, radii=config.measure.radii
     )
+    run.figure("spectra", figure)
     title = f"{config.training.epochs} epochs of training (the loss of APR-SP adds up two halves)"
     curves = kf.plots.training_curves(histories, metrics=("accuracy", "loss"), title=title)
     run.figure("training", curves)
@@ -55,22 +53,20 @@ def draw(
     run.figure("band_accuracy", kf.plots.band_accuracy(named, chance=1 / len(classes)))
     for name, found in attacks.items():
         if len(found["labels"]):
-            run.figure(
-                f"adversarials_{name}",
-                kf.plots.adversarial_examples(
-                    kf.evaluate.AdversarialImages(
-                        originals=found["originals"],
-                        adversarials=found["adversarials"],
-                        labels=found["labels"],
-                        clean_predictions=found["labels"],  # what is kept was seen rightly before
-                        predictions=found["predictions"],
-                        epsilon=float(found["epsilons"][-1]) / 255,
-                    ),
-                    classes=classes,
-                    examples=len(found["labels"]),
-                    title=f"LinfPGD against the {NAMES[name]} network, ε = {found['epsilons'][-1]:g}/255",
+            figure = kf.plots.adversarial_examples(
+                kf.evaluate.AdversarialImages(
+                    originals=found["originals"],
+                    adversarials=found["adversarials"],
+                    labels=found["labels"],
+                    clean_predictions=found["labels"],  # what is kept was seen rightly before
+                    predictions=found["predictions"],
+                    epsilon=float(found["epsilons"][-1]) / 255,
                 ),
+                classes=classes,
+                examples=len(found["labels"]),
+                title=f"LinfPGD against the {NAMES[name]} network, ε = {found['epsilons'][-1]:g}/255",
             )
+            run.figure(f"adversarials_{name}", figure)
     maps = {
         f"{NAMES[name]} ({int(found['fooled'])} images)": found["spectrum"] for name, found in attacks.items()
     }

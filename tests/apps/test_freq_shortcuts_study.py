@@ -90,12 +90,7 @@ def test_transfer_in_miniature(here, shared_store):
     words.append(f"rendition_classes=[{','.join(order)}]")
     running.finish("freq_shortcuts", "transfer", "transfer.yaml", *words, f"store={shared_store}")
     records = numbers("out")
-    for name, n in (
-        ("test images", 40),
-        ("contrast", 40),
-        ("numbered.npz", 50),
-        ("renditions", 10),
-    ):
+    for name, n in (("test images", 40), ("contrast", 40), ("numbered.npz", 50), ("renditions", 10)):
         found = [r for r in records if r.get("set") == name and r["masks"] == "own"]
         assert len(found) == 5 * 10
         assert {r["n"] for r in found} == {n}
