@@ -69,7 +69,7 @@ def transfer(run: Run, config: Transfer) -> None:
 def _gather_sets(
     run: Run, config: Transfer, images: Images
 ) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray]]]:
-    """The test images, copies of them under corruptions, and those of other sets, opened before any training."""
+    """The test images, their corrupted copies, and those of other sets, opened before any training."""
     yield HERE, images.test
     for name in config.corruptions:
         yield name, corrupted(run, images, name, config.severity, seed=config.seed)
