@@ -5,16 +5,15 @@ from __future__ import annotations
 import dataclasses
 
 import keras
-import numpy as np
 
 import keras_freq as kf
 from apps.apr.config import Adversarial
 from apps.apr.networks import train_row
 from apps.lab import Claim, Run, RunError
 from apps.lab.augmentations import ROWS
-from apps.lab.images import Images, load_images
+from apps.lab.images import Images, check_counts, load_images
 from apps.lab.networks import NETWORKS
-from apps.lab.report import compare, markdown, mean_and_range, print_table, values
+from apps.lab.report import cells, compare, lines, values, write_report
 from apps.lab.settings import Training
 
 PUBLISHED = "APR-SP: clean .8430, after APGD-CE .4890, AutoAttack .4570 (1000 images) [author]"
@@ -27,18 +26,13 @@ ATTACKS = {
 
 
 def adversarial(run: Run, config: Adversarial) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     if config.auto_attack and keras.backend.backend() != "torch":
         raise RunError(
             "`auto_attack` needs PyTorch: set KERAS_BACKEND=torch. "
             f"Received: auto_attack=true with KERAS_BACKEND={keras.backend.backend()}"
         )
     images = load_images(run, config.data)
-    if config.attack_images > len(images.test[1]):
-        raise RunError(
-            "`attack_images` must be at most the number of test images, "
-            f"{len(images.test[1])}. Received: attack_images={config.attack_images}"
-        )
+    check_counts(images, attack_images=config.attack_images)
     for row in config.rows:
         for seed in config.all_seeds:
             name, record = f"{config.network}/{row}/seed{seed}", {"row": row, "seed": seed}
@@ -96,12 +90,9 @@ def _measures(config: Adversarial) -> dict[str, str]:
 
 def _draw(run: Run, config: Adversarial) -> None:
     measures = _measures(config)
-    lines = {
-        ROWS[row].label: np.stack([values(run, row=row, measure=measure) for measure in measures], axis=1)
-        for row in config.rows
-    }
+    drawn = {ROWS[row].label: lines(run, measures, row=row) for row in config.rows}
     figure = kf.plots.curves(
-        {"": lines},
+        {"": drawn},
         x=range(len(measures)),
         xlabel="attacks that an image withstands (0: clean)",
         ylabel="accuracy",
@@ -114,16 +105,7 @@ def _draw(run: Run, config: Adversarial) -> None:
 def _report(run: Run, config: Adversarial) -> None:
     measures = _measures(config)
     head = ["row", "training accuracy", *measures.values()]
-    rows = [
-        [
-            ROWS[row].label,
-            *(mean_and_range(values(run, row=row, measure=m)) for m in ("training accuracy", *measures)),
-        ]
-        for row in config.rows
-    ]
-    print_table(
-        f"Accuracy, the worst case of all attacks so far, on {config.attack_images} images", head, rows
-    )
+    rows = [[ROWS[row].label, *cells(run, ("training accuracy", *measures), row=row)] for row in config.rows]
     claims, worst = [], list(measures)[-1]
     for row in config.rows:
         if row == "standard" or "standard" not in config.rows:
@@ -133,10 +115,10 @@ def _report(run: Run, config: Adversarial) -> None:
     notes = (
         f"Network: {NETWORKS[config.network].label}, trained in {config.training.precision}. Every column "
         "counts the images that withstood the attacks of the columns before it too. The row Standard is "
-        "adversarial training without recombination.\n\n"
+        "adversarial training without recombination."
     )
-    title = "APR: adversarial training"
-    run.say(str(run.summary(title, claims, notes=notes + markdown(head, rows))))
+    title = f"Accuracy, the worst case of all attacks so far, on {config.attack_images} images"
+    write_report(run, "APR: adversarial training", claims, (title, head, rows), notes=notes)
 
 
 def _compare_rows(run: Run, config: Adversarial, row: str, measure: str) -> Claim:
@@ -149,5 +131,4 @@ def _compare_rows(run: Run, config: Adversarial, row: str, measure: str) -> Clai
         published=PUBLISHED if row == "apr_sp" else "-",
         n=next(r["n"] for r in run.records if r["measure"] == measure),
         stages=(f"{config.network}/{row}/", f"{config.network}/standard/"),
-        seeds=config.all_seeds,
     )

@@ -102,8 +102,7 @@ class Swap(Study):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.pairs is not None:
-            check_least("pairs", self.pairs, 2)
+        check_least("pairs", self.pairs, 2)
         check_between("examples", self.examples, 1, 12)
 
 
@@ -130,8 +129,7 @@ class Detection(Study):
         check_names("scores", self.scores, ("max_logit", "max_softmax", "energy"))
         check_least("bins", self.bins, 1)
         check_all("severities", self.severities, 1, 5)
-        if self.corrupted_images is not None:
-            check_least("corrupted_images", self.corrupted_images, 1)
+        check_least("corrupted_images", self.corrupted_images, 1)
         if not self.outside or len(set(self.outside)) < len(self.outside):
             raise ValueError(
                 f"`outside` must name at least one set, each once. Received: outside={list(self.outside)}"
@@ -158,8 +156,7 @@ class HeatMaps(Study):
         super().__post_init__()
         check_within("epsilon", self.epsilon, 0, 1000)
         check_least("images", self.images, 1)
-        if self.window is not None:
-            check_least("window", self.window, 1)
+        check_least("window", self.window, 1)
 
 
 def _published_adversarial() -> Training:
@@ -234,8 +231,7 @@ class Corrupt:
     def __post_init__(self):
         check_least("seed", self.seed, 0)
         check_all("severities", self.severities, 1, 5)
-        if self.image_size is not None:
-            check_least("image_size", self.image_size, 1)
+        check_least("image_size", self.image_size, 1)
         if not self.corruptions or len(set(self.corruptions)) < len(self.corruptions):
             raise ValueError(
                 "`corruptions` must hold names, each once, standard or all. "

@@ -8,12 +8,11 @@ import numpy as np
 
 import keras_freq as kf
 from apps.apr.config import Corrupt
-from apps.apr.corruptions import as_bytes
 from apps.lab import Claim, Run, RunError
+from apps.lab.images import as_bytes
 
 
 def corrupt(run: Run, config: Corrupt) -> None:
-    """Runs the command of `config`; the folder of `run` keeps what was written and how long it took."""
     data = kf.data.load(
         config.data.name,
         data_dir=config.data.data_dir,
@@ -34,9 +33,8 @@ def corrupt(run: Run, config: Corrupt) -> None:
         f"in {folder}, with labels.npy",
         len(labels),
         ("corrupt/",),
-        (config.seed,),
     )
-    run.say(str(run.summary("Corrupted copies", [claim])))
+    run.summary("Corrupted copies", [claim])
 
 
 def _write(config: Corrupt, pixels: np.ndarray, labels: np.ndarray, folder: Path, name: str) -> dict:
@@ -54,10 +52,7 @@ def _write(config: Corrupt, pixels: np.ndarray, labels: np.ndarray, folder: Path
 
 
 def _names(config: Corrupt) -> list[str]:
-    groups = {
-        "standard": kf.data.CORRUPTIONS,
-        "all": kf.data.CORRUPTIONS + kf.data.EXTRA_CORRUPTIONS,
-    }
+    groups = {"standard": kf.data.CORRUPTIONS, "all": kf.data.CORRUPTIONS + kf.data.EXTRA_CORRUPTIONS}
     names = [name for word in config.corruptions for name in groups.get(word, (word,))]
     unknown = [name for name in names if name not in groups["all"]]
     if unknown:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Iterator
 
 import keras
 import numpy as np
 
 import keras_freq as kf
 from apps.apr.config import Detection
-from apps.apr.corruptions import corrupted_source
-from apps.apr.networks import train_row
-from apps.apr.other_sets import other_images
+from apps.apr.networks import compare_rows, train_row
+from apps.apr.other_images import corrupted_source, other_images
 from apps.lab import Claim, Run
 from apps.lab.augmentations import ROWS
 from apps.lab.images import Images, load_images
 from apps.lab.networks import NETWORKS
-from apps.lab.report import compare, markdown, mean_and_range, print_table, values
+from apps.lab.report import cells, mean_and_range, values, write_report
 
 METRICS = {
     "auroc": "AUROC",
@@ -30,7 +29,6 @@ KINDS = {"ece": "ECE", "rms": "RMS"}
 
 
 def detection(run: Run, config: Detection) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
     outside = dict(other_images(name, config.data, images) for name in config.outside)
     source = corrupted_source(run, config, images)
@@ -128,12 +126,8 @@ def _report(run: Run, config: Detection, n: int, outside: dict[str, int]) -> Non
     for row in config.rows:
         for label in outside:
             for score in config.scores:
-                cells = [
-                    mean_and_range(values(run, row=row, outside=label, score=score, measure=metric))
-                    for metric in METRICS
-                ]
-                rows.append([ROWS[row].label, label, score, *cells])
-    print_table(f"Unknown images against {n} test images", head, rows)
+                found = cells(run, METRICS, row=row, outside=label, score=score)
+                rows.append([ROWS[row].label, label, score, *found])
     severities = {"clean": 0, **{f"severity {s}": s for s in config.severities}, "all severities": -1}
     calibration_head = ["row", "error", *severities]
     calibration = [
@@ -145,55 +139,40 @@ def _report(run: Run, config: Detection, n: int, outside: dict[str, int]) -> Non
         for row in config.rows
         for kind, label in KINDS.items()
     ]
-    print_table(f"Calibration, {config.bins} bins of equal width", calibration_head, calibration)
-    path = run.summary(
-        "APR: unknown classes, and calibration",
-        _claims(run, config, n, outside),
-        notes=(
-            f"Network: {NETWORKS[config.network].label}. Higher scores mean more like the known classes. "
-            f"Calibration: {config.bins} bins of equal width; the diagrams hold the images of all "
-            f"seeds.\n\n{markdown(head, rows)}\n\n{markdown(calibration_head, calibration)}"
-        ),
+    notes = (
+        f"Network: {NETWORKS[config.network].label}. Higher scores mean more like the known classes. "
+        f"Calibration: {config.bins} bins of equal width; the diagrams hold the images of all seeds."
     )
-    run.say(str(path))
+    write_report(
+        run,
+        "APR: unknown classes, and calibration",
+        list(_claims(run, config, n, outside)),
+        (f"Unknown images against {n} test images", head, rows),
+        (f"Calibration, {config.bins} bins of equal width", calibration_head, calibration),
+        notes=notes,
+    )
 
 
-def _claims(run: Run, config: Detection, n: int, outside: dict[str, int]) -> list[Claim]:
+def _claims(run: Run, config: Detection, n: int, outside: dict[str, int]) -> Iterator[Claim]:
     if not {"standard", "apr_sp"} <= set(config.rows):
-        return []
-    common: dict[str, Any] = {
-        "higher": "APR-SP is higher",
-        "lower": "APR-SP is lower",
-        "stages": tuple(f"{config.network}/{row}/" for row in ("apr_sp", "standard")),
-        "seeds": config.all_seeds,
-    }
-
-    def pair(**wanted) -> list[np.ndarray]:
-        return [values(run, row=row, **wanted) for row in ("apr_sp", "standard")]
-
-    claims = []
+        return
+    rows = ("apr_sp", "standard")
     for label, count in outside.items():
-        ours, theirs = pair(outside=label, score=config.scores[0], measure="auroc")
-        claims.append(
-            compare(
-                f"APR-SP tells {label} from the known classes better (AUROC of {config.scores[0]})",
-                ("APR-SP", ours),
-                ("Standard", theirs),
-                published="mean over sets and networks at best .947 [2nd]",
-                n=n + count,
-                **common,
-            )
+        yield compare_rows(
+            run,
+            f"APR-SP tells {label} from the known classes better (AUROC of {config.scores[0]})",
+            rows,
+            {"outside": label, "score": config.scores[0], "measure": "auroc"},
+            network=config.network,
+            published="mean over sets and networks at best .947 [2nd]",
+            n=n + count,
         )
     for severity, words in ((0, "clean images"), (-1, "corrupted images")):
-        ours, theirs = pair(measure="ece", severity=severity)
-        count = next(r["n"] for r in run.records if r.get("severity") == severity)
-        claims.append(
-            compare(
-                f"APR-SP is better calibrated on {words} (ECE)",
-                ("APR-SP", ours),
-                ("Standard", theirs),
-                n=count,
-                **common,
-            )
+        yield compare_rows(
+            run,
+            f"APR-SP is better calibrated on {words} (ECE)",
+            rows,
+            {"measure": "ece", "severity": severity},
+            network=config.network,
+            n=next(r["n"] for r in run.records if r.get("severity") == severity),
         )
-    return claims

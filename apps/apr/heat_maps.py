@@ -9,12 +9,12 @@ import numpy as np
 
 import keras_freq as kf
 from apps.apr.config import HeatMaps
-from apps.apr.networks import train_row
-from apps.lab import Run, RunError
+from apps.apr.networks import compare_rows, train_row
+from apps.lab import Run
 from apps.lab.augmentations import ROWS
-from apps.lab.images import Images, load_images
+from apps.lab.images import Images, check_counts, load_images
 from apps.lab.networks import NETWORKS
-from apps.lab.report import compare, markdown, mean_and_range, print_table, values
+from apps.lab.report import cells, values, write_report
 
 PHASES: dict[str, float | str] = {"0": 0.0, "pi/4": math.pi / 4, "random": "random"}
 # Rings of the table: up to 1/8, up to 1/4 and from 1/4 cycle per pixel (radii 4 and 8 at 32 px).
@@ -22,13 +22,8 @@ RINGS = {"low": "low", "mid": "middle", "high": "high"}
 
 
 def heat_maps(run: Run, config: HeatMaps) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
-    if config.images > len(images.test[1]):
-        raise RunError(
-            f"`images` must be at most the number of test images, {len(images.test[1])}. "
-            f"Received: images={config.images}"
-        )
+    check_counts(images, images=config.images)
     maps = {}
     for row in config.rows:
         results = []
@@ -77,34 +72,26 @@ def _list_errors(result: kf.evaluate.FourierHeatMapResult, record: dict) -> list
 def _report(run: Run, config: HeatMaps) -> None:
     measures = ["clean error", *(f"error, {ring}" for ring in RINGS.values())]
     measures = [m for m in measures if len(values(run, measure=m))]
-    head = ["row", *measures]
-    rows = [
-        [ROWS[row].label, *(mean_and_range(values(run, row=row, measure=measure)) for measure in measures)]
-        for row in config.rows
-    ]
-    print_table(f"Error by band of the added frequency, n = {config.images}", head, rows)
+    rows = [[ROWS[row].label, *cells(run, measures, row=row)] for row in config.rows]
     claims = []
     for other in config.rows:
         for measure in measures[1:] if other != "apr_sp" and "apr_sp" in config.rows else ():
-            ours, theirs = (values(run, row=row, measure=measure) for row in ("apr_sp", other))
             band = measure.removeprefix("error, ")
             published = "Standard .7 to .8 off the axes, APR-SP mostly below .4 [author]"
-            name = ROWS[other].label
             claims.append(
-                compare(
-                    f"APR-SP has a lower error than {name} with a {band} frequency added",
-                    ("APR-SP", ours),
-                    (name, theirs),
+                compare_rows(
+                    run,
+                    f"APR-SP has a lower error than {ROWS[other].label} with a {band} frequency added",
+                    ("apr_sp", other),
+                    {"measure": measure},
+                    network=config.network,
                     published=published if other == "standard" else "-",
-                    higher="APR-SP is higher",
-                    lower="APR-SP is lower",
                     n=config.images,
-                    stages=(f"{config.network}/apr_sp/", f"{config.network}/{other}/"),
-                    seeds=config.all_seeds,
                 )
             )
     notes = (
         f"Low: below 1/8 cycle per pixel (radius 4 at 32 px), middle: below 1/4 (radius 8), high: the rest. "
-        f"Phase {config.phase}.\n\n"
+        f"Phase {config.phase}."
     )
-    run.say(str(run.summary("APR: Fourier heat maps", claims, notes=notes + markdown(head, rows))))
+    table = (f"Error by band of the added frequency, n = {config.images}", ["row", *measures], rows)
+    write_report(run, "APR: Fourier heat maps", claims, table, notes=notes)

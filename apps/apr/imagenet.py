@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 
 import keras
 import numpy as np
 
 import keras_freq as kf
-from apps.apr.devices import share_among_devices
 from apps.apr.large_config import ImageNet
 from apps.apr.large_images import LargeImages, open_images
 from apps.lab import Run, RunError
 from apps.lab.augmentations import ROWS
 from apps.lab.networks import NETWORKS
-from apps.lab.report import compare, markdown, mean_and_range, print_table, values
+from apps.lab.report import compare, mean_and_range, values, write_report
 from apps.lab.train import trained
 
 # mCE of ResNet-50 on ImageNet-C in percent, from the authors' page [author].
@@ -30,10 +31,9 @@ ORDERS = (
 
 
 def imagenet(run: Run, config: ImageNet) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     names = _corruptions(config)
     errors: dict[tuple[str, int], list[kf.evaluate.CorruptionResult]] = {}
-    with share_among_devices(config):
+    with _share_among_devices(config):
         _check_corrupted(config, names)
         for seed in config.all_seeds:
             images = open_images(run, config, seed=seed)
@@ -43,21 +43,44 @@ def imagenet(run: Run, config: ImageNet) -> None:
                 f"training images {height} x {width}, {len(images.classes)} classes"
             )
             for row in config.rows:
-                label = f"{config.training.network}/{row}/seed{seed}"
                 record = {"network": config.training.network, "row": row, "seed": seed}
                 feed = "PyDataset" if isinstance(images.train.batches, keras.utils.PyDataset) else "tf.data"
                 model, _ = trained(
                     run,
+                    f"{config.training.network}/{row}",
                     dataclasses.replace(config.training, augmentation=row),
                     images.train,
                     classes=len(images.classes),
                     seed=seed,
-                    label=label,
                     record={**record, "feed": feed},
                 )
+                label = f"{config.training.network}/{row}/seed{seed}"
                 errors[row, seed] = _measure_errors(run, config, label, model, images, names, record)
     _draw(run, config, names)
     _report(run, config, errors, names)
+
+
+@contextlib.contextmanager
+def _share_among_devices(config: ImageNet) -> Iterator[None]:
+    """Models built inside train with every batch shared among all devices, where the settings say so."""
+    if not config.data_parallel:
+        yield
+        return
+    backend = keras.backend.backend()
+    if backend != "jax":
+        raise RunError(
+            "`data_parallel` must be false, or Keras run on JAX (KERAS_BACKEND=jax), the backend whose "
+            f"keras.distribution is complete. Received: data_parallel=true with KERAS_BACKEND={backend}"
+        )
+    devices = keras.distribution.list_devices()
+    size = config.training.batch_size
+    if size % len(devices):
+        raise RunError(
+            f"`training.batch_size` must be a multiple of the number of devices, {len(devices)}, with "
+            f"data_parallel=true. Received: training.batch_size={size}"
+        )
+    with keras.distribution.DataParallel(devices=devices).scope():
+        yield
 
 
 def _corruptions(config: ImageNet) -> tuple[str, ...]:
@@ -127,14 +150,8 @@ def _measure_errors(
 
 def _list_errors(result: kf.evaluate.CorruptionResult, record: dict) -> list[dict]:
     return [
-        {
-            **record,
-            "measure": "error",
-            "corruption": cell["corruption"],
-            "severity": cell["severity"],
-            "value": cell["error"],
-            "n": result.n,
-        }
+        {**record, "measure": "error", "corruption": cell["corruption"], "severity": cell["severity"]}
+        | {"value": cell["error"], "n": result.n}
         for cell in result.rows()[1:]
     ]
 
@@ -202,15 +219,16 @@ def _report(run: Run, config: ImageNet, errors: dict, names: tuple[str, ...]) ->
                 lower=f"{first} is lower",
                 n=n,
                 stages=tuple(f"{config.training.network}/{row}/" for row in (low, high)),
-                seeds=config.all_seeds,
                 digits=1,
             )
         )
-    print_table(
-        f"{NETWORKS[config.training.network].label}, errors in percent on {n} test images", head, rows
+    write_report(
+        run,
+        "APR: large images under corruptions",
+        claims,
+        (f"{NETWORKS[config.training.network].label}, errors in percent on {n} test images", head, rows),
+        notes=f"Errors in percent. {_notes(run, config, names, published)}",
     )
-    notes = f"Errors in percent. {_notes(run, config, names, published)}\n\n{markdown(head, rows)}"
-    run.say(str(run.summary("APR: large images under corruptions", claims, notes=notes)))
 
 
 def _notes(run: Run, config: ImageNet, names: tuple[str, ...], published: bool) -> str:

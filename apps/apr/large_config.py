@@ -61,8 +61,7 @@ class ImageNet(Repeated):
     def __post_init__(self):
         super().__post_init__()
         for name in ("image_size", "train_image_size"):
-            if getattr(self, name) is not None:
-                check_least(name, getattr(self, name), 8)
+            check_least(name, getattr(self, name), 8)
         if self.training.crop.size is None:
             raise ValueError(
                 "`training.crop.size` must be the side of what the network sees. "

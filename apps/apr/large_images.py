@@ -11,10 +11,10 @@ import keras
 import numpy as np
 
 import keras_freq as kf
-from apps.apr.corruptions import as_bytes
 from apps.apr.large_config import ImageNet
 from apps.lab import Run, RunError
 from apps.lab.augmentations import cropping_layer
+from apps.lab.images import as_bytes
 from apps.lab.train import Stream
 
 
@@ -75,11 +75,7 @@ class WholeBatches(keras.utils.PyDataset):
 
 
 def open_images(run: Run, config: ImageNet, *, seed: int) -> LargeImages:
-    """Opens what the settings name, with the order of the training images drawn from `seed`.
-
-    Raises:
-        RunError: If it is not there, lacks a split, or is not in colour.
-    """
+    """Opens what the settings name, with the order of the training images drawn from `seed`."""
     test = _load(config, config.image_size, seed)
     size = config.train_image_size or config.image_size
     train = test if size == config.image_size else _load(config, size, seed)

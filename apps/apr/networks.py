@@ -1,13 +1,17 @@
-"""The networks of the experiments on CIFAR."""
+"""The networks of the experiments on CIFAR, and how two of them compare."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 
-from apps.lab import Run
+from apps.lab import Claim, Run
+from apps.lab.augmentations import ROWS
 from apps.lab.images import Images
+from apps.lab.report import compare, values
 from apps.lab.settings import Training
 from apps.lab.train import trained
 
@@ -16,11 +20,40 @@ def train_row(run: Run, training: Training, row: str, images: Images, *, seed: i
     """The network of one row of `apps.lab.augmentations.ROWS`; ``NETWORK/ROW/seedN`` in the run."""
     model, _ = trained(
         run,
+        f"{training.network}/{row}",
         dataclasses.replace(training, augmentation=row),
         images.train,
         classes=len(images.classes),
         seed=seed,
-        label=f"{training.network}/{row}/seed{seed}",
         record={"network": training.network, "row": row},
     )
     return model
+
+
+def compare_rows(
+    run: Run,
+    text: str,
+    rows: tuple[str, str],
+    wanted: Mapping[str, Any],
+    *,
+    network: str,
+    n: int,
+    published: str = "-",
+    higher: str = "is higher",
+    lower: str = "is lower",
+    scale: float = 1,
+    digits: int = 3,
+) -> Claim:
+    """The claim that the first of two rows is above or below the other in the records that are `wanted`."""
+    first, second = ((ROWS[row].label, scale * values(run, row=row, **wanted)) for row in rows)
+    return compare(
+        text,
+        first,
+        second,
+        n=n,
+        stages=tuple(f"{network}/{row}/" for row in rows),
+        published=published,
+        higher=f"{first[0]} {higher}",
+        lower=f"{first[0]} {lower}",
+        digits=digits,
+    )

@@ -10,13 +10,13 @@ import numpy as np
 
 import keras_freq as kf
 from apps.apr.config import Swap
-from apps.apr.networks import train_row
-from apps.apr.other_sets import other_images
-from apps.lab import Run, RunError
+from apps.apr.networks import compare_rows, train_row
+from apps.apr.other_images import other_images
+from apps.lab import Run
 from apps.lab.augmentations import ROWS
-from apps.lab.images import Images, load_images
+from apps.lab.images import Images, check_counts, load_images
 from apps.lab.networks import NETWORKS
-from apps.lab.report import compare, markdown, mean_and_range, print_table, values
+from apps.lab.report import cells, write_report
 
 MEASURES = {
     "follows_amplitude": "follows the amplitude",
@@ -27,13 +27,8 @@ MEASURES = {
 
 
 def swap(run: Run, config: Swap) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
-    if config.pairs is not None and config.pairs > len(images.test[1]):
-        raise RunError(
-            f"`pairs` must be at most the number of test images, {len(images.test[1])}. "
-            f"Received: pairs={config.pairs}"
-        )
+    check_counts(images, pairs=config.pairs)
     donors: dict[str, np.ndarray | None] = {images.name: None}
     if config.donors is not None:
         name, others = other_images(config.donors, config.data, images)
@@ -77,44 +72,34 @@ def _measure_swap(
 def _report(run: Run, config: Swap, n: int, donors: list[str]) -> None:
     head = ["amplitudes of", "row", *MEASURES.values()]
     rows = [
-        [
-            name,
-            ROWS[row].label,
-            *(mean_and_range(values(run, donors_of=name, row=row, measure=m)) for m in MEASURES),
-        ]
+        [name, ROWS[row].label, *cells(run, MEASURES, donors_of=name, row=row)]
         for name in donors
         for row in config.rows
     ]
-    print_table(f"Phase of one image, amplitude of another, {n} pairs", head, rows)
     claims = []
     for name in donors:
         for other in config.rows:
             if other == "apr_sp" or "apr_sp" not in config.rows:
                 continue
-            for measure in ("follows_amplitude", "follows_phase"):
-                ours, theirs = (
-                    values(run, donors_of=name, row=row, measure=measure) for row in ("apr_sp", other)
-                )
-                more = measure == "follows_phase"
-                often = "more" if more else "less"
+            for measure, often in (("follows_amplitude", "less"), ("follows_phase", "more")):
                 claims.append(
-                    compare(
+                    compare_rows(
+                        run,
                         f"With amplitudes of {name}, APR-SP {MEASURES[measure]} {often} often than "
                         f"{ROWS[other].label}",
-                        ("APR-SP", ours),
-                        (ROWS[other].label, theirs),
+                        ("apr_sp", other),
+                        {"donors_of": name, "measure": measure},
+                        network=config.network,
                         published="pictures only",
-                        higher="APR-SP more often",
-                        lower="APR-SP less often",
+                        higher="more often",
+                        lower="less often",
                         n=n,
-                        stages=(f"{config.network}/apr_sp/", f"{config.network}/{other}/"),
-                        seeds=config.all_seeds,
                     )
                 )
     notes = (
         f"Network: {NETWORKS[config.network].label}. Shares of the pairs whose two images are predicted as "
         "different classes: predicted as the image that lends its amplitude, as the one that lends its "
-        f"phase, or neither. Axes of the transform: {config.axes}. "
-        "Pictures: the first seed.\n\n"
+        f"phase, or neither. Axes of the transform: {config.axes}. Pictures: the first seed."
     )
-    run.say(str(run.summary("APR: amplitude swap", claims, notes=notes + markdown(head, rows))))
+    table = (f"Phase of one image, amplitude of another, {n} pairs", head, rows)
+    write_report(run, "APR: amplitude swap", claims, table, notes=notes)

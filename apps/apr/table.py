@@ -10,20 +10,19 @@ import numpy as np
 
 import keras_freq as kf
 from apps.apr.config import Table
-from apps.apr.corruptions import corrupted_source
-from apps.apr.networks import train_row
+from apps.apr.networks import compare_rows, train_row
+from apps.apr.other_images import corrupted_source
 from apps.lab import Run
 from apps.lab.augmentations import ROWS
 from apps.lab.images import Images, load_images
 from apps.lab.networks import NETWORKS
-from apps.lab.report import compare, markdown, mean_and_range, print_table, values
+from apps.lab.report import cells, mean_and_range, values, write_report
 
 # Error on CIFAR-10-C in percent, from the authors' page [author].
 HYBRID = {"all_conv": 10.7, "densenet": 9.5, "wrn_40_2": 8.3, "resnext": 7.9, "resnet18": 8.2}
 
 
 def table(run: Run, config: Table) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
     source = corrupted_source(run, config, images)
     for network in config.networks:
@@ -73,40 +72,37 @@ def _report(run: Run, config: Table, n: int) -> None:
     rows, claims = [], []
     for network in config.networks:
         for row in config.all_rows:
-            trained = values(run, network=network, row=row, measure="training accuracy")
-            cells = [
+            trained = cells(run, ["training accuracy"], 2, network=network, row=row)
+            errors = [
                 mean_and_range(percent(network, row, f"{kind} error"), 1) for kind in ("clean", "corruption")
             ]
-            rows.append([NETWORKS[network].label, ROWS[row].label, mean_and_range(trained, 2), *cells])
+            rows.append([NETWORKS[network].label, ROWS[row].label, *trained, *errors])
         for other in config.all_rows:
             if other == "apr_sp" or "apr_sp" not in config.all_rows:
                 continue
-            ours, theirs = (percent(network, row, "corruption error") for row in ("apr_sp", other))
-            published = "-"
+            name, published = ROWS[other].label, "-"
             if other == "hybrid_augment_pp" and network in HYBRID:
-                published = f"{ROWS[other].label} {HYBRID[network]} (CIFAR-10-C) [author]"
-            name = ROWS[other].label
+                published = f"{name} {HYBRID[network]} (CIFAR-10-C) [author]"
             claims.append(
-                compare(
+                compare_rows(
+                    run,
                     f"{NETWORKS[network].label}: APR-SP has a lower corruption error than {name}",
-                    ("APR-SP", ours),
-                    (name, theirs),
+                    ("apr_sp", other),
+                    {"network": network, "measure": "corruption error"},
+                    network=network,
                     published=published,
-                    higher="APR-SP is higher",
-                    lower="APR-SP is lower",
                     n=n,
-                    stages=(f"{network}/apr_sp/", f"{network}/{other}/"),
-                    seeds=config.all_seeds,
+                    scale=100,
                     digits=1,
                 )
             )
-    print_table(f"Errors in percent on {n} test images and their corrupted copies", head, rows)
     corrupted = (
         "the run's own copies (keras_freq.data.corrupt)" if config.corrupted is None else config.corrupted
     )
     notes = (
         f"Errors in percent. Corruption error: mean over the 15 corruptions and severities "
         f"{', '.join(map(str, config.severities))}, un-normalised. Corrupted images: {corrupted}. "
-        f"Network parameters and accuracies: results.csv.\n\n"
+        f"Network parameters and accuracies: results.csv."
     )
-    run.say(str(run.summary("APR: errors under corruptions", claims, notes=notes + markdown(head, rows))))
+    title = f"Errors in percent on {n} test images and their corrupted copies"
+    write_report(run, "APR: errors under corruptions", claims, (title, head, rows), notes=notes)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from apps.lab.settings import check_between
+
 
 @dataclasses.dataclass(frozen=True)
 class Benchmarks:
@@ -27,19 +29,14 @@ class Benchmarks:
     search_blocks: int = 1
 
     def __post_init__(self):
-        limits = {
-            "repeats": 1000,
-            "batch_size": 1000,
-            "eval_images": 1000,
-            "attack_images": 1000,
-            "attack_steps": 1000,
-            "search_images": 1000,
-            "search_patch": 16,
-            "search_blocks": 100,
-        }
-        for name, high in limits.items():
-            if not 1 <= getattr(self, name) <= high:
-                raise ValueError(
-                    f"`{name}` must be a whole number from 1 to {high}. "
-                    f"Received: {name}={getattr(self, name)}"
-                )
+        for name in (
+            "repeats",
+            "batch_size",
+            "eval_images",
+            "attack_images",
+            "attack_steps",
+            "search_images",
+        ):
+            check_between(name, getattr(self, name), 1, 1000)
+        check_between("search_patch", self.search_patch, 1, 16)
+        check_between("search_blocks", self.search_blocks, 1, 100)

@@ -7,7 +7,7 @@ import numpy as np
 
 import keras_freq as kf
 from apps.benchmarks.config import Benchmarks
-from apps.benchmarks.timing import time_pair
+from apps.benchmarks.timing import describe, time_pair
 
 RADII = (4, 8, 12, 16)
 
@@ -35,13 +35,13 @@ def band_accuracy(config: Benchmarks, test: tuple) -> list[dict]:
     pair = time_pair(ours, bare, repeats=config.repeats)
     passes = count * (1 + 2 * len(RADII))
     return [
-        {
-            "what": f"band accuracy, small_resnet, {passes} image passes, against the bare compiled forward",
-            "ours": f"{passes / pair.ours:.0f} images/s",
-            "other": f"{passes / pair.other:.0f} images/s",
-            "ratio": f"{100 * pair.ratio:.0f} %",
-            "target": "at least 85 %",
-        }
+        describe(
+            f"band accuracy, small_resnet, {passes} image passes, against the bare compiled forward",
+            f"{passes / pair.ours:.0f} images/s",
+            f"{passes / pair.other:.0f} images/s",
+            f"{100 * pair.ratio:.0f} %",
+            "at least 85 %",
+        )
     ]
 
 
@@ -62,13 +62,7 @@ def pgd(config: Benchmarks, test: tuple) -> list[dict]:
 
     pair = time_pair(ours, foolbox, repeats=config.repeats)
     same = np.mean(np.abs(ours() - foolbox()) < 1e-6)
-    return [
-        {
-            "what": f"PGD-{steps}, small_resnet, {len(images)} images, against Foolbox "
-            f"({100 * same:.1f} % of the pixels equal)",
-            "ours": f"{1e3 * pair.ours:.0f} ms",
-            "other": f"{1e3 * pair.other:.0f} ms",
-            "ratio": f"{pair.ratio:.2f}x",
-            "target": "-",
-        }
-    ]
+    what = f"PGD-{steps}, small_resnet, {len(images)} images, against Foolbox"
+    words = f"{what} ({100 * same:.1f} % of the pixels equal)"
+    mine, theirs = (f"{1e3 * seconds:.0f} ms" for seconds in (pair.ours, pair.other))
+    return [describe(words, mine, theirs, f"{pair.ratio:.2f}x")]

@@ -28,7 +28,7 @@ def benchmarks(run: Run, config: Benchmarks) -> None:
     data = kf.data.load("cifar10_mini", seed=config.seed, feed="pydataset")
     test = data.arrays("test")
     for name, compare in run.sweep(COMPARISONS.items(), "benchmarks"):
-        run.measure(name, lambda compare=compare: compare(config, test))
+        run.measure(name, compare, config, test)
     text = table(run)
     write_whole(run.folder / "benchmarks.md", text)
     run.say(text)

@@ -13,7 +13,7 @@ import numpy as np
 import keras_freq as kf
 from apps.benchmarks import plain
 from apps.benchmarks.config import Benchmarks
-from apps.benchmarks.timing import Pair, time_pair
+from apps.benchmarks.timing import Pair, describe, time_pair
 
 
 def low_pass(config: Benchmarks, test: tuple) -> list[dict]:
@@ -86,10 +86,5 @@ def compiled(layer: keras.Layer, batch: np.ndarray) -> Callable[[], np.ndarray]:
 
 
 def _record(what: str, pair: Pair, target: str) -> dict:
-    return {
-        "what": what,
-        "ours": f"{1e3 * pair.ours:.2f} ms",
-        "other": f"{1e3 * pair.other:.1f} ms",
-        "ratio": f"{pair.ratio:.1f}x",
-        "target": target,
-    }
+    ours, other = f"{1e3 * pair.ours:.2f} ms", f"{1e3 * pair.other:.1f} ms"
+    return describe(what, ours, other, f"{pair.ratio:.1f}x", target)

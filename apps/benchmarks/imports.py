@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from apps.benchmarks.config import Benchmarks
+from apps.benchmarks.timing import describe
 
 PROGRAM = """
 import time
@@ -25,12 +26,6 @@ def import_time(config: Benchmarks, test: tuple) -> list[dict]:
         done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
         times.append([float(part) for part in done.stdout.split()])
     both, own = (statistics.median(column) for column in zip(*times[1:], strict=True))
-    return [
-        {
-            "what": "import keras_freq after import keras",
-            "ours": f"{own:.3f} s",
-            "other": f"{both:.2f} s (keras)",
-            "ratio": f"{100 * own / both:.1f} %",
-            "target": "at most 0.1 s",
-        }
-    ]
+    keras = f"{both:.2f} s (keras)"
+    share = f"{100 * own / both:.1f} %"
+    return [describe("import keras_freq after import keras", f"{own:.3f} s", keras, share, "at most 0.1 s")]

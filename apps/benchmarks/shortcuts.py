@@ -10,7 +10,7 @@ import numpy as np
 import keras_freq as kf
 from apps.benchmarks import plain
 from apps.benchmarks.config import Benchmarks
-from apps.benchmarks.timing import time_pair
+from apps.benchmarks.timing import describe, time_pair
 
 _BATCH = 64  # images a batch of the published way
 
@@ -68,22 +68,22 @@ def frequency_importance(config: Benchmarks, test: tuple) -> list[dict]:
     passed, scale = -(-passes // size) * size, rows * columns / len(blocks)
     name = f"exact ranking of frequencies, small_resnet, {len(images)} images, blocks of {patch}x{patch}"
     return [
-        {
-            "what": f"{name}, {passes} image passes, against the bare compiled forward",
-            "ours": f"{passes / against_bare.ours:.0f} images/s",
-            "other": f"{passed / against_bare.other:.0f} images/s",
-            "ratio": f"{100 * against_bare.ratio * passes / passed:.0f} %",
-            "target": "at least 85 %",
-        },
+        describe(
+            f"{name}, {passes} image passes, against the bare compiled forward",
+            f"{passes / against_bare.ours:.0f} images/s",
+            f"{passed / against_bare.other:.0f} images/s",
+            f"{100 * against_bare.ratio * passes / passed:.0f} %",
+            "at least 85 %",
+        ),
         *(
-            {
-                "what": f"{name}, all classes, against one block and class at a time with a full FFT an "
-                f"image, images {words} ({len(blocks)} of {rows * columns} blocks timed, scaled)",
-                "ours": f"{pair.ours:.1f} s",
-                "other": f"{scale * pair.other:.1f} s",
-                "ratio": f"{scale * pair.ratio:.1f}x",
-                "target": "at least 20x",
-            }
+            describe(
+                f"{name}, all classes, against one block and class at a time with a full FFT an image, "
+                f"images {words} ({len(blocks)} of {rows * columns} blocks timed, scaled)",
+                f"{pair.ours:.1f} s",
+                f"{scale * pair.other:.1f} s",
+                f"{scale * pair.ratio:.1f}x",
+                "at least 20x",
+            )
             for words, pair in others.items()
         ),
     ]

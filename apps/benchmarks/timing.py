@@ -40,3 +40,8 @@ def _seconds(function: Callable[[], object], times: int = 1) -> float:
     for _ in range(times):
         function()
     return (time.perf_counter() - start) / times
+
+
+def describe(what: str, ours: str, other: str, ratio: str, target: str = "-") -> dict[str, str]:
+    """A row of the table."""
+    return {"what": what, "ours": ours, "other": other, "ratio": ratio, "target": target}

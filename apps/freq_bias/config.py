@@ -77,10 +77,8 @@ class Kernels:
         check_within("kernels.learning_rate", self.learning_rate, 0, 10)
         check_within("kernels.momentum", self.momentum, -1e-9, 1)
         check_within("kernels.weight_decay", self.weight_decay, -1e-9, 1)
-        if self.images_per_class is not None:
-            check_least("kernels.images_per_class", self.images_per_class, 1)
-        if self.epoch is not None:
-            check_between("kernels.epoch", self.epoch, 0, self.epochs - 1)
+        check_least("kernels.images_per_class", self.images_per_class, 1)
+        check_between("kernels.epoch", self.epoch, 0, self.epochs - 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,8 +105,7 @@ class Priority(Shared):
     def __post_init__(self):
         super().__post_init__()
         check_least("every", self.every, 1)
-        if self.measured_images is not None:
-            check_least("measured_images", self.measured_images, 1)
+        check_least("measured_images", self.measured_images, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,8 +154,7 @@ class Discrimination(Shared):
         check_names("eval_cast", self.eval_cast, ("none", "clip", "minmax", "uint8_wrap"))
         check_names("sets", self.sets, ("original", "scr", "wcr"))
         check_least("every", self.every, 1)
-        if self.measured_images is not None:
-            check_least("measured_images", self.measured_images, 1)
+        check_least("measured_images", self.measured_images, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,5 +198,4 @@ class Densities(Shared):
     def __post_init__(self):
         super().__post_init__()
         check_names("sets", self.sets, SETS)
-        if self.images_per_class is not None:
-            check_least("images_per_class", self.images_per_class, 1)
+        check_least("images_per_class", self.images_per_class, 1)

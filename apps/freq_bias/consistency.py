@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
-import keras
 import numpy as np
 
 import keras_freq as kf
 from apps.freq_bias.config import Consistency
+from apps.freq_bias.sets import measure_bands, name_bands
 from apps.lab import Claim, Run, RunError
 from apps.lab.images import Images, load_images
-from apps.lab.report import compare, markdown, mean_and_range, print_table, values
+from apps.lab.report import cells, compare, lines, markdown, mean_and_range, print_table, values
 from apps.lab.train import trained
 
 CASTS = {
@@ -25,7 +25,6 @@ EXAMPLES = 8
 
 
 def consistency(run: Run, config: Consistency) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data, radii=(config.radius, *config.radii))
     _check_classes(images)
     names = training_sets(config)
@@ -35,18 +34,11 @@ def consistency(run: Run, config: Consistency) -> None:
             if options is not None:
                 hars = kf.cdes.make_hars(*images.train, radius=config.radius, seed=seed, **options)
                 data = hars.images, hars.labels
-            model, _ = trained(
-                run,
-                config.training,
-                data,
-                classes=len(images.classes),
-                seed=seed,
-                label=f"{name}/seed{seed}",
-                record={"network": name},
-            )
+            model, _ = trained(run, name, config.training, data, classes=len(images.classes), seed=seed)
             for cast in config.eval_cast:
                 record = {"network": name, "cast": cast, "seed": seed}
-                run.measure(f"{name}/seed{seed}/{cast}", _measure_bands, model, images, config, record)
+                stage = f"{name}/seed{seed}/{cast}"
+                run.measure(stage, measure_bands, model, images.test, config.radii, record)
     _draw(run, config, images)
     _report(run, config, images)
 
@@ -78,24 +70,11 @@ def _check_classes(images: Images) -> None:
         )
 
 
-def _measure_bands(
-    model: keras.Model, images: Images, config: Consistency, record: dict[str, Any]
-) -> list[dict]:
-    cast = record["cast"]
-    result = kf.evaluate.band_accuracy(model, images.test, radii=config.radii, rescale=cast)
-    numbers = {"clean": result.clean} if cast == config.eval_cast[0] else {}
-    for band, accuracies in (("low", result.low), ("high", result.high)):
-        numbers |= {f"{band}_{r:g}": value for r, value in zip(result.radii, accuracies, strict=True)}
-    return [{**record, "n": result.n, "measure": name, "value": value} for name, value in numbers.items()]
-
-
 def _draw(run: Run, config: Consistency, images: Images) -> None:
     radii, names = sorted(config.radii), training_sets(config)
     panels = {
         f"{words} test images\n{CASTS[cast]}": {
-            f"trained on {_label(name)}": np.stack(
-                [values(run, network=name, cast=cast, measure=f"{band}_{r:g}") for r in radii], axis=1
-            )
+            f"trained on {_label(name)}": lines(run, name_bands(band, radii), network=name, cast=cast)
             for name in names
         }
         for cast in config.eval_cast
@@ -137,32 +116,22 @@ def _examples(config: Consistency, images: Images):
 
 def _report(run: Run, config: Consistency, images: Images) -> None:
     n, names = len(images.test[1]), training_sets(config)
+    first = {"cast": config.eval_cast[0], "measure": "clean"}
     head = ["trained on", "training accuracy", "accuracy on test images"]
     rows = [
         [
             name,
-            *(
-                mean_and_range(values(run, network=name, measure=measure))
-                for measure in ("training accuracy", "clean")
-            ),
+            *cells(run, ["training accuracy"], network=name),
+            mean_and_range(values(run, network=name, **first)),
         ]
         for name in names
     ]
     tables = {f"Accuracy on {n} test images, over the seeds": (head, rows)}
     radii = sorted(config.radii)
+    head = ["trained on", *(f"r = {r:g}" for r in radii)]
     for cast in config.eval_cast:
         for band, words in BANDS.items():
-            rows = [
-                [
-                    name,
-                    *(
-                        mean_and_range(values(run, network=name, cast=cast, measure=f"{band}_{r:g}"))
-                        for r in radii
-                    ),
-                ]
-                for name in names
-            ]
-            head = ["trained on", *(f"r = {r:g}" for r in radii)]
+            rows = [[name, *cells(run, name_bands(band, radii), network=name, cast=cast)] for name in names]
             tables[f"{words} test images, {CASTS[cast]}"] = (head, rows)
     for title, (head, rows) in tables.items():
         print_table(title, head, rows)
@@ -180,33 +149,28 @@ def _report(run: Run, config: Consistency, images: Images) -> None:
         "class.\n\n"
     )
     notes += "\n\n".join(f"{title}:\n\n{markdown(head, rows)}" for title, (head, rows) in tables.items())
-    run.say(str(run.summary("Frequency bias: class consistency", claims, notes=notes)))
+    run.summary("Frequency bias: class consistency", claims, notes=notes)
 
 
-def _claims(run: Run, config: Consistency, name: str, cast: str, n: int) -> list[Claim]:
+def _claims(run: Run, config: Consistency, name: str, cast: str, n: int) -> Iterator[Claim]:
     """What the low frequencies of another class change, at the radius nearest to the split."""
     # An index of the cosine transform is half a cycle across the image, one of the Fourier transform a whole.
     split = config.radius / 2 if name.startswith("dct") else config.radius
     radius = min(config.radii, key=lambda r: (abs(r - split), r))
-    claims = []
     for band, expected in (("high", "higher"), ("low", "lower")):
         hars, original = (
             values(run, network=network, cast=cast, measure=f"{band}_{radius:g}")
             for network in (name, "original")
         )
-        claims.append(
-            compare(
-                "With the class consistency of low frequencies broken, the model turns to high ones: "
-                f"accuracy on {band}-passed test images (r = {radius:g}, {CASTS[cast]}) is {expected} after "
-                f"training on HARS ({name}) than after training on originals",
-                (name, hars),
-                ("original", original),
-                published="no verified number",
-                higher="higher after HARS",
-                lower="lower after HARS",
-                n=n,
-                stages=(f"{name}/", "original/"),
-                seeds=config.all_seeds,
-            )
+        yield compare(
+            "With the class consistency of low frequencies broken, the model turns to high ones: "
+            f"accuracy on {band}-passed test images (r = {radius:g}, {CASTS[cast]}) is {expected} after "
+            f"training on HARS ({name}) than after training on originals",
+            (name, hars),
+            ("original", original),
+            published="no verified number",
+            higher="higher after HARS",
+            lower="lower after HARS",
+            n=n,
+            stages=(f"{name}/", "original/"),
         )
-    return claims

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -22,7 +22,6 @@ Spectra = dict[int | None, kf.evaluate.GradientSpectrumResult]
 
 
 def densities(run: Run, config: Densities) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
     chosen = _first_of_each_class(images.test[1], config.images_per_class)
     classes = [label for label in range(len(images.classes)) if (images.test[1][chosen] == label).any()]
@@ -35,15 +34,7 @@ def densities(run: Run, config: Densities) -> None:
         density[name].to_csv(run.folder / "spectra" / f"{name}-images.csv")
         for seed in config.all_seeds:
             stage = f"{name}/seed{seed}"
-            model, _ = trained(
-                run,
-                config.training,
-                own.train,
-                classes=len(images.classes),
-                seed=seed,
-                label=stage,
-                record={"network": name},
-            )
+            model, _ = trained(run, name, config.training, own.train, classes=len(images.classes), seed=seed)
             spectra = gradients[name, seed] = _measure_gradients(run, stage, model, test, classes, bands)
             record = {"network": name, "seed": seed}
             run.measure(
@@ -112,19 +103,17 @@ def _draw(
     n = density[config.sets[0]].n
     count = len(config.all_seeds)
     seeds = f"{count} seeds" if count > 1 else "1 seed"
-    run.figure(
-        "densities",
-        kf.plots.spectral_density(
-            {
-                LABELS[name]: {"images": density[name], "input gradients": over_seeds(name, None)}
-                for name in config.sets
-            },
-            columns=min(4, len(config.sets)),
-            ylabel="mean, 0 to 1 by image",
-            title=f"Spectral density of test images, and spectrum of the input gradients on them\n"
-            f"n = {n}, gradients over {seeds}; shaded: one standard deviation over images",
-        ),
+    figure = kf.plots.spectral_density(
+        {
+            LABELS[name]: {"images": density[name], "input gradients": over_seeds(name, None)}
+            for name in config.sets
+        },
+        columns=min(4, len(config.sets)),
+        ylabel="mean, 0 to 1 by image",
+        title=f"Spectral density of test images, and spectrum of the input gradients on them\n"
+        f"n = {n}, gradients over {seeds}; shaded: one standard deviation over images",
     )
+    run.figure("densities", figure)
     by_class = {
         f"{LABELS[name]}, images": {images.classes[label]: density[name].of_class(label) for label in classes}
         for name in config.sets
@@ -132,17 +121,15 @@ def _draw(
         f"{LABELS[name]}, gradients": {images.classes[label]: over_seeds(name, label) for label in classes}
         for name in config.sets
     }
-    run.figure(
-        "classes",
-        kf.plots.spectral_density(
-            by_class,
-            band=False,
-            columns=len(config.sets),
-            ylabel="mean over images",
-            title=f"Spectral density of images (above) and spectrum of input gradients (below) by class\n"
-            f"gradients over {seeds}",
-        ),
+    figure = kf.plots.spectral_density(
+        by_class,
+        band=False,
+        columns=len(config.sets),
+        ylabel="mean over images",
+        title=f"Spectral density of images (above) and spectrum of input gradients (below) by class\n"
+        f"gradients over {seeds}",
     )
+    run.figure("classes", figure)
 
 
 def _high_share(spectrum: kf.evaluate.GradientSpectrumResult) -> float:
@@ -183,33 +170,6 @@ def _report(
             [label, *(mean_and_range(pick(name, measure, label)) for name in config.sets)] for label in names
         ]
         tables.append(f"{title}:\n\n" + markdown(["class", *(LABELS[name] for name in config.sets)], lines))
-    claims = []
-    if "original" in config.sets:
-        for name, words in (("scr", "raise"), ("wcr", "do not raise")):
-            if name in config.sets:
-                means = {kind: pick(kind, "high bands of gradients") for kind in (name, "original")}
-                of_images = [
-                    mean_and_range(pick(kind, "high bands of images")[:1]) for kind in (name, "original")
-                ]
-                for measure, numbers in (
-                    ("their share of the spectrum summed over the bands", shares),
-                    ("their mean, each image scaled to [0, 1]", means),
-                ):
-                    own, base = numbers[name], numbers["original"]
-                    verdict = order(own, base, higher=f"{LABELS[name]} is higher", lower="original is higher")
-                    claims.append(
-                        Claim(
-                            f"Hypothesis I: {LABELS[name]} images {words} the use of high bands of the "
-                            f"gradient spectrum, {measure}",
-                            PUBLISHED,
-                            f"{LABELS[name]} {mean_and_range(own)}, original {mean_and_range(base)}: "
-                            f"{verdict}; high bands of the images themselves {of_images[0]} against "
-                            f"{of_images[1]}",
-                            n,
-                            (f"{name}/", "original/"),
-                            config.all_seeds,
-                        )
-                    )
     notes = "\n\n".join(
         [
             markdown(head, rows),
@@ -219,4 +179,31 @@ def _report(
             *tables,
         ]
     )
-    run.say(str(run.summary("Frequency bias: densities of images and gradients", claims, notes=notes)))
+    claims = list(_claims(config, pick, shares, n)) if "original" in config.sets else []
+    run.summary("Frequency bias: densities of images and gradients", claims, notes=notes)
+
+
+def _claims(
+    config: Densities, pick: Callable[[str, str], np.ndarray], shares: dict[str, np.ndarray], n: int
+) -> Iterator[Claim]:
+    for name, words in (("scr", "raise"), ("wcr", "do not raise")):
+        if name not in config.sets:
+            continue
+        label, pair = LABELS[name], (name, "original")
+        means = {kind: pick(kind, "high bands of gradients") for kind in pair}
+        of_images = [mean_and_range(pick(kind, "high bands of images")[:1]) for kind in pair]
+        for measure, numbers in (
+            ("their share of the spectrum summed over the bands", shares),
+            ("their mean, each image scaled to [0, 1]", means),
+        ):
+            own, base = numbers[name], numbers["original"]
+            verdict = order(own, base, higher=f"{label} is higher", lower="original is higher")
+            yield Claim(
+                f"Hypothesis I: {label} images {words} the use of high bands of the gradient spectrum, "
+                f"{measure}",
+                PUBLISHED,
+                f"{label} {mean_and_range(own)}, original {mean_and_range(base)}: {verdict}; high bands of "
+                f"the images themselves {of_images[0]} against {of_images[1]}",
+                n,
+                (f"{name}/", "original/"),
+            )

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
-import keras
 import numpy as np
 
 import keras_freq as kf
 from apps.freq_bias.config import Discrimination
-from apps.freq_bias.sets import LABELS, training_set
-from apps.freq_bias.spectra import KeptSpectra
+from apps.freq_bias.sets import LABELS, KeptSpectra, measure_bands, name_bands, training_set
 from apps.lab import Claim, Run
 from apps.lab.images import Images, load_images
-from apps.lab.report import compare, markdown, mean_and_range, order, print_table, values
+from apps.lab.report import cells, compare, lines, mean_and_range, order, values, write_report
 from apps.lab.train import trained
 
 # Accuracy on high-passed test images by radius, in percent [author]; on which test images is not stated.
@@ -26,7 +24,6 @@ TESTED = {"plain": "original test images", "own": "SCR or WCR test images"}
 
 
 def discrimination(run: Run, config: Discrimination) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data, radii=config.radii)
     sets = {name: training_set(run, config.kernels, images, name) for name in config.sets}
     n = min(config.measured_images or len(images.test[1]), len(images.test[1]))
@@ -34,16 +31,14 @@ def discrimination(run: Run, config: Discrimination) -> None:
     maps = {}
     for seed in config.all_seeds:
         for name in config.sets:
-            stage = f"{name}/seed{seed}"
             spectra = KeptSpectra(measured, every=config.every)
             model, _ = trained(
                 run,
+                name,
                 config.training,
                 sets[name].train,
                 classes=len(images.classes),
                 seed=seed,
-                label=stage,
-                record={"network": name},
                 callbacks=[spectra],
                 watch=spectra.watch,
             )
@@ -52,7 +47,8 @@ def discrimination(run: Run, config: Discrimination) -> None:
                 test = images.test if tested == "plain" else sets[name].test
                 for cast in config.eval_cast:
                     record = {"network": name, "tested": tested, "cast": cast, "seed": seed}
-                    run.measure(f"{stage}/{tested}/{cast}", _measure_bands, model, test, config, record)
+                    stage = f"{name}/seed{seed}/{tested}/{cast}"
+                    run.measure(stage, measure_bands, model, test, config.radii, record)
     _draw(run, config, sets, maps)
     _report(run, config, maps, images)
 
@@ -62,151 +58,104 @@ def _tests_of(name: str) -> tuple[str, ...]:
     return ("plain",) if name == "original" else ("plain", "own")
 
 
-def _measure_bands(
-    model: keras.Model, test: tuple, config: Discrimination, record: dict[str, Any]
-) -> list[dict]:
-    result = kf.evaluate.band_accuracy(model, test, radii=config.radii, rescale=record["cast"])
-    record = {**record, "n": result.n}
-    rows = [{**record, "measure": "clean", "value": result.clean}]
-    for band in ("low", "high"):
-        for radius, value in zip(result.radii, getattr(result, band), strict=True):
-            rows.append({**record, "measure": f"{band}_{radius:g}", "value": value})
-    return rows
-
-
 def _draw(run: Run, config: Discrimination, sets: dict[str, Images], maps: dict) -> None:
     for cast in config.eval_cast:
         suffix = "" if cast == "none" else f"_{cast}"
         note = "" if cast == "none" else f" ({cast})"
-        run.figure(
-            f"discrimination{suffix}",
-            kf.plots.curves(
-                {
-                    f"{band}-passed, {words}": _lines(run, config, band, tested, cast)
-                    for band in ("high", "low")
-                    for tested, words in TESTED.items()
-                    if any(tested in _tests_of(name) for name in config.sets)
-                },
-                x=config.radii,
-                columns=2,
-                xlabel="radius (index units)",
-                ylabel="accuracy",
-                chance=0.1,
-                title=f"Accuracy by frequency of networks trained on three kinds of images{note}",
-            ),
+        figure = kf.plots.curves(
+            {
+                f"{band}-passed, {words}": _lines(run, config, band, tested, cast)
+                for band in ("high", "low")
+                for tested, words in TESTED.items()
+                if any(tested in _tests_of(name) for name in config.sets)
+            },
+            x=config.radii,
+            columns=2,
+            xlabel="radius (index units)",
+            ylabel="accuracy",
+            chance=0.1,
+            title=f"Accuracy by frequency of networks trained on three kinds of images{note}",
         )
-    first = config.all_seeds[0]
-    run.figure(
-        "gradient_spectra",
-        kf.plots.gradient_spectrum(
-            {f"trained on {LABELS[name]}": maps[name, first] for name in config.sets},
-            title=f"Spectrum of the input gradients on original test images, seed {first}, "
-            f"n = {maps[config.sets[0], first].n}",
-        ),
+        run.figure(f"discrimination{suffix}", figure)
+    first = config.seed
+    figure = kf.plots.gradient_spectrum(
+        {f"trained on {LABELS[name]}": maps[name, first] for name in config.sets},
+        title=f"Spectrum of the input gradients on original test images, seed {first}, "
+        f"n = {maps[config.sets[0], first].n}",
     )
+    run.figure("gradient_spectra", figure)
 
 
 def _lines(run: Run, config: Discrimination, band: str, tested: str, cast: str) -> dict[str, np.ndarray]:
+    measures = name_bands(band, config.radii)
     return {
-        f"trained on {LABELS[name]}": np.stack(
-            [
-                values(run, network=name, tested=tested, cast=cast, measure=f"{band}_{r:g}")
-                for r in config.radii
-            ],
-            axis=1,
-        )
+        f"trained on {LABELS[name]}": lines(run, measures, network=name, tested=tested, cast=cast)
         for name in config.sets
         if tested in _tests_of(name)
     }
-
-
-def _high(run: Run, name: str, tested: str, cast: str, radius: float) -> np.ndarray:
-    return values(run, network=name, tested=tested, cast=cast, measure=f"high_{radius:g}")
 
 
 def _report(run: Run, config: Discrimination, maps: dict, images: Images) -> None:
     n = len(images.test[1])
     tables = []
     for band in ("high", "low"):
-        head = [
-            "trained on",
-            "tested on",
-            "cast",
-            "clean",
-            *(f"{band[0].upper()}{r:g}" for r in config.radii),
-        ]
-        rows = _rows(run, config, band)
-        print_table(f"Accuracy on {band}-passed images, n = {n}, over the seeds", head, rows)
-        tables.append(markdown(head, rows))
-    path = run.summary(
-        "Frequency bias: feature discrimination",
-        [*_accuracy_claims(run, config, n), *_gradient_claims(config, maps, min(images.shape[:2]))],
-        notes="\n\n".join(tables),
-    )
-    run.say(str(path))
+        head = ["trained on", "tested on", "cast", "clean"]
+        head += [f"{band[0].upper()}{r:g}" for r in config.radii]
+        title = f"Accuracy on {band}-passed images, n = {n}, over the seeds"
+        tables.append((title, head, _rows(run, config, band)))
+    claims = [*_accuracy_claims(run, config, n), *_gradient_claims(config, maps, min(images.shape[:2]))]
+    write_report(run, "Frequency bias: feature discrimination", claims, *tables)
 
 
 def _rows(run: Run, config: Discrimination, band: str) -> list[list[str]]:
-    rows = []
+    rows, measures = [], ["clean", *name_bands(band, config.radii)]
     for name in config.sets:
         for tested in _tests_of(name):
             for cast in config.eval_cast:
-                found = {"network": name, "tested": tested, "cast": cast}
-                measures = ("clean", *(f"{band}_{r:g}" for r in config.radii))
-                cells = [mean_and_range(values(run, **found, measure=measure), 2) for measure in measures]
-                rows.append([LABELS[name], tested, cast, *cells])
+                found = cells(run, measures, 2, network=name, tested=tested, cast=cast)
+                rows.append([LABELS[name], tested, cast, *found])
         if band == "high":
             published = [PUBLISHED[name].get(r) for r in config.radii]
-            cells = ["-" if p is None else f"{p / 100:.3f}" for p in published]
-            rows.append([LABELS[name], "not stated", "published [author]", "-", *cells])
+            shown = ["-" if p is None else f"{p / 100:.3f}" for p in published]
+            rows.append([LABELS[name], "not stated", "published [author]", "-", *shown])
     return rows
 
 
-def _accuracy_claims(run: Run, config: Discrimination, n: int) -> list[Claim]:
-    claims = []
+def _accuracy_claims(run: Run, config: Discrimination, n: int) -> Iterator[Claim]:
+    """The order SCR > original > WCR at each radius with published numbers, where all three are there."""
+    if set(config.sets) != set(PUBLISHED):
+        return
     for tested, words in TESTED.items():
         for cast in config.eval_cast:
-            for radius in config.radii:
-                if radius not in PUBLISHED["original"]:
-                    continue
-                # The originals are tested on themselves: that is their own kind.
-                found = {
-                    name: _high(run, name, tested if tested in _tests_of(name) else "plain", cast, radius)
-                    for name in config.sets
-                }
-                claims += _ordered(found, radius, words, cast, n, config)
-    return claims
+            for radius in filter(PUBLISHED["original"].get, config.radii):
+                found, wanted = {}, {"cast": cast, "measure": f"high_{radius:g}"}
+                for name in config.sets:
+                    # The originals are tested on themselves: that is their own kind.
+                    kind = tested if tested in _tests_of(name) else "plain"
+                    found[name] = values(run, network=name, tested=kind, **wanted)
+                first = order(
+                    found["scr"], found["original"], higher="SCR above original", lower="SCR below original"
+                )
+                second = order(
+                    found["original"], found["wcr"], higher="original above WCR", lower="original below WCR"
+                )
+                ours = ", ".join(f"{LABELS[name]} {mean_and_range(v, 2)}" for name, v in found.items())
+                published = ", ".join(f"{LABELS[k]} {PUBLISHED[k][radius] / 100:.3f}" for k in found)
+                suffix = "" if cast == "none" else f", {cast.replace('_', ' ')}"
+                yield Claim(
+                    f"On high-passed images SCR > original > WCR (r = {radius:g}; {words}{suffix})",
+                    f"{published} [author]",
+                    f"{ours}: {first}; {second}",
+                    n,
+                    tuple(f"{name}/" for name in found),
+                )
 
 
-def _ordered(
-    found: dict[str, np.ndarray], radius: float, words: str, cast: str, n: int, config: Discrimination
-) -> list[Claim]:
-    """One claim of the order SCR > original > WCR where all three are there."""
-    if set(found) != {"original", "scr", "wcr"}:
-        return []
-    first = order(found["scr"], found["original"], higher="SCR above original", lower="SCR below original")
-    second = order(found["original"], found["wcr"], higher="original above WCR", lower="original below WCR")
-    ours = ", ".join(f"{LABELS[name]} {mean_and_range(v, 2)}" for name, v in found.items())
-    published = ", ".join(f"{LABELS[name]} {PUBLISHED[name][radius] / 100:.3f}" for name in found)
-    cast = "" if cast == "none" else f", {cast.replace('_', ' ')}"
-    return [
-        Claim(
-            f"On high-passed images SCR > original > WCR (r = {radius:g}; {words}{cast})",
-            f"{published} [author]",
-            f"{ours}: {first}; {second}",
-            n,
-            tuple(f"{name}/" for name in found),
-            config.all_seeds,
-        )
-    ]
-
-
-def _gradient_claims(config: Discrimination, maps: dict, side: int) -> list[Claim]:
+def _gradient_claims(config: Discrimination, maps: dict, side: int) -> Iterator[Claim]:
     """How much of the gradient spectra lies in the high bands at the end of training."""
-    first = maps[config.sets[0], config.all_seeds[0]]
     edge = side / 4  # as `GradientSpectrum` has it
 
-    def high(name, measure):
+    def high(name: str, measure: str) -> np.ndarray:
         found = [maps[name, seed] for seed in config.all_seeds]
         rings = [(m.spectra[-1], np.asarray(m.radii) >= edge) for m in found]
         if measure == "share":
@@ -217,26 +166,19 @@ def _gradient_claims(config: Discrimination, maps: dict, side: int) -> list[Clai
         "share": "their share of the spectrum summed over the bands",
         "mean": "their mean, each image scaled to [0, 1]",
     }
-    claims = []
-    for name in config.sets:
-        if name == "original" or "original" not in config.sets:
+    for name in config.sets if "original" in config.sets else ():
+        if name == "original":
             continue
-        says = "raises" if name == "scr" else "does not raise"
+        label, says = LABELS[name], "raises" if name == "scr" else "does not raise"
         for measure, words in measures.items():
-            ours, others = high(name, measure), high("original", measure)
-            label = LABELS[name]
-            claims.append(
-                compare(
-                    f"Training on {label} {says} the use of high bands: radius {edge:g} and above in the "
-                    f"input-gradient spectrum on original test images, {words}",
-                    (label, ours),
-                    ("original", others),
-                    published="pictures only [author]",
-                    higher=f"{label} higher",
-                    lower=f"{label} lower",
-                    n=first.n,
-                    stages=(f"{name}/", "original/"),
-                    seeds=config.all_seeds,
-                )
+            yield compare(
+                f"Training on {label} {says} the use of high bands: radius {edge:g} and above in the "
+                f"input-gradient spectrum on original test images, {words}",
+                (label, high(name, measure)),
+                ("original", high("original", measure)),
+                published="pictures only [author]",
+                higher=f"{label} higher",
+                lower=f"{label} lower",
+                n=maps[name, config.seed].n,
+                stages=(f"{name}/", "original/"),
             )
-    return claims

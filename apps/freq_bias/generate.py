@@ -9,15 +9,7 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_bias.config import Generate
-from apps.freq_bias.copies import (
-    SPLITS,
-    chunks,
-    copies_folder,
-    copy_name,
-    read_back,
-    read_copy,
-    write_copy,
-)
+from apps.freq_bias.copies import SPLITS, chunks, copies_folder, copy_name, read_back, read_copy, write_copy
 from apps.freq_bias.sets import LABELS
 from apps.lab import Claim, Run
 from apps.lab.images import Images, load_images
@@ -27,7 +19,6 @@ SHOWN = 10  # classes in the figures
 
 
 def generate(run: Run, config: Generate) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
     folder = copies_folder(run, config, images)
     for name in config.sets:
@@ -101,14 +92,12 @@ def _draw(run: Run, config: Generate, images: Images, densities: dict, folder: P
         shown = np.concatenate([np.flatnonzero(labels == label)[number:][:1] for label in classes])
         if not len(shown):
             break
-        run.figure(
-            "images" if number == 0 else f"images {number + 1}",
-            kf.plots.image_rows(
-                {LABELS[name]: pixels[name][shown] for name in names},
-                captions={LABELS["original"]: [images.classes[label] for label in labels[shown]]},
-                title="Test images and their copies with other high frequencies",
-            ),
+        figure = kf.plots.image_rows(
+            {LABELS[name]: pixels[name][shown] for name in names},
+            captions={LABELS["original"]: [images.classes[label] for label in labels[shown]]},
+            title="Test images and their copies with other high frequencies",
         )
+        run.figure("images" if number == 0 else f"images {number + 1}", figure)
     radii, target = _target(config, images)
     panels = {
         images.classes[label]: {
@@ -117,17 +106,15 @@ def _draw(run: Run, config: Generate, images: Images, densities: dict, folder: P
         }
         for row, label in enumerate(classes)
     }
-    run.figure(
-        "densities",
-        kf.plots.curves(
-            panels,
-            x=radii.tolist(),
-            xlabel="radius (index units)",
-            ylabel="spectral density",
-            columns=min(5, len(panels)) if len(panels) > 4 else None,
-            title="Mean spectral density of the test images by class",
-        ),
+    figure = kf.plots.curves(
+        panels,
+        x=radii.tolist(),
+        xlabel="radius (index units)",
+        ylabel="spectral density",
+        columns=min(5, len(panels)) if len(panels) > 4 else None,
+        title="Mean spectral density of the test images by class",
     )
+    run.figure("densities", figure)
 
 
 def _report(run: Run, config: Generate, images: Images, folder: Path) -> None:
@@ -155,7 +142,7 @@ def _report(run: Run, config: Generate, images: Images, folder: Path) -> None:
         f"square over the bands, in brackets over those above radius {config.kernels.radius:g}, where the "
         f"kernels take effect.\n\n{markdown(head, rows)}"
     )
-    run.say(str(run.summary("Frequency bias: SCR and WCR copies", claims, notes=notes)))
+    run.summary("Frequency bias: SCR and WCR copies", claims, notes=notes)
 
 
 def _claim_move(name: str, means: dict, classes: list[str], seeds: tuple[int, ...], n: int) -> Claim:

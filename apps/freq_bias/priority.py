@@ -8,10 +8,10 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_bias.config import Priority
-from apps.freq_bias.spectra import KeptSpectra
+from apps.freq_bias.sets import KeptSpectra
 from apps.lab import Claim, Run, RunError
-from apps.lab.images import load_images
-from apps.lab.report import compare, markdown, mean_and_range, print_table, values
+from apps.lab.images import check_counts, load_images
+from apps.lab.report import cells, compare, mean_and_range, values, write_report
 from apps.lab.train import trained
 
 RINGS = ("low", "mid", "high")
@@ -20,15 +20,9 @@ Named = tuple[str, np.ndarray]
 
 
 def priority(run: Run, config: Priority) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
-    count = len(images.test[1])
-    n = config.measured_images or count
-    if n > count:
-        raise RunError(
-            f"`measured_images` must be at most the number of test images, {count}. "
-            f"Received: measured_images={n}"
-        )
+    check_counts(images, measured_images=config.measured_images)
+    n = config.measured_images or len(images.test[1])
     if config.every > config.training.epochs:
         raise RunError(
             f"`every` must be at most `training.epochs`, {config.training.epochs}, for something to be "
@@ -37,20 +31,18 @@ def priority(run: Run, config: Priority) -> None:
     options = {"center": config.center, "bins": config.bins, "every": config.every, "n": n}
     spectra: dict[int, KeptSpectra] = {}
     for seed in config.all_seeds:
-        stage = f"original/seed{seed}"
         kept = spectra[seed] = KeptSpectra(images.test, **options)
         trained(
             run,
+            "original",
             config.training,
             images.train,
             classes=len(images.classes),
             seed=seed,
-            label=stage,
-            record={"network": "original"},
             callbacks=[kept],
             watch=kept.watch,
         )
-        run.measure(f"{stage}/gradients", _compare_first_and_last, kept, seed)
+        run.measure(f"original/seed{seed}/gradients", _compare_first_and_last, kept, seed)
         kept.result().to_csv(run.folder / "spectra" / f"seed{seed}.csv")
     _draw(run, config, spectra)
     _report(run, config, n)
@@ -69,11 +61,8 @@ def _compare_first_and_last(spectra: KeptSpectra, seed: int) -> list[dict]:
     if len(rings) > 1:
         for ring in RINGS:
             means = [mean[ring] for mean in rings]
-            trend = (
-                kf.evaluate.rank_correlation(spectra.epochs, means)
-                if np.isfinite(means).all()
-                else float("nan")
-            )
+            finite = np.isfinite(means).all()
+            trend = kf.evaluate.rank_correlation(spectra.epochs, means) if finite else float("nan")
             rows.append(
                 {"measure": f"trend {ring}", "moment": "all", "epoch": spectra.epochs[-1]}
                 | {"value": trend, "seed": seed, "n": n}
@@ -124,23 +113,12 @@ def _report(run: Run, config: Priority, n: int) -> None:
     ]
     several = epochs[0] < epochs[1]
     if several:
-        trends = [values(run, measure=f"trend {ring}") for ring in RINGS]
-        rows.append(["rank correlation with the epoch", *map(mean_and_range, trends), ""])
-    print_table(f"Input gradients of {n} test images, mean of the bands, over the seeds", head, rows)
+        trends = cells(run, [f"trend {ring}" for ring in RINGS])
+        rows.append(["rank correlation with the epoch", *trends, ""])
 
-    def claim(
-        text: str, one: tuple[str, np.ndarray], other: tuple[str, np.ndarray], up: str, down: str
-    ) -> Claim:
+    def claim(text: str, one: Named, other: Named, up: str, down: str) -> Claim:
         return compare(
-            text,
-            one,
-            other,
-            published=PUBLISHED,
-            higher=up,
-            lower=down,
-            n=n,
-            stages=("original/",),
-            seeds=config.all_seeds,
+            text, one, other, published=PUBLISHED, higher=up, lower=down, n=n, stages=("original/",)
         )
 
     claims = [
@@ -155,28 +133,22 @@ def _report(run: Run, config: Priority, n: int) -> None:
     ]
     if several:
         then, before = f"epoch {epochs[1]}", f"epoch {epochs[0]}"
-        claims += [
-            claim(
-                f"High frequencies follow: the high bands are larger in {then} than in {before}",
-                (f"high in {then}", last["high"]),
-                (f"in {before}", first["high"]),
-                "grows",
-                "falls",
-            ),
-            claim(
-                f"High frequencies follow: high bands over low ones, {then} against {before}",
-                (then, _ratio(last)),
-                (before, _ratio(first)),
-                "grows",
-                "falls",
-            ),
-        ]
+        text = "High frequencies follow: "
+        one, other = (f"high in {then}", last["high"]), (f"in {before}", first["high"])
+        claims.append(
+            claim(f"{text}the high bands are larger in {then} than in {before}", one, other, "grows", "falls")
+        )
+        one, other = (then, _ratio(last)), (before, _ratio(first))
+        claims.append(
+            claim(f"{text}high bands over low ones, {then} against {before}", one, other, "grows", "falls")
+        )
     notes = (
-        f"{markdown(head, rows)}\n\nEach image's profile is scaled to [0, 1] before the mean over images; "
-        "low, middle and high bands are divided at 1/8 and 1/4 cycles per pixel, and every band counts once. "
+        "Each image's profile is scaled to [0, 1] before the mean over images; low, middle and high bands "
+        "are divided at 1/8 and 1/4 cycles per pixel, and every band counts once. "
         "The spectra of all epochs: [spectra](spectra)."
     )
-    run.say(str(run.summary("Frequency bias: learning priority", claims, notes=notes)))
+    title = f"Input gradients of {n} test images, mean of the bands, over the seeds"
+    write_report(run, "Frequency bias: learning priority", claims, (title, head, rows), notes=notes)
 
 
 def _ratio(rings: dict[str, np.ndarray]) -> np.ndarray:

@@ -1,18 +1,46 @@
-"""The training sets of the experiments, made once and kept in the run folder."""
+"""The training sets of the experiments, made once and kept in the run folder; accuracy by band."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 import keras_freq as kf
 from apps.freq_bias.config import Kernels
 from apps.lab import Run
-from apps.lab.images import Images
+from apps.lab.images import Images, as_bytes
+from apps.lab.kept import KeptHistory
 
 LABELS = {"original": "original", "scr": "SCR", "wcr": "WCR", "hars": "HARS"}
+
+
+class KeptSpectra(KeptHistory, kf.callbacks.GradientSpectrum):
+    """Input-gradient spectra on the way, kept with the network; `watch` says what they are of."""
+
+    def __init__(self, data: Any, **options: Any):
+        super().__init__(data, **options)
+        self.watch = {"measure": "input-gradient spectrum", "on": data, **options}
+
+
+def measure_bands(
+    model: keras.Model, test: tuple, radii: Sequence[float], record: dict[str, Any]
+) -> list[dict]:
+    """Accuracy on the test images and on their low- and high-passed copies, cast as the record says."""
+    result = kf.evaluate.band_accuracy(model, test, radii=radii, rescale=record["cast"])
+    numbers = {"clean": result.clean}
+    for band in ("low", "high"):
+        accuracies = zip(result.radii, getattr(result, band), strict=True)
+        numbers |= {f"{band}_{radius:g}": value for radius, value in accuracies}
+    return [{**record, "n": result.n, "measure": name, "value": value} for name, value in numbers.items()]
+
+
+def name_bands(band: str, radii: Sequence[float]) -> list[str]:
+    """The measures of a band by radius."""
+    return [f"{band}_{radius:g}" for radius in radii]
 
 
 def make_kernels(kernels: Kernels) -> kf.cdes.CDES:
@@ -31,14 +59,7 @@ def set_options(kernels: Kernels) -> dict[str, Any]:
 def training_set(run: Run, kernels: Kernels, images: Images, name: str) -> Images:
     """Images of one kind, training and test: `original`, `scr`, `wcr`, or `hars` (of radius 12, high part).
 
-    Args:
-        run: The run, which keeps kernels and images.
-        kernels: Settings of the kernels.
-        images: The originals.
-        name: Which kind.
-
-    Returns:
-        The images, in the order of the originals and with their labels.
+    They are in the order of the originals and have their labels; the run keeps kernels and images.
     """
     if name == "original":
         return images
@@ -67,7 +88,7 @@ def enhance(run: Run, kernels: Kernels, images: Images, name: str) -> kf.cdes.En
 def _make_enhanced(run: Run, kernels: Kernels, images: Images, name: str) -> dict[str, np.ndarray]:
     made = enhance(run, kernels, images, name)
     assert made.test_images is not None  # they were asked for
-    return {"train": _bytes(made.images), "test": _bytes(made.test_images)}
+    return {"train": as_bytes(made.images), "test": as_bytes(made.test_images)}
 
 
 def _make_hars(run: Run, kernels: Kernels, images: Images, name: str) -> dict[str, np.ndarray]:
@@ -75,9 +96,4 @@ def _make_hars(run: Run, kernels: Kernels, images: Images, name: str) -> dict[st
         kf.cdes.make_hars(*part, radius=12, keep="high", seed=run.seed + number).images
         for number, part in enumerate((images.train, images.test))
     )
-    return {"train": _bytes(train), "test": _bytes(test)}
-
-
-def _bytes(images: np.ndarray) -> np.ndarray:
-    """As image files hold them."""
-    return np.rint(images * np.float32(255)).astype("uint8")
+    return {"train": as_bytes(train), "test": as_bytes(test)}

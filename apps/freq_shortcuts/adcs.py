@@ -19,7 +19,6 @@ FORMS: dict[str, dict[str, Any]] = {
 
 
 def adcs(run: Run, config: Adcs) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
     n, classes = len(images.train[1]), len(images.classes)
     counts = np.bincount(images.train[1], minlength=classes)
@@ -60,11 +59,9 @@ def adcs(run: Run, config: Adcs) -> None:
                 f"frequencies ({max(shares):.0%})",
                 n,
                 (f"adcs/{form}",),
-                (config.seed,),
             )
         )
-    path = run.summary("Frequency shortcuts: ADCS maps", claims, notes="\n\n".join(tables))
-    run.say(str(path))
+    run.summary("Frequency shortcuts: ADCS maps", claims, notes="\n\n".join(tables))
 
 
 def _summarize(found: np.ndarray, distance: np.ndarray, top: int) -> dict[str, float]:

@@ -38,8 +38,7 @@ class LabelledImages(Data):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.image_size is not None:
-            check_least("data.image_size", self.image_size, 8)
+        check_least("data.image_size", self.image_size, 8)
         if self.classes is not None and len(self.classes) < 2:
             raise ValueError(
                 f"`data.classes` must name at least two classes. Received: data.classes={list(self.classes)}"
@@ -94,8 +93,7 @@ class Search:
     dc: Literal["rank", "keep", "drop"] = "rank"
 
     def __post_init__(self):
-        if self.images_per_class is not None:
-            check_least("search.images_per_class", self.images_per_class, 1)
+        check_least("search.images_per_class", self.images_per_class, 1)
         check_least("search.patch", self.patch, 1)
         check_within("search.fraction", self.fraction, 0, 1)
 
@@ -219,16 +217,14 @@ class Study(Shared):
         super().__post_init__()
         check_names("networks", self.networks, tuple(NETWORKS))
         check_names("augmentations", self.augmentations, tuple(ROWS))
-        if self.widths is not None:
-            if len(self.widths) != len(self.networks):
-                raise ValueError(
-                    f"`widths` must hold one number for each of the {len(self.networks)} networks. "
-                    f"Received: widths={list(self.widths)}"
-                )
-            for width in self.widths:
-                check_least("widths", width, 1)
-        if self.every is not None:
-            check_least("every", self.every, 1)
+        if self.widths is not None and len(self.widths) != len(self.networks):
+            raise ValueError(
+                f"`widths` must hold one number for each of the {len(self.networks)} networks. "
+                f"Received: widths={list(self.widths)}"
+            )
+        for width in self.widths or ():
+            check_least("widths", width, 1)
+        check_least("every", self.every, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -280,5 +276,4 @@ class Compare(Shared):
         check_all("fractions", self.fractions, 1e-6, 1)
         check_all("thresholds", self.thresholds, 0, 1)
         check_between("severity", self.severity, 1, 5)
-        if self.fgsm is not None:
-            check_within("fgsm", self.fgsm, -1e-9, 1)
+        check_within("fgsm", self.fgsm, -1e-9, 1)

@@ -30,29 +30,18 @@ class KeptEarlyLearning(KeptHistory, kf.callbacks.EarlyLearning):
 
 def train_early(
     run: Run,
+    name: str,
     training: Training,
     train: tuple[np.ndarray, np.ndarray],
     test: tuple[np.ndarray, np.ndarray],
     *,
-    classes: int,
     every: int,
-    seed: int,
-    label: str,
-    record: dict[str, Any],
+    **options: Any,
 ) -> tuple[keras.Model, KeptEarlyLearning]:
-    """Trains for `training.iterations` steps and measures F1 on test images after every n-th of them."""
+    """`apps.lab.train.trained` that measures F1 on test images at every n-th of `training.iterations`."""
     early = KeptEarlyLearning(test, every=every, iterations=training.iterations or 1)
-    model, _ = trained(
-        run,
-        training,
-        train,
-        classes=classes,
-        seed=seed,
-        label=label,
-        record=record,
-        callbacks=[early],
-        watch={"measure": "F1 by class", "every": every, "on": test},
-    )
+    watch = {"measure": "F1 by class", "every": every, "on": test}
+    model, _ = trained(run, name, training, train, callbacks=[early], watch=watch, **options)
     return model, early
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Literal
 
 import keras
@@ -11,28 +12,27 @@ from numpy.typing import ArrayLike
 import keras_freq as kf
 from apps.freq_shortcuts.config import Compare
 from apps.freq_shortcuts.hfss_report import SAME, draw, kept, kept_by, report
-from apps.freq_shortcuts.images import corrupted, floats, load_images
+from apps.freq_shortcuts.images import corrupted, load_images
 from apps.freq_shortcuts.maps import count_forwards, journal, measure_maps, search_images
 from apps.lab import Run
-from apps.lab.images import Images
+from apps.lab.images import Images, as_floats
 from apps.lab.train import trained
 
 Found = kf.shortcuts.HFSSResult | kf.shortcuts.FrequencyImportance
 
 
 def hfss(run: Run, config: Compare) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
     searches = {seed: search_images(images, config.search, seed=seed) for seed in config.all_seeds}
     first = {}
     for seed in config.all_seeds:
         model, _ = trained(
             run,
+            "network",
             config.training,
             images.train,
             classes=len(images.classes),
             seed=seed,
-            label=f"network/seed{seed}",
             record={"network": config.training.network},
         )
         sets = _gather_sets(run, config, images, model, seed)
@@ -73,7 +73,7 @@ def _gather_sets(
 
 
 def _attack(model: keras.Model, test: tuple[np.ndarray, np.ndarray], epsilon: float) -> dict[str, np.ndarray]:
-    return {"pixels": kf.attacks.fgsm(model, floats(test[0]), test[1], epsilon=epsilon)}
+    return {"pixels": kf.attacks.fgsm(model, as_floats(test[0]), test[1], epsilon=epsilon)}
 
 
 def _search(
@@ -91,19 +91,8 @@ def _search(
     options: dict[str, Any] = {"seed": seed, "checkpoint": checkpoint}
     found: Found
     if method == "hfss":
-        stages = config.stages
         found = run.result(
-            stage,
-            kf.shortcuts.hfss,
-            model,
-            *search,
-            patches=stages.patches,
-            budgets=stages.budgets,
-            share=stages.share,
-            top=stages.top,
-            grid=stages.grid,
-            mirror=stages.mirror,
-            **options,
+            stage, kf.shortcuts.hfss, model, *search, **dataclasses.asdict(config.stages), **options
         )
     else:
         options |= {"patch": config.search.patch, "mirror": config.search.mirror, "method": method}

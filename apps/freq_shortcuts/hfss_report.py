@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 import keras_freq as kf
@@ -16,6 +18,11 @@ from apps.lab.report import markdown, mean_and_range, order, print_table, values
 # TPR by class on images of ImageNet-10 that keep a class' map of about 5 % of the bins, ResNet-18 [paper].
 PUBLISHED = {"hfss": (0.88, 0, 0.52, 0.98, 0.90, 0.26, 0.78, 0.70, 0.76, 0.50), "exact": RANKING}
 LABELS = {"hfss": "HFSS", "exact": "exact ranking", "hybrid": "hybrid", "gradient": "gradient"}
+RANKINGS = {
+    "exact": "exact ranking of single frequencies",
+    "hybrid": "hybrid ranking (an approximation)",
+    "gradient": "first-order ranking (an approximation)",
+}
 SAME = "share of HFSS"
 
 
@@ -53,49 +60,43 @@ def _curves(run: Run, config: Compare, method: str, name: str) -> list[kf.shortc
 
 def draw(run: Run, config: Compare, images: Images, maps: dict[str, kf.shortcuts.FrequencyMaps]) -> None:
     """The maps of the first seed, and the degree of shortcut learning."""
-    run.figure(
-        "maps",
-        kf.plots.frequency_maps(
-            {f"{LABELS[method]} ({masks.share.mean():.1%})": masks for method, masks in maps.items()},
-            classes=images.classes,
-            title=f"Dominant frequencies (share of the bins), {NETWORKS[config.training.network].label}, "
-            f"seed {config.seed}",
-        ),
+    figure = kf.plots.frequency_maps(
+        {f"{LABELS[method]} ({masks.share.mean():.1%})": masks for method, masks in maps.items()},
+        classes=images.classes,
+        title=f"Dominant frequencies (share of the bins), {NETWORKS[config.training.network].label}, "
+        f"seed {config.seed}",
     )
+    run.figure("maps", figure)
     names = _set_names(config)
-    run.figure(
-        "degree",
-        kf.plots.curves(
-            {
-                _short(name): {
-                    LABELS[method]: [curve.shortcut_classes for curve in _curves(run, config, method, name)]
-                    for method in config.methods
-                }
-                for name in names
-            },
-            x=config.thresholds,
-            xlabel="threshold",
-            ylabel="shortcut classes",
-            limits=(0, len(images.classes)),
-            title="Classes with a TPR above the threshold on filtered images, as many bins kept by all"
-            if "hfss" in config.methods
-            else "Classes with a TPR above the threshold on filtered images",
-        ),
+    figure = kf.plots.curves(
+        {
+            _short(name): {
+                LABELS[method]: [curve.shortcut_classes for curve in _curves(run, config, method, name)]
+                for method in config.methods
+            }
+            for name in names
+        },
+        x=config.thresholds,
+        xlabel="threshold",
+        ylabel="shortcut classes",
+        limits=(0, len(images.classes)),
+        title="Classes with a TPR above the threshold on filtered images, as many bins kept by all"
+        if "hfss" in config.methods
+        else "Classes with a TPR above the threshold on filtered images",
     )
+    run.figure("degree", figure)
     method = config.methods[0]
     panels = {_short(name): _groups(_curves(run, config, method, name)) for name in names}
     if all(panels.values()):
-        run.figure(
-            "curve",
-            kf.plots.curves(
-                panels,
-                x=config.thresholds,
-                xlabel="threshold",
-                ylabel="mean TPR",
-                title=f"Shortcut classes (TPR above the threshold on filtered images) and the others, "
-                f"maps of {LABELS[method]}",
-            ),
+        figure = kf.plots.curves(
+            panels,
+            x=config.thresholds,
+            xlabel="threshold",
+            ylabel="mean TPR",
+            title=f"Shortcut classes (TPR above the threshold on filtered images) and the others, "
+            f"maps of {LABELS[method]}",
         )
+        run.figure("curve", figure)
 
 
 def _groups(curves: list[kf.shortcuts.ShortcutCurve]) -> dict[str, np.ndarray]:
@@ -136,12 +137,11 @@ def report(run: Run, config: Compare, images: Images, searched: int) -> None:
             )
     classes = ["class", *(LABELS[method] for method in config.methods), "as they are"]
     per_class = markdown(classes, _class_rows(run, config, images))
-    path = run.summary(
+    run.summary(
         "Frequency shortcuts: HFSS and rankings",
         [*_search_claims(run, config, n), *_degree_claims(run, config, n)],
         notes="\n\n".join([markdown(head, rows), unfiltered, "TPR by class, as many bins:", per_class]),
     )
-    run.say(str(path))
 
 
 def _row(run: Run, config: Compare, method: str, cut: str) -> list[str]:
@@ -176,11 +176,10 @@ def _class_rows(run: Run, config: Compare, images: Images) -> list[list[str]]:
     ]
 
 
-def _search_claims(run: Run, config: Compare, n: int) -> list[Claim]:
+def _search_claims(run: Run, config: Compare, n: int) -> Iterator[Claim]:
     """HFSS against each ranking with as many bins."""
-    claims: list[Claim] = []
     if "hfss" not in config.methods:
-        return claims
+        return
     means = {method: np.mean(rates) for method, rates in PUBLISHED.items()}
     strong = {method: sum(rate >= STRONG for rate in rates) for method, rates in PUBLISHED.items()}
     for method in config.methods:
@@ -189,87 +188,62 @@ def _search_claims(run: Run, config: Compare, n: int) -> list[Claim]:
         wanted = [{"method": name, "kept": SAME, "set": "clean"} for name in ("hfss", method)]
         tprs = [_mean(run, "tpr", **w) for w in wanted]
         counts = [_strong(run, **w) for w in wanted]
-        published = "-"
-        if method == "exact":
-            published = (
-                f"mean TPR {means['hfss']:.3f} against {means['exact']:.3f}, strong shortcuts "
-                f"{strong['hfss']} against {strong['exact']} (ImageNet-10, about 5 % of the bins) [paper]"
-            )
-        claims.append(
-            Claim(
-                f"HFSS keeps a higher TPR than the {_ranking(method)} with as many bins",
-                published,
-                f"mean TPR {mean_and_range(tprs[0])} against {mean_and_range(tprs[1])}, strong shortcuts "
-                f"{mean_and_range(counts[0], 1)} against {mean_and_range(counts[1], 1)}, bins "
-                f"{mean_and_range(_mean(run, 'share', **wanted[0]))}: "
-                + order(*tprs, higher="HFSS higher", lower="HFSS lower"),
-                n,
-                ("hfss/", f"{method}/"),
-                config.all_seeds,
-            )
+        published = (
+            f"mean TPR {means['hfss']:.3f} against {means['exact']:.3f}, strong shortcuts "
+            f"{strong['hfss']} against {strong['exact']} (ImageNet-10, about 5 % of the bins) [paper]"
+        )
+        yield Claim(
+            f"HFSS keeps a higher TPR than the {RANKINGS[method]} with as many bins",
+            published if method == "exact" else "-",
+            f"mean TPR {mean_and_range(tprs[0])} against {mean_and_range(tprs[1])}, strong shortcuts "
+            f"{mean_and_range(counts[0], 1)} against {mean_and_range(counts[1], 1)}, bins "
+            f"{mean_and_range(_mean(run, 'share', **wanted[0]))}: "
+            + order(*tprs, higher="HFSS higher", lower="HFSS lower"),
+            n,
+            ("hfss/", f"{method}/"),
         )
     if "exact" in config.methods:
         costs = [values(run, method=name, measure="forwards") for name in ("hfss", "exact")]
-        claims.append(
-            Claim(
-                "HFSS needs fewer forward passes than the ranking of single frequencies",
-                "9.2 against about 354 days (ImageNet, 1000 classes) [2nd]",
-                f"{costs[0].mean():,.0f} against {costs[1].mean():,.0f} images: "
-                + order(*(-cost for cost in costs), higher="HFSS fewer", lower="HFSS more"),
-                n,
-                ("hfss/search", "exact/search"),
-                config.all_seeds,
-            )
+        yield Claim(
+            "HFSS needs fewer forward passes than the ranking of single frequencies",
+            "9.2 against about 354 days (ImageNet, 1000 classes) [2nd]",
+            f"{costs[0].mean():,.0f} against {costs[1].mean():,.0f} images: "
+            + order(*(-cost for cost in costs), higher="HFSS fewer", lower="HFSS more"),
+            n,
+            ("hfss/search", "exact/search"),
         )
-    return claims
 
 
-def _ranking(method: str) -> str:
-    return {
-        "exact": "exact ranking of single frequencies",
-        "hybrid": "hybrid ranking (an approximation)",
-        "gradient": "first-order ranking (an approximation)",
-    }[method]
-
-
-def _degree_claims(run: Run, config: Compare, n: int) -> list[Claim]:
+def _degree_claims(run: Run, config: Compare, n: int) -> Iterator[Claim]:
     """Whether shortcut classes are recognised better than the others, at the middle threshold."""
     method = config.methods[0]
     at = len(config.thresholds) // 2
     clean = _curves_by_clean(run, config, method)
-    claims = []
     for name in _set_names(config):
-        own = _curves(run, config, method, name)
-        parts = []
-        for words, curves in (("there", own), ("on the clean images", clean[name])):
+        parts = {"there": _curves(run, config, method, name)}
+        if name != "clean":
+            parts["on the clean images"] = clean[name]
+        told = []
+        for words, curves in parts.items():
             shortcut = np.array([curve.shortcut_tpr[at] for curve in curves])
             other = np.array([curve.other_tpr[at] for curve in curves])
+            verdict = "a group is empty in some seed"
             if np.isfinite([shortcut, other]).all():
                 verdict = order(
                     shortcut, other, higher="shortcut classes higher", lower="shortcut classes lower"
                 )
-            else:
-                verdict = "a group is empty in some seed"
-            parts.append(
+            told.append(
                 f"classes told by their TPR {words}: {mean_and_range(shortcut)} against "
                 f"{mean_and_range(other)}, {verdict}"
             )
-            if name == "clean":
-                break
-        claims.append(
-            Claim(
-                f"Shortcut classes (TPR above {config.thresholds[at]:g} on filtered images, maps of "
-                f"{LABELS[method]}) do better than the others: {_words(config, name)}",
-                "so on ImageNet-v2, ImageNet-C and under FGSM, no numbers [paper]"
-                if name != "clean"
-                else "-",
-                "; ".join(parts),
-                n,
-                (f"{method}/",),
-                config.all_seeds,
-            )
+        yield Claim(
+            f"Shortcut classes (TPR above {config.thresholds[at]:g} on filtered images, maps of "
+            f"{LABELS[method]}) do better than the others: {_words(config, name)}",
+            "-" if name == "clean" else "so on ImageNet-v2, ImageNet-C and under FGSM, no numbers [paper]",
+            "; ".join(told),
+            n,
+            (f"{method}/",),
         )
-    return claims
 
 
 def _curves_by_clean(run: Run, config: Compare, method: str) -> dict[str, list]:

@@ -8,42 +8,22 @@ import keras_freq as kf
 from apps.freq_shortcuts.config import LabelledImages
 from apps.lab import Run, RunError
 from apps.lab import images as lab_images
-from apps.lab.images import Images
+from apps.lab.images import Images, as_floats
 
 # Beyond this a split stays uint8: CIFAR-10 is float32, the ImageNet-10 images at 224 pixels are not.
 MOST_BYTES = 1 << 30
 
 
 def load_images(run: Run, settings: LabelledImages) -> Images:
-    """Loads what the settings name, or their fallback, and says which it was.
-
-    Images are float32 in [0, 1], or uint8 where a split would take more than 1 GiB.
-
-    Raises:
-        RunError: If neither is there, there are no two splits, or a class is missing.
-    """
-    return lab_images.load_images(
-        run,
-        settings,
-        image_size=settings.image_size,
-        classes=settings.classes,
-        most_bytes=MOST_BYTES,
-    )
-
-
-def floats(pixels: np.ndarray) -> np.ndarray:
-    """Images as float32 in [0, 1]."""
-    return np.divide(pixels, np.float32(255), dtype="float32") if pixels.dtype == np.uint8 else pixels
+    """As `apps.lab.images.load_images`; a split that would take more than 1 GiB stays uint8."""
+    size, classes = settings.image_size, settings.classes
+    return lab_images.load_images(run, settings, image_size=size, classes=classes, most_bytes=MOST_BYTES)
 
 
 def corrupted(
     run: Run, images: Images, name: str, severity: int, *, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The test images under a corruption, made once.
-
-    Raises:
-        RunError: If there is no such corruption.
-    """
+    """The test images under a corruption, made once."""
     known = (*kf.data.CORRUPTIONS, *kf.data.EXTRA_CORRUPTIONS)
     if name not in known:
         raise RunError(f"`corruptions` must be some of {', '.join(known)}. Received: {name}")
@@ -60,7 +40,7 @@ def first_of_each(test: tuple[np.ndarray, np.ndarray], classes: int) -> np.ndarr
     """The first image of each class as floats; None where a class has none."""
     pixels, labels = test
     there = [np.flatnonzero(labels == label) for label in range(classes)]
-    return np.stack([floats(pixels[rows[0]]) for rows in there]) if all(map(len, there)) else None
+    return np.stack([as_floats(pixels[rows[0]]) for rows in there]) if all(map(len, there)) else None
 
 
 def filter_each(images: np.ndarray, maps: kf.shortcuts.FrequencyMaps) -> np.ndarray:

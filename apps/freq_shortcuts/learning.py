@@ -7,37 +7,35 @@ import numpy as np
 import keras_freq as kf
 from apps.freq_shortcuts.config import Learning
 from apps.freq_shortcuts.early import LEARNED, KeptEarlyLearning, train_early
-from apps.freq_shortcuts.images import floats, load_images
+from apps.freq_shortcuts.images import load_images
 from apps.lab import Claim, Run
-from apps.lab.images import Images
+from apps.lab.images import Images, as_floats
 from apps.lab.networks import NETWORKS
-from apps.lab.report import markdown, mean_and_range, print_table
+from apps.lab.report import mean_and_range, write_report
 
 LABELS = {"original": "images as they are", "low": "low-passed", "high": "high-passed"}
 
 
 def learning(run: Run, config: Learning) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
     found: dict[tuple[str, int], KeptEarlyLearning] = {}
     for kind in config.kinds:
         train, test = (_filter(kind, config.radius, *split) for split in (images.train, images.test))
         for seed in config.all_seeds:
-            label = f"{kind}/seed{seed}"
+            record = {"kind": kind, "seed": seed, "n": len(test[1]), "measure": "f1"}
             _, early = train_early(
                 run,
+                kind,
                 config.training,
                 train,
                 test,
                 classes=len(images.classes),
                 every=config.every,
                 seed=seed,
-                label=label,
                 record={"kind": kind},
             )
             found[kind, seed] = early
-            record = {"kind": kind, "seed": seed, "n": len(test[1]), "measure": "f1"}
-            run.measure(label, _describe, early.f1[-1], images.classes, record)
+            run.measure(f"{kind}/seed{seed}", _describe, early.f1[-1], images.classes, record)
     _draw(run, config, images, found)
     _report(run, config, images, found)
 
@@ -53,29 +51,27 @@ def _filter(
         return pixels, labels
     filter_ = kf.spectral.low_pass if kind == "low" else kf.spectral.high_pass
     # In parts: a filter holds the spectra of all images that it is given.
-    parts = [filter_(floats(pixels[k : k + 256]), radius) for k in range(0, len(pixels), 256)]
+    parts = [filter_(as_floats(pixels[k : k + 256]), radius) for k in range(0, len(pixels), 256)]
     return np.concatenate(parts), labels
 
 
 def _draw(run: Run, config: Learning, images: Images, found: dict) -> None:
-    run.figure(
-        "early",
-        kf.plots.curves(
-            {
-                LABELS[kind]: {
-                    name: np.stack([found[kind, seed].f1[:, label] for seed in config.all_seeds])
-                    for label, name in enumerate(images.classes)
-                }
-                for kind in config.kinds
-            },
-            x=found[config.kinds[0], config.seed].steps,
-            columns=len(config.kinds),
-            xlabel="iteration",
-            ylabel="F1 on test images of the kind",
-            title=f"{NETWORKS[config.training.network].label}: F1 of each class over the first iterations "
-            f"(radius {config.radius:g})",
-        ),
+    figure = kf.plots.curves(
+        {
+            LABELS[kind]: {
+                name: np.stack([found[kind, seed].f1[:, label] for seed in config.all_seeds])
+                for label, name in enumerate(images.classes)
+            }
+            for kind in config.kinds
+        },
+        x=found[config.kinds[0], config.seed].steps,
+        columns=len(config.kinds),
+        xlabel="iteration",
+        ylabel="F1 on test images of the kind",
+        title=f"{NETWORKS[config.training.network].label}: F1 of each class over the first iterations "
+        f"(radius {config.radius:g})",
     )
+    run.figure("early", figure)
 
 
 def _report(run: Run, config: Learning, images: Images, found: dict) -> None:
@@ -101,14 +97,13 @@ def _report(run: Run, config: Learning, images: Images, found: dict) -> None:
                 f"mean F1 {mean_and_range(f1.mean(axis=1), 2)}",
                 n,
                 (f"{kind}/",),
-                config.all_seeds,
             )
         )
     title = f"F1 after {config.training.iterations} iterations, means over the seeds, n = {n}"
-    print_table(title, head, rows)
-    path = run.summary(
+    write_report(
+        run,
         "Frequency shortcuts: early learning on natural images",
         claims,
-        notes=f"{title}; the first two classes to reach F1 {LEARNED:g}, by seed.\n\n{markdown(head, rows)}",
+        (title, head, rows),
+        notes=f"{title}; the first two classes to reach F1 {LEARNED:g}, by seed.",
     )
-    run.say(str(path))

@@ -28,9 +28,6 @@ def search_images(images: Images, search: Search, *, seed: int) -> tuple[np.ndar
     Training images by default, those that are held out for validation among them, as published: as many of a
     class as `search.images_per_class` says, or as the test set has, drawn with the seed. With `search.split`
     `test` they are test images.
-
-    Raises:
-        RunError: If a class has fewer images than are asked for.
     """
     pixels, labels = images.test if search.split == "test" else images.train
     rows = []

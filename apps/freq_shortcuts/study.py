@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -34,7 +35,6 @@ class KeptMaskTest(KeptHistory, kf.callbacks.ShortcutMaskEvaluation):
 
 
 def study(run: Run, config: Study) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
     shown: dict[tuple[str, str], kf.shortcuts.FrequencyMaps] = {}
     reports: dict[tuple[str, str], kf.shortcuts.ShortcutReport] = {}
@@ -47,11 +47,11 @@ def study(run: Run, config: Study) -> None:
             record = {"network": network, "augmentation": augmentation}
             model, _ = trained(
                 run,
+                f"{network}-{augmentation}",
                 training_of(config, network, augmentation),
                 images.train,
                 classes=len(images.classes),
                 seed=seed,
-                label=stage,
                 record=record,
             )
             maps = find_maps(run, stage, model, searched, config.search, seed=seed, record=record)
@@ -89,11 +89,11 @@ def _grow(
     test = KeptMaskTest(images.test, maps, every=every, split=split)
     trained(
         run,
+        "growth",
         training_of(config, network),
         images.train,
         classes=len(images.classes),
         seed=config.seed,
-        label="growth",
         record={"network": network, "augmentation": "standard", "masks": "growth"},
         callbacks=[test],
         watch={"measure": "maps", "maps": maps.masks, "every": every, "split": split, "on": images.test},
@@ -128,131 +128,96 @@ def _draw(
     names = list(shown)
     for start in range(0, len(names), per):
         part = names[start : start + per]
-        run.figure(
-            "maps" if start == 0 else f"maps_{start // per + 1}",
-            kf.plots.frequency_maps(
-                {name_of(*key).replace(" + ", "\n+ "): shown[key] for key in part},
-                classes=images.classes,
-                title=f"Dominant frequency maps, top {100 * config.search.fraction:g} %, seed {config.seed}",
-            ),
+        figure = kf.plots.frequency_maps(
+            {name_of(*key).replace(" + ", "\n+ "): shown[key] for key in part},
+            classes=images.classes,
+            title=f"Dominant frequency maps, top {100 * config.search.fraction:g} %, seed {config.seed}",
         )
+        run.figure("maps" if start == 0 else f"maps_{start // per + 1}", figure)
     key = names[0]
     chosen = first_of_each(images.test, len(images.classes))
     if chosen is not None:
-        run.figure(
-            "filtered",
-            kf.plots.frequency_maps(
-                {"map": shown[key]},
-                classes=images.classes,
-                reports={"map": reports[key]},
-                examples={"image": chosen, "filtered": filter_each(chosen, shown[key])},
-                title=f"What is left of the images: {name_of(*key)}, seed {config.seed}",
-            ),
+        figure = kf.plots.frequency_maps(
+            {"map": shown[key]},
+            classes=images.classes,
+            reports={"map": reports[key]},
+            examples={"image": chosen, "filtered": filter_each(chosen, shown[key])},
+            title=f"What is left of the images: {name_of(*key)}, seed {config.seed}",
         )
+        run.figure("filtered", figure)
     if growth is not None and growth.epochs:
         clean = np.array([report.clean_tpr for _, report in growth.history])
         panels = {
             words: dict(zip(images.classes, rates.T[:, None], strict=True))
             for words, rates in (("TPR under its map", growth.tpr), ("TPR, whole images", clean))
         }
-        run.figure(
-            "growth",
-            kf.plots.curves(
-                panels,
-                x=growth.epochs,
-                columns=2,
-                xlabel="epoch",
-                ylabel="share of the class recognised",
-                title=f"Under the final maps while {NETWORKS[config.networks[0]].label} trains, "
-                f"seed {config.seed}",
-            ),
+        figure = kf.plots.curves(
+            panels,
+            x=growth.epochs,
+            columns=2,
+            xlabel="epoch",
+            ylabel="share of the class recognised",
+            title=f"Under the final maps while {NETWORKS[config.networks[0]].label} trains, "
+            f"seed {config.seed}",
         )
+        run.figure("growth", figure)
 
 
 def _report(run: Run, config: Study, images: Images) -> None:
     n, search = len(images.test[1]), config.search
-    head = [
-        "network",
-        "whole images: TPR",
-        "FPR",
-        "own map: TPR",
-        "FPR",
-        "strong shortcuts",
-        "first network's map: TPR",
-        "low-pass: TPR",
-        "FPR",
-    ]
-    rows = [_row(run, config, images, *variant) for variant in variants(config)]
+    head = ["network", "whole images: TPR", "FPR", "own map: TPR", "FPR", "strong shortcuts"]
+    head += ["first network's map: TPR", "low-pass: TPR", "FPR"]
+    rows = [_row(run, variant) for variant in variants(config)]
     title = f"Under maps of {100 * search.fraction:g} % of the bins, means over the classes, n = {n}"
     print_table(title, head, rows)
     classes = ["network", *images.classes]
     per_class = [
-        [
-            f"{name_of(*v)}, {word}",
-            *(f"{value:.2f}" for value in _cells(run, images, v, measure).mean(axis=0)),
-        ]
+        [f"{name_of(*v)}, {word}", *(f"{value:.2f}" for value in _cells(run, v, measure).mean(axis=0))]
         for v in variants(config)
         for measure, word in (("tpr", "TPR"), ("fpr", "FPR"), ("clean_tpr", "TPR whole"))
     ]
-    path = run.summary(
+    run.summary(
         "Frequency shortcuts: dominant frequency maps of networks and augmentations",
-        _claims(run, config, images, n),
+        list(_claims(run, config, images, n)),
         notes=f"{title}; a strong shortcut has a TPR of at least {STRONG:g} under its own map.\n\n"
         + markdown(head, rows)
         + "\n\nBy class, means over the seeds, under the own map:\n\n"
         + markdown(classes, per_class),
     )
-    run.say(str(path))
 
 
-def _cells(
-    run: Run, images: Images, variant: tuple[str, str], measure: str, masks: str = "own"
-) -> np.ndarray:
+def _cells(run: Run, variant: tuple[str, str], measure: str, masks: str = "own") -> np.ndarray:
     return by_class(run, measure, masks=masks, network=variant[0], augmentation=variant[1])
 
 
-def _row(run: Run, config: Study, images: Images, network: str, augmentation: str) -> list[str]:
-    variant = (network, augmentation)
-
+def _row(run: Run, variant: tuple[str, str]) -> list[str]:
     def mean(measure: str, masks: str = "own") -> str:
-        return mean_and_range(np.nanmean(_cells(run, images, variant, measure, masks), axis=1), 2)
+        return mean_and_range(np.nanmean(_cells(run, variant, measure, masks), axis=1), 2)
 
-    strong = (_cells(run, images, variant, "tpr") >= STRONG).sum(axis=1)
-    return [
-        name_of(*variant),
-        mean("clean_tpr"),
-        mean("clean_fpr"),
-        mean("tpr"),
-        mean("fpr"),
-        ", ".join(str(count) for count in strong),
-        mean("tpr", "first"),
-        mean("tpr", "disk"),
-        mean("fpr", "disk"),
-    ]
+    strong = (_cells(run, variant, "tpr") >= STRONG).sum(axis=1)
+    own = [mean(measure) for measure in ("clean_tpr", "clean_fpr", "tpr", "fpr")]
+    others = [mean("tpr", "first"), mean("tpr", "disk"), mean("fpr", "disk")]
+    return [name_of(*variant), *own, ", ".join(map(str, strong)), *others]
 
 
-def _claims(run: Run, config: Study, images: Images, n: int) -> list[Claim]:
-    claims = []
-    first = (config.networks[0], "standard")
+def _claims(run: Run, config: Study, images: Images, n: int) -> Iterator[Claim]:
     count = sum(rate >= STRONG for rate in PUBLISHED)
     published = f"{count} of 10, mean TPR {np.mean(PUBLISHED):.2f} (ResNet-18, ImageNet-10) [paper]"
     for variant in variants(config):
-        tpr, fpr = (_cells(run, images, variant, m) for m in ("tpr", "fpr"))
-        disk = np.nanmean(_cells(run, images, variant, "tpr", "disk"), axis=1)
+        tpr, fpr = (_cells(run, variant, measure) for measure in ("tpr", "fpr"))
+        disk = np.nanmean(_cells(run, variant, "tpr", "disk"), axis=1)
         strong = ", ".join(f"{int((row >= STRONG).sum())} of {len(row)}" for row in tpr)
         named = sorted({images.classes[c] for row in tpr for c in np.flatnonzero(row >= STRONG)})
-        claims.append(
-            Claim(
-                f"{name_of(*variant)}: classes recognised by {100 * config.search.fraction:g} % of the "
-                f"frequencies (TPR at least {STRONG:g} under the own map)",
-                published if variant == first else "pictures and tables of others only [2nd]",
-                f"{strong} by seed{': ' + ', '.join(named) if named else ''}; mean TPR "
-                f"{mean_and_range(np.nanmean(tpr, axis=1), 2)}, "
-                f"FPR {mean_and_range(np.nanmean(fpr, axis=1), 2)}; "
-                f"low-pass of the same share: TPR {mean_and_range(disk, 2)}",
-                n,
-                (f"{variant[0]}-{variant[1]}/",),
-                config.all_seeds,
-            )
+        yield Claim(
+            f"{name_of(*variant)}: classes recognised by {100 * config.search.fraction:g} % of the "
+            f"frequencies (TPR at least {STRONG:g} under the own map)",
+            published
+            if variant == (config.networks[0], "standard")
+            else "pictures and tables of others only [2nd]",
+            f"{strong} by seed{': ' + ', '.join(named) if named else ''}; mean TPR "
+            f"{mean_and_range(np.nanmean(tpr, axis=1), 2)}, "
+            f"FPR {mean_and_range(np.nanmean(fpr, axis=1), 2)}; "
+            f"low-pass of the same share: TPR {mean_and_range(disk, 2)}",
+            n,
+            (f"{variant[0]}-{variant[1]}/",),
         )
-    return claims

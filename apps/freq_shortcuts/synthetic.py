@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -12,13 +13,12 @@ from apps.freq_shortcuts.config import Synthetic
 from apps.freq_shortcuts.early import LEARNED, KeptEarlyLearning, tied, train_early
 from apps.lab import Claim, Run
 from apps.lab.networks import NETWORKS
-from apps.lab.report import markdown, mean_and_range, print_table
+from apps.lab.report import mean_and_range, write_report
 
 STOPPED = tuple(itertools.combinations((1, 2, 3, 4), 2))
 
 
 def synthetic(run: Run, config: Synthetic) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     found: dict[tuple, tuple[KeptEarlyLearning, kf.shortcuts.BandStopResult]] = {}
     examples: dict[str, np.ndarray] = {}
     spectra: dict[str, dict[str, np.ndarray]] = {}
@@ -32,23 +32,23 @@ def synthetic(run: Run, config: Synthetic) -> None:
                 examples[f"B{band}"] = test[0][:4]
                 spectra[f"C3 in B{band}"] = _average_spectra(test, data.classes)
             for network in config.networks:
-                label = f"{network}/b{band}/seed{seed}"
-                record = {"network": network, "band": band}
+                name, record = f"{network}/b{band}", {"network": network, "band": band}
                 model, early = train_early(
                     run,
+                    name,
                     dataclasses.replace(config.training, network=network),
                     train,
                     test,
                     classes=len(data.classes),
                     every=config.every,
                     seed=seed,
-                    label=label,
                     record=record,
                 )
-                stop = run.result(f"{label}/band_stop", kf.shortcuts.band_stop, model, test, STOPPED)
+                stage = f"{name}/seed{seed}"
+                stop = run.result(f"{stage}/band_stop", kf.shortcuts.band_stop, model, test, STOPPED)
                 found[network, band, seed] = early, stop
                 record |= {"seed": seed, "n": stop.n}
-                run.measure(label, _describe, early, stop, data.classes, record)
+                run.measure(stage, _describe, early, stop, data.classes, record)
     _draw(run, config, found, examples, spectra, data.classes)
     _report(run, config, found, data.classes)
 
@@ -71,10 +71,8 @@ def _describe(
     order = early.first_learned(LEARNED)
     rows = []
     for label, name in enumerate(classes):
-        values = {
-            "learned": order.index(label) + 1 if label in order else 0,
-            "f1": float(early.f1[-1, label]),
-        }
+        place = order.index(label) + 1 if label in order else 0
+        values = {"learned": place, "f1": float(early.f1[-1, label])}
         for bands, rate in zip(STOPPED, stop.tpr[:, label], strict=True):
             values["without " + "+".join(f"B{b}" for b in bands)] = float(rate)
         rows += [{**record, "measure": key, "class": name, "value": value} for key, value in values.items()]
@@ -82,57 +80,47 @@ def _describe(
 
 
 def _draw(run: Run, config: Synthetic, found: dict, examples: dict, spectra: dict, classes: tuple) -> None:
-    run.figure(
-        "images",
-        kf.plots.image_rows(
-            {f"C3 in {name}": images for name, images in examples.items()},
-            captions={f"C3 in {next(iter(examples))}": classes},
-            title=f"Synthetic sets, one test image of each class, seed {config.seed}",
-        ),
+    figure = kf.plots.image_rows(
+        {f"C3 in {name}": images for name, images in examples.items()},
+        captions={f"C3 in {next(iter(examples))}": classes},
+        title=f"Synthetic sets, one test image of each class, seed {config.seed}",
     )
-    run.figure(
-        "spectra",
-        kf.plots.curves(
-            spectra,
-            x=range(1, 17),
-            columns=len(spectra),
-            xlabel="radius (index units)",
-            ylabel="mean amplitude",
-            limits=None,
-            title=f"Spectra of the classes, n = {config.test_per_class} each, seed {config.seed}",
-        ),
+    run.figure("images", figure)
+    figure = kf.plots.curves(
+        spectra,
+        x=range(1, 17),
+        columns=len(spectra),
+        xlabel="radius (index units)",
+        ylabel="mean amplitude",
+        limits=None,
+        title=f"Spectra of the classes, n = {config.test_per_class} each, seed {config.seed}",
     )
+    run.figure("spectra", figure)
     steps = next(iter(found.values()))[0].steps
     for network in config.networks:
-        run.figure(
-            f"early_{network}",
-            kf.plots.curves(
-                {
-                    f"C3 in B{band}": {
-                        name: np.stack(
-                            [found[network, band, seed][0].f1[:, label] for seed in config.all_seeds]
-                        )
-                        for label, name in enumerate(classes)
-                    }
-                    for band in config.bands
-                },
-                x=steps,
-                columns=len(config.bands),
-                xlabel="iteration",
-                ylabel="F1 on test images",
-                title=f"{NETWORKS[network].label}: F1 of each class over the first iterations",
-            ),
+        figure = kf.plots.curves(
+            {
+                f"C3 in B{band}": {
+                    name: np.stack([found[network, band, seed][0].f1[:, label] for seed in config.all_seeds])
+                    for label, name in enumerate(classes)
+                }
+                for band in config.bands
+            },
+            x=steps,
+            columns=len(config.bands),
+            xlabel="iteration",
+            ylabel="F1 on test images",
+            title=f"{NETWORKS[network].label}: F1 of each class over the first iterations",
         )
+        run.figure(f"early_{network}", figure)
         for band in config.bands:
-            run.figure(
-                f"band_stop_{network}_b{band}",
-                kf.plots.confusion_change(
-                    [found[network, band, seed][1] for seed in config.all_seeds],
-                    classes=classes,
-                    title=f"{NETWORKS[network].label}, C3 in B{band}: change of the confusion, "
-                    "mean over the seeds",
-                ),
+            figure = kf.plots.confusion_change(
+                [found[network, band, seed][1] for seed in config.all_seeds],
+                classes=classes,
+                title=f"{NETWORKS[network].label}, C3 in B{band}: change of the confusion, "
+                "mean over the seeds",
             )
+            run.figure(f"band_stop_{network}_b{band}", figure)
 
 
 def _report(run: Run, config: Synthetic, found: dict, classes: tuple[str, ...]) -> None:
@@ -153,17 +141,12 @@ def _report(run: Run, config: Synthetic, found: dict, classes: tuple[str, ...]) 
         f"First class with F1 of {LEARNED:g}, by seed; F1 after {config.training.iterations} iterations; the "
         f"class recognised most with two bands removed, by seed; n = {n}"
     )
-    print_table(title, head, rows)
-    path = run.summary(
-        "Frequency shortcuts: synthetic band sets",
-        [*_early_claims(config, found, classes, n), *_stop_claims(config, found, classes, n)],
-        notes=f"{title}.\n\n{markdown(head, rows)}",
-    )
-    run.say(str(path))
+    claims = [*_early_claims(config, found, n), *_stop_claims(config, found, classes, n)]
+    table = (title, head, rows)
+    write_report(run, "Frequency shortcuts: synthetic band sets", claims, table, notes=f"{title}.")
 
 
-def _early_claims(config: Synthetic, found: dict, classes: tuple[str, ...], n: int) -> list[Claim]:
-    claims = []
+def _early_claims(config: Synthetic, found: dict, n: int) -> Iterator[Claim]:
     for network in config.networks:
         counts, ties = {}, 0
         for band in config.bands:
@@ -172,41 +155,30 @@ def _early_claims(config: Synthetic, found: dict, classes: tuple[str, ...], n: i
             counts[band] = len(leads)
             ties += sum(map(tied, leads))
         seen = ", ".join(f"B{band}: {count} of {config.seeds}" for band, count in counts.items())
-        claims.append(
-            Claim(
-                f"{NETWORKS[network].label} learns the class with the most distinctive frequencies, C3, "
-                "first, whether its band is low or high",
-                "in every set [2nd]",
-                f"C3 first in {seen} seeds; in {ties} of these {sum(counts.values())} trainings another "
-                f"class reached F1 {LEARNED:g} at the same measurement, with a lower F1",
-                n,
-                (f"{network}/",),
-                config.all_seeds,
-            )
+        yield Claim(
+            f"{NETWORKS[network].label} learns the class with the most distinctive frequencies, C3, "
+            "first, whether its band is low or high",
+            "in every set [2nd]",
+            f"C3 first in {seen} seeds; in {ties} of these {sum(counts.values())} trainings another "
+            f"class reached F1 {LEARNED:g} at the same measurement, with a lower F1",
+            n,
+            (f"{network}/",),
         )
-    return claims
 
 
-def _stop_claims(config: Synthetic, found: dict, classes: tuple[str, ...], n: int) -> list[Claim]:
-    claims = []
+def _stop_claims(config: Synthetic, found: dict, classes: tuple[str, ...], n: int) -> Iterator[Claim]:
     for network in config.networks:
-        rates = np.stack(
+        rates = np.array(
             [
-                np.mean([found[network, band, seed][1].tpr.mean(axis=0) for band in config.bands], axis=0)
+                [found[network, band, seed][1].tpr.mean(axis=0) for band in config.bands]
                 for seed in config.all_seeds
             ]
+        ).mean(axis=1)
+        shown = [f"{name} {mean_and_range(rates[:, label], 2)}" for label, name in enumerate(classes)]
+        yield Claim(
+            f"{NETWORKS[network].label}: C2 survives when two of the four bands are removed",
+            "C2 survives [2nd]",
+            f"recognised, mean over sets and pairs of bands: {', '.join(shown)}",
+            n,
+            (f"{network}/",),
         )
-        cells = ", ".join(
-            f"{name} {mean_and_range(rates[:, label], 2)}" for label, name in enumerate(classes)
-        )
-        claims.append(
-            Claim(
-                f"{NETWORKS[network].label}: C2 survives when two of the four bands are removed",
-                "C2 survives [2nd]",
-                f"recognised, mean over sets and pairs of bands: {cells}",
-                n,
-                (f"{network}/",),
-                config.all_seeds,
-            )
-        )
-    return claims

@@ -30,7 +30,6 @@ PUBLISHED = {
 
 
 def transfer(run: Run, config: Transfer) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
     sets = dict(_gather_sets(run, config, images))
     shown: dict[str, kf.shortcuts.FrequencyMaps] = {}
@@ -41,11 +40,11 @@ def transfer(run: Run, config: Transfer) -> None:
             record = {"augmentation": augmentation}
             model, _ = trained(
                 run,
+                augmentation,
                 dataclasses.replace(config.training, augmentation=augmentation),
                 images.train,
                 classes=len(images.classes),
                 seed=seed,
-                label=stage,
                 record=record,
             )
             maps = find_maps(run, stage, model, searched, config.search, seed=seed, record=record)
@@ -70,11 +69,7 @@ def transfer(run: Run, config: Transfer) -> None:
 def _gather_sets(
     run: Run, config: Transfer, images: Images
 ) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray]]]:
-    """The test images, copies of them under corruptions, and those of other sets, opened before any training.
-
-    Raises:
-        RunError: If a set is not there, has no test images, or lacks a class.
-    """
+    """The test images, their corrupted copies, and those of other sets, opened before any training."""
     yield HERE, images.test
     for name in config.corruptions:
         yield name, corrupted(run, images, name, config.severity, seed=config.seed)
@@ -124,15 +119,13 @@ def _draw(
         chosen = first_of_each(test, len(images.classes))
         if chosen is not None:
             rows |= {name: chosen, f"{name},\nfiltered": filter_each(chosen, maps)}
-    run.figure(
-        "filtered",
-        kf.plots.frequency_maps(
-            {"map": maps},
-            classes=images.classes,
-            examples=rows,
-            title=f"Maps of {_name(config, config.augmentations[0])} and what they leave, seed {config.seed}",
-        ),
+    figure = kf.plots.frequency_maps(
+        {"map": maps},
+        classes=images.classes,
+        examples=rows,
+        title=f"Maps of {_name(config, config.augmentations[0])} and what they leave, seed {config.seed}",
     )
+    run.figure("filtered", figure)
 
 
 def _name(config: Transfer, augmentation: str) -> str:
@@ -140,54 +133,41 @@ def _name(config: Transfer, augmentation: str) -> str:
 
 
 def _report(run: Run, config: Transfer, images: Images, counts: dict[str, int]) -> None:
-    """The table, and `summary.md`."""
     head = ["augmentation", "set", "n", "whole images: TPR", "FPR", "own map: TPR", "FPR", "low-pass: TPR"]
-    rows = []
+    rows, per_class, claims = [], [], []
     for augmentation in config.augmentations:
         for name, n in counts.items():
             means = [
-                mean_and_range(_mean(run, images, augmentation, name, *what), 2)
+                mean_and_range(_mean(run, augmentation, name, *what), 2)
                 for what in (("clean_tpr",), ("clean_fpr",), ("tpr",), ("fpr",), ("tpr", "disk"))
             ]
             rows.append([ROWS[augmentation].label, name, str(n), *means])
+            for measure, words in (("clean_tpr", "TPR whole"), ("tpr", "TPR"), ("fpr", "FPR")):
+                found = by_class(run, measure, augmentation=augmentation, set=name, masks="own")
+                shown = [f"{value:.2f}" for value in found.mean(axis=0)]
+                per_class.append([f"{ROWS[augmentation].label}, {name}, {words}", *shown])
+            if name != HERE:
+                claims.append(_claim(run, config, augmentation, name, n))
     title = f"Maps of {100 * config.search.fraction:g} % of the bins on other sets, means over the classes"
     print_table(title, head, rows)
-    path = run.summary(
+    by_class_table = markdown(["", *images.classes], per_class)
+    run.summary(
         "Frequency shortcuts: transfer of the maps",
-        [
-            _claim(run, config, images, augmentation, name, n)
-            for augmentation in config.augmentations
-            for name, n in counts.items()
-            if name != HERE
-        ],
-        notes=f"{title}.\n\n{markdown(head, rows)}\n\n{_by_class(run, config, images, counts)}",
+        claims,
+        notes=f"{title}.\n\n{markdown(head, rows)}\n\nBy class, means over the seeds:\n\n{by_class_table}",
     )
-    run.say(str(path))
 
 
-def _mean(
-    run: Run, images: Images, augmentation: str, name: str, measure: str, masks: str = "own"
-) -> np.ndarray:
+def _mean(run: Run, augmentation: str, name: str, measure: str, masks: str = "own") -> np.ndarray:
     """The mean over the classes for every seed."""
     found = by_class(run, measure, augmentation=augmentation, set=name, masks=masks)
     return np.nanmean(found, axis=1)
 
 
-def _by_class(run: Run, config: Transfer, images: Images, counts: dict[str, int]) -> str:
-    rows = []
-    for augmentation in config.augmentations:
-        for name in counts:
-            for measure, words in (("clean_tpr", "TPR whole"), ("tpr", "TPR"), ("fpr", "FPR")):
-                found = by_class(run, measure, augmentation=augmentation, set=name, masks="own")
-                cells = [f"{value:.2f}" for value in found.mean(axis=0)]
-                rows.append([f"{ROWS[augmentation].label}, {name}, {words}", *cells])
-    return "By class, means over the seeds:\n\n" + markdown(["", *images.classes], rows)
-
-
-def _claim(run: Run, config: Transfer, images: Images, augmentation: str, name: str, n: int) -> Claim:
+def _claim(run: Run, config: Transfer, augmentation: str, name: str, n: int) -> Claim:
     """Whether classes that their map is enough for on the test images keep it on another set."""
-    before, after = (_mean(run, images, augmentation, where, "tpr") for where in (HERE, name))
-    whole = [_mean(run, images, augmentation, where, "clean_tpr") for where in (HERE, name)]
+    before, after = (_mean(run, augmentation, where, "tpr") for where in (HERE, name))
+    whole = [_mean(run, augmentation, where, "clean_tpr") for where in (HERE, name)]
     published = "-"
     if name == "renditions":
         published = (
@@ -202,5 +182,4 @@ def _claim(run: Run, config: Transfer, images: Images, augmentation: str, name: 
         f"{mean_and_range(whole[0], 2)} before, {mean_and_range(whole[1], 2)} after",
         n,
         (f"{augmentation}/",),
-        config.all_seeds,
     )

@@ -5,21 +5,12 @@ from __future__ import annotations
 import keras
 
 from apps.hfc.config import Kernels, Perturbations
-from apps.lab import Run, RunError
+from apps.lab import Run
 from apps.lab.images import Images
 from apps.lab.train import trained
 
 NAMES = {"natural": "natural training", "adversarial": "adversarial training"}
-
-
-def check_attack_images(images: Images, **counts: int) -> None:
-    """Before any training: the attacks must have their images."""
-    for name, count in counts.items():
-        if count > len(images.test[1]):
-            raise RunError(
-                f"`{name}` must be at most the number of test images, {len(images.test[1])}. "
-                f"Received: {name}={count}"
-            )
+ATTACKS = {"fgsm": "FGSM", "linf_pgd": "PGD"}
 
 
 def train_both(
@@ -30,16 +21,9 @@ def train_both(
         "natural": config.training,
         "adversarial": config.adversary.applied_to(config.training, images.shape[0]),
     }
+    classes = len(images.classes)
     return {
-        (name, seed): trained(
-            run,
-            recipes[name],
-            images.train,
-            classes=len(images.classes),
-            seed=seed,
-            label=f"{name}/seed{seed}",
-            record={"network": name},
-        )[0]
+        (name, seed): trained(run, name, recipes[name], images.train, classes=classes, seed=seed)[0]
         for seed in config.all_seeds
         for name in NAMES
     }

@@ -11,51 +11,42 @@ import keras_freq as kf
 from apps.hfc.config import BNStudy
 from apps.lab import Run
 from apps.lab.images import load_images
-from apps.lab.report import compare, markdown, mean_and_range, print_table, values
+from apps.lab.report import cells, compare, values, write_report
 from apps.lab.train import trained
 
 NAMES = {"vanilla": "without batch normalisation", "batch_norm": "with batch normalisation"}
 
 
 def bn_study(run: Run, config: BNStudy) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data, radii=config.radii)
     curves, n = {}, len(images.train[1])
     for radius in config.radii:
         filtered = {
-            split: (_high_part(pixels, radius, config), labels)
+            split: (kf.spectral.rescale(kf.spectral.high_pass(pixels, radius), config.rescale), labels)
             for split, (pixels, labels) in (("train", images.train), ("test", images.test))
         }
         for seed in config.all_seeds:
             for name in NAMES:
                 kind = "none" if name == "vanilla" else config.batch_norm
-                stage = f"{name}/radius{radius:g}/seed{seed}"
+                record = {"network": name, "radius": radius, "seed": seed}
                 model, history = trained(
                     run,
+                    f"{name}/radius{radius:g}",
                     dataclasses.replace(config.training, normalization=kind),
                     filtered["train"],
                     classes=len(images.classes),
                     seed=seed,
-                    label=stage,
-                    record={"network": name, "radius": radius},
+                    record=record,
                 )
                 curve = curves[name, radius, seed] = history["accuracy"]
-                record = {"network": name, "radius": radius, "seed": seed}
-                run.measure(f"{stage}/speed", _measure_speed, model, filtered["test"], curve, n, record)
+                stage = f"{name}/radius{radius:g}/seed{seed}/speed"
+                run.measure(stage, _measure_speed, model, filtered["test"], curve, n, record)
     _draw(run, config, curves)
     _report(run, config, n)
 
 
-def _high_part(pixels: np.ndarray, radius: float, config: BNStudy) -> np.ndarray:
-    return kf.spectral.rescale(kf.spectral.high_pass(pixels, radius), config.rescale)
-
-
 def _measure_speed(
-    model: keras.Model,
-    test: tuple[np.ndarray, np.ndarray],
-    curve: list[float],
-    n: int,
-    record: dict,
+    model: keras.Model, test: tuple[np.ndarray, np.ndarray], curve: list[float], n: int, record: dict
 ) -> list[dict]:
     """Mean training accuracy over the epochs, the last one, and test accuracy on high-passed images."""
     result = kf.evaluate.accuracy(model, test)
@@ -74,28 +65,20 @@ def _draw(run: Run, config: BNStudy, curves: dict) -> None:
         }
         for radius in config.radii
     }
-    run.figure(
-        "bn_study",
-        kf.plots.curves(
-            panels, ylabel="training accuracy", chance=0.1, title="Learning from high frequencies alone"
-        ),
+    figure = kf.plots.curves(
+        panels, ylabel="training accuracy", chance=0.1, title="Learning from high frequencies alone"
     )
+    run.figure("bn_study", figure)
 
 
 def _report(run: Run, config: BNStudy, n: int) -> None:
     measures = ("mean over epochs", "last epoch", "test")
-    head = [
-        "radius",
-        "network",
-        "training accuracy, mean over epochs",
-        "last epoch",
-        "high-passed test images",
-    ]
+    head = ["radius", "network", "training accuracy, mean over epochs", "last epoch"]
+    head.append("high-passed test images")
     rows, claims = [], []
     for radius in config.radii:
         for name, label in NAMES.items():
-            cells = [values(run, network=name, radius=radius, measure=measure) for measure in measures]
-            rows.append([f"{radius:g}", label, *(mean_and_range(cell) for cell in cells)])
+            rows.append([f"{radius:g}", label, *cells(run, measures, network=name, radius=radius)])
         vanilla, batch = (values(run, network=name, radius=radius, measure=measures[0]) for name in NAMES)
         claims.append(
             compare(
@@ -108,10 +91,8 @@ def _report(run: Run, config: BNStudy, n: int) -> None:
                 lower="slower with",
                 n=n,
                 stages=tuple(f"{name}/radius{radius:g}/" for name in NAMES),
-                seeds=config.all_seeds,
             )
         )
-    print_table(f"Learning from high-passed images, n = {n}, over the seeds", head, rows)
-    notes = f"Network: {config.training.network}.\n\n"
-    path = run.summary("HFC: batch normalisation study", claims, notes=notes + markdown(head, rows))
-    run.say(str(path))
+    title = f"Learning from high-passed images, n = {n}, over the seeds"
+    notes = f"Network: {config.training.network}."
+    write_report(run, "HFC: batch normalisation study", claims, (title, head, rows), notes=notes)

@@ -9,32 +9,22 @@ import keras_freq as kf
 from apps.hfc.config import Components
 from apps.lab import Run
 from apps.lab.images import Images, load_images
-from apps.lab.report import compare, markdown, mean_and_range, print_table, values
+from apps.lab.report import cells, compare, values, write_report
 from apps.lab.train import trained
 
 FILTERS = {"low": kf.spectral.low_pass, "high": kf.spectral.high_pass}
 
 
 def components(run: Run, config: Components) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data, radii=config.radii)
     x, y = images.train
-    if config.rescale != "none":
-        x = kf.spectral.rescale(x, config.rescale)
+    x = kf.spectral.rescale(x, config.rescale)
     parts = [("all", None), *((band, radius) for radius in config.radii for band in FILTERS)]
     for band, radius in parts:
         name = band if radius is None else f"{band}{radius:g}"
         part = x if radius is None else kf.spectral.rescale(FILTERS[band](x, radius), config.rescale)
         for seed in config.all_seeds:
-            model, _ = trained(
-                run,
-                config.training,
-                (part, y),
-                classes=len(images.classes),
-                seed=seed,
-                label=f"{name}/seed{seed}",
-                record={"network": name},
-            )
+            model, _ = trained(run, name, config.training, (part, y), classes=len(images.classes), seed=seed)
             run.measure(f"{name}/seed{seed}/test", _test, model, images, name, seed)
     _draw(run, config)
     _report(run, config, len(images.test[1]))
@@ -47,16 +37,16 @@ def _test(model: keras.Model, images: Images, name: str, seed: int) -> dict:
 
 def _draw(run: Run, config: Components) -> None:
     radii = sorted(config.radii)
-    lines = {
-        f"trained on the {words} part": np.stack(
+    drawn = {
+        f"trained on the {band} part": np.stack(
             [values(run, network=f"{band}{r:g}", measure="test") for r in radii], axis=1
         )
-        for band, words in (("low", "low"), ("high", "high"))
+        for band in FILTERS
     }
     whole = values(run, network="all", measure="test")
-    lines["trained on the originals"] = np.repeat(whole[:, None], len(config.radii), axis=1)
+    drawn["trained on the originals"] = np.repeat(whole[:, None], len(config.radii), axis=1)
     figure = kf.plots.curves(
-        {"": lines},
+        {"": drawn},
         x=radii,
         xlabel="radius of the split (index units)",
         ylabel="accuracy on original test images",
@@ -69,10 +59,8 @@ def _draw(run: Run, config: Components) -> None:
 def _report(run: Run, config: Components, n: int) -> None:
     rows = []
     for name in ("all", *(f"{band}{r:g}" for band in FILTERS for r in config.radii)):
-        cells = (values(run, network=name, measure=measure) for measure in ("training accuracy", "test"))
-        rows.append([name, *map(mean_and_range, cells)])
+        rows.append([name, *cells(run, ("training accuracy", "test"), network=name)])
     head = ["trained on", "training accuracy on that part", "accuracy on original test images"]
-    print_table(f"Training on one component, n = {n}, over the seeds", head, rows)
     claims = []
     for radius in config.radii:
         low, high = (values(run, network=f"{band}{radius:g}", measure="test") for band in FILTERS)
@@ -87,7 +75,7 @@ def _report(run: Run, config: Components, n: int) -> None:
                 lower="high is higher",
                 n=n,
                 stages=(f"low{radius:g}/", f"high{radius:g}/"),
-                seeds=config.all_seeds,
             )
         )
-    run.say(str(run.summary("HFC: training on one component", claims, notes=markdown(head, rows))))
+    title = f"Training on one component, n = {n}, over the seeds"
+    write_report(run, "HFC: training on one component", claims, (title, head, rows))

@@ -5,7 +5,17 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from apps.lab.settings import Adversary, Crop, Data, Repeated, Training, check_all, check_least, check_within
+from apps.lab.settings import (
+    Adversary,
+    Crop,
+    Data,
+    Repeated,
+    Training,
+    check_all,
+    check_between,
+    check_least,
+    check_within,
+)
 
 Rescale = Literal["none", "max"]
 
@@ -40,10 +50,8 @@ class AdversarialTraining(Adversary):
     def __post_init__(self):
         super().__post_init__()
         check_least("adversary.steps", self.steps, 1)
-        if self.epochs is not None:
-            check_least("adversary.epochs", self.epochs, 1)
-        if self.learning_rate is not None:
-            check_within("adversary.learning_rate", self.learning_rate, 0, 10)
+        check_least("adversary.epochs", self.epochs, 1)
+        check_within("adversary.learning_rate", self.learning_rate, 0, 10)
 
     def applied_to(self, training: Training, side: int) -> Training:
         """The recipe with the attack, for images of that side."""
@@ -86,8 +94,7 @@ class Learning(Shared):
         check_all("thresholds", self.thresholds, 0, 1)
         check_least("every", self.every, 1)
         for name in ("shuffled_epochs", "measured_images"):
-            if getattr(self, name) is not None:
-                check_least(name, getattr(self, name), 1)
+            check_least(name, getattr(self, name), 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,8 +185,7 @@ class Gallery(Shared):
             raise ValueError(
                 f"`radius` must be one of `radii`, {list(self.radii)}. Received: radius={self.radius}"
             )
-        if not 1 <= self.examples <= 10:
-            raise ValueError(f"`examples` must lie in [1, 10]. Received: examples={self.examples}")
+        check_between("examples", self.examples, 1, 10)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,29 +9,19 @@ import keras_freq as kf
 from apps.hfc.config import Gallery
 from apps.lab import Claim, Run
 from apps.lab.images import Images, load_images
-from apps.lab.report import markdown, mean_and_range, print_table, values
+from apps.lab.report import cells, mean_and_range, values, write_report
 from apps.lab.train import trained
 
 PARTS = ("original", "high", "low")
 
 
 def gallery(run: Run, config: Gallery) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data, radii=config.radii)
     x, y = images.train
-    if config.rescale != "none":
-        x = kf.spectral.rescale(x, config.rescale)
+    x = kf.spectral.rescale(x, config.rescale)
     found = {}
     for seed in config.all_seeds:
-        model, _ = trained(
-            run,
-            config.training,
-            (x, y),
-            classes=len(images.classes),
-            seed=seed,
-            label=f"network/seed{seed}",
-            record={"network": "network"},
-        )
+        model, _ = trained(run, "network", config.training, (x, y), classes=len(images.classes), seed=seed)
         for radius in config.radii:
             name = f"network/seed{seed}/radius{radius:g}"
             found[seed, radius] = run.arrays(name, _predict, model, images, radius, config)
@@ -85,40 +75,33 @@ def _draw(run: Run, config: Gallery, images: Images, found: dict[str, np.ndarray
     predictions = {
         part: (found[f"{part}_class"][shown], found[f"{part}_confidence"][shown]) for part in PARTS
     }
-    run.figure(
-        "gallery",
-        kf.plots.component_predictions(
-            x[shown],
-            predictions,
-            radius=config.radius,
-            labels=labels[shown],
-            classes=images.classes,
-            title=f"Known by high frequencies, mistaken by low ones ({len(choose(found, labels))} of "
-            f"{len(labels)} test images, the surest {len(shown)})",
-        ),
+    figure = kf.plots.component_predictions(
+        x[shown],
+        predictions,
+        radius=config.radius,
+        labels=labels[shown],
+        classes=images.classes,
+        title=f"Known by high frequencies, mistaken by low ones ({len(choose(found, labels))} of "
+        f"{len(labels)} test images, the surest {len(shown)})",
     )
+    run.figure("gallery", figure)
 
 
 def _report(run: Run, config: Gallery, n: int) -> None:
-    measures = [*(f"accuracy, {part}" for part in PARTS), "right by high, wrong by low"]
-    head = ["radius", *measures]
-    rows = []
-    for radius in config.radii:
-        cells = [values(run, radius=radius, measure=measure) for measure in measures]
-        rows.append([f"{radius:g}", *(mean_and_range(c) for c in cells[:-1]), mean_and_range(cells[-1], 0)])
-    print_table(f"Of {n} test images, over the seeds", head, rows)
+    accuracies, known = [f"accuracy, {part}" for part in PARTS], "right by high, wrong by low"
+    counts = {radius: mean_and_range(values(run, radius=radius, measure=known), 0) for radius in config.radii}
+    rows = [[f"{r:g}", *cells(run, accuracies, radius=r), count] for r, count in counts.items()]
     claims = [
         Claim(
             f"There are images that are predicted rightly from the original and the high part and wrongly "
             f"from the low part (r = {radius:g})",
             "8 samples shown, no count that can be compared [author]",
-            f"{mean_and_range(values(run, radius=radius, measure=measures[-1]), 0)} of {n} images",
+            f"{count} of {n} images",
             n,
             ("network/",),
-            config.all_seeds,
         )
-        for radius in config.radii
+        for radius, count in counts.items()
     ]
-    notes = f"Network: {config.training.network}, normalization {config.training.normalization}.\n\n"
-    path = run.summary("HFC: gallery", claims, notes=notes + markdown(head, rows))
-    run.say(str(path))
+    notes = f"Network: {config.training.network}, normalization {config.training.normalization}."
+    table = (f"Of {n} test images, over the seeds", ["radius", *accuracies, known], rows)
+    write_report(run, "HFC: gallery", claims, table, notes=notes)

@@ -13,7 +13,7 @@ from apps.hfc.config import Heuristics
 from apps.lab import Claim, Run
 from apps.lab.images import Images, load_images
 from apps.lab.networks import classifier
-from apps.lab.report import compare, markdown, mean_and_range, print_table, values
+from apps.lab.report import cells, compare, values, write_report
 from apps.lab.settings import Augmentations, Training
 from apps.lab.train import trained
 
@@ -49,26 +49,22 @@ PUBLISHED_RADII = (4, 8, 12, 16)
 
 
 def heuristics(run: Run, config: Heuristics) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data, radii=config.radii)
     curves = {}
     for name in NAMES:
         training = _recipe(name, config, images)
         # Never for adversarial training, as published.
         rescale = "none" if name == "adversarial" else config.rescale
-        x, y = images.train
-        if rescale != "none":
-            x = kf.spectral.rescale(x, rescale)
+        train = kf.spectral.rescale(images.train[0], rescale), images.train[1]
+        options: dict[str, Any] = {"radii": config.radii, "every": config.every, "rescale": rescale}
         for seed in config.all_seeds:
-            options: dict[str, Any] = {"radii": config.radii, "every": config.every, "rescale": rescale}
             model, curves[name, seed] = trained(
                 run,
+                name,
                 training,
-                (x, y),
+                train,
                 classes=len(images.classes),
                 seed=seed,
-                label=f"{name}/seed{seed}",
-                record={"network": name},
                 callbacks=[kf.callbacks.BandAccuracy(images.test, **options)],
                 watch={"measure": "band accuracy", "on": images.test, **options},
             )
@@ -124,25 +120,19 @@ def _measure_bands(
 def _draw(run: Run, config: Heuristics, curves: dict) -> None:
     panels = {
         f"{words}, r = {radius:g}": {
-            label: _stack([curves[name, seed][f"{band}_{radius:g}"] for seed in config.all_seeds])
+            label: np.stack([curves[name, seed][f"{band}_{radius:g}"] for seed in config.all_seeds])
             for name, label in NAMES.items()
         }
         for band, words in (("low", "low-passed"), ("high", "high-passed"))
         for radius in config.radii
     }
-    run.figure(
-        "heuristics",
-        kf.plots.curves(
-            panels,
-            columns=len(config.radii),
-            chance=0.1,
-            title="Accuracy on filtered test images, five ways to train",
-        ),
+    figure = kf.plots.curves(
+        panels,
+        columns=len(config.radii),
+        chance=0.1,
+        title="Accuracy on filtered test images, five ways to train",
     )
-
-
-def _stack(curves: list) -> np.ndarray:
-    return np.stack([np.asarray(curve, "float64") for curve in curves])
+    run.figure("heuristics", figure)
 
 
 def _report(run: Run, config: Heuristics, n: int) -> None:
@@ -150,16 +140,11 @@ def _report(run: Run, config: Heuristics, n: int) -> None:
     head = ["network", "filtered images", "train", "test", *columns[1:]]
     rows = []
     for name, label in ROWS.items():
-        for mode in ("none", "max"):
-            cells = [mean_and_range(values(run, network=name, rescale=mode, measure=c), 2) for c in columns]
-            accuracy = values(run, network=name.removesuffix("_batch"), measure="training accuracy")
-            way = "as they are" if mode == "none" else "divided by their maximum"
-            rows.append([label, way, mean_and_range(accuracy, 2)])
-            rows[-1] += cells
+        accuracy = cells(run, ["training accuracy"], 2, network=name.removesuffix("_batch"))
+        for mode, way in (("none", "as they are"), ("max", "divided by their maximum")):
+            rows.append([label, way, *accuracy, *cells(run, columns, 2, network=name, rescale=mode)])
         if config.radii == PUBLISHED_RADII and name in PUBLISHED:
-            cells = [_published(value) for value in PUBLISHED[name]]
-            rows.append([label, "published [author]", *cells])
-    print_table(f"Accuracy on {n} test images, over the seeds", head, rows)
+            rows.append([label, "published [author]", *map(_published, PUBLISHED[name])])
     claims = []
     for mode in ("none", "max"):
         note = "" if mode == "none" else ", filtered images divided by their maximum"
@@ -183,10 +168,10 @@ def _report(run: Run, config: Heuristics, n: int) -> None:
         f"Network: {config.training.network}. Rows 'published' are read off the authors' poster (ResNet-32, "
         "epoch 100; training and filtered images divided by their maximum, but for adversarial training; "
         f"batch normalisation by the statistics of test batches of {TEST_BATCH}). Our adversarial training "
-        "divides nothing either.\n\n"
+        "divides nothing either."
     )
-    path = run.summary("HFC: heuristics", claims, notes=notes + markdown(head, rows))
-    run.say(str(path))
+    title = f"Accuracy on {n} test images, over the seeds"
+    write_report(run, "HFC: heuristics", claims, (title, head, rows), notes=notes)
 
 
 def _published(value: float | None) -> str:
@@ -209,5 +194,4 @@ def _claim(text: str, names: tuple[str, str], column: str, found, n: int, config
         published=published,
         n=n,
         stages=tuple(f"{name.removesuffix('_batch')}/" for name in names),
-        seeds=config.all_seeds,
     )

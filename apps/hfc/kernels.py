@@ -9,31 +9,28 @@ import keras
 import numpy as np
 
 import keras_freq as kf
-from apps.hfc.adversaries import NAMES, check_attack_images, train_both
+from apps.hfc.adversaries import ATTACKS, NAMES, train_both
 from apps.hfc.config import Kernels
 from apps.lab import Run
-from apps.lab.images import Images, load_images
-from apps.lab.report import compare, markdown, mean_and_range, print_table, values
-
-ATTACKS = {"fgsm": "FGSM", "linf_pgd": "PGD"}
+from apps.lab.images import Images, check_counts, load_images
+from apps.lab.report import compare, mean_and_range, values, write_report
 
 
 def kernels(run: Run, config: Kernels) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data)
-    check_attack_images(images, attack_images=config.attack_images, minimal_images=config.minimal_images)
+    check_counts(images, attack_images=config.attack_images, minimal_images=config.minimal_images)
     classifiers = train_both(run, config, images)
     steps = [(name, seed, rho) for name, seed in classifiers for rho in config.rhos]
     for name, seed, rho in run.sweep(steps, "attacking"):
-        prefix = f"{name}/seed{seed}/rho{rho:g}"
+        stage, record = f"{name}/seed{seed}/rho{rho:g}", {"network": name, "rho": rho, "seed": seed}
         # A copy only where something is left to measure: its compiled functions cost seconds.
         smoothed = functools.cache(
             functools.partial(
                 kf.models.smooth_kernels, classifiers[name, seed], rho, normalize=config.normalize
             )
         )
-        run.measure(f"{prefix}/fixed", _attack, smoothed, images, config, name, seed, rho)
-        run.measure(f"{prefix}/minimal", _attack_minimally, smoothed, images, config, name, seed, rho)
+        run.measure(f"{stage}/fixed", _attack, smoothed, images, config, record)
+        run.measure(f"{stage}/minimal", _attack_minimally, smoothed, images, config, record)
     for (name, seed), model in classifiers.items():
         run.measure(f"{name}/seed{seed}/roughness", _measure_roughness, model, name, seed)
     _draw(run, config, classifiers)
@@ -63,19 +60,11 @@ def roughness(kernel: np.ndarray) -> float:
     return float(mean / np.square(kernel).mean())
 
 
-def _attack(
-    smoothed: Callable[[], keras.Model],
-    images: Images,
-    config: Kernels,
-    name: str,
-    seed: int,
-    rho: float,
-) -> list[dict]:
+def _attack(smoothed: Callable[[], keras.Model], images: Images, config: Kernels, record: dict) -> list[dict]:
     """Clean accuracy on all test images, and accuracy under attacks of the fixed sizes."""
-    start = {"network": name, "rho": rho, "seed": seed}
     model = smoothed()
     clean = kf.evaluate.accuracy(model, images.test)
-    rows = [start | {"measure": "clean", "epsilon": 0.0, "value": clean.accuracy, "n": clean.n}]
+    rows = [record | {"measure": "clean", "epsilon": 0.0, "value": clean.accuracy, "n": clean.n}]
     for attack in ATTACKS:
         result = kf.evaluate.adversarial_accuracy(
             model,
@@ -85,24 +74,18 @@ def _attack(
             steps=config.attack_steps,
             n=config.attack_images,
             batch_size=min(config.attack_images, 100),
-            seed=seed,
+            seed=record["seed"],
             progress=False,
         )
-        pairs = [(0.0, result.clean), *zip(result.epsilons, result.accuracy, strict=True)]
         rows += [
-            start | {"measure": attack, "epsilon": epsilon, "value": value, "n": result.n}
-            for epsilon, value in pairs
+            record | {"measure": attack, "epsilon": epsilon, "value": value, "n": result.n}
+            for epsilon, value in [(0.0, result.clean), *zip(result.epsilons, result.accuracy, strict=True)]
         ]
     return rows
 
 
 def _attack_minimally(
-    smoothed: Callable[[], keras.Model],
-    images: Images,
-    config: Kernels,
-    name: str,
-    seed: int,
-    rho: float,
+    smoothed: Callable[[], keras.Model], images: Images, config: Kernels, record: dict
 ) -> list[dict]:
     """Accuracy by the size of the smallest adversarial that was found."""
     rows = []
@@ -115,19 +98,13 @@ def _attack_minimally(
             steps=config.attack_steps,
             n=config.minimal_images,
             batch_size=min(config.minimal_images, 100),
-            seed=seed,
+            seed=record["seed"],
             progress=False,
         )
         rows += [
-            {
-                "network": name,
-                "rho": rho,
-                "measure": f"minimal {attack}",
-                "epsilon": epsilon,
-                "value": result.accuracy_at(epsilon),
-                "seed": seed,
-                "n": result.n,
-            }
+            record
+            | {"measure": f"minimal {attack}", "epsilon": epsilon}
+            | {"value": result.accuracy_at(epsilon), "n": result.n}
             for epsilon in (0.0, *sorted(config.minimal_epsilons))
         ]
     return rows
@@ -135,55 +112,49 @@ def _attack_minimally(
 
 def _draw(run: Run, config: Kernels, classifiers: dict) -> None:
     first = config.seed
-    run.figure(
-        "kernels",
-        kf.plots.kernels(
-            {label: first_kernel(classifiers[name, first]) for name, label in NAMES.items()},
-            title="Kernels of the first convolution",
-        ),
+    figure = kf.plots.kernels(
+        {label: first_kernel(classifiers[name, first]) for name, label in NAMES.items()},
+        title="Kernels of the first convolution",
     )
-    rhos = sorted(config.rhos)
-    panels = {}
+    run.figure("kernels", figure)
+    rhos, panels = sorted(config.rhos), {}
+
+    def over_rho(name: str, **wanted) -> np.ndarray:
+        return np.stack([values(run, network=name, rho=rho, **wanted) for rho in rhos], axis=1)
+
     for name, label in NAMES.items():
-        lines = {"clean": _over_rho(run, name, rhos, measure="clean")}
-        for attack, word in ATTACKS.items():
-            for epsilon in config.epsilons:
-                lines[f"{word} {epsilon:g}"] = _over_rho(run, name, rhos, measure=attack, epsilon=epsilon)
-        panels[label] = lines
-    run.figure(
-        "smoothing",
-        kf.plots.curves(
-            panels, x=rhos, xlabel=r"$\rho$", title="Smoothing the kernels of the first convolution"
-        ),
+        panels[label] = {"clean": over_rho(name, measure="clean")} | {
+            f"{word} {epsilon:g}": over_rho(name, measure=attack, epsilon=epsilon)
+            for attack, word in ATTACKS.items()
+            for epsilon in config.epsilons
+        }
+    figure = kf.plots.curves(
+        panels, x=rhos, xlabel=r"$\rho$", title="Smoothing the kernels of the first convolution"
     )
+    run.figure("smoothing", figure)
     sizes = [0.0, *sorted(config.minimal_epsilons)]
-    panels = {}
-    for attack, word in ATTACKS.items():
-        for name, label in NAMES.items():
-            panels[f"{word}, {label}"] = {
-                f"ρ = {rho:g}": np.stack(
-                    [
-                        values(run, network=name, rho=rho, measure=f"minimal {attack}", epsilon=size)
-                        for size in sizes
-                    ],
-                    axis=1,
-                )
-                for rho in rhos
-            }
-    run.figure(
-        "minimal",
-        kf.plots.curves(
-            panels,
-            x=sizes,
-            xlabel="size (L-infinity)",
-            columns=2,
-            title="Share of the images that no adversarial of that size was found for",
-        ),
+    panels = {
+        f"{word}, {label}": {
+            f"ρ = {rho:g}": np.stack(
+                [
+                    values(run, network=name, rho=rho, measure=f"minimal {attack}", epsilon=size)
+                    for size in sizes
+                ],
+                axis=1,
+            )
+            for rho in rhos
+        }
+        for attack, word in ATTACKS.items()
+        for name, label in NAMES.items()
+    }
+    figure = kf.plots.curves(
+        panels,
+        x=sizes,
+        xlabel="size (L-infinity)",
+        columns=2,
+        title="Share of the images that no adversarial of that size was found for",
     )
-
-
-def _over_rho(run: Run, name: str, rhos: list[float], **wanted) -> np.ndarray:
-    return np.stack([values(run, network=name, rho=rho, **wanted) for rho in rhos], axis=1)
+    run.figure("minimal", figure)
 
 
 def _report(run: Run, config: Kernels) -> None:
@@ -198,7 +169,6 @@ def _report(run: Run, config: Kernels) -> None:
         for name in NAMES
         for rho in config.rhos
     ]
-    print_table("Accuracy, over the seeds", head, rows)
     rough = {name: values(run, network=name, measure="roughness") for name in NAMES}
     n = max(r["n"] for r in run.records if r.get("measure") == "clean")
     filters = next(r["filters"] for r in run.records if r.get("measure") == "roughness")
@@ -212,7 +182,6 @@ def _report(run: Run, config: Kernels) -> None:
             lower="adversarial rougher",
             n=filters,
             stages=tuple(f"{name}/" for name in NAMES),
-            seeds=config.all_seeds,
         )
     ]
     base, strongest, epsilon = min(config.rhos), max(config.rhos), min(config.epsilons)
@@ -230,13 +199,12 @@ def _report(run: Run, config: Kernels) -> None:
                         published="no figure that can be compared",
                         n=n if measure == "clean" else config.attack_images,
                         stages=(f"{name}/",),
-                        seeds=config.all_seeds,
                     )
                 )
     notes = (
         f"Attacks through Foolbox on the first {config.attack_images} test images, fixed sizes, "
         f"{config.attack_steps} steps of PGD, no random start; smallest adversarials on the first "
-        f"{config.minimal_images}. Kernels are {'' if config.normalize else 'not '}divided by 1 + 8 rho.\n\n"
+        f"{config.minimal_images}. Kernels are {'' if config.normalize else 'not '}divided by 1 + 8 rho."
     )
-    path = run.summary("HFC: kernels and their smoothing", claims, notes=notes + markdown(head, rows))
-    run.say(str(path))
+    table = ("Accuracy, over the seeds", head, rows)
+    write_report(run, "HFC: kernels and their smoothing", claims, table, notes=notes)

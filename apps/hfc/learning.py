@@ -11,55 +11,48 @@ import keras_freq as kf
 from apps.hfc.config import Learning
 from apps.lab import Run
 from apps.lab.images import load_images
-from apps.lab.report import compare, markdown, mean_and_range, print_table, values
+from apps.lab.report import cells, compare, mean_and_range, values, write_report
 from apps.lab.train import trained
 
 LABELS = {"true": "true labels", "shuffled": "shuffled labels"}
 
 
 def learning(run: Run, config: Learning) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data, radii=config.radii)
-    x, y = images.train
-    if config.rescale != "none":
-        x = kf.spectral.rescale(x, config.rescale)
+    x, y = kf.spectral.rescale(images.train[0], config.rescale), images.train[1]
     n = min(config.measured_images or len(y), len(y))
+    options: dict[str, Any] = {"radii": config.radii, "every": config.every, "rescale": config.rescale}
     curves = {}
     for kind in LABELS:
         epochs = config.training.epochs if kind == "true" else config.shuffled_epochs
         training = dataclasses.replace(config.training, epochs=epochs or config.training.epochs)
         for seed in config.all_seeds:
             labels = y if kind == "true" else kf.data.shuffle_labels(y, seed=seed)
-            options: dict[str, Any] = {
-                "radii": config.radii,
-                "every": config.every,
-                "rescale": config.rescale,
-            }
             measured = x[:n], labels[:n]
-            _, history = trained(
+            _, curves[kind, seed] = trained(
                 run,
+                kind,
                 training,
                 (x, labels),
                 classes=len(images.classes),
                 seed=seed,
-                label=f"{kind}/seed{seed}",
-                record={"network": kind},
                 callbacks=[kf.callbacks.BandAccuracy(measured, **options)],
                 watch={"measure": "band accuracy", "on": measured, **options},
             )
-            curves[kind, seed] = history
-            run.measure(f"{kind}/seed{seed}/bands", _compare_moments, config, kind, seed, history, n)
+            run.measure(
+                f"{kind}/seed{seed}/bands", _compare_moments, config, kind, seed, curves[kind, seed], n
+            )
     _draw(run, config, curves)
     _report(run, config, n)
 
 
-def _column(history: dict, name: str) -> np.ndarray:
-    return np.asarray(history[name], "float64")
+def _columns(config: Learning) -> list[str]:
+    return ["clean", *(f"{band}_{r:g}" for band in ("low", "high") for r in config.radii)]
 
 
 def _compare_moments(config: Learning, kind: str, seed: int, history: dict, n: int) -> list[dict]:
     """Band accuracies where training accuracy first passes each threshold, and at the end."""
-    clean = _column(history, "clean")
+    clean = np.asarray(history["clean"], "float64")
     measured = np.flatnonzero(np.isfinite(clean))
     moments = {"end": measured[-1]}
     for threshold in config.thresholds:
@@ -67,17 +60,10 @@ def _compare_moments(config: Learning, kind: str, seed: int, history: dict, n: i
         if len(passed):
             moments[f"{threshold:g}"] = passed[0]
     return [
-        {
-            "labels": kind,
-            "moment": moment,
-            "epoch": int(epoch) + 1,
-            "measure": measure,
-            "value": float(_column(history, measure)[epoch]),
-            "seed": seed,
-            "n": n,
-        }
+        {"labels": kind, "moment": moment, "epoch": int(epoch) + 1, "measure": measure}
+        | {"value": float(history[measure][epoch]), "seed": seed, "n": n}
         for moment, epoch in moments.items()
-        for measure in ("clean", *(f"{band}_{r:g}" for band in ("low", "high") for r in config.radii))
+        for measure in _columns(config)
     ]
 
 
@@ -90,12 +76,10 @@ def _draw(run: Run, config: Learning, curves: dict) -> None:
                 line: np.stack([curves[kind, seed][name] for seed in config.all_seeds])
                 for line, name in lines.items()
             }
-    run.figure(
-        "learning",
-        kf.plots.curves(
-            panels, columns=2, chance=0.1, title="Accuracy on filtered training images while a network learns"
-        ),
+    figure = kf.plots.curves(
+        panels, columns=2, chance=0.1, title="Accuracy on filtered training images while a network learns"
     )
+    run.figure("learning", figure)
 
 
 def _complete(run: Run, config: Learning, moment: str) -> bool:
@@ -117,13 +101,9 @@ def _report(run: Run, config: Learning, n: int) -> None:
             if not found:
                 continue
             epochs = sorted({(r["seed"], r["epoch"]) for r in found})
-            cells = [
-                mean_and_range(values(run, labels=kind, moment=moment, measure=measure), 2)
-                for measure in ("clean", *(f"{b}_{r:g}" for b in ("low", "high") for r in config.radii))
-            ]
             when = "at the end" if moment == "end" else f"first at {moment} or above"
-            rows.append([kind, when, mean_and_range([e for _, e in epochs], 0), *cells])
-    print_table(f"Accuracy on {n} filtered training images, over the seeds", head, rows)
+            bands = cells(run, _columns(config), 2, labels=kind, moment=moment)
+            rows.append([kind, when, mean_and_range([e for _, e in epochs], 0), *bands])
     claims = []
     published = "epoch 100: L4 .27 L8 .65 L12 .90 L16 .97; shuffled, epoch 300: .145 .53 .90 .97 [author]"
     shared = [moment for moment in moments[:-1] if _complete(run, config, moment)]
@@ -143,9 +123,8 @@ def _report(run: Run, config: Learning, n: int) -> None:
                     higher="higher with true labels",
                     n=n,
                     stages=("true/", "shuffled/"),
-                    seeds=config.all_seeds,
                 )
             )
-    notes = f"Network: {config.training.network}, normalization {config.training.normalization}.\n\n"
-    path = run.summary("HFC: what is learned when", claims, notes=notes + markdown(head, rows))
-    run.say(str(path))
+    notes = f"Network: {config.training.network}, normalization {config.training.normalization}."
+    title = f"Accuracy on {n} filtered training images, over the seeds"
+    write_report(run, "HFC: what is learned when", claims, (title, head, rows), notes=notes)

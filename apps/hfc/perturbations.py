@@ -8,19 +8,16 @@ import keras
 import numpy as np
 
 import keras_freq as kf
-from apps.hfc.adversaries import NAMES, check_attack_images, train_both
+from apps.hfc.adversaries import ATTACKS, NAMES, train_both
 from apps.hfc.config import Perturbations
 from apps.lab import Run
-from apps.lab.images import Images, load_images
-from apps.lab.report import compare, markdown, mean_and_range, print_table, values
-
-ATTACKS = {"fgsm": "FGSM", "linf_pgd": "PGD"}
+from apps.lab.images import Images, check_counts, load_images
+from apps.lab.report import cells, compare, values, write_report
 
 
 def perturbations(run: Run, config: Perturbations) -> None:
-    """Runs the experiment of `config` in the folder of `run`."""
     images = load_images(run, config.data, radii=config.radii)
-    check_attack_images(images, attack_images=config.attack_images)
+    check_counts(images, attack_images=config.attack_images)
     classifiers = train_both(run, config, images)
     found = {}
     steps = [(name, seed, attack) for name, seed in classifiers for attack in ATTACKS]
@@ -29,9 +26,8 @@ def perturbations(run: Run, config: Perturbations) -> None:
         model = classifiers[name, seed]
         arrays = found[name, seed, attack] = run.arrays(stage, _attack, model, images, config, attack, seed)
         run.measure(stage, _share_energy, arrays, config, name, seed, attack)
-    white = ring_shares(np.ones(images.shape[:2]), config.radii)
     _draw(run, config, found)
-    _report(run, config, white)
+    _report(run, config, ring_shares(np.ones(images.shape[:2]), config.radii))
 
 
 def _attack(
@@ -89,11 +85,7 @@ def ring_shares(energy: np.ndarray, radii: tuple[float, ...]) -> np.ndarray:
 
 
 def _share_energy(
-    arrays: dict[str, np.ndarray],
-    config: Perturbations,
-    name: str,
-    seed: int,
-    attack: str,
+    arrays: dict[str, np.ndarray], config: Perturbations, name: str, seed: int, attack: str
 ) -> list[dict]:
     start = {"network": name, "attack": attack, "seed": seed, "n": int(arrays["attacked"])}
     shares = ring_shares(arrays["energy"], config.radii)
@@ -122,12 +114,10 @@ def _draw(run: Run, config: Perturbations, found: dict) -> None:
         for name in NAMES
     }
     epsilon = f"ε = {config.epsilon:g}"
-    run.figure(
-        "spectra",
-        kf.plots.spectrum(
-            maps, radii=config.radii, title=f"Root mean square spectrum of perturbations, {epsilon}"
-        ),
+    figure = kf.plots.spectrum(
+        maps, radii=config.radii, title=f"Root mean square spectrum of perturbations, {epsilon}"
     )
+    run.figure("spectra", figure)
     size = next(iter(maps.values())).shape
     radii = tuple(range(1, int(kf.spectral.radial_distance(*size).max()) + 2))
     count = len(config.all_seeds)
@@ -146,16 +136,14 @@ def _draw(run: Run, config: Perturbations, found: dict) -> None:
         word: {label: line for label, line in lines.items() if np.isfinite(line).all()}
         for word, lines in panels.items()
     }
-    run.figure(
-        "profiles",
-        kf.plots.curves(
-            panels,
-            x=radii,
-            xlabel="radius r (index units)",
-            ylabel="share of the energy at d < r",
-            title=f"Energy of the perturbations by frequency, {epsilon}",
-        ),
+    figure = kf.plots.curves(
+        panels,
+        x=radii,
+        xlabel="radius r (index units)",
+        ylabel="share of the energy at d < r",
+        title=f"Energy of the perturbations by frequency, {epsilon}",
     )
+    run.figure("profiles", figure)
 
 
 def shares_inside(energy: np.ndarray, radii: tuple[float, ...]) -> np.ndarray:
@@ -169,11 +157,9 @@ def _report(run: Run, config: Perturbations, white: np.ndarray) -> None:
     rows = []
     for attack, word in ATTACKS.items():
         for name in NAMES:
-            wanted = {"network": name, "attack": attack}
-            cells = [values(run, **wanted, measure=m) for m in ("clean", "robust", *names)]
-            rows.append([word, name, *(mean_and_range(cell) for cell in cells)])
+            measures = ("clean", "robust", *names)
+            rows.append([word, name, *cells(run, measures, network=name, attack=attack)])
     rows.append(["white noise", "", "", "", *(f"{share:.3f}" for share in white)])
-    print_table("Share of the energy by distance from DC, over the seeds", head, rows)
     claims = []
     for attack, word in ATTACKS.items():
         for place, measure in ((0, names[0]), (-1, names[-1])):
@@ -193,12 +179,11 @@ def _report(run: Run, config: Perturbations, white: np.ndarray) -> None:
                     lower="lower against the adversarial network",
                     n=config.attack_images,
                     stages=tuple(f"{name}/" for name in NAMES),
-                    seeds=config.all_seeds,
                 )
             )
     notes = (
         f"Attacks through Foolbox, epsilon {config.epsilon:g}, {config.attack_steps} steps of PGD, no random "
-        f"start, on those of the first {config.attack_images} test images that the network gets right.\n\n"
+        f"start, on those of the first {config.attack_images} test images that the network gets right."
     )
-    path = run.summary("HFC: spectrum of perturbations", claims, notes=notes + markdown(head, rows))
-    run.say(str(path))
+    table = ("Share of the energy by distance from DC, over the seeds", head, rows)
+    write_report(run, "HFC: spectrum of perturbations", claims, table, notes=notes)

@@ -1,11 +1,12 @@
 """The table of augmentations: to add a row is to add one entry, and its strength to `Augmentations`.
 
-Keras is imported where the layers of a row are made.
+A row is given Keras and `keras_freq`, which are not imported before.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -25,32 +26,25 @@ class Row:
 
     Args:
         label: Its name in tables and figures.
-        layers: `(training, seed)` to the layers of the row by their place: `single` (before the crop),
-            `after` the crop, `pair` (mixes the images of a batch), `mixture` (mixes images and labels).
+        layers: `(keras, kf, training, seed)` to the layers of the row by their place: `single` (before the
+            crop), `after` the crop, `pair` (mixes the images of a batch), `mixture` (images and labels).
             Seeds: crops take `seed + 1`, `single` takes `seed + 2`, all others `seed + 3`.
         strengths: The fields of `Augmentations` that it follows from.
         adversarial: Whether it goes with adversarial training.
     """
 
     label: str
-    layers: Callable[[Training, int], Layers] = lambda training, seed: {}
+    layers: Callable[[Any, Any, Training, int], Layers] = lambda keras, kf, training, seed: {}
     strengths: tuple[str, ...] = ()
     adversarial: bool = False
 
 
-def _single(training: Training, seed: int) -> Layers:
-    import keras_freq as kf
-
-    return {
-        "single": kf.layers.APRSingle(
-            probability=training.augmentations.single, level=training.augmentations.level, seed=seed + 2
-        )
-    }
+def _single(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
+    chance, level = training.augmentations.single, training.augmentations.level
+    return {"single": kf.layers.APRSingle(probability=chance, level=level, seed=seed + 2)}
 
 
-def _pair(training: Training, seed: int) -> Layers:
-    import keras_freq as kf
-
+def _pair(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
     pair = kf.layers.APRPair(probability=training.augmentations.pair, seed=seed + 3)
     if training.augmentations.pair_space == "normalized":
         from apps.lab.cropping import NormalizedPair
@@ -60,74 +54,50 @@ def _pair(training: Training, seed: int) -> Layers:
     return {"pair": pair}
 
 
-def _cutout(training: Training, seed: int) -> Layers:
-    import keras
-
-    area = training.augmentations.cutout**2
-    return {
-        "after": keras.layers.RandomErasing(
-            factor=(1.0, 1.0),
-            scale=(area, area),
-            fill_value=training.augmentations.hole,
-            value_range=(0, 1),
-            seed=seed + 3,
-        )
-    }
+def _both(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
+    return _single(keras, kf, training, seed) | _pair(keras, kf, training, seed)
 
 
-def _mix_up(training: Training, seed: int) -> Layers:
-    import keras
+def _cutout(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
+    area, hole = training.augmentations.cutout**2, training.augmentations.hole
+    options = {"factor": (1.0, 1.0), "scale": (area, area), "fill_value": hole, "value_range": (0, 1)}
+    return {"after": keras.layers.RandomErasing(**options, seed=seed + 3)}
 
+
+def _mix_up(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
     return {"mixture": keras.layers.MixUp(alpha=training.augmentations.mix_up, seed=seed + 3)}
 
 
-def _cut_mix(training: Training, seed: int) -> Layers:
-    import keras
-
+def _cut_mix(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
     # Keras draws alpha itself, between the two factors.
     alpha = training.augmentations.cut_mix
     return {"mixture": keras.layers.CutMix(factor=(alpha, alpha), seed=seed + 3)}
 
 
-def _aug_mix(training: Training, seed: int) -> Layers:
-    import keras_freq as kf
-
+def _aug_mix(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
     return {"after": kf.layers.AugMix(level=training.augmentations.aug_mix, seed=seed + 3)}
 
 
-def _rand_augment(training: Training, seed: int) -> Layers:
-    import keras
-
+def _rand_augment(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
     factor = training.augmentations.rand_augment
     return {"after": keras.layers.RandAugment(value_range=(0, 1), num_ops=2, factor=factor, seed=seed + 3)}
 
 
-def _fourier_noise(training: Training, seed: int) -> Layers:
-    import keras_freq as kf
-
-    return {
-        "after": kf.layers.FourierNoise(
-            strength=training.augmentations.fourier_noise,
-            distribution="exponential",
-            clip=(0, 1),
-            seed=seed + 3,
-        )
+def _fourier_noise(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
+    options = {
+        "strength": training.augmentations.fourier_noise,
+        "distribution": "exponential",
+        "clip": (0, 1),
     }
+    return {"after": kf.layers.FourierNoise(**options, seed=seed + 3)}
 
 
-def _hybrid(training: Training, seed: int, *, plus: bool = False) -> Layers:
-    import keras_freq as kf
-
-    return {
-        "pair": kf.layers.HybridPair(
-            probability=training.augmentations.hybrid, recombine_amplitude=plus, seed=seed + 3
-        )
-    }
+def _hybrid(keras: Any, kf: Any, training: Training, seed: int, *, plus: bool = False) -> Layers:
+    options = {"probability": training.augmentations.hybrid, "recombine_amplitude": plus}
+    return {"pair": kf.layers.HybridPair(**options, seed=seed + 3)}
 
 
-def _fda(training: Training, seed: int) -> Layers:
-    import keras_freq as kf
-
+def _fda(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
     return {"pair": kf.layers.FDAPair(beta=training.augmentations.fda, seed=seed + 3)}
 
 
@@ -136,9 +106,7 @@ ROWS: dict[str, Row] = {
     "standard": Row("Standard", adversarial=True),
     "apr_p": Row("APR-P", _pair, _PAIR, adversarial=True),
     "apr_s": Row("APR-S", _single, _SINGLE, adversarial=True),
-    "apr_sp": Row(
-        "APR-SP", lambda t, seed: _single(t, seed) | _pair(t, seed), _SINGLE + _PAIR, adversarial=True
-    ),
+    "apr_sp": Row("APR-SP", _both, _SINGLE + _PAIR, adversarial=True),
     "cutout": Row("Cutout", _cutout, ("cutout", "hole")),
     "mix_up": Row("MixUp", _mix_up, ("mix_up",)),
     "cut_mix": Row("CutMix", _cut_mix, ("cut_mix",)),
@@ -146,7 +114,7 @@ ROWS: dict[str, Row] = {
     "rand_augment": Row("RandAugment", _rand_augment, ("rand_augment",)),
     "fourier_noise": Row("FourierNoise", _fourier_noise, ("fourier_noise",)),
     "hybrid_augment": Row("HybridAugment", _hybrid, ("hybrid",)),
-    "hybrid_augment_pp": Row("HybridAugment++", lambda t, seed: _hybrid(t, seed, plus=True), ("hybrid",)),
+    "hybrid_augment_pp": Row("HybridAugment++", functools.partial(_hybrid, plus=True), ("hybrid",)),
     "fda": Row("FDA", _fda, ("fda",)),
 }
 
@@ -154,17 +122,13 @@ ROWS: dict[str, Row] = {
 def wrap(classifier: keras.Model, training: Training, shape: tuple[int, ...], *, seed: int) -> keras.Model:
     """The model that trains `classifier` in the way of the recipe; the classifier where that adds nothing.
 
-    Args:
-        classifier: Images to logits.
-        training: The recipe.
-        shape: Shape of the training images.
-        seed: The seed of the network.
+    `shape` is that of the training images, `seed` that of the network.
     """
     import keras
 
     import keras_freq as kf
 
-    layers = ROWS[training.augmentation].layers(training, seed)
+    layers = ROWS[training.augmentation].layers(keras, kf, training, seed)
     name: dict[str, Any] = {"name": f"{classifier.name}_training"}
     crop = training.crop
     single, after = layers.pop("single", None), layers.pop("after", None)

@@ -16,20 +16,10 @@ from apps.lab.errors import RunError, one_line
 
 
 def load_config(config_class: type, path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Any:
-    """Reads a configuration.
+    """Reads a configuration into a frozen dataclass, whose fields may be dataclasses too.
 
-    Args:
-        config_class: A frozen dataclass; its fields may be dataclasses too. Checks of values belong in
-            ``__post_init__``, as ``ValueError`` with one line.
-        path: The YAML file.
-        overrides: Words ``key=value``; the key of a nested field is dotted (``training.epochs=3``), the
-            value is YAML.
-
-    Returns:
-        An instance of `config_class`.
-
-    Raises:
-        RunError: One line: the bad field, what is allowed, what was received.
+    Checks of values belong in ``__post_init__``, as ``ValueError`` with one line. `overrides` are words
+    ``key=value``; the key of a nested field is dotted (``training.epochs=3``), the value is YAML.
     """
     try:
         import draccus
@@ -65,11 +55,7 @@ def load_config(config_class: type, path: str | Path, overrides: list[str] | tup
 
 
 def read_settings(config_class: type, path: Path) -> dict:
-    """What a file states with all its bases: mappings are merged, everything else is replaced.
-
-    Raises:
-        RunError: If a file cannot be read, has an unknown key or a value of a wrong kind, or is its own base.
-    """
+    """What a file states with all its bases: mappings are merged, everything else is replaced."""
     values: dict = {}
     for file, own in reversed(read_chain(path)):
         _check_group(config_class, own, (), str(file))

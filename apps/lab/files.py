@@ -13,12 +13,8 @@ from typing import Any, BinaryIO
 def write_whole(path: str | os.PathLike, content: str | bytes | Callable[[BinaryIO], Any]) -> Path:
     """Writes a file through a temporary one in the same folder, so that a reader never sees half of it.
 
-    Args:
-        path: Where to write. Missing folders are made.
-        content: Text (stored as UTF-8), bytes, or a function that writes to the open binary file it is given.
-
-    Returns:
-        The path.
+    Missing folders are made. `content` is text (stored as UTF-8), bytes, or a function that writes to the
+    open binary file it is given.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -44,17 +44,9 @@ def load_images(
 
     The choice is recorded, so that a run that is gone on with never mixes two sets.
 
-    Args:
-        run: The run.
-        settings: What to load.
-        radii: Radii that must not exceed the side of the images.
-        image_size: As in `keras_freq.data.load`; the fallback keeps its own.
-        classes: The classes to keep, in order, of the fallback too.
-        most_bytes: A split that would take more memory as float32 stays uint8.
-
-    Raises:
-        RunError: If neither is there, there are no two splits, a class is missing, or a radius exceeds the
-            side of the images.
+    `radii` must not exceed the side of the images. `image_size` and `classes` are those of
+    `keras_freq.data.load`; the fallback keeps its own size, and has the classes too. A split that would take
+    more than `most_bytes` as float32 stays uint8.
     """
     chosen = [r["value"] for r in run.records if r["stage"] == "data"]
     data = _load(run, settings, chosen[0] if chosen else None, image_size, classes)
@@ -79,23 +71,37 @@ def load_images(
     return Images(data.name, data.classes, train, test)
 
 
+def as_bytes(pixels: np.ndarray) -> np.ndarray:
+    """uint8 from floats in [0, 1], as image files hold them."""
+    return np.rint(pixels * np.float32(255)).astype("uint8")
+
+
+def as_floats(pixels: np.ndarray) -> np.ndarray:
+    """float32 in [0, 1] from bytes; floats as they are."""
+    return np.divide(pixels, np.float32(255), dtype="float32") if pixels.dtype == np.uint8 else pixels
+
+
+def check_counts(images: Images, /, **counts: int | None) -> None:
+    """Before any training: so many test images must be there (null: all of them)."""
+    for name, count in counts.items():
+        if count is not None and count > len(images.test[1]):
+            raise RunError(
+                f"`{name}` must be at most the number of test images, {len(images.test[1])}. "
+                f"Received: {name}={count}"
+            )
+
+
 def _read(
     data: kf.data.ImageData, split: str, limit: int | None, most_bytes: float
 ) -> tuple[np.ndarray, np.ndarray]:
     if most_bytes == math.inf:
         return data.arrays(split, limit=limit)
     images, labels = data.arrays(split, limit=limit, dtype="uint8")
-    if 4 * images.nbytes <= most_bytes:
-        images = np.divide(images, np.float32(255), dtype="float32")
-    return images, labels
+    return (as_floats(images) if 4 * images.nbytes <= most_bytes else images), labels
 
 
 def _load(
-    run: Run,
-    settings: Data,
-    chosen: str | None,
-    image_size: int | None,
-    classes: Sequence[str] | None,
+    run: Run, settings: Data, chosen: str | None, image_size: int | None, classes: Sequence[str] | None
 ) -> kf.data.ImageData:
     if chosen is not None and chosen == settings.fallback:
         return kf.data.load(chosen, classes=classes)

@@ -16,6 +16,16 @@ def values(run: Run, **wanted) -> np.ndarray:
     return np.array([r["value"] for r in sorted(found, key=lambda r: r["seed"])], "float64")
 
 
+def lines(run: Run, measures: Iterable[str], **wanted) -> np.ndarray:
+    """The values of several measures, `(seeds, measures)`."""
+    return np.stack([values(run, measure=measure, **wanted) for measure in measures], axis=1)
+
+
+def cells(run: Run, measures: Iterable[str], digits: int = 3, **wanted) -> list[str]:
+    """Mean and range over the seeds of each measure, as the cells of a row."""
+    return [mean_and_range(values(run, measure=measure, **wanted), digits) for measure in measures]
+
+
 def mean_and_range(numbers: Iterable[float], digits: int = 3) -> str:
     """`0.612 (0.604 to 0.621)`, or the one number there is."""
     numbers = np.asarray(list(numbers), "float64")
@@ -45,7 +55,6 @@ def compare(
     *,
     n: int,
     stages: Sequence[str],
-    seeds: Sequence[int],
     published: str = "-",
     higher: str = "higher",
     lower: str = "lower",
@@ -53,24 +62,13 @@ def compare(
 ) -> Claim:
     """The claim that one number is above or below another, with both over the seeds and their order.
 
-    Args:
-        text: What the paper says, in one sentence.
-        first: Name and values by seed.
-        second: Name and values by seed.
-        n: Number of images.
-        stages: Beginnings of the stage names whose time the row adds up.
-        seeds: The seeds.
-        published: The paper's number with its evidence tag.
-        higher: What to say where the first is higher.
-        lower: What to say where it is lower.
-        digits: Digits after the point.
-
-    Returns:
-        The claim; ours is ``first 0.612 (0.604 to 0.621), second 0.5 (...): higher in 3 of 3 seeds``.
+    `first` and `second` are names and values by seed; what is ours in the claim then reads
+    ``first 0.612 (0.604 to 0.621), second 0.5 (...): higher in 3 of 3 seeds``. `stages` and `n` are those of
+    `Claim`, `published` is its paper's number.
     """
     verdict = order(list(first[1]), list(second[1]), higher=higher, lower=lower)
     both = ", ".join(f"{name} {mean_and_range(numbers, digits)}" for name, numbers in (first, second))
-    return Claim(text, published, f"{both}: {verdict}", n, tuple(stages), tuple(seeds))
+    return Claim(text, published, f"{both}: {verdict}", n, tuple(stages))
 
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -84,11 +82,7 @@ def print_table(
 ) -> None:
     """The same table on the terminal; where it has many columns, the means without their ranges.
 
-    Args:
-        title: What stands above.
-        head: Names of the columns.
-        rows: The cells.
-        whole: Whether every cell is printed whole, in one line however wide.
+    With `whole` every cell is printed whole, in one line however wide.
     """
     from rich.console import Console
     from rich.table import Table
@@ -108,3 +102,17 @@ def print_table(
     elif not console.is_terminal:  # a log file has no width of its own
         console = Console(width=120)
     console.print(table)
+
+
+def write_report(
+    run: Run,
+    title: str,
+    claims: list[Claim],
+    *tables: tuple[str, Sequence[str], list[list[str]]],
+    notes: str = "",
+) -> None:
+    """Prints tables (title, head, rows) and writes `summary.md`: claims, notes and the tables."""
+    for table in tables:
+        print_table(*table)
+    written = [markdown(head, rows) for _, head, rows in tables]
+    run.summary(title, claims, notes="\n\n".join([notes, *written] if notes else written))

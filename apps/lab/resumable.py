@@ -37,15 +37,9 @@ def fit_resumably(
     nothing had happened. A `tf.data.Dataset` cannot be told the epoch: all but the order of the images goes
     on, which starts anew as in the first epoch, and the line that says so at the start tells it.
 
-    Args:
-        model: A built and compiled model, made the same way each time.
-        feed: Batches with an ``epoch`` attribute that fixes their order, such as
-            `keras_freq.data.ArrayBatches`, or a `tf.data.Dataset`.
-        epochs: Number of epochs in all, those of earlier calls included.
-        checkpoint: Path of the ``.npz`` file.
-        callbacks: Further callbacks. Their own state (patience and the like) is not kept over a kill.
-        validation_data: As in `model.fit`.
-        label: Name shown with the progress.
+    The model is built and compiled, the same way each time. The feed has an attribute ``epoch`` that fixes
+    the order of its batches, as `keras_freq.data.ArrayBatches` has, or is a `tf.data.Dataset`. `epochs`
+    counts those of earlier calls too. The state of the callbacks (patience and the like) is not kept.
 
     Returns:
         The history over all epochs: metric name to one float an epoch, and ``"seconds"``.

@@ -38,7 +38,7 @@ class Claim:
         ours: What this run measured.
         n: Number of images.
         stages: Beginnings of the stage names whose time the row adds up.
-        seeds: The seeds it was measured with.
+        seeds: The seeds it was measured with; none for those of the run.
     """
 
     claim: str
@@ -46,7 +46,7 @@ class Claim:
     ours: str
     n: int
     stages: tuple[str, ...]
-    seeds: tuple[int, ...]
+    seeds: tuple[int, ...] = ()
 
 
 class Run:
@@ -56,11 +56,7 @@ class Run:
     ``results/``, ``checkpoints/``, ``arrays/``, ``figures/`` and ``summary.md``. It is usable at any moment:
     every file is written whole or not at all.
 
-    Attributes:
-        folder: Path of the folder.
-        app: Name of the app, with its experiment where it has several.
-        config: The settings.
-        seed: ``config.seed``.
+    `app` is the name of the app, with its experiment where it has several.
     """
 
     def __init__(self, folder: Path, app: str, config: Any):
@@ -136,17 +132,11 @@ class Run:
         return [record for record in self.records if record["stage"] == stage]
 
     def measure(self, stage: str, compute: Callable[..., dict | list[dict]], *args, **kwargs) -> list[dict]:
-        """Measures once: calls `compute(*args, **kwargs)` and stores its records, or returns the stored ones.
+        """Measures once: stores the records of `compute(*args, **kwargs)`, or returns the stored ones.
 
-        Args:
-            stage: Unique name, such as ``"apr_sp/noise/0.1"``.
-            compute: Returns one flat dict a measured number, or a list of them (plain numbers and text).
-            *args: What `compute` takes.
-            **kwargs: What it takes by name.
-
-        Returns:
-            The records, with ``stage``, ``stage_records`` (how many the stage has), ``seed`` and ``seconds``
-            added.
+        `compute` returns one flat dict a measured number, or a list of them (plain numbers and text). The
+        records have ``stage``, ``stage_records`` (how many the stage has), ``seed`` and ``seconds`` added.
+        The name of a stage is unique, such as ``"apr_sp/noise/0.1"``.
         """
         stop_if_interrupted()
         found = self.measured(stage)
@@ -178,18 +168,6 @@ class Run:
 
         It lies in ``results/<stage>.json``, and a record tells of it. What is returned is read from there at
         the first call too, so that a run that is gone on with sees the same (images are not kept).
-
-        Args:
-            stage: Unique name, also among those of `measure`; each ``/`` is a folder.
-            compute: Returns a `keras_freq.evaluate.Result`.
-            *args: What `compute` takes.
-            **kwargs: What it takes by name.
-
-        Returns:
-            The result, of the class that `compute` returned.
-
-        Raises:
-            RunError: If the kept file cannot be read.
         """
         from keras_freq.evaluate import Result
 
@@ -260,21 +238,21 @@ class Run:
         return sum(r["seconds"] for r in self.records if r["stage"].startswith(stages)) / 60
 
     def summary(self, title: str, claims: list[Claim], *, notes: str = "") -> Path:
-        """Writes ``summary.md``: one row a claim, then the notes, the settings and the figures."""
+        """Writes ``summary.md``, and says so: one row a claim, then the notes, the settings, the figures."""
         made = json.loads((self.folder / "versions.json").read_text())
-        head = ["claim", "paper's number", "ours", "n", "seeds", "minutes"]
-        rows = [
-            [
+        seeds = getattr(self.config, "all_seeds", (self.seed,))
+        table = [["claim", "paper's number", "ours", "n", "seeds", "minutes"], ["---"] * 6]
+        for claim in claims:
+            by = ", ".join(map(str, claim.seeds or seeds))
+            row = [
                 claim.claim,
                 claim.paper,
                 claim.ours,
                 str(claim.n),
-                ", ".join(map(str, claim.seeds)),
+                by,
                 f"{self.minutes(*claim.stages):.1f}",
             ]
-            for claim in claims
-        ]
-        table = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+            table.append([cell.replace("|", "\\|") for cell in row])
         figures = sorted(path.name for path in (self.folder / "figures").glob("[!.]*.png"))
         parts = [
             f"# {title}",
@@ -287,7 +265,9 @@ class Run:
             f"Versions: [versions.json](versions.json). Again: `{self.command()}`",
             "\n\n".join(f"![{name.removesuffix('.png')}](figures/{name})" for name in figures),
         ]
-        return write_whole(self.folder / "summary.md", "\n\n".join(part for part in parts if part) + "\n")
+        path = write_whole(self.folder / "summary.md", "\n\n".join(part for part in parts if part) + "\n")
+        self.say(str(path))
+        return path
 
     def command(self, *, resume: bool = False) -> str:
         """The command line that goes on with this run, or makes it again."""

@@ -71,11 +71,9 @@ def plateau_rate(losses: Iterable[float], *, rate: float, factor: float, patienc
 
 
 class Plateau(keras.callbacks.Callback):
-    """Sets the rate of every epoch from the validation losses of those before, which the checkpoint keeps.
+    """Sets the rate of every epoch from the validation losses of those before.
 
-    Args:
-        training: The rate at the start, the factor and the patience.
-        checkpoint: That of `apps.lab.resumable.fit_resumably`, which may not be there yet.
+    They are in the checkpoint of `apps.lab.resumable.fit_resumably`, which may not be there yet.
     """
 
     def __init__(self, training: Training, checkpoint: Path):

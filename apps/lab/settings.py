@@ -10,18 +10,19 @@ from apps.lab.augmentations import ROWS
 from apps.lab.networks import NETWORKS
 
 
-def check_least(name: str, value: float, least: float) -> None:
-    if not value >= least:
+# Null passes the first three: it stands where a setting may be left out.
+def check_least(name: str, value: float | None, least: float) -> None:
+    if value is not None and not value >= least:
         raise ValueError(f"`{name}` must be at least {least:g}. Received: {name}={value}")
 
 
-def check_within(name: str, value: float, low: float, high: float) -> None:
-    if not low < value < high:
+def check_within(name: str, value: float | None, low: float, high: float) -> None:
+    if value is not None and not low < value < high:
         raise ValueError(f"`{name}` must be above {low:g} and below {high:g}. Received: {name}={value}")
 
 
-def check_between(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
+def check_between(name: str, value: float | None, low: float, high: float) -> None:
+    if value is not None and not low <= value <= high:
         raise ValueError(f"`{name}` must lie in [{low:g}, {high:g}]. Received: {name}={value}")
 
 
@@ -80,8 +81,7 @@ class Data:
 
     def __post_init__(self):
         for name in ("train_images", "test_images"):
-            if getattr(self, name) is not None:
-                check_least(f"data.{name}", getattr(self, name), 1)
+            check_least(f"data.{name}", getattr(self, name), 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,8 +123,7 @@ class Crop:
     center: float = 1.0
 
     def __post_init__(self):
-        if self.padding is not None:
-            check_least("crop.padding", self.padding, 0)
+        check_least("crop.padding", self.padding, 0)
         check_between("crop.fill", self.fill, 0, 1)
         check_between("crop.center", self.center, 0.1, 1)
         for name, most in (("area", 1), ("aspect", float("inf"))):
@@ -135,13 +134,12 @@ class Crop:
                     f"`crop.{name}` must be two numbers {allowed}, the lower first. "
                     f"Received: crop.{name}={list(bounds)}"
                 )
-        if self.size is not None:
-            check_least("crop.size", self.size, 8)
-            if self.area is None or self.padding is not None:
-                raise ValueError(
-                    "`crop.size` needs `crop.area` and no `crop.padding`. "
-                    f"Received: crop.size={self.size}, crop.area={self.area}, crop.padding={self.padding}"
-                )
+        check_least("crop.size", self.size, 8)
+        if self.size is not None and (self.area is None or self.padding is not None):
+            raise ValueError(
+                "`crop.size` needs `crop.area` and no `crop.padding`. "
+                f"Received: crop.size={self.size}, crop.area={self.area}, crop.padding={self.padding}"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,19 +231,14 @@ class Training:
     def __post_init__(self):
         check_names("training.network", (self.network,), tuple(NETWORKS))
         check_names("training.augmentation", (self.augmentation,), tuple(ROWS))
-        for name in ("epochs", "batch_size", "patience"):
+        for name in ("epochs", "batch_size", "patience", "width", "iterations"):
             check_least(f"training.{name}", getattr(self, name), 1)
-        for name in ("width", "iterations"):
-            if getattr(self, name) is not None:
-                check_least(f"training.{name}", getattr(self, name), 1)
-        for name in ("momentum", "weight_decay", "validation", "label_smoothing"):
+        for name in ("momentum", "weight_decay", "validation", "label_smoothing", "dropout"):
             check_within(f"training.{name}", getattr(self, name), -1e-9, 1)
         for name in ("factor", "peak"):
             check_within(f"training.{name}", getattr(self, name), 0, 1)
         check_within("training.learning_rate", self.learning_rate, 0, 10)
         check_least("training.warmup", self.warmup, 0)
-        if self.dropout is not None:
-            check_within("training.dropout", self.dropout, -1e-9, 1)
         if self.milestones:
             check_all("training.milestones", self.milestones, 1)
         if self.schedule == "steps" and not self.milestones:

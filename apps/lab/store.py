@@ -86,11 +86,7 @@ class Kept:
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """`recipe.json`, once it is seen to be that of this network.
-
-        Raises:
-            RunError: If it cannot be read, or is that of another network.
-        """
+        """`recipe.json`, once it is seen to be that of this network; else a RunError."""
         try:
             found = json.loads((self.folder / "recipe.json").read_text())
             same = found["follows from"] == self.follows and found["watch"] == self.watch
@@ -116,14 +112,7 @@ class Kept:
         self._close(facts)
 
     def read(self, shapes: list[tuple[int, ...]]) -> tuple[list[np.ndarray], dict[str, list[float]], dict]:
-        """Weights, history and facts of a finished training.
-
-        Args:
-            shapes: What the weights must be.
-
-        Raises:
-            RunError: If the folder is broken, or holds another network.
-        """
+        """Weights (of these shapes), history and facts of a finished training; else a RunError."""
         recipe = self.recipe
         try:
             with np.load(self.folder / "network.npz") as stored:
@@ -165,12 +154,8 @@ def open_network(
 ) -> Iterator[Kept]:
     """The folder of a network, finished, or held for this process alone so that it can train it.
 
-    Args:
-        store: The folder of all networks.
-        follows: All that the network follows from, `describe`d.
-        watch: What is to be measured on the way; None is content with whatever was measured.
-        say: Where to tell that another process trains it.
-        label: Name of the network in that line.
+    `follows` is all that the network follows from, `watch` what is to be measured on the way; None is content
+    with whatever was measured. `say` is told where another process trains it, under the name `label`.
     """
     store, plain = Path(store), describe(follows)
     digest = digest_of(plain)

@@ -39,12 +39,12 @@ class Stream:
 
 def trained(
     run: Run,
+    name: str,
     training: Training,
     data: tuple[np.ndarray, np.ndarray] | Stream,
     *,
     classes: int,
     seed: int,
-    label: str,
     record: Mapping[str, Any] | None = None,
     callbacks: Iterable[keras.callbacks.Callback] = (),
     watch: Any = None,
@@ -56,27 +56,22 @@ def trained(
     last epoch; one that another process trains is waited for.
 
     Args:
-        run: The run. It gets one record ``<label>/training``, of measure `training accuracy`.
+        run: The run. It gets one record ``<name>/seed<seed>/training``, of measure `training accuracy`.
+        name: Name of the network in this run, such as ``"natural"``.
         training: The recipe.
         data: Training images (uint8, or floats in [0, 1]) and labels, or a stream. The share
             `training.validation` of every class is held out, the same images whatever the seed, and never
             augmented.
         classes: Number of classes.
         seed: Seed of the weights, of the augmentation and of the order of the images.
-        label: Name of the network in this run, such as ``"natural/seed0"``.
-        record: What the record says about the network beyond that.
+        record: What the record says about the network beyond that; ``{"network": name}`` by default.
         callbacks: What is measured on the way. They must not change the training. One with a method
-            `keep_in(folder)` is told the folder of the network before anything else, where it may keep files
-            of its own and find them again.
+            `keep_in(folder)` is told the folder of the network first, where it may keep files of its own.
         watch: What the callbacks measure, with which settings and on which images: numbers, text, lists,
             dictionaries, arrays. Needed with callbacks.
 
     Returns:
         The classifier, and the history: metric name to one number an epoch.
-
-    Raises:
-        RunError: If the folder of the network is broken, or that of another one.
-        ValueError: If there are callbacks without `watch`.
     """
     callbacks = tuple(callbacks)
     if callbacks and watch is None:
@@ -87,15 +82,18 @@ def trained(
             "`training.validation` must be 0 for images that are not held in memory. "
             f"Received: training.validation={training.validation}"
         )
+    label = f"{name}/seed{seed}"
     follows = {
         "recipe": recipe(training),
-        "data": data.content if isinstance(data, Stream) else _describe_arrays(*data),
+        "data": data.content
+        if isinstance(data, Stream)
+        else {"images": data[0], "labels": np.asarray(data[1], "int64")},
         "classes": classes,
         "seed": seed,
         **dependencies(),
     }
     with open_network(run.config.store, follows, watch=watch, say=run.say, label=label) as kept:
-        model = _build(training, data, classes, seed=seed, name=label.rpartition("/")[0].replace("/", "-"))
+        model = _build(training, data, classes, seed=seed, name=name.replace("/", "-"))
         for callback in callbacks:
             if hasattr(callback, "keep_in"):
                 callback.keep_in(kept.folder)
@@ -108,7 +106,9 @@ def trained(
     found = run.measured(f"{label}/training")
     if not here and not found:
         run.say(f"{label}: found in {kept.folder} (trained in {facts['minutes']:.1f} minutes)")
-    run.measure(f"{label}/training", _record, kept.digest, history, facts, here, seed, record or {})
+    run.measure(
+        f"{label}/training", _record, kept.digest, history, facts, here, seed, record or {"network": name}
+    )
     return model, history
 
 
@@ -137,11 +137,7 @@ def _build(training: Training, data: Any, classes: int, *, seed: int, name: str)
     shape = data.shape if isinstance(data, Stream) else data[0].shape[1:]
     side = training.crop.size
     seen = shape if side is None else (side, side, shape[2])
-    return classifier(training, seen, classes, seed=seed, name=name or "network")
-
-
-def _describe_arrays(images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-    return {"images": images, "labels": np.asarray(labels, "int64")}
+    return classifier(training, seen, classes, seed=seed, name=name)
 
 
 def _describe_data(run: Run, data: Any) -> str:

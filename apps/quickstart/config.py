@@ -4,26 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-
-@dataclasses.dataclass(frozen=True)
-class Data:
-    """What to train on and measure with.
-
-    `name` is what `keras_freq.data.load` takes; `train_images` and `test_images` keep the first images only
-    (null: all).
-    """
-
-    name: str = "cifar10_mini"
-    train_images: int | None = None
-    test_images: int | None = None
-
-    def __post_init__(self):
-        for name in ("train_images", "test_images"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(
-                    f"`data.{name}` must be at least 1, or null for all. Received: data.{name}={value}"
-                )
+from apps.lab.settings import Data, check_all, check_between, check_least, check_within
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,20 +25,10 @@ class Training:
 
     def __post_init__(self):
         for name in ("epochs", "batch_size", "width"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"`training.{name}` must be at least 1. Received: training.{name}={getattr(self, name)}"
-                )
-        if not 0 < self.learning_rate < 10:
-            raise ValueError(
-                "`training.learning_rate` must be above 0 and below 10. "
-                f"Received: training.learning_rate={self.learning_rate}"
-            )
+            check_least(f"training.{name}", getattr(self, name), 1)
+        check_within("training.learning_rate", self.learning_rate, 0, 10)
         for name in ("weight_decay", "apr_single", "apr_pair"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(
-                    f"`training.{name}` must lie in [0, 1]. Received: training.{name}={getattr(self, name)}"
-                )
+            check_between(f"training.{name}", getattr(self, name), 0, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,19 +48,10 @@ class Measure:
     examples: int = 6
 
     def __post_init__(self):
-        for name, low, high in (("radii", 0, 1e4), ("sigmas", 0, 1), ("epsilons", 0, 255)):
-            values = getattr(self, name)
-            if not values or not all(low <= value <= high for value in values):
-                raise ValueError(
-                    f"`measure.{name}` must hold at least one number, each in [{low}, {high:g}]. "
-                    f"Received: measure.{name}={list(values)}"
-                )
+        for name, high in (("radii", 1e4), ("sigmas", 1), ("epsilons", 255)):
+            check_all(f"measure.{name}", getattr(self, name), 0, high)
         for name, high in (("attack_steps", 10_000), ("attack_images", 10**9), ("examples", 12)):
-            if not 1 <= getattr(self, name) <= high:
-                raise ValueError(
-                    f"`measure.{name}` must be a whole number from 1 to {high}. "
-                    f"Received: measure.{name}={getattr(self, name)}"
-                )
+            check_between(f"measure.{name}", getattr(self, name), 1, high)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,10 +64,9 @@ class Quickstart:
 
     seed: int = 0
     output: str | None = None
-    data: Data = dataclasses.field(default_factory=Data)
+    data: Data = dataclasses.field(default_factory=lambda: Data(name="cifar10_mini"))
     training: Training = dataclasses.field(default_factory=Training)
     measure: Measure = dataclasses.field(default_factory=Measure)
 
     def __post_init__(self):
-        if self.seed < 0:
-            raise ValueError(f"`seed` must be at least 0. Received: seed={self.seed}")
+        check_least("seed", self.seed, 0)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import keras_freq as kf
 from apps.lab import Claim, Run
+from apps.lab.images import Images
+from apps.lab.report import write_report
 from apps.quickstart.config import Quickstart
 from apps.quickstart.measure import add_noise
-from apps.quickstart.networks import NAMES
 
+# Name in files -> name in figures and tables.
+NAMES = {"plain": "plain", "apr_sp": "APR-SP"}
 # measure -> how it is written with its setting
 MEASURES = {
     "clean": "clean images",
@@ -27,26 +29,23 @@ MEASURES = {
 def draw(
     run: Run,
     config: Quickstart,
-    classes: tuple[str, ...],
-    test: tuple[np.ndarray, np.ndarray],
+    images: Images,
     histories: dict[str, dict],
     bands: dict[str, kf.evaluate.BandAccuracyResult],
     attacks: dict[str, dict[str, np.ndarray]],
 ) -> None:
     """Draws the figures of the run folder."""
-    images, labels = test
+    (pixels, labels), classes = images.test, images.classes
     rows = _one_a_class(labels, config.measure.examples)
     radius = sorted(config.measure.radii)[len(config.measure.radii) // 2 - (len(config.measure.radii) > 1)]
     titles = [classes[labels[row]] for row in rows]
-    run.figure("examples", kf.plots.filtered_examples(images[rows], radius=radius, titles=titles))
+    run.figure("examples", kf.plots.filtered_examples(pixels[rows], radius=radius, titles=titles))
     sigma = max(config.measure.sigmas)
-    noisy = add_noise(images, sigma, seed=config.seed)
-    run.figure(
-        "spectra",
-        kf.plots.spectrum(
-            {"test images": images, f"with Gaussian noise, σ = {sigma:g}": noisy}, radii=config.measure.radii
-        ),
+    noisy = add_noise(pixels, sigma, seed=config.seed)
+    figure = kf.plots.spectrum(
+        {"test images": pixels, f"with Gaussian noise, σ = {sigma:g}": noisy}, radii=config.measure.radii
     )
+    run.figure("spectra", figure)
     title = f"{config.training.epochs} epochs of training (the loss of APR-SP adds up two halves)"
     curves = kf.plots.training_curves(histories, metrics=("accuracy", "loss"), title=title)
     run.figure("training", curves)
@@ -54,22 +53,20 @@ def draw(
     run.figure("band_accuracy", kf.plots.band_accuracy(named, chance=1 / len(classes)))
     for name, found in attacks.items():
         if len(found["labels"]):
-            run.figure(
-                f"adversarials_{name}",
-                kf.plots.adversarial_examples(
-                    kf.evaluate.AdversarialImages(
-                        originals=found["originals"],
-                        adversarials=found["adversarials"],
-                        labels=found["labels"],
-                        clean_predictions=found["labels"],  # what is kept was seen rightly before
-                        predictions=found["predictions"],
-                        epsilon=float(found["epsilons"][-1]) / 255,
-                    ),
-                    classes=classes,
-                    examples=len(found["labels"]),
-                    title=f"LinfPGD against the {NAMES[name]} network, ε = {found['epsilons'][-1]:g}/255",
+            figure = kf.plots.adversarial_examples(
+                kf.evaluate.AdversarialImages(
+                    originals=found["originals"],
+                    adversarials=found["adversarials"],
+                    labels=found["labels"],
+                    clean_predictions=found["labels"],  # what is kept was seen rightly before
+                    predictions=found["predictions"],
+                    epsilon=float(found["epsilons"][-1]) / 255,
                 ),
+                classes=classes,
+                examples=len(found["labels"]),
+                title=f"LinfPGD against the {NAMES[name]} network, ε = {found['epsilons'][-1]:g}/255",
             )
+            run.figure(f"adversarials_{name}", figure)
     maps = {
         f"{NAMES[name]} ({int(found['fooled'])} images)": found["spectrum"] for name, found in attacks.items()
     }
@@ -79,50 +76,21 @@ def draw(
     )
 
 
-def print_table(run: Run) -> None:
-    """Prints the accuracies of both networks side by side."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title="Accuracy (one seed)", title_justify="left")
-    table.add_column("measured on")
-    table.add_column("n", justify="right")
-    for label in (*NAMES.values(), "difference"):
-        table.add_column(label, justify="right")
-    previous = None
-    for measure, setting in _settings(run):
-        values = [_record(run, name, measure, setting)["value"] for name in NAMES]
-        n = _record(run, "plain", measure, setting)["n"]
-        if previous not in (None, measure):
-            table.add_section()
-        previous = measure
-        table.add_row(
-            _words(measure, setting),
-            str(n),
-            *(f"{value:.3f}" for value in values),
-            f"{values[1] - values[0]:+.3f}",
-        )
-    Console().print(table)
-
-
-def write_summary(run: Run) -> Path:
-    """Writes ``summary.md`` with the papers' claims beside the run's numbers."""
+def report(run: Run) -> None:
+    """The table of both networks, and ``summary.md`` with the papers' claims beside the run's numbers."""
     sigma = max(s for m, s in _settings(run) if m == "Gaussian noise")
     epsilon = min(s for m, s in _settings(run) if m == "LinfPGD" and s > 0)
-    high = " ".join(
-        f"H{setting:g} {_record(run, 'plain', measure, setting)['value']:.2f}"
-        for measure, setting in _settings(run)
-        if measure == "high-passed"
+    high, low = (
+        " ".join(
+            f"{letter}{setting:g} {_record(run, 'plain', measure, setting)['value']:.2f}"
+            for measure, setting in _settings(run)
+            if measure == band
+        )
+        for letter, band in (("H", "high-passed"), ("L", "low-passed"))
     )
     low_radius = min(s for m, s in _settings(run) if m == "low-passed")
-    low = " ".join(
-        f"L{setting:g} {_record(run, 'plain', measure, setting)['value']:.2f}"
-        for measure, setting in _settings(run)
-        if measure == "low-passed"
-    )
     n = _record(run, "plain", "clean", 0)["n"]
     both = ("plain/", "apr_sp/")
-    seeds = (run.seed,)
     claims = [
         Claim(
             "APR-SP makes a network more robust to corruptions (APR, ICCV 2021); here: Gaussian noise",
@@ -130,7 +98,6 @@ def write_summary(run: Run) -> Path:
             _compare(run, "Gaussian noise", sigma, f"accuracy at sigma {sigma:g}"),
             n,
             both,
-            seeds,
         ),
         Claim(
             "Accuracy on clean images with APR-SP (APR, ICCV 2021)",
@@ -138,7 +105,6 @@ def write_summary(run: Run) -> Path:
             _compare(run, "clean", 0, "clean accuracy"),
             n,
             ("plain/training", "apr_sp/training"),
-            seeds,
         ),
         Claim(
             "A network with batch normalisation, trained plainly, reads high-passed images far above chance "
@@ -147,7 +113,6 @@ def write_summary(run: Run) -> Path:
             f"plain network: {high}; {low}",
             n,
             ("plain/bands",),
-            seeds,
         ),
         Claim(
             "No published claim: does APR-SP keep more accuracy on low-passed images?",
@@ -155,7 +120,6 @@ def write_summary(run: Run) -> Path:
             _compare(run, "low-passed", low_radius, f"accuracy at radius {low_radius:g}"),
             n,
             ("plain/bands", "apr_sp/bands"),
-            seeds,
         ),
         Claim(
             "No published claim without adversarial training: does APR-SP help against a small attack?",
@@ -163,23 +127,21 @@ def write_summary(run: Run) -> Path:
             _compare(run, "LinfPGD", epsilon, f"LinfPGD accuracy at {epsilon:g}/255"),
             _record(run, "plain", "LinfPGD", epsilon)["n"],
             ("plain/linf_pgd", "apr_sp/linf_pgd"),
-            seeds,
         ),
     ]
-    rows = [
-        "| measured on | n | " + " | ".join(NAMES.values()) + " |",
-        "| --- | --- | --- | --- |",
-    ]
+    rows = []
     for measure, setting in _settings(run):
-        n = _record(run, "plain", measure, setting)["n"]
-        values = " | ".join(f"{_record(run, name, measure, setting)['value']:.3f}" for name in NAMES)
-        rows.append(f"| {_words(measure, setting)} | {n} | {values} |")
+        plain, apr = (_record(run, name, measure, setting) for name in NAMES)
+        numbers = [f"{record['value']:.3f}" for record in (plain, apr)]
+        difference = f"{apr['value'] - plain['value']:+.3f}"
+        rows.append([_words(measure, setting), str(plain["n"]), *numbers, difference])
     notes = (
         "One seed: the standard errors (s.e.) count the sampling of test images alone, not of trainings. "
         "Filtered images are neither clipped nor rescaled. LinfPGD runs through Foolbox "
-        "with absolute steps of 2.5 epsilon / steps and no random start.\n\n" + "\n".join(rows)
+        "with absolute steps of 2.5 epsilon / steps and no random start."
     )
-    return run.summary("Quickstart: plain training and APR-SP", claims, notes=notes)
+    table = ("Accuracy (one seed)", ["measured on", "n", *NAMES.values(), "difference"], rows)
+    write_report(run, "Quickstart: plain training and APR-SP", claims, table, notes=notes)
 
 
 def _compare(run: Run, measure: str, setting: float, what: str) -> str:
@@ -202,25 +164,19 @@ def _words(measure: str, setting: float) -> str:
     return MEASURES[measure].format(setting)
 
 
-def _numbers(run: Run) -> list[dict]:
-    """The measured numbers, without the records that tell of whole results."""
-    return [r for r in run.records if r["measure"] != "result"]
-
-
 def _settings(run: Run) -> list[tuple[str, float]]:
     """What was measured on the plain network, in the order of `MEASURES`."""
     found = [
         (r["measure"], r["setting"])
-        for r in _numbers(run)
-        if r["model"] == "plain" and r["measure"] in MEASURES
+        for r in run.records
+        if r.get("model") == "plain" and r["measure"] in MEASURES
     ]
     return sorted(found, key=lambda pair: (list(MEASURES).index(pair[0]), pair[1]))
 
 
 def _record(run: Run, name: str, measure: str, setting: float) -> dict[str, Any]:
-    return next(
-        r for r in _numbers(run) if (r["model"], r["measure"], r["setting"]) == (name, measure, setting)
-    )
+    wanted = {"model": name, "measure": measure, "setting": setting}
+    return next(r for r in run.records if wanted.items() <= r.items())
 
 
 def _one_a_class(labels: np.ndarray, count: int) -> np.ndarray:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+import tests.apps.tiny_network  # noqa: F401 (in the table of networks from here on)
 
 
 @pytest.fixture
@@ -16,5 +19,6 @@ def here(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture(scope="session")
 def shared_store(tmp_path_factory) -> Path:
-    """A store for the whole session, for tests that ask for one network each: ``store=...``."""
-    return tmp_path_factory.mktemp("networks")
+    """``store=...`` of the whole session, of all its processes: each network is trained once."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "networks"

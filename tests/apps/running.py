@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from apps.lab import cli
 from apps.lab.files import read_records
@@ -18,13 +23,32 @@ VARYING = ("seconds", "training_minutes", "trained")
 
 
 def experiments(app: str) -> dict:
-    """The experiments of an app by name."""
-    return importlib.import_module(f"apps.{app}.__main__").EXPERIMENTS
+    """The experiments of an app by name; one that is alone has the name of the app."""
+    module = importlib.import_module(f"apps.{app}.__main__")
+    return getattr(module, "EXPERIMENTS", None) or {app: module.EXPERIMENT}
 
 
 def call(app: str, *words: object) -> int:
     """``python -m apps.APP WORDS`` in this process; the exit status."""
-    return cli.command(app, experiments(app), [str(word) for word in words])
+    found = experiments(app)
+    return cli.command(app, found.get(app, found), [str(word) for word in words])
+
+
+def refuse(message: str, app: str, *words: object) -> None:
+    """Asserts that the command ends as one for wrong settings does: one line, with the message."""
+    with contextlib.redirect_stderr(io.StringIO()) as errors:
+        assert call(app, *words) == 2
+    assert message in errors.getvalue()
+    assert errors.getvalue().count("\n") == 1
+
+
+def finish(app: str, *words: object) -> str:
+    """Asserts that the command ends well; what it printed."""
+    out, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+        status = call(app, *words)
+    assert status == 0, errors.getvalue()
+    return out.getvalue()
 
 
 def start(*words: object, **environment: str) -> subprocess.Popen:
@@ -46,3 +70,20 @@ def records(folder: str | Path) -> list[dict]:
 def numbers(folder: str | Path) -> list[dict]:
     """The records of a run without what differs from one run to the next."""
     return [{k: v for k, v in record.items() if k not in VARYING} for record in records(folder)]
+
+
+@contextlib.contextmanager
+def interrupt(owner: object, name: str, *, at: int = 1, when: Callable[..., bool] = lambda *a, **k: True):
+    """Ctrl-C in place of a call of `owner.name`: the `at`-th of those for which `when` holds."""
+    inner, calls = getattr(owner, name), []
+
+    def interrupted(*args, **kwargs):
+        calls.extend([None] if when(*args, **kwargs) else [])
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        return inner(*args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, name, interrupted)
+        yield
+    assert len(calls) >= at

@@ -1,13 +1,9 @@
-"""APR on ImageNet: settings, the order of its augmentations, streams, devices, and the experiment in
-miniature on JPEG files of varying size."""
+"""APR on ImageNet: streams, devices, and the experiment in miniature on JPEG files of varying size."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 import types
 
 import keras
@@ -20,7 +16,7 @@ from apps.apr.large_config import ImageNet
 from apps.lab import RunError, load_config
 from keras_freq.evaluate._mean_corruption_error import ALEXNET
 from tests.apps import running
-from tests.apps.running import CONFIGS, ROOT, numbers, records
+from tests.apps.running import interrupt, numbers, records
 
 BACKEND = keras.backend.backend()
 to_numpy = keras.ops.convert_to_numpy
@@ -30,7 +26,7 @@ seed: 0
 data: {name: NAME}
 image_size: 40
 training:
-  {network: small_resnet, width: 2, epochs: 2, batch_size: 8, learning_rate: 0.01, schedule: constant,
+  {network: tiny, epochs: 2, batch_size: 8, learning_rate: 0.01, schedule: constant,
    crop: {size: 32}}
 severities: [5]
 corruptions: [contrast, gaussian_noise]
@@ -38,8 +34,8 @@ table: auto
 """
 
 
-def call(*words):
-    return running.call("apr", "imagenet", *words)
+def finish(*words):
+    return running.finish("apr", "imagenet", *words)
 
 
 @pytest.fixture(autouse=True)
@@ -56,58 +52,7 @@ def settings(path="tiny.yaml", *words):
     return load_config(ImageNet, path, words)
 
 
-def test_the_configurations_load_and_say_what_they_are():
-    paper, small = (
-        load_config(ImageNet, CONFIGS / "apr" / f"imagenet.{kind}") for kind in ("yaml", "cpu.yaml")
-    )
-    training = paper.training
-    assert (training.network, paper.size, paper.image_size) == ("resnet50_imagenet", 224, 256)
-    assert (training.crop.center, training.statistics) == (224 / 256, "imagenet")
-    assert (training.epochs, training.batch_size, training.learning_rate) == (100, 256, 0.1)
-    assert (training.momentum, training.nesterov, training.weight_decay) == (0.9, False, 1e-4)
-    assert (training.schedule, training.milestones, training.factor) == ("steps", (30, 60, 90), 0.1)
-    assert paper.corrupted == "imagenet2012_corrupted"
-    assert paper.data_parallel
-    assert paper == ImageNet(data_parallel=True, corrupted="imagenet2012_corrupted")
-    assert not small.data_parallel
-    assert small.training.network == "small_resnet"
-    for kind in ("yaml", "cpu.yaml"):
-        header = (CONFIGS / "apr" / f"imagenet.{kind}").read_text().split("\nseed:")[0]
-        for label, row in (
-            ("Standard", "standard"),
-            ("APR-S", "apr_s"),
-            ("APR-P", "apr_p"),
-            ("APR-SP", "apr_sp"),
-        ):
-            assert f"{label} {imagenet.PUBLISHED[row]}" in header
-
-
-@pytest.mark.parametrize(
-    ("word", "message"),
-    [
-        (
-            "training.crop.size=16",
-            "`training.crop.size` must be at least 32. Received: training.crop.size=16",
-        ),
-        (
-            "training.crop.size=200",
-            "`training.crop.size` must be 224, the size of the images of imagenet2012_corrupted. Received: ",
-        ),
-        ("rows=[cutout]", "`rows` must hold some of standard, apr_p, apr_s, apr_sp, each once"),
-        ("training.crop.area=[0,1]", "`crop.area` must be two numbers above 0 and up to 1"),
-        ("training.crop.aspect=[2,1]", "`crop.aspect` must be two numbers above 0, the lower first"),
-        ("data.fallback=cifar10_mini", "`data.fallback` must be null here"),
-        ("training.crop.center=0", "`crop.center`"),
-        ("severities=[6]", "`severities` must hold at least one number, each in [1, 5]"),
-    ],
-)
-def test_wrong_settings_are_one_line(word, message):
-    with pytest.raises(RunError) as caught:
-        load_config(ImageNet, CONFIGS / "apr" / "imagenet.yaml", [word])
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -121,17 +66,15 @@ def test_wrong_settings_are_one_line(word, message):
         ),
     ],
 )
-def test_what_the_data_do_not_allow_is_one_line(here, capsys, words, message):
+def test_what_the_data_do_not_allow_is_one_line(words, message):
     images, labels = kf.data.load("set.npz").arrays("test")
     levels = np.rint(255 * images).astype("uint8")
     if "corrupted=copies" in words:
         kf.data.write_corrupted(levels, labels, "copies", corruptions=["contrast"], severities=[5])
-    assert call("tiny.yaml", *words, "output=out") == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
+    running.refuse(message, "apr", "imagenet", "tiny.yaml", *words, "output=out")
 
 
+@pytest.mark.once
 def test_whole_batches_leave_out_the_rest_and_keep_the_epochs(rng):
     images, labels = rng.random((11, 4, 4, 3)).astype("float32"), np.arange(11)
     feed = kf.data.ArrayBatches(images, labels, batch_size=4, shuffle=True, seed=1)
@@ -148,6 +91,7 @@ def test_whole_batches_leave_out_the_rest_and_keep_the_epochs(rng):
     np.testing.assert_array_equal(whole[0][1], orders[1][:4])
 
 
+@pytest.mark.once
 def test_mce_where_everything_is_there():
     config = ImageNet(rows=("standard",))
     names = tuple(kf.data.CORRUPTIONS)
@@ -211,10 +155,9 @@ def jpegs(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")
-def test_the_experiment_in_miniature_on_jpeg_files(here, jpegs, capsys):
+def test_the_experiment_in_miniature_on_jpeg_files(here, jpegs):
     words = ["data.name=keras_freq_jpegs", f"data.data_dir={jpegs}", "rows=[standard,apr_sp]", "output=out"]
-    assert call("tiny.yaml", *words) == 0, capsys.readouterr().err
-    out = capsys.readouterr().out
+    out = finish("tiny.yaml", *words)
     assert "3 batches of 8 training images 40 x 40, 3 classes" in out
     found = records(here / "out")
     measured = [r for r in found if r["measure"] in ("clean error", "error", "training accuracy")]
@@ -231,28 +174,21 @@ def test_the_experiment_in_miniature_on_jpeg_files(here, jpegs, capsys):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")
-def test_a_run_that_was_cut_short_ends_with_the_same_numbers(here, monkeypatch, capsys):
+def test_a_run_that_was_cut_short_ends_with_the_same_numbers(capsys):
     feed = ["rows=[standard]", f"data.train_images={TRAIN}"]  # in memory: its order can be taken up again
-    assert call("tiny.yaml", *feed, "output=straight") == 0, capsys.readouterr().err
-    evaluate = kf.evaluate.corruption_error
-
-    def interrupted(*args, **kwargs):
-        if kwargs["corruptions"] == ("gaussian_noise",):
-            raise KeyboardInterrupt
-        return evaluate(*args, **kwargs)
-
-    monkeypatch.setattr(kf.evaluate, "corruption_error", interrupted)
-    assert call("tiny.yaml", *feed, "output=out", "store=elsewhere") == 130
+    finish("tiny.yaml", *feed, "output=straight")
+    last = {"when": lambda *args, corruptions, **options: corruptions == ("gaussian_noise",)}
+    with interrupt(kf.evaluate, "corruption_error", **last):
+        assert running.call("apr", "imagenet", "tiny.yaml", *feed, "output=out", "store=elsewhere") == 130
     assert "python -m apps.apr imagenet --resume out" in capsys.readouterr().err
-    assert len(numbers(here / "out")) == len(numbers(here / "straight")) - 2
-    monkeypatch.setattr(kf.evaluate, "corruption_error", evaluate)
-    assert call("--resume", "out") == 0
-    assert numbers(here / "out") == numbers(here / "straight")
+    assert len(numbers("out")) == len(numbers("straight")) - 2
+    finish("--resume", "out")
+    assert numbers("out") == numbers("straight")
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")
-def test_stored_copies_and_a_larger_size_for_training(here, jpegs, capsys):
+def test_stored_copies_and_a_larger_size_for_training(here, jpegs):
     data = ["data.name=keras_freq_jpegs", f"data.data_dir={jpegs}"]
     pixels = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), "uint8")
     labels = np.arange(6) % 3
@@ -260,27 +196,22 @@ def test_stored_copies_and_a_larger_size_for_training(here, jpegs, capsys):
         pixels, labels, "copies", corruptions=["contrast", "gaussian_noise"], severities=[5]
     )
     words = ["corrupted=copies", "rows=[standard]", "train_image_size=48", "training.epochs=1", "output=out"]
-    assert call("tiny.yaml", *data, *words) == 0, capsys.readouterr().err
-    assert "training images 48 x 48" in capsys.readouterr().out
+    assert "training images 48 x 48" in finish("tiny.yaml", *data, *words)
     errors = [r for r in records(here / "out") if r["measure"] == "error"]
     assert [r["n"] for r in errors] == [6, 6]
 
 
 @pytest.mark.skipif(BACKEND == "jax", reason="JAX has it")
-def test_devices_are_shared_on_jax_alone(here, capsys):
-    assert call("tiny.yaml", "data_parallel=true", "output=out") == 2
-    error = capsys.readouterr().err
-    assert f"Received: data_parallel=true with KERAS_BACKEND={BACKEND}" in error
-    assert error.count("\n") == 1
+def test_devices_are_shared_on_jax_alone():
+    message = f"Received: data_parallel=true with KERAS_BACKEND={BACKEND}"
+    running.refuse(message, "apr", "imagenet", "tiny.yaml", "data_parallel=true", "output=out")
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="JAX alone shares a batch among devices")
-def test_a_batch_that_cannot_be_shared_is_one_line(here, monkeypatch, capsys):
+def test_a_batch_that_cannot_be_shared_is_one_line(monkeypatch):
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["cpu:0", "cpu:1", "cpu:2"])
-    assert call("tiny.yaml", "data_parallel=true", "output=out") == 2
-    error = capsys.readouterr().err
-    assert "must be a multiple of the number of devices, 3" in error
-    assert error.count("\n") == 1
+    message = "must be a multiple of the number of devices, 3"
+    running.refuse(message, "apr", "imagenet", "tiny.yaml", "data_parallel=true", "output=out")
 
 
 @pytest.mark.parametrize("limit", [None, TRAIN])
@@ -302,22 +233,14 @@ def test_the_ragged_batch_is_left_out_where_devices_share(here, limit):
 @pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "jax", reason="JAX alone shares a batch among devices")
 def test_four_devices_give_the_numbers_of_one(here):
-    program = """
-import sys
-from apps.apr.__main__ import EXPERIMENTS
-from apps.lab import cli
-sys.exit(cli.command("apr", EXPERIMENTS, ["imagenet", "tiny.yaml", *sys.argv[1:]]))
-"""
-    words = ["rows=[apr_sp]", "data.train_images=16", "corruptions=[contrast]"]
+    program = "import sys, tests.apps.tiny_network, tests.apps.running as r; sys.exit(r.call(*sys.argv[1:]))"
+    words = ["apr", "imagenet", "tiny.yaml", "rows=[apr_sp]", "data.train_images=16"]
 
     def trained(devices, name, *more):
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
-        }
-        command = [sys.executable, "-c", program, *words, *more, f"output={name}", f"store={name} networks"]
-        subprocess.run(command, env=environment, check=True, capture_output=True)
+        words_here = [*words, *more, "corruptions=[contrast]", f"output={name}", f"store={name} networks"]
+        flags = f"--xla_force_host_platform_device_count={devices}"
+        process = running.start("-c", program, *words_here, XLA_FLAGS=flags)
+        assert process.wait() == 0, process.stderr.read()
         [network] = (here / f"{name} networks").glob("*/network.npz")
         history = json.loads(str(np.load(network)["note"]))["history"]
         return history["loss"], [r["value"] for r in records(here / name) if "error" in r["measure"]]

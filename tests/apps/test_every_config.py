@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import re
 
 import pytest
@@ -12,17 +11,13 @@ from apps.lab import Experiment, load_config
 from apps.lab.config import as_dict, read_chain
 from apps.lab.recipe import recipe
 from apps.lab.settings import Augmentations, Training
-from tests.apps.running import CONFIGS, ROOT
+from tests.apps.running import CONFIGS, ROOT, experiments
 
 FILES = sorted(path.relative_to(CONFIGS) for path in CONFIGS.rglob("*.yaml"))
 # Where a run writes and keeps its networks is no part of a protocol.
 PLACES = {"output", "store"}
 
-
-def experiments(app):
-    """The experiments of an app by name; one that is alone has the name of the app."""
-    module = importlib.import_module(f"apps.{app}.__main__")
-    return getattr(module, "EXPERIMENTS", None) or {app: module.EXPERIMENT}
+pytestmark = pytest.mark.once
 
 
 def experiment_of(path) -> tuple[str, Experiment]:

@@ -1,4 +1,4 @@
-"""HFSS and rankings: settings, search images, cuts, and the experiment in miniature, cut short."""
+"""HFSS and rankings: search images, cuts, and the experiment in miniature, cut short."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ import pytest
 
 from apps.freq_shortcuts import config, hfss, hfss_report
 from apps.freq_shortcuts.maps import search_images
-from apps.lab import RunError, load_config
+from apps.lab import RunError
 from apps.lab.images import Images
 from keras_freq._core.journal import SweepJournal
 from tests.apps import running
-from tests.apps.running import records
+from tests.apps.running import interrupt, records
 
-CONFIGS = running.CONFIGS / "freq_shortcuts"
 TINY = """
 seed: 0
 seeds: 1
-data: {name: cifar10_mini, train_images: 120, test_images: 40}
-training: {network: small_resnet, width: 2, epochs: 1, batch_size: 40, schedule: constant, validation: 0.0}
+data: {name: cifar10_mini, train_images: 120, test_images: 30}
+training: {network: tiny, epochs: 1, batch_size: 40, schedule: constant, validation: 0.0}
 methods: [hfss, exact, gradient]
 search: {images_per_class: 2, patch: 8}
 stages: {patches: [8, 4], budgets: [40, 33], top: 2}
@@ -26,15 +25,6 @@ fractions: [0.1]
 thresholds: [0.1, 0.5]
 corruptions: [contrast]
 """
-
-
-@pytest.fixture(autouse=True)
-def miniature(here):
-    (here / "tiny.yaml").write_text(TINY)
-
-
-def call(*words):
-    return running.call("freq_shortcuts", "hfss", *words)
 
 
 def numbers(folder):
@@ -46,39 +36,7 @@ def numbers(folder):
     ]
 
 
-def test_the_protocol_is_the_published_one():
-    paper = load_config(config.Compare, CONFIGS / "hfss.yaml")
-    small = load_config(config.Compare, CONFIGS / "hfss.cpu.yaml")
-    assert (paper.training.network, paper.training.epochs) == ("resnet18", 200)
-    assert (paper.stages.patches, paper.stages.budgets) == ((8, 4, 2, 1), (1000, 2000, 4000, 8000))
-    assert (paper.stages.share, paper.stages.top, paper.search.split) == (0.6, 10, "separate")
-    assert paper.fgsm == pytest.approx(4 / 255)
-    assert (small.training.network, small.data.fallback) == ("small_resnet", "cifar10_mini")
-    for kind in ("yaml", "cpu.yaml"):
-        header = (CONFIGS / f"hfss.{kind}").read_text()
-        for rates in hfss_report.PUBLISHED.values():
-            assert " ".join(f"{rate:.2f}".lstrip("0") if rate else "0" for rate in rates) in header
-
-
-@pytest.mark.parametrize(
-    ("word", "message"),
-    [
-        ("methods=[best]", "`methods` must hold some of hfss, exact, hybrid, gradient"),
-        ("stages.share=1.5", "`stages.share` must be above 0 and below 1"),
-        ("stages.budgets=[]", "`stages.budgets` must hold a number of masks for each stage"),
-        ("stages.patches=[0]", "`stages.patches` must be at least 1"),
-        ("thresholds=[]", "`thresholds` must hold at least one number"),
-        ("severity=6", "`severity` must lie in [1, 5]"),
-        ("search.images_per_class=0", "`search.images_per_class` must be at least 1"),
-    ],
-)
-def test_wrong_settings_are_one_line(word, message):
-    with pytest.raises(RunError) as caught:
-        load_config(config.Compare, CONFIGS / "hfss.yaml", [word])
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
+@pytest.mark.once
 def test_search_images_are_stratified_and_seeded():
     generator = np.random.default_rng(0)
     train = generator.random((60, 4, 4, 1)), generator.integers(0, 3, 60)
@@ -100,6 +58,7 @@ def test_search_images_are_stratified_and_seeded():
         search_images(images, config.Search(images_per_class=5, split="test"), seed=1)
 
 
+@pytest.mark.once
 def test_rankings_are_cut_to_the_bins_of_hfss():
     masks = np.zeros((3, 9, 7), "float32")
     masks[0, 3:6, 2:5] = 1
@@ -116,24 +75,16 @@ def test_rankings_are_cut_to_the_bins_of_hfss():
 
 
 @pytest.mark.slow
-def test_in_miniature_and_again_after_a_kill(here, monkeypatch, capsys):
-    add, passes = SweepJournal.add, []
-
-    def interrupted(self, rows):
-        passes.append(rows)
-        if len(passes) == 4:
-            raise KeyboardInterrupt
-        add(self, rows)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SweepJournal, "add", interrupted)
-        assert call("tiny.yaml", "output=out") == 130
+def test_in_miniature_and_again_after_a_kill(here, capsys):
+    (here / "tiny.yaml").write_text(TINY)
+    with interrupt(SweepJournal, "add", at=4):
+        assert running.call("freq_shortcuts", "hfss", "tiny.yaml", "output=out") == 130
     assert "python -m apps.freq_shortcuts hfss --resume out" in capsys.readouterr().err
     out = here / "out"
     kept = numbers(out)
     journal = (out / "checkpoints" / "search-hfss-seed0.jsonl").read_text()
     assert len(journal.splitlines()) == 1 + 3
-    assert call("--resume", "out") == 0, capsys.readouterr().err
+    running.finish("freq_shortcuts", "hfss", "--resume", "out")
     assert numbers(out)[: len(kept)] == kept
     assert (out / "checkpoints" / "search-hfss-seed0.jsonl").read_text().startswith(journal)
     found = records(out)

@@ -20,6 +20,7 @@ def begin(name):
     return Run.start("freq_shortcuts", Synthetic(output=name))
 
 
+@pytest.mark.once
 def test_images_of_some_classes_large_ones_as_bytes(here, monkeypatch):
     kf.data.write_npz(
         here / "own.npz", train=(IMAGES, LABELS), test=(IMAGES[:8], LABELS[:8]), classes=["a", "b"]

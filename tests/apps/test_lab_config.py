@@ -8,6 +8,8 @@ import pytest
 from apps.lab import RunError, load_config
 from apps.lab.config import as_dict, as_yaml, differences, field_types
 
+pytestmark = pytest.mark.once
+
 
 @dataclasses.dataclass(frozen=True)
 class Training:

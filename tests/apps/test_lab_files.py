@@ -7,6 +7,8 @@ import pytest
 
 from apps.lab.files import append_records, read_records, write_json, write_whole
 
+pytestmark = pytest.mark.once
+
 
 def test_write_whole_makes_folders_and_leaves_nothing_else(tmp_path):
     path = write_whole(tmp_path / "a" / "b.txt", "text")

@@ -21,6 +21,8 @@ from tests.apps import tiny_app
 ROOT = Path(__file__).resolve().parents[2]
 APP = Experiment(tiny_app.Tiny, "tests.apps.tiny_app:tiny")
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(autouse=True)
 def tiny_config(here):

@@ -30,8 +30,8 @@ def network_folders():
     return sorted(path for path in STORE.iterdir() if not path.name.startswith("."))
 
 
-def record(run, label="plain/seed0"):
-    (found,) = run.measured(f"{label}/training")
+def record(run, name="plain"):
+    (found,) = run.measured(f"{name}/seed0/training")
     return found
 
 
@@ -62,13 +62,13 @@ def counted(monkeypatch):
 def test_a_network_is_trained_once_for_all_runs(here, counted, capsys):
     first, second = begin("first"), begin("second")
     model, history = train(first)
-    again, found = train(second, label="other name/seed0")
+    again, found = train(second, name="other name")
     assert counted == ["plain/seed0"]
     assert found == history
     assert_same_weights(model, again)
     (folder,) = network_folders()
     assert f"other name/seed0: found in {folder}" in capsys.readouterr().out
-    own, theirs = record(first), record(second, "other name/seed0")
+    own, theirs = record(first), record(second, "other name")
     assert (own["trained"], theirs["trained"]) == ("here", "before")
     assert own["digest"] == theirs["digest"] == folder.name
     assert own["seconds"] > 0 == theirs["seconds"]
@@ -77,12 +77,13 @@ def test_a_network_is_trained_once_for_all_runs(here, counted, capsys):
     assert (own["n"], own["epochs"], own["seed"]) == (24, 2, 0)
 
 
+@pytest.mark.once
 def test_a_finished_folder_is_small_and_readable(here):
     train(begin("out"))
     (folder,) = network_folders()
     assert {path.name for path in folder.iterdir()} == {"recipe.json", "network.npz"}
     content = json.loads((folder / "recipe.json").read_text())
-    assert content["follows from"]["recipe"]["network"] == "small_resnet"
+    assert content["follows from"]["recipe"]["network"] == "tiny"
     assert content["follows from"]["backend"] == keras.backend.backend()
     assert (content["run"], content["label"]) == ("out", "plain/seed0")
     assert content["data"] == "24 8x8x3"
@@ -91,35 +92,37 @@ def test_a_finished_folder_is_small_and_readable(here):
         assert all(name == "note" or name.startswith("weight.") for name in stored.files)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
+@pytest.mark.once
+def test_whatever_a_network_follows_from_makes_another_one(here, counted):
+    run = begin("out")
+    train(run)
+    pixels, labels = images()
+    changes = [
         {"training": dataclasses.replace(RECIPE, learning_rate=0.06)},
         {"training": dataclasses.replace(RECIPE, crop=Crop(padding=1))},
         {"seed": 1},
-        {"data": (images()[0] * np.float32(0.5), images()[1])},
-        {"data": (images()[0], images()[1][::-1])},
-        {"data": (images()[0].astype("float64"), images()[1])},
-        {"data": tuple(part[:16] for part in images())},
-    ],
-)
-def test_whatever_a_network_follows_from_makes_another_one(here, counted, change):
-    run = begin("out")
-    train(run)
-    train(run, **change, label="changed/seed0")
-    assert len(counted) == len(network_folders()) == 2
+        {"data": (pixels * np.float32(0.5), labels)},
+        {"data": (pixels, labels[::-1])},
+        {"data": (pixels.astype("float64"), labels)},
+        {"data": (pixels[:16], labels[:16])},
+    ]
+    for place, change in enumerate(changes):
+        train(run, **change, name=f"changed{place}")
+    assert len(counted) == len(network_folders()) == 1 + len(changes)
 
 
+@pytest.mark.once
 def test_what_it_does_not_follow_from_makes_the_same_one(here, counted):
     run = begin("out")
     train(run)
     idle = dataclasses.replace(
         RECIPE, patience=3, warmup=5, augmentations=Augmentations(pair=0.1), adversary=Adversary(epsilon=0.1)
     )
-    train(run, idle, (images()[0], images()[1].astype("int64")), label="same/seed0")
+    train(run, idle, (images()[0], images()[1].astype("int64")), name="same")
     assert len(counted) == len(network_folders()) == 1
 
 
+@pytest.mark.once
 def test_versions_and_backend_are_part_of_it(here, counted, monkeypatch):
     run = begin("out")
     train(run)
@@ -127,7 +130,7 @@ def test_versions_and_backend_are_part_of_it(here, counted, monkeypatch):
 
     old = store.dependencies()
     monkeypatch.setattr(trainer, "dependencies", lambda: old | {"keras_freq": "0.0.1"})
-    train(run, label="older/seed0")
+    train(run, name="older")
     assert len(counted) == len(network_folders()) == 2
 
 
@@ -167,6 +170,7 @@ def test_a_network_that_was_cut_short_goes_on_and_ends_the_same(here, capsys):
     assert not (folder / "checkpoint.npz").exists()
 
 
+@pytest.mark.once
 def test_killed_between_the_two_files_of_the_end(here, counted, monkeypatch):
     run = begin("out")
 
@@ -186,6 +190,7 @@ def test_killed_between_the_two_files_of_the_end(here, counted, monkeypatch):
     assert "finished" in json.loads((folder / "recipe.json").read_text())
 
 
+@pytest.mark.once
 def test_killed_while_writing_leaves_no_half_network(here, counted, monkeypatch):
     run = begin("out")
     savez = np.savez
@@ -207,6 +212,7 @@ def test_killed_while_writing_leaves_no_half_network(here, counted, monkeypatch)
     assert record(run)["epochs"] == 2
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("damage", ["weights", "recipe", "foreign recipe", "foreign weights", "stray"])
 def test_a_broken_or_foreign_folder_is_one_line(here, damage):
     run = begin("out")
@@ -220,7 +226,7 @@ def test_a_broken_or_foreign_folder_is_one_line(here, damage):
         text = (folder / "recipe.json").read_text()
         (folder / "recipe.json").write_text(text.replace('"seed": 0', '"seed": 5'))
     elif damage == "foreign weights":
-        train(run, seed=1, label="other/seed1")
+        train(run, seed=1, name="other")
         other = next(path for path in network_folders() if path != folder)
         (folder / "network.npz").write_bytes((other / "network.npz").read_bytes())
     else:
@@ -236,6 +242,7 @@ def test_a_broken_or_foreign_folder_is_one_line(here, damage):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.once
 def test_a_store_that_cannot_be_written_is_one_line(here):
     (here / "file").write_text("")
     with pytest.raises(RunError, match="`store` must be a folder that can be written"):
@@ -264,7 +271,7 @@ class Column(keras.callbacks.Callback):
 def test_watched_trainings_have_folders_of_their_own(here, counted):
     run = begin("out")
     watch = {"measure": "extra", "on": images()}
-    model, history = train(run, callbacks=[Column()], watch=watch, label="watched/seed0")
+    model, history = train(run, callbacks=[Column()], watch=watch, name="watched")
     assert history["extra"] == [0.5, 1.5]
     (folder,) = network_folders()
     digest, _, own = folder.name.partition("-")
@@ -275,11 +282,11 @@ def test_watched_trainings_have_folders_of_their_own(here, counted):
     assert_same_weights(model, plain)
     # The same column again: found, and the callback finds its file.
     column = Column()
-    assert train(run, callbacks=[column], watch=watch, label="again/seed0")[1] == history
+    assert train(run, callbacks=[column], watch=watch, name="again")[1] == history
     assert column.lines == ["0", "1"]
     assert len(counted) == 1
     # Another column is another training, to the same weights.
-    other, columns = train(run, callbacks=[Column("b")], watch={"measure": "b"}, label="b/seed0")
+    other, columns = train(run, callbacks=[Column("b")], watch={"measure": "b"}, name="b")
     assert len(counted) == len(network_folders()) == 2
     assert {"b"} == set(columns) - set(train(run)[1]) | {"b"}
     assert_same_weights(model, other)
@@ -287,24 +294,26 @@ def test_watched_trainings_have_folders_of_their_own(here, counted):
         train(run, callbacks=[Column()])
 
 
+@pytest.mark.once
 def test_a_plain_network_does_not_satisfy_one_that_asks_for_columns(here, counted):
     run = begin("out")
     train(run)
-    _, history = train(run, callbacks=[Column()], watch={"measure": "extra"}, label="watched/seed0")
+    _, history = train(run, callbacks=[Column()], watch={"measure": "extra"}, name="watched")
     assert history["extra"] == [0.5, 1.5]
     assert len(counted) == 2
 
 
+@pytest.mark.once
 def test_the_list_of_networks(here, capsys):
     run = begin("out")
     train(run)
-    train(run, callbacks=[Column()], watch={"measure": "extra"}, label="watched/seed0")
+    train(run, callbacks=[Column()], watch={"measure": "extra"}, name="watched")
     (STORE / "broken").mkdir()
     capsys.readouterr()
     assert command(["networks"]) == 0
     out = capsys.readouterr().out
     assert "3 networks in runs/networks" in out
-    assert "small_resnet 2, sgd 0.05 constant, 2 epochs of 8" in out
+    assert "tiny 2, sgd 0.05 constant, 2 epochs of 8" in out
     assert f"{record(run)['value']:.3f}" in out
     assert keras.backend.backend() in out
     assert "broken: FileNotFoundError" in out
@@ -314,9 +323,10 @@ def test_the_list_of_networks(here, capsys):
     assert "the command is python -m apps.lab networks" in capsys.readouterr().err
 
 
+@pytest.mark.once
 def test_recipes_hold_what_matters():
     assert recipe(RECIPE) == {
-        "network": "small_resnet",
+        "network": "tiny",
         "width": 2,
         "epochs": 2,
         "batch_size": 8,
@@ -353,8 +363,8 @@ def test_validation_plateau_and_iterations(here):
     rows, held = hold_out(images()[1], 0.25)
     assert record(run)["n"] == len(rows) == 24 - len(held) < 24
     short = dataclasses.replace(RECIPE, iterations=4)
-    model, history = train(run, short, label="short/seed0")
+    model, history = train(run, short, name="short")
     assert len(history["loss"]) == 2  # one epoch of three steps, and one step
     straight = dataclasses.replace(RECIPE, epochs=1)
-    once, _ = train(run, straight, label="once/seed0")
+    once, _ = train(run, straight, name="once")
     assert not np.array_equal(model.get_weights()[2], once.get_weights()[2])

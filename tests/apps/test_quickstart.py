@@ -1,70 +1,26 @@
+"""The quickstart in miniature, cut short once the first network is trained."""
+
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
-from apps.lab import RunError, load_config
-from apps.lab.files import read_records
-from apps.quickstart.__main__ import Quickstart
+from apps.quickstart import experiment
 from apps.quickstart.measure import add_noise
-
-ROOT = Path(__file__).resolve().parents[2]
-SMOKE = ROOT / "configs" / "quickstart" / "smoke.yaml"
-FULL = ROOT / "configs" / "quickstart" / "cifar10_mini.yaml"
+from tests.apps import running
+from tests.apps.running import CONFIGS, interrupt, numbers
 
 
-def start(folder, *words):
-    return subprocess.Popen(
-        [sys.executable, "-m", "apps.quickstart", *map(str, words or (SMOKE, f"output={folder}"))],
-        cwd=ROOT,
-        env=os.environ | {"KERAS_BACKEND": keras.backend.backend()},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-
-
-def numbers(folder):
-    return [{k: v for k, v in r.items() if k != "seconds"} for r in read_records(folder / "results.jsonl")]
-
-
-def test_the_configuration_holds_every_setting_and_its_defaults():
-    assert load_config(Quickstart, FULL) == Quickstart()
-    header = FULL.read_text().split("seed:")[0]
+@pytest.mark.once
+def test_the_header_says_what_is_trained_and_how_long_it_takes():
+    header = (CONFIGS / "quickstart" / "cifar10_mini.yaml").read_text().split("seed:")[0]
     for part in ("ICCV 2021", "[author]", "python -m apps.quickstart", "minutes"):
         assert part in header
 
 
-@pytest.mark.parametrize(
-    ("word", "message"),
-    [
-        ("training.epochs=0", "`training.epochs` must be at least 1. Received: training.epochs=0"),
-        ("training.learning_rate=-1", "`training.learning_rate` must be above 0"),
-        ("training.apr_pair=2", r"`training.apr_pair` must lie in [0, 1]. Received: training.apr_pair=2.0"),
-        ("measure.radii=[]", "`measure.radii` must hold at least one number"),
-        ("measure.epsilons=[-1]", "`measure.epsilons` must hold at least one number"),
-        ("measure.examples=20", "`measure.examples` must be a whole number from 1 to 12"),
-        ("data.train_images=0", "`data.train_images` must be at least 1"),
-        ("seed=-1", "`seed` must be at least 0. Received: seed=-1"),
-    ],
-)
-def test_wrong_values_are_one_line(word, message):
-    with pytest.raises(RunError) as caught:
-        load_config(Quickstart, FULL, [word])
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
+@pytest.mark.once
 def test_noise_repeats_and_stays_in_bounds(images):
     noisy = add_noise(images, 0.2, seed=3)
     np.testing.assert_array_equal(noisy, add_noise(images, 0.2, seed=3))
@@ -77,34 +33,25 @@ def test_noise_repeats_and_stays_in_bounds(images):
 
 
 @pytest.mark.slow
-def test_killed_after_the_first_training_it_goes_on_to_the_end(tmp_path):
-    """One pass through everything, cut once: by SIGINT as soon as the first network is trained."""
-    folder = tmp_path / "run"
-    process = start(folder)
-    deadline = time.time() + 240
-    while not read_records(folder / "results.jsonl") and process.poll() is None and time.time() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    first, error = process.communicate(timeout=120)
-    assert process.returncode == 130, error
+def test_cut_short_after_the_first_training_it_goes_on_to_the_end(here, capsys):
+    folder = here / "run"
+    with interrupt(experiment, "fit_resumably", at=2):
+        smoke = CONFIGS / "quickstart" / "smoke.yaml"
+        assert running.call("quickstart", smoke, f"output={folder}", "training.width=2") == 130
+    out, error = capsys.readouterr()
     assert error.splitlines()[-1] == f"interrupted; go on with: python -m apps.quickstart --resume {folder}"
-    before = numbers(folder)
-    weights = (folder / "checkpoints" / "plain.npz").read_bytes()
-
-    process = start(folder, "--resume", folder)
-    output, error = process.communicate(timeout=300)
-    assert process.returncode == 0, error
+    assert "plain  epoch 1/1" in out
+    before, weights = numbers(folder), (folder / "checkpoints" / "plain.npz").read_bytes()
+    output = running.finish("quickstart", "--resume", folder)
     assert numbers(folder)[: len(before)] == before
     assert (folder / "checkpoints" / "plain.npz").read_bytes() == weights, "the finished training ran again"
-    # Python may drop the interrupt inside a finalizer; the run then stops at the end of the epoch it is in.
-    assert (first + output).count("APR-SP  epoch 1/1") == 1
+    assert "APR-SP  epoch 1/1" in output
     assert "plain  epoch 1/1" not in output
     assert "Accuracy (one seed)" in output
-    assert "Traceback" not in error
 
-    records = [r for r in read_records(folder / "results.jsonl") if r["measure"] != "result"]
+    records = [r for r in running.records(folder) if "setting" in r]
     for name in ("plain", "apr_sp"):
-        measured = {(r["measure"], r["setting"]) for r in records if r["model"] == name}
+        measured = {(r["measure"], r["setting"]) for r in records if r.get("model") == name}
         assert measured == {
             ("training accuracy", 1),
             ("clean", 0),

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+import tests.apps.tiny_network  # noqa: F401 (a process of its own needs it too)
 from apps.lab import Run
 from apps.lab.settings import Repeated, Training
 
-RECIPE = Training(
-    network="small_resnet", width=2, epochs=2, batch_size=8, learning_rate=0.05, weight_decay=0.0
-)
+RECIPE = Training(network="tiny", width=2, epochs=2, batch_size=8, learning_rate=0.05, weight_decay=0.0)
 CLASSES = 4
 
 
@@ -29,11 +28,11 @@ def images() -> tuple[np.ndarray, np.ndarray]:
     return rng.random((24, 8, 8, 3), "float32"), rng.integers(0, CLASSES, 24).astype("int32")
 
 
-def train(run: Run, training: Training = RECIPE, data=None, *, seed=0, label="plain/seed0", **options):
+def train(run: Run, training: Training = RECIPE, data=None, *, seed=0, name="plain", **options):
     from apps.lab.train import trained
 
     data = images() if data is None else data
-    return trained(run, training, data, classes=CLASSES, seed=seed, label=label, **options)
+    return trained(run, name, training, data, classes=CLASSES, seed=seed, **options)
 
 
 if __name__ == "__main__":

@@ -54,11 +54,12 @@ def test_equals_one_at_a_time(photos, name, table, severity):
 
 
 @pytest.mark.parametrize("name", ["glass_blur", "elastic_transform", "motion_blur"])
-def test_equals_one_at_a_time_where_sides_differ(rng, name):
-    images = rng.random((2, 21, 34, 3), dtype="float32")
-    for table in ("small", "large"):
-        ours = corrupt(images, name, 5, table=table)
-        np.testing.assert_allclose(ours, one_at_a_time(images, name, 5, table), atol=1e-3)
+def test_equals_one_at_a_time_at_other_sizes(rng, name):
+    for size, tables in (((2, 21, 34, 3), ("small", "large")), ((1, 224, 224, 3), ("large",))):
+        images = rng.random(size, dtype="float32")
+        for table in tables:
+            ours = corrupt(images, name, 5, table=table)
+            np.testing.assert_allclose(ours, one_at_a_time(images, name, 5, table), atol=1e-3)
 
 
 def test_glass_blur_follows_long_paths():

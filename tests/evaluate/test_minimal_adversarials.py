@@ -32,7 +32,7 @@ def data(model, rng):
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_against_the_closed_form(model, data, attack):
-    steps = 300 if attack == "boundary" else None
+    steps = 150 if attack == "boundary" else None
     result = minimal_adversarials(model, data, attack=attack, steps=steps, batch_size=8, keep_images=True)
     exact = oracle.distances(model.get_weights(), *data, result.norm)
     found = np.array(result.distances)

@@ -28,7 +28,7 @@ AUGMENTATIONS = {
     "APRPair": lambda **k: kf.layers.APRPair(**{"seed": 3, "probability": 0.9, **k}),
     "APRPair_sample": lambda **k: kf.layers.APRPair(**{"seed": 3, "scope": "sample", "clip": (0, 1), **k}),
     "AugMix": lambda **k: kf.layers.AugMix(
-        **{"seed": 3, "chains": 2, "operations": ["rotate", "posterize"], **k}
+        **{"seed": 3, "chains": 2, "operations": ["translate_x", "posterize"], **k}
     ),
     "CropFlip": lambda **k: kf.layers.CropFlip(**{"seed": 3, **k}),
     "CropFlip_reflect": lambda **k: kf.layers.CropFlip(**{"seed": 3, "mode": "reflect", **k}),
@@ -162,12 +162,12 @@ def test_in_fit_with_any_batch_size_and_a_new_draw_every_step(name, images, labe
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     jit = "auto" if keras.backend.backend() == "torch" else True
     model.compile(keras.optimizers.SGD(0.0), loss, jit_compile=jit)
-    history = model.fit(images[:3], labels[:3], batch_size=3, epochs=2, verbose=0, shuffle=False)
-    first, second = history.history["loss"]
-    assert np.isfinite([first, second]).all()
+    history = model.fit(images[:3], labels[:3], batch_size=3, epochs=4, verbose=0, shuffle=False)
+    losses = history.history["loss"]
+    assert np.isfinite(losses).all()
     # Nothing is learned: the loss of the same images moves with what is drawn alone.
-    assert (first != second) == (name in AUGMENTATIONS)
-    assert model.predict(images[:5], verbose=0).shape == (5, 4)
+    assert (len(set(losses)) > 1) == (name in AUGMENTATIONS)
+    assert model(images[:5]).shape == (5, 4)
 
 
 @every_layer

@@ -1,4 +1,4 @@
-"""The corrupted test images of a run: those of a folder, of TFDS, or a copy that is made once."""
+"""Other test images: corrupted ones, of a folder, of TFDS or made once, and those of another set."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 import keras_freq as kf
 from apps.apr.config import Detection, Table
 from apps.lab import Run, RunError
-from apps.lab.images import Images
+from apps.lab.images import Images, as_bytes
+from apps.lab.settings import Data
 
 
 def corrupted_source(run: Run, config: Table | Detection, images: Images) -> str | os.PathLike:
@@ -30,6 +31,17 @@ def corrupted_source(run: Run, config: Table | Detection, images: Images) -> str
     return folder
 
 
-def as_bytes(pixels: np.ndarray) -> np.ndarray:
-    """uint8 from floats in [0, 1]."""
-    return np.rint(pixels * np.float32(255)).astype("uint8")
+def other_images(name: str, settings: Data, images: Images) -> tuple[str, np.ndarray]:
+    """The name of a set and its first test images, at most as many as there are of ours."""
+    try:
+        found = kf.data.load(name, data_dir=settings.data_dir, download=settings.download)
+    except (FileNotFoundError, ImportError) as error:
+        raise RunError(str(error)) from error
+    if found.input_shape != images.shape:
+        raise RunError(
+            f"the images of {name} must have the shape of those of {images.name}, {images.shape}. "
+            f"Received: {found.input_shape}"
+        )
+    if found.test is None:
+        raise RunError(f"{name} must have a test split. Received: a training split alone")
+    return found.name, found.arrays("test", limit=len(images.test[1]))[0]
