@@ -63,7 +63,7 @@ def test_one_compilation_for_many_calls(counting, rng):
         compile_logits(model)(images + 0.0)
     assert len(runs) == 1
     for epsilon in (0.01, 0.02, 0.03):
-        pgd(model, images, np.arange(6) % 4, epsilon=epsilon, steps=5, bounds=(0, 2))
+        pgd(model, images, np.arange(6) % 4, epsilon=epsilon, steps=5)
     traced = len(runs)
     assert traced <= 3  # one more for the attack's step, which TensorFlow may trace twice for the gradient
     pgd(model, images, np.arange(6) % 4, epsilon=0.04, steps=9)

@@ -187,7 +187,7 @@ IMAGES, LABELS = np.full((4, 8, 8, 3), 0.5), np.array([0, 1, 0, 1])
         (IMAGES, LABELS, {"batch_size": 0}, "batch_size=0"),
         (IMAGES[0], LABELS, {}, "shape (8, 8, 3)"),
         (IMAGES[:0], LABELS[:0], {}, "shape (0, 8, 8, 3)"),
-        (IMAGES.astype("int32"), LABELS, {}, "dtype int32"),
+        (300 + IMAGES.astype("int32"), LABELS, {}, "dtype int32"),
         (IMAGES * np.nan, LABELS, {}, "NaN or infinity"),
         (IMAGES, LABELS[:3], {}, "4 images, 3 labels"),
         (IMAGES, LABELS - 1, {}, "smallest label -1"),

@@ -112,7 +112,7 @@ def test_evaluate_and_predict_take_it():
         ({"images": np.zeros((0, 4, 4, 1)), "labels": []}, "must not be empty.*Received"),
         ({"images": np.full((2, 4, 4, 1), np.nan)}, "finite.*Received: NaN"),
         ({"images": np.full((2, 4, 4, 1), np.inf, "float16")}, "finite.*Received"),
-        ({"images": np.zeros((2, 4, 4, 1), "int64")}, "uint8.*Received: dtype int64"),
+        ({"images": np.full((2, 4, 4, 1), -1)}, "0 to 255.*Received: dtype int64"),
         ({"labels": [0, 1, 2]}, "same length.*2 images, 3 labels"),
         ({"labels": [0, -1]}, "at least 0.*-1"),
         ({"batch_size": 0}, "`batch_size`.*Received: batch_size=0"),

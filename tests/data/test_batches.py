@@ -153,7 +153,7 @@ BAD = {
     "single images": ([(x[0], y[0])], ValueError, r"rank 4.*\(6, 5, 3\)"),
     "no images": ([(x[:0], y[:0])], ValueError, r"empty.*\(0, 6, 5, 3\)"),
     "NaN": ([(x * np.nan, y)], ValueError, "finite.*Received: NaN"),
-    "whole-number images": ([(x.astype("int32"), y)], ValueError, "uint8.*int32"),
+    "whole-number images": ([(300 + x.astype("int32"), y)], ValueError, "0 to 255.*int32"),
     "two shapes": ([(x, y), (x[:, :4], y)], ValueError, r"one shape.*\(6, 5, 3\), then \(4, 5, 3\)"),
     "a length mismatch": ([(x, y[:3])], ValueError, "4 images, 3 labels"),
     "arrays of two lengths": ((x, y[:3]), ValueError, "4 images, 3 labels"),

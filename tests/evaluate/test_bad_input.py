@@ -67,7 +67,10 @@ CASES = {
     "attack: engine": (lambda m, x, y: adversarial_accuracy(m, (x, y), engine="art"), "`engine`"),
     "attack: seed": (lambda m, x, y: adversarial_accuracy(m, (x, y), seed=1.5), "`seed`"),
     "attack: labels too high": (lambda m, x, y: adversarial_accuracy(m, (x, y + 1)), "from 0 to 3"),
-    "attack: out of bounds": (lambda m, x, y: adversarial_accuracy(m, (2 * x, y)), "range that the model takes"),
+    "attack: out of bounds": (
+        lambda m, x, y: adversarial_accuracy(m, (2 * x, y)),
+        "range that the model takes",
+    ),
     "attack: bounds": (lambda m, x, y: adversarial_accuracy(m, (x, y), bounds=(0, NAN)), "`bounds`"),
     "minimal: unknown": (lambda m, x, y: minimal_adversarials(m, (x, y), attack="hopskip"), "`attack`"),
     "minimal: epsilons": (
@@ -80,7 +83,10 @@ CASES = {
     ),
     "minimal: steps": (lambda m, x, y: minimal_adversarials(m, (x, y), steps=-3), "`steps`"),
     "minimal: n too high": (lambda m, x, y: minimal_adversarials(m, (x, y), n=50), "Received: n=50"),
-    "minimal: out of bounds": (lambda m, x, y: minimal_adversarials(m, (x - 1, y)), "range that the model takes"),
+    "minimal: out of bounds": (
+        lambda m, x, y: minimal_adversarials(m, (x - 1, y)),
+        "range that the model takes",
+    ),
 }
 
 

@@ -28,7 +28,6 @@ def model():
 
 @pytest.mark.parametrize("kind", ["ideal", "gaussian", "butterworth", "square"])
 def test_equals_filtering_first(model, data, kind):
-    images, labels = data
     radii = (0, 2, 4.5, 30)
     result = band_accuracy(model, data, radii=radii, kind=kind, batch_size=8)
     assert result.radii == radii

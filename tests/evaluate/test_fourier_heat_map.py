@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_freq as kf
 from keras_freq._core.journal import SweepJournal
 from keras_freq.data import ArrayBatches
 from keras_freq.evaluate import accuracy, fourier_heat_map, predict_logits, published_geometry
@@ -151,13 +152,16 @@ def test_bounds():
     model = network((6, 6))
     images, labels = samples(model, (6, 6))
     images = 3 * images - 1
-    labels = predict_logits(model, images).argmax(axis=-1)
+    wide = kf.Classifier(model, value_range=(-1, 2))
+    labels = predict_logits(wide, images).argmax(axis=-1)
     options = {"epsilon": 1.5, "phase": 0.0, "seed": 0}
-    for bounds in (None, (-1, 2)):
-        found = fourier_heat_map(model, (images, labels), bounds=bounds, **options)
-        expected = oracle.heat_map(in_numpy(model)[0], images, labels, bounds=bounds, **options)
-        np.testing.assert_allclose(found.error, expected, atol=1e-12)
-    nothing = fourier_heat_map(model, (images, labels), bounds=None, epsilon=0)
+    found = fourier_heat_map(model, (images, labels), bounds=(-1, 2), **options)
+    # The strength is for pixels on [0, 1].
+    expected = oracle.heat_map(
+        in_numpy(model)[0], images, labels, bounds=(-1, 2), **{**options, "epsilon": 4.5}
+    )
+    np.testing.assert_allclose(found.error, expected, atol=1e-12)
+    nothing = fourier_heat_map(model, (images, labels), bounds=(-1, 2), epsilon=0)
     assert (nothing.difference == 0).all()
 
 
@@ -377,7 +381,7 @@ class Own(keras.Model):
         ({"layer": "conv"}, "'hidden'"),
         ({"seed": -1}, "seed=-1"),
         ({"bounds": (1, 0)}, "bounds=(1, 0)"),
-        ({"bounds": (0, 0.5)}, "bounds=(0.0, 0.5)"),
+        ({"bounds": (0, 0.5)}, "0 to 0.5"),
         ({"bases_per_step": 0}, "bases_per_step=0"),
         ({"bases_per_pass": 0.5}, "bases_per_pass=0.5"),
         ({"data_format": "nhwc"}, "data_format='nhwc'"),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import keras_freq as kf
 from keras_freq.evaluate import ood_metrics, ood_scores, predict_logits
 from tests.oracles import metrics
 from tests.refusals import refused
@@ -91,6 +92,7 @@ def test_scores(classifier, images):
 
 def test_large_logits_do_not_overflow():
     model = keras.Sequential([keras.Input((1, 1, 2)), keras.layers.Flatten()])
+    model = kf.Classifier(model, value_range=(0, 1000))
     images = np.array([[1000.0, 0], [900, 999]], "float32").reshape(2, 1, 1, 2)
     assert ood_scores(model, images, score="energy").tolist() == [1000, 999]
     assert ood_scores(model, images, score="max_softmax").tolist() == [1, 1]

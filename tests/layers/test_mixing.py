@@ -64,7 +64,7 @@ def test_fda_pair_equals_numpy(size, beta):
     x = natural(6, size=max(size))[:, : size[0], : size[1]]
     layer = kf.layers.FDAPair(beta=beta)
     draws = drawn(layer, 6)
-    half_width = int(np.floor(min(size) * beta))
+    half_width = [int(np.floor(side * beta)) for side in size]
     donors = x[np.argsort(draws[0])]
     expected = [
         oracle.low_amplitude_swapped(image, donor, half_width) for image, donor in zip(x, donors, strict=True)

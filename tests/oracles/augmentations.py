@@ -37,12 +37,13 @@ def hybrid(images, draws, *, sigma, kernel_size, recombine, probability, scope):
 
 
 def low_amplitude_swapped(image, donor, half_width):
-    """FDA of one image, channel by channel, with full complex transforms."""
+    """FDA of one image, channel by channel, with full complex transforms; one half width, or one a side."""
     height, width = image.shape[:2]
     spectra = [np.fft.fftshift(np.fft.fft2(np.float64(x), axes=(0, 1)), axes=(0, 1)) for x in (image, donor)]
     sizes, phases = np.abs(spectra[0]), np.angle(spectra[0])
-    for u in range(-half_width, half_width + 1):
-        for v in range(-half_width, half_width + 1):
+    rows, columns = np.broadcast_to(half_width, 2)
+    for u in range(-rows, rows + 1):
+        for v in range(-columns, columns + 1):
             i, j = u + height // 2, v + width // 2
             if 0 <= i < height and 0 <= j < width:
                 sizes[i, j] = np.abs(spectra[1][i, j])

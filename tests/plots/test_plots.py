@@ -261,14 +261,5 @@ def test_adversarial_examples_refuses(arguments, options, message):
         plots.adversarial_examples(attacked(*arguments), classes=CLASSES, **options)
 
 
-@pytest.mark.parametrize("name", plots.__all__)
-def test_a_missing_matplotlib_is_one_line_that_names_the_extra(monkeypatch, name):
-    for module in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
-        monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=rf"keras_freq.plots.{name} needs Matplotlib.*keras-freq\[plots\]"):
-        getattr(plots, name)(*[None] * 5)
-
-
 def test_the_style_file_is_there():
     assert STYLE.exists()

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_freq as kf
 from keras_freq.evaluate import predict_logits
 from keras_freq.shortcuts import band_stop
 from tests.oracles import adcs as oracle
@@ -14,6 +15,7 @@ PAIRS = tuple(itertools.combinations((1, 2, 3, 4), 2))
 
 
 def predictions(model, images, mask):
+    model = kf.Classifier(model, value_range=(-9, 9))  # filtered images leave [0, 1]
     return predict_logits(model, shortcuts.filtered(images, mask).astype("float32")).argmax(axis=1)
 
 

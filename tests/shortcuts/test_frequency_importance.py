@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+import keras_freq as kf
 from keras_freq.evaluate import predict_logits
 from keras_freq.shortcuts import _frequency_importance as module
 from keras_freq.shortcuts import dominant_frequency_map, frequency_importance
@@ -36,7 +37,8 @@ def test_equals_the_oracle(size, patch, mirror, rng):
     found = frequency_importance(model, images, labels, patch=patch, mirror=mirror, per_step=8)
 
     def losses(mask):
-        logits = predict_logits(model, oracle.filtered(images, mask).astype("float32"))
+        wide = kf.Classifier(model, value_range=(-9, 9))  # filtered images leave [0, 1]
+        logits = predict_logits(wide, oracle.filtered(images, mask).astype("float32"))
         return oracle.class_losses(logits, labels, 3)
 
     clean = losses(np.ones(size))
@@ -70,9 +72,9 @@ def test_finds_a_planted_frequency_at_every_position(size, patch, rng):
         for j in range(size[1]):
             wave = fourier_basis(*size, i, j, 0.4)
             # Class 0 reads the frequency, its images hold it.
-            planted = images.copy()
-            planted[..., 0] += np.where(labels == 0, 3.0, 0.0)[:, None, None] * wave
-            weights = np.stack([wave.ravel(), 0 * wave.ravel()], axis=1)
+            planted = 0.4 + 0.2 * images
+            planted[..., 0] += np.where(labels == 0, 0.6, 0.0)[:, None, None] * wave
+            weights = 5 * np.stack([wave.ravel(), 0 * wave.ravel()], axis=1)
             model.set_weights([weights.astype("float32"), np.zeros(2, "float32")])
             found = frequency_importance(model, planted, labels, patch=patch, per_step=64)
             best = int(np.argmax(np.array(found.values)[0]))
@@ -99,7 +101,7 @@ def test_hybrid_is_exact_where_the_power_is(rng):
     model = curved(size)
     images, labels = samples(rng, size)
     # A strong ramp gives the first row and column the power.
-    images += np.linspace(0, 3, 8, dtype="float32")[None, :, None, None]
+    images = (images + np.linspace(0, 3, 8, dtype="float32")[None, :, None, None]) / 4
     options = {"seed": 3, "check": 10}
     exact = frequency_importance(model, images, labels)
     gradient = frequency_importance(model, images, labels, method="gradient", **options)
@@ -137,9 +139,9 @@ def test_does_not_depend_on_how_it_is_cut(rng):
         data_format="channels_first",
     )
     np.testing.assert_allclose(first.maps, whole.maps, atol=2e-6)
-    bytes_ = (255 * images).astype("uint8")
+    bytes_, declared = (255 * images).astype("uint8"), kf.Classifier(model, value_range=(0, 1))
     np.testing.assert_allclose(
-        frequency_importance(model, bytes_, keras.utils.to_categorical(labels)).maps,
+        frequency_importance(declared, (bytes_, keras.utils.to_categorical(labels))).maps,
         frequency_importance(model, bytes_ / np.float32(255), labels).maps,
         atol=1e-6,
     )

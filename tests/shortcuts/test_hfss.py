@@ -86,7 +86,7 @@ def test_finds_a_planted_mask():
         assert planted[c].sum() == 8
     model = linear(size, classes, weights=8 * patterns.reshape(classes, -1).T)
     labels = np.arange(24) % classes
-    images = patterns[labels] + 0.05 * generator.standard_normal((24, *size))
+    images = 0.5 + patterns[labels] + 0.05 * generator.standard_normal((24, *size))
     found = hfss(model, images[..., None].astype("float32"), labels, budgets=(60, 80, 120), top=5)
     assert found.patches == (4, 2, 1)
     held = [mask[where].mean() for mask, where in zip(np.asarray(found.maps), planted, strict=True)]

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_freq as kf
 from keras_freq.evaluate import accuracy, predict_logits
 from keras_freq.shortcuts import FrequencyMaps, dominant_frequency_map, frequency_importance, shortcut_report
 from keras_freq.spectral import disk_mask
@@ -20,7 +21,8 @@ def test_rates_by_hand(classifier, images, labels, maps):
     report = shortcut_report(classifier, (images, labels), maps, per_step=5)
     confusion = np.zeros((4, 4, 4), int)
     for c, mask in enumerate(maps.masks):
-        predicted = predict_logits(classifier, oracle.filtered(images, mask).astype("float32")).argmax(axis=1)
+        wide = kf.Classifier(classifier, value_range=(-9, 9))  # filtered images leave [0, 1]
+        predicted = predict_logits(wide, oracle.filtered(images, mask).astype("float32")).argmax(axis=1)
         np.add.at(confusion[c], (labels, predicted), 1)
     np.testing.assert_array_equal(report.confusion, confusion)
     tpr, fpr = oracle.rates(confusion)
