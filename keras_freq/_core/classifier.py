@@ -131,6 +131,11 @@ class Classifier:
             link=self._link,
         )
 
+    def build(self, pixels: np.ndarray) -> None:
+        """Makes the variables of a layer in front of the model, outside of traced code."""
+        if isinstance(self.preprocess, keras.Layer) and not self.preprocess.built:
+            self.preprocess(pixels)
+
     def choose_data_format(self, wanted: str | None = None) -> str:
         """Layout of the images: as asked for, as declared, as the model's input tells, as Keras is set."""
         if wanted is not None or self.data_format is not None:

@@ -242,6 +242,7 @@ class ModelFeed(Feed):
             name=name,
         )
         _check_fits(self.model, self.image_shape, name)
+        self.model.build(self.first_batch()[0][:1])
         classes = _tell_classes(self.model, self.image_shape)
         known = self.model.tells_outputs or (classes != 1 and not needs_logits and not needs_gradients)
         if classes is None or not known:

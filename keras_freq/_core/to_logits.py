@@ -59,8 +59,10 @@ def cut_activation(model: Any, index: int = 0) -> keras.Model | None:
 def last_activation(layer: Any, index: int = 0) -> str | None:
     """The name of the activation at the end of a layer, a model or an operation, where it has a known one."""
     if isinstance(layer, keras.Model):
-        operations = _up_to_output(layer, index)
-        return last_activation(operations[-1]) if operations else None
+        last, _ = _find_last(layer, index)
+        return None if last is None else last_activation(last)
+    if isinstance(layer, LinearLayer):
+        return "linear"
     kind = type(layer).__name__.lower()
     if kind in _ACTIVATIONS:  # layers.Softmax, and ops.softmax or ops.sigmoid in a functional model
         return kind
@@ -71,34 +73,41 @@ def last_activation(layer: Any, index: int = 0) -> str | None:
     return last_activation(inner) if isinstance(inner, keras.Layer) else None
 
 
-def _up_to_output(model: keras.Model, index: int) -> list:
-    """Operations up to the one that makes an output, layers that change nothing left out; or none."""
-    operations = operations_in_order(model)
+def _find_last(model: keras.Model, index: int) -> tuple[Any, Any]:
+    """What makes an output, layers that change nothing aside, and what goes into it where that is known."""
     if isinstance(model, keras.Sequential) or not getattr(model, "outputs", None):
-        while operations and is_transparent(operations[-1]):
-            operations.pop()
-        return operations
-    wanted = model.outputs[index]
-    for place in range(len(operations) - 1, -1, -1):
-        if operations[place].output is wanted:
-            if not is_transparent(operations[place]):
-                return operations[: place + 1]
-            wanted = operations[place].input
-    return []
+        operations = _strip_transparent(operations_in_order(model))
+        return (operations[-1] if operations else None), None
+    tensor = model.outputs[index]
+    while True:
+        # Private names of Keras, which have no public form: what made a symbolic tensor, and of what.
+        operation, node, _ = tensor._keras_history
+        inputs: list = [] if operation is None else operation._inbound_nodes[node].input_tensors
+        if len(inputs) != 1:
+            return operation, None
+        if not is_transparent(operation):
+            return operation, inputs[0]
+        tensor = inputs[0]
+
+
+def _strip_transparent(operations: list) -> list:
+    while operations and is_transparent(operations[-1]):
+        operations = operations[:-1]
+    return operations
 
 
 def _cut(model: keras.Model, index: int) -> keras.Model | None:
-    operations = _up_to_output(model, index)
-    if not operations or last_activation(operations[-1]) not in _ACTIVATIONS:
+    last, tensor = _find_last(model, index)
+    if last is None or last_activation(last) not in _ACTIVATIONS:
         return None
-    *before, last = operations
     if isinstance(model, keras.Sequential):
         inner = _without_activation(last)
+        before = _strip_transparent(operations_in_order(model))[:-1]
         return inner and keras.Sequential([*before, inner], name=model.name)
-    if len(getattr(model, "inputs", None) or ()) != 1 or not isinstance(last.input, keras.KerasTensor):
+    if len(getattr(model, "inputs", None) or ()) != 1 or tensor is None:
         return None
     inner = _without_activation(last)
-    return inner and keras.Model(model.inputs[0], inner(last.input), name=model.name)
+    return inner and keras.Model(model.inputs[0], inner(tensor), name=model.name)
 
 
 def _without_activation(last: Any) -> keras.Layer | None:

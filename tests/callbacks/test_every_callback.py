@@ -31,7 +31,7 @@ CASES = {
             data, steps=2, epsilons=(0.01, 0.1), random_start=True, **k
         ),
         lambda model, data: kf.evaluate.adversarial_accuracy(
-            model, data, steps=2, epsilons=(0.01, 0.1), random_start=True, engine="own"
+            model, data, steps=2, epsilons=(0.01, 0.1), random_start=True
         ),
         "linf_pgd_0.01",
         lambda result: result.accuracy[0],

@@ -23,7 +23,7 @@ def test_what_does_not_suit_the_images_is_refused_before_training(classifier, im
     for options, says in (
         ({"n": 8, "window": 16}, "window=16"),
         ({"n": 9}, "n=9"),
-        ({"n": 8, "bounds": (0, 0.5)}, "bounds"),
+        ({"n": 8, "bounds": (0, 0.5)}, "0 to 0.5"),
     ):
         with refused(says):
             classifier.fit(images, labels, verbose=0, callbacks=[FourierHeatMap((images, labels), **options)])

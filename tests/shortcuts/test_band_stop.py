@@ -16,7 +16,9 @@ PAIRS = tuple(itertools.combinations((1, 2, 3, 4), 2))
 
 def predictions(model, images, mask):
     model = kf.Classifier(model, value_range=(-9, 9))  # filtered images leave [0, 1]
-    return predict_logits(model, shortcuts.filtered(images, mask).astype("float32")).argmax(axis=1)
+    logits = predict_logits(model, shortcuts.filtered(images, mask).astype("float32"))
+    tied = (logits == logits.max(axis=1, keepdims=True)).sum(axis=1) > 1
+    return np.where(tied, -1, logits.argmax(axis=1))
 
 
 def check(result, model, images, labels, edges, stopped, keep_dc=True):
