@@ -133,6 +133,7 @@ def test_versions_and_backend_are_part_of_it(here, counted, monkeypatch):
     assert len(counted) == len(network_folders()) == 2
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_two_processes_that_ask_at_once_train_it_once(here):
     first = start(tiny_training.__file__, "first", 2, "wait")
