@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and lines that are appended whole or not at all."""
+"""Files that are written whole or not at all, lines that are appended so, and locks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 
 def write_whole(path: str | os.PathLike, content: str | bytes | Callable[[BinaryIO], Any]) -> Path:
@@ -84,6 +84,25 @@ def read_records(path: str | os.PathLike) -> list[dict]:
         except ValueError as error:
             raise ValueError(f"{path}, line {number}, must be JSON. Received: {line[:60]!r}") from error
     return records
+
+
+def hold(path: Path) -> TextIO | None:
+    """A lock that ends with the process, however that ends; None where another process holds it.
+
+    Where the system cannot lock (Windows, some network file systems), nothing is guarded.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = open(path, "a")  # noqa: SIM115 (held as long as the caller wants)
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    except (ImportError, OSError):
+        pass
+    return file
 
 
 def _end_of_last_line(handle: int) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 
 from apps.lab.config import as_dict, as_yaml, differences
 from apps.lab.errors import RunError, one_line
-from apps.lab.files import append_records, read_records, write_json, write_whole
+from apps.lab.files import append_records, hold, read_records, write_json, write_whole
 from apps.lab.interruption import stop_if_interrupted, uninterrupted
 from apps.lab.versions import versions
 
@@ -334,25 +334,14 @@ def _new_folder(app: str, config: Any, backend: str) -> Path:
 def _lock(path: Path) -> Any:
     """Holds the folder for this process: two that write to one run would mix their numbers."""
     try:
-        import fcntl
-    except ImportError:  # Windows has no flock; the folder then is not guarded
-        return None
-    try:
-        file = open(path, "a")  # noqa: SIM115 (held for the life of the run)
+        file = hold(path)
     except OSError as error:
         raise RunError(
             f"the output folder must be one that can be written. Received: {path.parent} ({error.strerror})",
             code=1,
         ) from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        raise RunError(
-            f"{path.parent} is in use by another process. Received: --resume {path.parent}"
-        ) from error
-    except OSError:  # some network file systems cannot lock; the folder then is not guarded
-        return file
+    if file is None:
+        raise RunError(f"{path.parent} is in use by another process. Received: --resume {path.parent}")
     return file
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from apps.lab.errors import RunError, one_line
-from apps.lab.files import write_json, write_whole
+from apps.lab.files import hold, write_json, write_whole
 from apps.lab.interruption import stop_if_interrupted
 from apps.lab.versions import versions
 
@@ -190,15 +190,15 @@ def _finished(store: Path, own: Kept) -> Kept | None:
 
 @contextlib.contextmanager
 def _held(path: Path, wait: Callable[[], None]) -> Iterator[None]:
-    """Holds a lock that ends with the process, however that ends."""
+    """Holds a network for this process alone."""
     try:
-        import fcntl
-    except ImportError:  # Windows has no flock; two processes then train the same network twice
-        yield
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a")  # noqa: SIM115 (held for the length of the training)
+        file = hold(path)
+        if file is None:
+            wait()
+        while file is None:
+            time.sleep(0.5)
+            stop_if_interrupted()
+            file = hold(path)
     except OSError as error:
         raise RunError(
             f"`store` must be a folder that can be written. Received: store={path.parent.parent} "
@@ -206,17 +206,4 @@ def _held(path: Path, wait: Callable[[], None]) -> Iterator[None]:
             code=1,
         ) from error
     with file:
-        told = False
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not told:
-                    wait()
-                    told = True
-                time.sleep(0.5)
-                stop_if_interrupted()
-            except OSError:  # some network file systems cannot lock
-                break
         yield

@@ -6,8 +6,10 @@ import contextlib
 import importlib
 import io
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,7 +61,16 @@ def start(*words: object, **environment: str) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell that starts the tests in the background has them ignore the signal.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
+
+
+def wait_until(done: Callable[[], object], process: subprocess.Popen) -> None:
+    """Returns once it is done, or the process has ended, or two minutes have passed."""
+    deadline = time.time() + 120
+    while not done() and process.poll() is None and time.time() < deadline:
+        time.sleep(0.05)
 
 
 def records(folder: str | Path) -> list[dict]:

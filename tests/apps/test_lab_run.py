@@ -5,20 +5,17 @@ import dataclasses
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import keras
 import pytest
 
 from apps.lab import Experiment, RunError, cli
-from apps.lab.files import read_records
 from apps.lab.run import Run
 from tests.apps import tiny_app
+from tests.apps.running import numbers, records, start, wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 APP = Experiment(tiny_app.Tiny, "tests.apps.tiny_app:tiny")
 
 pytestmark = pytest.mark.once
@@ -33,12 +30,6 @@ def call(*words):
     return cli.command("tiny", APP, list(words))
 
 
-def numbers(folder):
-    return [
-        {k: v for k, v in r.items() if k != "seconds"} for r in read_records(Path(folder) / "results.jsonl")
-    ]
-
-
 def test_a_run_writes_its_folder(here):
     assert call("tiny.yaml", "radii=[4, 8, 12]") == 0
     (folder,) = (here / "runs" / "tiny").iterdir()
@@ -51,11 +42,11 @@ def test_a_run_writes_its_folder(here):
     assert {"python", "numpy", "foolbox", "keras_freq", "platform", "cpu_count", "backend_version"} <= set(
         versions
     )
-    records = read_records(folder / "results.jsonl")
-    assert [(r["radius"], r["kind"]) for r in records[:2]] == [(4, "low"), (4, "high")]
+    found = records(folder)
+    assert [(r["radius"], r["kind"]) for r in found[:2]] == [(4, "low"), (4, "high")]
     with open(folder / "results.csv") as file:
         rows = list(csv.DictReader(file))
-    assert [float(row["value"]) for row in rows] == [r["value"] for r in records]
+    assert [float(row["value"]) for row in rows] == [r["value"] for r in found]
     assert rows[0]["seed"] == "3"
     summary = (folder / "summary.md").read_text()
     assert "| claim | paper's number | ours | n | seeds | minutes |" in summary
@@ -279,19 +270,8 @@ def test_an_interrupt_waits_until_a_number_is_stored(here, monkeypatch, request)
 
 @pytest.mark.slow
 def test_interrupt_leaves_a_usable_folder_and_resume_ends_the_same(here):
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    start = [sys.executable, tiny_app.__file__]
-    process = subprocess.Popen(
-        [*start, "tiny.yaml", "output=out", "seconds=1.0", "radii=[4, 8, 12]"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    deadline = time.time() + 60
-    while not read_records("out/results.jsonl") and time.time() < deadline and process.poll() is None:
-        time.sleep(0.05)
+    process = start(tiny_app.__file__, "tiny.yaml", "output=out", "seconds=1.0", "radii=[4, 8, 12]")
+    wait_until(lambda: records("out"), process)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130, error
@@ -300,10 +280,8 @@ def test_interrupt_leaves_a_usable_folder_and_resume_ends_the_same(here):
     before = numbers("out")
     assert 2 <= len(before) < 6
     assert Path("out/results.csv").exists()
-    done = subprocess.run(
-        [*start, "--resume", "out"], env=environment, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
+    process = start(tiny_app.__file__, "--resume", "out")
+    assert process.wait(120) == 0, process.stderr.read()
     assert numbers("out")[: len(before)] == before
     assert call("tiny.yaml", "seed=0", "output=straight", "radii=[4, 8, 12]") == 0
     assert [r["value"] for r in numbers("out")] == [r["value"] for r in numbers("straight")]

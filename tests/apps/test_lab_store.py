@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
 from pathlib import Path
 
 import keras
@@ -16,7 +15,7 @@ from apps.lab.__main__ import command
 from apps.lab.recipe import recipe, shorten
 from apps.lab.settings import Adversary, Augmentations, Crop, Training
 from tests.apps import tiny_training
-from tests.apps.running import start
+from tests.apps.running import start, wait_until
 from tests.apps.tiny_training import RECIPE, Settings, images, train
 
 STORE = Path("runs/networks")
@@ -134,12 +133,11 @@ def test_versions_and_backend_are_part_of_it(here, counted, monkeypatch):
     assert len(counted) == len(network_folders()) == 2
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_two_processes_that_ask_at_once_train_it_once(here):
     first = start(tiny_training.__file__, "first", 2, "wait")
-    deadline = time.time() + 120
-    while not Path("first.training").exists() and time.time() < deadline and first.poll() is None:
-        time.sleep(0.05)
+    wait_until(Path("first.training").exists, first)
     second = start(tiny_training.__file__, "second", 2, "wait")
     said = second.stdout.readline()
     (folder,) = network_folders()
