@@ -17,12 +17,12 @@ Inside the function, `run` is a `Run`. A stage that was measured before is read,
         run.measure(f"band/{radius}", measure_band, model, images, radius)   # numbers: dicts
     bands = run.result("bands", kf.evaluate.band_accuracy, model, images.test, radii=config.radii)
     run.figure("bands", kf.plots.band_accuracy(bands))
-    run.summary("Title", [compare("...", ("a", ...), ("b", ...), ...)])
+    write_report(run, "Title", [compare("...", ("a", ...), ("b", ...), ...)], ("Table", head, rows))
 
 Networks come from the store, trained once for all apps:
 
     from apps.lab.train import trained
-    model, history = trained(run, config.training, images.train, classes=10, seed=0, label="natural/seed0")
+    model, history = trained(run, "natural", config.training, images.train, classes=10, seed=0)
 
 `python -m apps.lab networks` lists them. Modules that need Keras (`train`, `images`) are imported from the
 experiment, after the settings.
