@@ -42,8 +42,9 @@ def _measure_errors(
     config: Table, model: keras.Model, images: Images, source: str | os.PathLike, record: dict
 ) -> list[dict]:
     clean = kf.evaluate.accuracy(model, images.test)
+    declared = kf.Classifier(model, value_range=(0, 1))  # sets of corrupted images hold bytes
     result = kf.evaluate.corruption_error(
-        model, source, severities=config.severities, data_dir=config.data.data_dir
+        declared, source, severities=config.severities, data_dir=config.data.data_dir
     )
     rows = [{"measure": "clean error", "value": 1 - clean.accuracy, "n": clean.n}]
     rows.append({"measure": "corruption error", "value": result.mean, "n": result.n})

@@ -39,7 +39,7 @@ def train_early(
     **options: Any,
 ) -> tuple[keras.Model, KeptEarlyLearning]:
     """`apps.lab.train.trained` that measures F1 on test images at every n-th of `training.iterations`."""
-    early = KeptEarlyLearning(test, every=every, iterations=training.iterations or 1)
+    early = KeptEarlyLearning(kf.data.ArrayBatches(*test), every=every, iterations=training.iterations or 1)
     watch = {"measure": "F1 by class", "every": every, "on": test}
     model, _ = trained(run, name, training, train, callbacks=[early], watch=watch, **options)
     return model, early

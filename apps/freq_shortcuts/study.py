@@ -86,7 +86,7 @@ def _grow(
 ) -> KeptMaskTest:
     """The first network once more, tested under its final maps while it trains."""
     network, split = config.networks[0], config.search.split
-    test = KeptMaskTest(images.test, maps, every=every, split=split)
+    test = KeptMaskTest(kf.data.ArrayBatches(*images.test), maps, every=every, split=split)
     trained(
         run,
         "growth",

@@ -169,13 +169,18 @@ class Run:
         It lies in ``results/<stage>.json``, and a record tells of it. What is returned is read from there at
         the first call too, so that a run that is gone on with sees the same (images are not kept).
         """
+        import keras
+
+        from keras_freq import Classifier
         from keras_freq.evaluate import Result
 
         *folders, last = map(_file_name, stage.split("/"))
         path = self.folder.joinpath("results", *folders, f"{last}.json")
 
         def keep() -> dict:
-            result = compute(*args, **kwargs)
+            # The networks of the lab take pixels on [0, 1], in whatever form the images are held.
+            taken = [Classifier(a, value_range=(0, 1)) if isinstance(a, keras.Model) else a for a in args]
+            result = compute(*taken, **kwargs)
             path.parent.mkdir(parents=True, exist_ok=True)
             result.to_json(path)
             file = path.relative_to(self.folder).as_posix()
