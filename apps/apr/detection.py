@@ -89,7 +89,8 @@ def _measure_calibration(
 def _logits(config: Detection, model: keras.Model, source, corruption: str, severity: int):
     pixels, labels = kf.data.read_corrupted(source, corruption, severity, data_dir=config.data.data_dir)
     pixels, labels = pixels[: config.corrupted_images], labels[: config.corrupted_images]
-    return kf.evaluate.predict_logits(model, (pixels, labels)), labels
+    declared = kf.Classifier(model, value_range=(0, 1))  # sets of corrupted images hold bytes
+    return kf.evaluate.predict_logits(declared, (pixels, labels)), labels
 
 
 def _errors(config: Detection, logits: np.ndarray, labels: np.ndarray, *, severity: int) -> list[dict]:

@@ -204,14 +204,19 @@ class Classifier:
     def _data_range(self) -> tuple[float, float]:
         return UNIT if self._in_pixels else self.value_range or UNIT
 
-    def to_pixels(self, images: np.ndarray) -> np.ndarray:
-        """Bytes, or floats in the range that the model takes, as float32 on [0, 1]."""
+    def to_pixels(self, images: np.ndarray, *, strict: bool = True) -> np.ndarray:
+        """Bytes, or floats in the range that the model takes, as float32 on [0, 1].
+
+        Filtered images leave their range, by less than twice its width: where no strength depends on it they
+        are taken unless `strict`.
+        """
         if images.dtype == np.uint8:
             return unit_float32(images)
         images = np.ascontiguousarray(images, dtype="float32")
         low, high = (np.float32(limit) for limit in self._data_range)
         least, most = float(images.min()), float(images.max())
-        if least < low or most > high:
+        margin = 0 if strict else 2 * (high - low)
+        if least < low - margin or most > high + margin:
             raise ValueError(
                 f"Images must lie in the range that the model takes, {low:g} to {high:g}, or another one be "
                 "declared, keras_freq.Classifier(model, value_range=(low, high)). "

@@ -202,6 +202,7 @@ class ModelFeed(Feed):
         needs_logits: Whether probabilities are told from logits.
         needs_gradients: Whether a model whose softmax cannot be taken off is refused.
         needs_labels: `False` leaves the labels alone, and takes images without any.
+        strict: Whether filtered images, which leave the range of pixels, are refused.
 
     Attributes:
         model: The `Classifier`, with the range and the outputs that were seen.
@@ -227,9 +228,11 @@ class ModelFeed(Feed):
         needs_logits: bool = False,
         needs_gradients: bool = False,
         needs_labels: bool = True,
+        strict: bool = True,
         hashed: bool = False,
         name: str = "data",
     ):
+        self._strict = strict
         self.model = as_classifier(model).declare_range(value_range)
         self._settled = False
         super().__init__(
@@ -267,7 +270,7 @@ class ModelFeed(Feed):
         """Images as the data hold them as float32 on [0, 1]."""
         if not self._settled:
             self.model, self._settled = self.model.settle_range(images), True
-        return self.model.to_pixels(images)
+        return self.model.to_pixels(images, strict=self._strict)
 
     def check(self) -> None:
         """Finds what would stop later measurements: runs the model, reads all, and begins to read it anew."""

@@ -56,6 +56,7 @@ class EarlyLearning(Measurement):
 
     history: list[tuple[int, ClassScoresResult]]
     _evaluation = staticmethod(class_scores)
+    _strict = False
 
     def __init__(
         self,

@@ -35,6 +35,7 @@ class Measurement(keras.callbacks.Callback):
 
     _evaluation: Callable[..., Any]
     _needs_gradients = False
+    _strict = True
 
     def __init__(
         self,
@@ -103,6 +104,7 @@ class Measurement(keras.callbacks.Callback):
             self.data,
             value_range=self.options.get("bounds"),
             needs_gradients=self._needs_gradients,
+            strict=self._strict,
             **{name: self.options[name] for name in shared},
         )
         self._check(feed)

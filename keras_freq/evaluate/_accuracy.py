@@ -88,7 +88,7 @@ def accuracy(
         >>> 0 <= float(keras_freq.evaluate.accuracy(model, data, transform=low)) <= 1
         True
     """
-    feed = ModelFeed(model, data, batch_size=batch_size)
+    feed = ModelFeed(model, data, batch_size=batch_size, strict=False)
     count = compile_logits(feed.model, transform, count_correct)
     counts = DeviceCounts()
     with progress_bar(progress, "accuracy") as advance:

@@ -116,7 +116,7 @@ def calibration_error(
     bins = check_whole(bins, "bins")
     settings: dict[str, Any] = {"bins": bins, "kind": kind, "binning": binning, "from_logits": from_logits}
     if isinstance(outputs, (keras.Layer, Classifier)):
-        feed = ModelFeed(outputs, labels, needs_logits=True)
+        feed = ModelFeed(outputs, labels, needs_logits=True, strict=False)
         run, from_logits = compile_logits(feed.model), True
         outputs = np.concatenate([ops.convert_to_numpy(run(images))[:valid] for images, _, valid in feed])
         labels, model = feed.labels, model or feed.model.name

@@ -33,7 +33,7 @@ def predict_logits(
         >>> keras_freq.evaluate.predict_logits(model, images).shape
         (8, 4)
     """
-    feed = ModelFeed(model, data, batch_size=batch_size, needs_logits=True, needs_labels=False)
+    feed = ModelFeed(model, data, batch_size=batch_size, needs_logits=True, needs_labels=False, strict=False)
     logits = compile_logits(feed.model)
     parts = [keras.ops.convert_to_numpy(logits(images))[:valid] for images, _, valid in feed]
     return np.concatenate(parts)
