@@ -6,12 +6,10 @@ import copy
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_freq._core.checks import (
     check_channels,
@@ -22,6 +20,7 @@ from keras_freq._core.checks import (
     check_numbers,
 )
 from keras_freq._core.pixels import unit_float32
+from keras_freq._core.reading import Reading
 from keras_freq._core.to_logits import cut_activation, last_activation
 from keras_freq._core.value_range import BYTES, UNIT, first_normalization, range_of_first_layers
 
@@ -300,41 +299,6 @@ class Classifier:
         return check_channels(values, "mean", channels)
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How the tensors that go into a model and come out of it are read."""
-
-    value_range: tuple[float, float] = UNIT
-    preprocess: Callable | None = None
-    output: str | int | None = None
-    link: str = "logits"
-
-    def __call__(self, model: keras.Model, pixels: Any) -> Any:
-        """float32 logits `(batch, classes)` of pixels on [0, 1], inside traced code."""
-        return self.link_outputs(self.run(model, pixels))
-
-    def run(self, model: keras.Model, pixels: Any) -> Any:
-        """The output that is meant, as the model returns it, float32."""
-        if self.preprocess is not None:
-            images = self.preprocess(pixels)
-        else:
-            low, high = self.value_range
-            images = pixels if self.value_range == UNIT else pixels * (high - low) + low
-        return ops.cast(_pick(model(images, training=False), self.output), "float32")
-
-    def link_outputs(self, outputs: Any) -> Any:
-        tiny = 1e-37
-        if self.link == "none":
-            return outputs
-        if self.link == "log probabilities":
-            return ops.log(ops.maximum(outputs, tiny))
-        if self.link == "log odds":
-            outputs = ops.log(ops.maximum(outputs, tiny)) - ops.log(ops.maximum(1 - outputs, tiny))
-        if outputs.shape[-1] == 1:
-            return ops.concatenate([ops.zeros_like(outputs), outputs], axis=-1)
-        return outputs
-
-
 def as_classifier(model: Any) -> Classifier:
     """A plain model as a classifier of which nothing is declared."""
     return model if isinstance(model, Classifier) else Classifier(model)
@@ -390,27 +354,6 @@ def _output_index(model: Any, output: str | int | None) -> int | None:
 def _output_names(model: Any) -> list[str]:
     structure = model.output
     return sorted(structure) if isinstance(structure, dict) else list(model.output_names)
-
-
-def _pick(outputs: Any, output: str | int | None) -> Any:
-    several = isinstance(outputs, (dict, list, tuple))
-    if several and output is None and len(outputs) == 1:
-        outputs, several = keras.tree.flatten(outputs)[0], False
-    if several:
-        names = sorted(outputs) if isinstance(outputs, dict) else list(range(len(outputs)))
-        try:
-            outputs = outputs[output]
-        except (KeyError, IndexError, TypeError):
-            raise ValueError(
-                "The model must return one tensor, or `output` name one of several: "
-                f"keras_freq.Classifier(model, output=...). Received: output={output!r} of {names}"
-            ) from None
-    if len(outputs.shape) != 2 or not outputs.shape[-1]:
-        raise ValueError(
-            "The model must return one tensor of logits (batch, classes), or (batch, 1) for two classes. "
-            f"Received: an output of shape {tuple(outputs.shape)}"
-        )
-    return outputs
 
 
 def _within_unit(outputs: np.ndarray) -> bool:

@@ -16,9 +16,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.classifier import Reading, as_classifier
+from keras_freq._core.classifier import as_classifier
 from keras_freq._core.input_gradient import input_gradient
 from keras_freq._core.losses import cross_entropy
+from keras_freq._core.reading import Reading
 
 # model -> {(what is computed, the model's weights): compiled function}. The functions hold the model weakly.
 _COMPILED: weakref.WeakKeyDictionary[Any, dict] = weakref.WeakKeyDictionary()

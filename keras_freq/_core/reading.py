@@ -1,0 +1,68 @@
+"""How the tensors that go into a model and come out of it are read, inside traced code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_freq._core.value_range import UNIT
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the tensors that go into a model and come out of it are read."""
+
+    value_range: tuple[float, float] = UNIT
+    preprocess: Callable | None = None
+    output: str | int | None = None
+    link: str = "logits"
+
+    def __call__(self, model: keras.Model, pixels: Any) -> Any:
+        """float32 logits `(batch, classes)` of pixels on [0, 1], inside traced code."""
+        return self.link_outputs(self.run(model, pixels))
+
+    def run(self, model: keras.Model, pixels: Any) -> Any:
+        """The output that is meant, as the model returns it, float32."""
+        if self.preprocess is not None:
+            images = self.preprocess(pixels)
+        else:
+            low, high = self.value_range
+            images = pixels if self.value_range == UNIT else pixels * (high - low) + low
+        return ops.cast(_pick(model(images, training=False), self.output), "float32")
+
+    def link_outputs(self, outputs: Any) -> Any:
+        tiny = 1e-37
+        if self.link == "none":
+            return outputs
+        if self.link == "log probabilities":
+            return ops.log(ops.maximum(outputs, tiny))
+        if self.link == "log odds":
+            outputs = ops.log(ops.maximum(outputs, tiny)) - ops.log(ops.maximum(1 - outputs, tiny))
+        if outputs.shape[-1] == 1:
+            return ops.concatenate([ops.zeros_like(outputs), outputs], axis=-1)
+        return outputs
+
+
+def _pick(outputs: Any, output: str | int | None) -> Any:
+    several = isinstance(outputs, (dict, list, tuple))
+    if several and output is None and len(outputs) == 1:
+        outputs, several = keras.tree.flatten(outputs)[0], False
+    if several:
+        names = sorted(outputs) if isinstance(outputs, dict) else list(range(len(outputs)))
+        try:
+            outputs = outputs[output]
+        except (KeyError, IndexError, TypeError):
+            raise ValueError(
+                "The model must return one tensor, or `output` name one of several: "
+                f"keras_freq.Classifier(model, output=...). Received: output={output!r} of {names}"
+            ) from None
+    if len(outputs.shape) != 2 or not outputs.shape[-1]:
+        raise ValueError(
+            "The model must return one tensor of logits (batch, classes), or (batch, 1) for two classes. "
+            f"Received: an output of shape {tuple(outputs.shape)}"
+        )
+    return outputs
