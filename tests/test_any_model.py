@@ -422,3 +422,13 @@ def test_applications(name):
     declared = kf.Classifier(model, value_range=(0, 255))
     assert float(kf.evaluate.accuracy(declared, (images, labels))) == pytest.approx(wanted)
     assert declared.core is not model  # the softmax at its end is taken off
+
+
+def test_a_layer_beside_one_logit_is_refused(pixels, labels):
+    inputs = keras.Input((SIDE, SIDE, 3))
+    hidden = layers.Dense(4, name="hidden")(layers.GlobalAveragePooling2D()(inputs))
+    data = (UNIT(pixels), (labels > 0).astype(int))
+    with pytest.raises(ValueError, match="two classes or more"):
+        kf.evaluate.fourier_heat_map(
+            keras.Model(inputs, layers.Dense(1)(hidden)), data, layer="hidden", window=0
+        )

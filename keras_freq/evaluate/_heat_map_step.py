@@ -164,6 +164,11 @@ def attach_layer(classifier: Classifier, name: str) -> tuple[Classifier, Callabl
             f"wraps one, pass what it wraps. Received: layer={name!r} with model={model.name!r}, a "
             f"{type(model).__name__}"
         )
+    if outputs[0].shape[-1] < 2 or classifier.settings["outputs"] != "logits":
+        raise ValueError(
+            "`layer` needs a model whose outputs are logits of two classes or more. "
+            f"Received: layer={name!r} with model={model.name!r}"
+        )
     layers = {layer.name: layer for layer in model.layers}
     if name not in layers:
         raise ValueError(f"`layer` must be one of {', '.join(map(repr, layers))}. Received: layer={name!r}")
