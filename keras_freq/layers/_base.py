@@ -91,12 +91,18 @@ class RandomFrequencyLayer(FrequencyLayer):
         return (result - low) * (255 / (high - low))
 
     def check_range(self, images: np.ndarray) -> None:
-        """Refuses floats that are not finite, or beyond the range that the layer takes."""
+        """Refuses floats that are not finite, or are of another range than the layer takes.
+
+        A filter before this layer rings beyond the range; half its width is left for that. Images in [-1, 1],
+        in 0 to 255 or divided by a standard deviation lie farther out.
+        """
         if images.dtype.kind in "iu":
             return
         low, high = self.value_range
         least, most = float(images.min()), float(images.max())
-        if not np.isfinite([least, most]).all() or (self.checks_range and (least < low or most > high)):
+        ringing = (high - low) / 2
+        beyond = least < low - ringing or most > high + ringing
+        if not np.isfinite([least, most]).all() or (self.checks_range and beyond):
             raise ValueError(
                 f"{type(self).__name__} takes bytes, 0 to 255, or finite floats"
                 + (f" in value_range=({low:g}, {high:g}). " if self.checks_range else ". ")

@@ -257,6 +257,7 @@ x = np.load(sys.argv[1] + "/x.npy")
 np.save(sys.argv[1] + "/off.npy", keras.ops.convert_to_numpy(model(x, training=False)))
 np.save(sys.argv[1] + "/on.npy", keras.ops.convert_to_numpy(model(x, training=True)))
 """
-    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(np.load(tmp_path / "off.npy"), to_numpy(model(images, training=False)))
     np.testing.assert_array_equal(np.load(tmp_path / "on.npy"), to_numpy(model(images, training=True)))
