@@ -82,7 +82,7 @@ def _draw(run: Run, config: Priority, spectra: dict[int, KeptSpectra]) -> None:
         f"{ring} ({where})": [
             [result.ring_means()[ring] for _, result in kept.history] for kept in spectra.values()
         ]
-        for ring, where in zip(RINGS, _where(first.radii, spectra), strict=True)
+        for ring, where in zip(RINGS, _where(spectra), strict=True)
     }
     drawn = {label: line for label, line in lines.items() if np.isfinite(line).all()}
     if drawn:
@@ -95,8 +95,10 @@ def _draw(run: Run, config: Priority, spectra: dict[int, KeptSpectra]) -> None:
         run.figure("rings", figure)
 
 
-def _where(radii: tuple[int, ...], spectra: dict[int, KeptSpectra]) -> list[str]:
-    side = min(next(iter(spectra.values())).history[0][1].size)
+def _where(spectra: dict[int, KeptSpectra]) -> list[str]:
+    """The radii of the rings, in the units of the spectra."""
+    first = next(iter(spectra.values())).history[0][1]
+    side = first.size[0] if first.units == "index" else 1
     return [f"r < {side / 8:g}", f"{side / 8:g} to {side / 4:g}", f"r ≥ {side / 4:g}"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from keras_freq._core.checks import check_choice
 from keras_freq._core.classifier import Classifier
 from keras_freq.callbacks._measurement import Measurement
 from keras_freq.evaluate._band_accuracy import (
@@ -14,6 +15,7 @@ from keras_freq.evaluate._band_accuracy import (
     check_radii,
     check_rescale,
 )
+from keras_freq.spectral._grid import UNITS, Units
 
 
 class BandAccuracy(Measurement):
@@ -28,7 +30,8 @@ class BandAccuracy(Measurement):
     Args:
         data: Arrays `(images, labels)`, a `tf.data.Dataset` or a `keras.utils.PyDataset`; read anew at every
             measurement, so a generator will not do.
-        radii: Cut-off radii in index units, at least 0.
+        radii: Cut-off radii, at least 0, in `units`.
+        units: `"index"` (bins from DC) or `"cycles_per_pixel"`, as in `keras_freq.evaluate.band_accuracy`.
         rescale: What is done to the filtered images: `"none"`, `"clip"`, `"max"`, `"minmax"` or
             `"uint8_wrap"`, as in `keras_freq.spectral.rescale`. The published curves of natural training were
             made with `"max"`, those of Lin, Gao and Sang with `"uint8_wrap"`.
@@ -68,6 +71,7 @@ class BandAccuracy(Measurement):
         data: Any,
         *,
         radii: Sequence[float] = (4, 8, 12, 16),
+        units: Units = "index",
         rescale: Rescale = "none",
         every: int | Collection[int] = 1,
         prefix: str = "",
@@ -77,7 +81,12 @@ class BandAccuracy(Measurement):
         radii = check_radii(radii)
         super().__init__(
             data,
-            {"radii": radii, "rescale": check_rescale(rescale), "batch_size": batch_size},
+            {
+                "radii": radii,
+                "units": check_choice(units, "units", UNITS),
+                "rescale": check_rescale(rescale),
+                "batch_size": batch_size,
+            },
             ["clean", *(f"low_{radius:g}" for radius in radii), *(f"high_{radius:g}" for radius in radii)],
             every=every,
             prefix=prefix,

@@ -15,14 +15,15 @@ from keras_freq.evaluate import (
     gradient_spectrum_map,
 )
 from keras_freq.evaluate._input_gradient_spectrum import check_options, input_gradient_spectrum
+from keras_freq.spectral._grid import Units
 
 
 class GradientSpectrum(Measurement):
     """Measures the spectrum of the input gradients at the end of every n-th epoch.
 
     Puts plain floats into the epoch's logs: means of the spectrum over three rings, `gradient_low`
-    (`radius < s / 8`), `gradient_mid` (`s / 8 <= radius < s / 4`) and `gradient_high` (`radius >= s / 4`),
-    with `s` the smaller side of the images; every band counts once, a ring without a band is absent.
+    (`radius < 1/8`), `gradient_mid` (`1/8 <= radius < 1/4`) and `gradient_high` (`radius >= 1/4`), in cycles
+    per pixel; every band counts once, a ring without a band is absent.
     On other epochs the keys are absent, as those of validation are under `validation_freq`. Callbacks that
     read the logs, such as `CSVLogger` or `EarlyStopping` (name its `mode`), must stand behind this one.
     Training is not changed: weights and random streams are the same with and without.
@@ -38,6 +39,8 @@ class GradientSpectrum(Measurement):
         center: `"dc"` or `"pixel"`, as in `keras_freq.evaluate.input_gradient_spectrum`.
         bins: `"all"` or `"inner"`; `center="pixel", bins="inner"` gives the 20 published bands of 32-pixel
             images.
+        units: `"index"` or `"cycles_per_pixel"`, as there; for these rings images that are not square need
+            `"cycles_per_pixel"`, which is their default.
         normalize: Whether to scale each image's profile to [0, 1].
         n: Measure the first `n` images; default all.
         batch_size: Images per batch where `data` are arrays, default 128.
@@ -76,6 +79,7 @@ class GradientSpectrum(Measurement):
         model: Classifier | None = None,
         center: Literal["dc", "pixel"] = "dc",
         bins: Literal["all", "inner"] = "all",
+        units: Units | None = None,
         normalize: bool = True,
         n: int | None = None,
         batch_size: int | None = None,
@@ -84,7 +88,7 @@ class GradientSpectrum(Measurement):
         super().__init__(
             data,
             {
-                **check_options(center, bins, normalize),
+                **check_options(center, bins, units, normalize),
                 "n": n,
                 "batch_size": batch_size,
                 "data_format": data_format,

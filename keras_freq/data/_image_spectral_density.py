@@ -20,6 +20,7 @@ from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
 from keras_freq.spectral import azimuthal_radii, spectral_density
 from keras_freq.spectral._density import Bins, Center
+from keras_freq.spectral._grid import Units, choose_units
 from keras_freq.spectral._ring_means import ring_means
 
 
@@ -29,7 +30,7 @@ class SpectralDensityResult(Result):
 
     Attributes:
         size: Height and width of the images.
-        radii: Radius of each band, whole index units; band `k` holds the distances from `k` to `k + 1`.
+        radii: Inner radius of each band, in `units`; bands are one bin of the smaller side wide.
         counts: Bins of the spectrum in each band.
         mean: Mean over the images, one value for each band.
         deviation: Standard deviation over the images (divided by their number), one value for each band.
@@ -45,7 +46,7 @@ class SpectralDensityResult(Result):
     """
 
     size: tuple[int, int]
-    radii: tuple[int, ...]
+    radii: tuple[float, ...]
     counts: tuple[int, ...]
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
@@ -76,9 +77,14 @@ class SpectralDensityResult(Result):
             count_per_class=(),
         )
 
+    @property
+    def units(self) -> Units:
+        """Of the radii: `"index"` or `"cycles_per_pixel"`."""
+        return self.settings.get("units", "index")
+
     def ring_means(self, edges: Sequence[float] = (1 / 8, 1 / 4)) -> dict[str, float]:
         """Mean over low, middle and high bands, as in `GradientSpectrumResult.ring_means`."""
-        return ring_means(self.radii, self.mean, self.size, edges)
+        return ring_means(self.radii, self.mean, edges, size=self.size, units=self.units)
 
     def rows(self) -> list[dict[str, Any]]:
         """One row for each band, over all images and then for each class."""
@@ -100,6 +106,7 @@ def image_spectral_density(
     *,
     center: Center = "dc",
     bins: Bins = "all",
+    units: Units | None = None,
     normalize: bool = True,
     n: int | None = None,
     batch_size: int | None = None,
@@ -117,6 +124,9 @@ def image_spectral_density(
             images into classes.
         center: As in `keras_freq.spectral.azimuthal_average`.
         bins: As in `keras_freq.spectral.azimuthal_average`.
+        units: Of radii. `"index"` counts bins, as published. `"cycles_per_pixel"` divides each axis by its
+            side first, with bands one bin of the smaller side wide. Default: bins for square images, where
+            both are the same bands, and cycles per pixel for others.
         normalize: Whether to scale each image's profile to [0, 1]. Otherwise `20 log(1 + |F|)`.
         n: Measure the first `n` images. Default all.
         batch_size: Images per batch where `data` are arrays, default 128.
@@ -142,8 +152,9 @@ def image_spectral_density(
     """
     check_flag(normalize, "normalize")
     feed = Feed(data, batch_size=batch_size, n=n, data_format=data_format, needs_labels=False)
-    radii, counts = azimuthal_radii(*feed.size, center=center, bins=bins)
-    measure = _compile_density(feed.image_shape, center, bins, normalize, data_format)
+    units = choose_units(units, feed.size)
+    radii, counts = azimuthal_radii(*feed.size, center=center, bins=bins, units=units)
+    measure = _compile_density(feed.image_shape, center, bins, units, normalize, data_format)
     every, classes = Moments(len(radii)), defaultdict[int, Moments](lambda: Moments(len(radii)))
     with progress_bar(progress, "spectral densities") as advance:
         for images, labels, valid in feed:
@@ -159,6 +170,7 @@ def image_spectral_density(
         settings={
             "center": center,
             "bins": bins,
+            "units": units,
             "normalize": normalize,
             "data_format": data_format,
             "n": n,
@@ -178,7 +190,7 @@ def image_spectral_density(
 
 @functools.lru_cache(maxsize=16)
 def _compile_density(
-    shape: tuple[int, ...], center: Center, bins: Bins, normalize: bool, data_format: str
+    shape: tuple[int, ...], center: Center, bins: Bins, units: Units, normalize: bool, data_format: str
 ) -> Callable:
     """Profiles `(batch, bands)` of a batch as one compiled function, which a layer that does nothing holds.
 
@@ -187,7 +199,7 @@ def _compile_density(
 
     def build(forward, images):
         return spectral_density(
-            images, center=center, bins=bins, normalize=normalize, data_format=data_format
+            images, center=center, bins=bins, units=units, normalize=normalize, data_format=data_format
         )
 
     return compile_function(keras.layers.Identity(dtype="float32"), ("spectral density",), build)

@@ -18,6 +18,7 @@ from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
 from keras_freq.evaluate._predictions import DeviceCounts, count_correct
 from keras_freq.spectral import apply_mask
+from keras_freq.spectral._grid import UNITS, Units
 from keras_freq.spectral._masks import KINDS, Kind, low_pass_mask
 from keras_freq.spectral._rescale import MODES, Rescale
 from keras_freq.spectral._rescale import rescale as rescale_images
@@ -28,7 +29,7 @@ class BandAccuracyResult(Result):
     """Accuracy on filtered images, by radius.
 
     Attributes:
-        radii: Cut-off radii, in index units, in the order given.
+        radii: Cut-off radii, in `units`, in the order given.
         low: Accuracy on the low-passed images, one value for each radius.
         high: Accuracy on the high-passed images, one value for each radius.
         clean: Accuracy on the images as they are.
@@ -55,6 +56,11 @@ class BandAccuracyResult(Result):
     count_per_class: tuple[int, ...]
     undefined: int = 0
 
+    @property
+    def units(self) -> Units:
+        """Of the radii: `"index"` or `"cycles_per_pixel"`."""
+        return self.settings.get("units", "index")
+
     def rows(self) -> list[dict[str, Any]]:
         """One row for each band and radius, after one for the clean images."""
         rows = [{"model": self.model, "band": "clean", "radius": "", "accuracy": self.clean, "n": self.n}]
@@ -75,6 +81,7 @@ def band_accuracy(
     data: Any,
     *,
     radii: Sequence[float] = (4, 8, 12, 16),
+    units: Units = "index",
     kind: Kind = "ideal",
     rescale: Rescale = "none",
     mean: float | Sequence[float] | None = 0.0,
@@ -92,7 +99,9 @@ def band_accuracy(
             inference mode.
         data: Arrays `(images, labels)`, a `tf.data.Dataset`, a `keras.utils.PyDataset`, or an iterable of
             batches.
-        radii: Cut-off radii in index units (bins from DC), at least 0.
+        radii: Cut-off radii, at least 0, in `units`.
+        units: `"index"` counts bins from DC, as published; `"cycles_per_pixel"` divides each axis by its side
+            first (0 to .71): the same disk for images of every size, round where they are not square.
         kind: `"ideal"`, `"gaussian"`, `"butterworth"` (order 2) or `"square"`.
         rescale: What `keras_freq.spectral.rescale` does to the filtered images, never to the clean ones:
             `"none"`, `"clip"`, `"max"`, `"minmax"` or `"uint8_wrap"`. The published curves of natural
@@ -124,6 +133,7 @@ def band_accuracy(
         [4.0, 8.0]
     """
     radii = check_radii(radii)
+    check_choice(units, "units", UNITS)
     check_choice(kind, "kind", KINDS)
     check_rescale(rescale)
     feed = ModelFeed(model, data, batch_size=batch_size, data_format=data_format)
@@ -133,7 +143,7 @@ def band_accuracy(
     center = to_tensor(feed.broadcast_channels(fill))
     masks: list[tuple[tuple[str, int], Any]] = []
     for index, radius in enumerate(radii):
-        mask = low_pass_mask(*feed.size, radius, kind=kind)
+        mask = low_pass_mask(*feed.size, radius, kind=kind, units=units)
         masks.append((("low", index), to_tensor(mask)))
         masks.append((("high", index), to_tensor(1 - mask)))
     counts = DeviceCounts()
@@ -157,6 +167,7 @@ def band_accuracy(
         model=feed.model.name,
         n=feed.n,
         settings={
+            "units": units,
             "kind": kind,
             "rescale": rescale,
             "mean": tuple(fill.tolist()),
@@ -177,7 +188,7 @@ def band_accuracy(
 
 
 def check_radii(radii: float | Sequence[float]) -> tuple[float, ...]:
-    """Cut-off radii in index units."""
+    """Cut-off radii, at least 0."""
     return check_numbers(radii, "radii", least=0)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from keras_freq._core.checks import check_numbers
 from keras_freq._core.result import Result
 from keras_freq.evaluate._input_gradient_spectrum import GradientSpectrumResult
+from keras_freq.spectral._grid import Units
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,7 @@ class GradientSpectrumMap(Result):
 
     Attributes:
         epochs: How many epochs the model was trained for, one number for each row; 0 is the untrained model.
-        radii: Radius of each band, whole index units.
+        radii: Inner radius of each band, in `units`.
         counts: Bins of the spectrum in each band.
         mean: Mean over the images, `(epochs, bands)`.
         deviation: Standard deviation over the images, `(epochs, bands)`.
@@ -36,12 +37,17 @@ class GradientSpectrumMap(Result):
     """
 
     epochs: tuple[float, ...]
-    radii: tuple[int, ...]
+    radii: tuple[float, ...]
     counts: tuple[int, ...]
     mean: tuple[tuple[float, ...], ...]
     deviation: tuple[tuple[float, ...], ...]
     flat: tuple[int, ...]
     undefined: tuple[int, ...]
+
+    @property
+    def units(self) -> Units:
+        """Of the radii: `"index"` or `"cycles_per_pixel"`."""
+        return self.settings.get("units", "index")
 
     @property
     def spectra(self) -> np.ndarray:
@@ -130,4 +136,6 @@ def gradient_spectrum_map(
 
 def _list_options(result: GradientSpectrumResult) -> dict[str, Any]:
     options = ("center", "bins", "normalize", "data_format")
-    return {"size": result.size, "n": result.n} | {name: result.settings[name] for name in options}
+    return {"size": result.size, "n": result.n, "units": result.units} | {
+        name: result.settings[name] for name in options
+    }

@@ -94,7 +94,7 @@ class FourierHeatMapResult(Result):
         """
         distance, error = radial_distance(*self.size, units="cycles_per_pixel"), self.error
         known = ~np.isnan(error)
-        return ring_means(distance[known], error[known], (1, 1), edges)
+        return ring_means(distance[known], error[known], edges, size=self.size)
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers and settings as plain Python values, with the maps as nested lists."""

@@ -23,6 +23,7 @@ from keras_freq._core.result import Result, versions
 from keras_freq._core.sweep import sweep_items
 from keras_freq.spectral import amplitude, azimuthal_average, azimuthal_radii
 from keras_freq.spectral._density import Bins, Center
+from keras_freq.spectral._grid import UNITS, Units, choose_units
 from keras_freq.spectral._ring_means import ring_means
 
 # A profile whose range is below this share of the spectrum's root mean square is rounding noise.
@@ -35,7 +36,7 @@ class GradientSpectrumResult(Result):
 
     Attributes:
         size: Height and width of the images.
-        radii: Radius of each band, whole index units; band `k` holds the distances from `k` to `k + 1`.
+        radii: Inner radius of each band, in `units`; bands are one bin of the smaller side wide.
         counts: Bins of the spectrum in each band.
         mean: Mean over the images, one value for each band; NaN where no image has a finite gradient.
         deviation: Standard deviation over the images (divided by their number), one value for each band.
@@ -50,29 +51,35 @@ class GradientSpectrumResult(Result):
     """
 
     size: tuple[int, int]
-    radii: tuple[int, ...]
+    radii: tuple[float, ...]
     counts: tuple[int, ...]
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
     flat: int
     undefined: int
 
+    @property
+    def units(self) -> Units:
+        """Of the radii: `"index"` or `"cycles_per_pixel"`."""
+        return self.settings.get("units", "index")
+
     def ring_means(self, edges: Sequence[float] = (1 / 8, 1 / 4)) -> dict[str, float]:
         """Mean over low, middle and high bands, every band counted once.
 
-        `low`: `radius < edges[0] * s`, `mid`: `edges[0] * s <= radius < edges[1] * s`, `high`: the rest, with
-        `s` the smaller side of the images. By default the radii 4 and 8 of 32-pixel images.
+        `low`: `radius < edges[0]`, `mid`: `edges[0] <= radius < edges[1]`, `high`: the rest, in cycles per
+        pixel. By default the radii 4 and 8 of 32-pixel images.
 
         Args:
-            edges: Two ascending numbers above 0, cycles per pixel of the smaller side.
+            edges: Two ascending numbers above 0, cycles per pixel.
 
         Returns:
             The means by name; NaN for a ring without a band.
 
         Raises:
-            ValueError: If `edges` are not two ascending numbers.
+            ValueError: If `edges` are not two ascending numbers, or images that are not square were measured
+                in index units.
         """
-        return ring_means(self.radii, self.mean, self.size, edges)
+        return ring_means(self.radii, self.mean, edges, size=self.size, units=self.units)
 
     def rows(self) -> list[dict[str, Any]]:
         """One row for each band."""
@@ -90,6 +97,7 @@ def input_gradient_spectrum(
     *,
     center: Center = "dc",
     bins: Bins = "all",
+    units: Units | None = None,
     normalize: bool = True,
     n: int | None = None,
     batch_size: int | None = None,
@@ -115,6 +123,9 @@ def input_gradient_spectrum(
             array, half a bin off DC for even sizes, as published.
         bins: `"all"`, or `"inner"` to drop the first and the last band, as published: with `center="pixel"`
             20 bands for 32x32, 43 for 64x64, 156 for 224x224.
+        units: Of radii. `"index"` counts bins, as published. `"cycles_per_pixel"` divides each axis by its
+            side first, with bands one bin of the smaller side wide. Default: bins for square images, where
+            both are the same bands, and cycles per pixel for others.
         normalize: Whether to scale each image's profile to [0, 1]; a flat one becomes 0. Otherwise profiles
             are in units of the loss of one image (natural logarithm) by pixel value.
         n: Measure the first `n` images, which are then held in memory (not a fair choice where data are
@@ -141,10 +152,11 @@ def input_gradient_spectrum(
         >>> len(spectrum.mean), spectrum.radii[-1]
         (23, 22)
     """
-    options = check_options(center, bins, normalize)
+    options = check_options(center, bins, units, normalize)
     feed = ModelFeed(model, data, batch_size=batch_size, n=n, data_format=data_format, needs_gradients=True)
-    radii, counts = azimuthal_radii(*feed.size, center=center, bins=bins)
-    build = _build_step(center, bins, normalize, feed.data_format)
+    options["units"] = units = choose_units(units, feed.size)
+    radii, counts = azimuthal_radii(*feed.size, center=center, bins=bins, units=units)
+    build = _build_step(center, bins, units, normalize, feed.data_format)
     what = ("gradient spectrum", *options.items(), feed.data_format)
     measure = compile_function(feed.model, what, build)
     moments = Moments(len(radii))
@@ -181,17 +193,20 @@ def input_gradient_spectrum(
     )
 
 
-def check_options(center: Any, bins: Any, normalize: Any) -> dict[str, Any]:
+def check_options(center: Any, bins: Any, units: Any, normalize: Any) -> dict[str, Any]:
     """The options of `input_gradient_spectrum` that shape its numbers."""
+    if units is not None:
+        check_choice(units, "units", UNITS)
     return {
         "center": check_choice(center, "center", get_args(Center)),
         "bins": check_choice(bins, "bins", get_args(Bins)),
+        "units": units,
         "normalize": check_flag(normalize, "normalize"),
     }
 
 
 @functools.lru_cache(maxsize=16)
-def _build_step(center: Center, bins: Bins, normalize: bool, data_format: str) -> Callable:
+def _build_step(center: Center, bins: Bins, units: Units, normalize: bool, data_format: str) -> Callable:
     """The step over one batch: the gradients of its images, their profiles, and which of these are flat."""
 
     def step(forward, images, labels):
@@ -202,7 +217,7 @@ def _build_step(center: Center, bins: Bins, normalize: bool, data_format: str) -
 
         gradient = ops.cast(input_gradient(loss, images), "float32")
         gradient = ops.sum(gradient, axis=-1 if data_format == "channels_last" else 1)
-        return _average_by_radius(gradient, center, bins, normalize)
+        return _average_by_radius(gradient, center, bins, units, normalize)
 
     return step
 
@@ -217,13 +232,15 @@ def wrong_log_odds(logits: Any, labels: Any) -> Any:
     return ops.logsumexp(others, axis=-1) - ops.sum(own * logits, axis=-1)
 
 
-def _average_by_radius(gradient: Any, center: Center, bins: Bins, normalize: bool) -> tuple[Any, Any]:
+def _average_by_radius(
+    gradient: Any, center: Center, bins: Bins, units: Units, normalize: bool
+) -> tuple[Any, Any]:
     """Azimuthal averages `(batch, bands)` of `|F|`, and which of them are flat."""
     # Scaled to a peak of 1 first: squares of small gradients would be lost in float32.
     peak = ops.max(ops.abs(gradient), axis=(1, 2), keepdims=True)
     gradient = gradient / ops.where(peak > 0, peak, 1.0)
     spectrum = ops.squeeze(amplitude(ops.expand_dims(gradient, -1)), -1)
-    profile = azimuthal_average(spectrum, center=center, bins=bins)
+    profile = azimuthal_average(spectrum, center=center, bins=bins, units=units)
     low, high = ops.min(profile, axis=-1, keepdims=True), ops.max(profile, axis=-1, keepdims=True)
     # By Parseval the norm of the gradient is the root mean square of its spectrum.
     norm = ops.sqrt(ops.sum(ops.square(gradient), axis=(1, 2)))  # at least 1, but for a gradient of zero

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_freq.plots._results import Results, name_images, name_seeds, results_by_label
+from keras_freq.plots._results import Results, name_images, name_radius, name_seeds, results_by_label
 from keras_freq.plots._style import colors, styled
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def band_accuracy(results: Results, *, chance: float | None = None, title: str |
         if chance is not None:
             axis.axhline(chance, color="0.45", linestyle=":", linewidth=1.6)
         axis.set_title(heading)
-        axis.set_xlabel("radius $r$ (index units)")
+        axis.set_xlabel(f"radius $r$ ({name_radius(lists)})")
         axis.set_xticks(sorted({float(r) for several in lists.values() for r in several[0].radii}))
         axis.set_ylim(0, 1)
     axes[0].set_ylabel("accuracy")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from keras_freq._core.checks import check_choice, check_whole
-from keras_freq.plots._results import Results, name_images, name_seeds, results_by_label
+from keras_freq.plots._results import Results, name_images, name_radius, name_seeds, results_by_label
 from keras_freq.plots._style import styled
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def gradient_spectrum(
         axis.set_title(label)
         axis.grid(False)
         if place + columns >= len(maps):  # the lowest of its column
-            axis.set_xlabel("frequency (radius, index units)")
+            axis.set_xlabel(f"frequency (radius, {name_radius(panels)})")
         if place % columns == 0:
             axis.set_ylabel("epoch")
     drawn = list(axes[: len(maps)])
@@ -107,7 +107,7 @@ def _ticks(given: Sequence[float], most: int = 8) -> tuple[list[int], list[str]]
         places = np.flatnonzero(values % step == 0).tolist()
         if not 2 <= len(places) <= most:
             places = np.unique(np.linspace(0, len(values) - 1, most).round().astype(int)).tolist()
-    return places, [f"{values[place]:g}" for place in places]
+    return places, [f"{round(values[place], 3):g}" for place in places]
 
 
 def _map(label: str, value: Any) -> np.ndarray:

@@ -60,3 +60,11 @@ def name_seeds(lists: Mapping[str, Sequence[Any]], drawn: str = "mean") -> str:
     if counts[-1] == 1:
         return ""
     return f"{drawn} of {counts[0]}{f' to {counts[-1]}' if len(counts) > 1 else ''} seeds"
+
+
+def name_radius(results: Mapping[str, Sequence[Any]]) -> str:
+    """The label of an axis over the radii of results, which must be of one kind."""
+    units = {getattr(one, "units", "index") for several in results.values() for one in several}
+    if len(units) > 1:
+        raise ValueError(f"`results` must have radii of the same units. Received: units={sorted(units)}")
+    return "index units" if units <= {"index"} else "cycles per pixel"

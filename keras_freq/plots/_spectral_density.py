@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from keras_freq._core.checks import check_whole
 from keras_freq._core.result import Result
-from keras_freq.plots._results import Results, name_seeds, results_by_label
+from keras_freq.plots._results import Results, name_radius, name_seeds, results_by_label
 from keras_freq.plots._style import colors, styled
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ def spectral_density(
         label: {"color": palette[i % len(palette)], "linestyle": STROKES[i // len(palette)]}
         for i, label in enumerate(labels)
     }
+    every = {f"{heading}{label}": part for heading, panel in panels.items() for label, part in panel.items()}
+    unit = name_radius(every)
     columns = min(len(lines), columns or 4)
     rows = -(-len(lines) // columns)
     names = [*labels, *(["target"] if aim is not None else [])]
@@ -102,7 +104,7 @@ def spectral_density(
             axis.plot(*aim, color="0.25", linestyle="--", linewidth=1.6)
         axis.set_title(heading)
         if place + columns >= len(lines):  # the lowest of its column
-            axis.set_xlabel("frequency (radius, index units)")
+            axis.set_xlabel(f"frequency (radius, {unit})")
             axis.tick_params(labelbottom=True)
         if place % columns == 0:
             axis.set_ylabel(ylabel + (", 0 to 1" if rescale else ""))
@@ -115,7 +117,6 @@ def spectral_density(
         figure.legend(handles=handles, loc="outside right center")
     counts = sorted({one.n for panel in panels.values() for several in panel.values() for one in several})
     number = f"n = {counts[0]}" + (f" to {counts[-1]}" if len(counts) > 1 else "")
-    every = {f"{heading}{label}": part for heading, panel in panels.items() for label, part in panel.items()}
     default = f"Mean{' and standard deviation' if band else ''} over images"
     default += f"\n{', '.join(filter(None, (number, name_seeds(every))))}"
     figure.suptitle(default if title is None else title)

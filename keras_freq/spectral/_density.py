@@ -10,7 +10,7 @@ import numpy as np
 from keras_freq._core.checks import check_choice
 from keras_freq.spectral._backend import Array, as_array, dtype_of, is_floating, library_of, symbolic
 from keras_freq.spectral._dft import Method, full_spectrum, rfft2
-from keras_freq.spectral._grid import check_sides
+from keras_freq.spectral._grid import UNITS, Units, check_sides
 from keras_freq.spectral._images import to_planes
 from keras_freq.spectral._recombine import magnitude
 
@@ -23,14 +23,18 @@ _FLAT = 1e-5
 
 
 @functools.lru_cache(maxsize=64)
-def _bin_of(height: int, width: int, center: Center) -> np.ndarray:
-    """Whole radius of every entry of a centered map."""
+def _bin_of(height: int, width: int, center: Center, units: Units) -> np.ndarray:
+    """Whole radius of every entry of a centered map, in bins of the smaller side."""
     row, column = (height // 2, width // 2) if center == "dc" else ((height - 1) / 2, (width - 1) / 2)
-    return np.hypot(np.arange(height)[:, None] - row, np.arange(width) - column).astype(int)
+    rows, columns = np.arange(height)[:, None] - row, np.arange(width) - column
+    if units == "cycles_per_pixel":
+        smaller = min(height, width)
+        rows, columns = rows * smaller / height, columns * smaller / width
+    return np.hypot(rows, columns).astype(int)
 
 
 def azimuthal_radii(
-    height: int, width: int, *, center: Center = "dc", bins: Bins = "all"
+    height: int, width: int, *, center: Center = "dc", bins: Bins = "all", units: Units = "index"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Radii of the values that `azimuthal_average` returns, and how many entries each one averages.
 
@@ -39,9 +43,11 @@ def azimuthal_radii(
         width: Columns of the map.
         center: As in `azimuthal_average`.
         bins: As in `azimuthal_average`.
+        units: As in `azimuthal_average`.
 
     Returns:
-        `(radii, counts)`, two integer arrays of shape `(bins,)`. A radius that no entry has is left out.
+        `(radii, counts)`, two arrays of shape `(bins,)`. A radius that no entry has is left out. Counts are
+        integers, and so are radii in index units; in cycles per pixel radii are float64.
 
     Raises:
         ValueError: if a side is no whole number of at least 1, or an option is unknown.
@@ -56,32 +62,37 @@ def azimuthal_radii(
     height, width = check_sides(height, width)
     check_choice(center, "center", ("dc", "pixel"))
     check_choice(bins, "bins", ("all", "inner"))
-    radii, counts = np.unique(_bin_of(height, width, center), return_counts=True)
+    check_choice(units, "units", UNITS)
+    radii, counts = np.unique(_bin_of(height, width, center, units), return_counts=True)
     if bins == "inner":
         radii, counts = radii[1:-1], counts[1:-1]
-    return radii, counts
+    return (radii / min(height, width) if units == "cycles_per_pixel" else radii), counts
 
 
 @functools.lru_cache(maxsize=64)
-def _averaging_matrix(height: int, width: int, center: Center, bins: Bins) -> np.ndarray:
-    radii, counts = azimuthal_radii(height, width, center=center, bins=bins)
+def _averaging_matrix(height: int, width: int, center: Center, bins: Bins, units: Units) -> np.ndarray:
+    radii, counts = azimuthal_radii(height, width, center=center, bins=bins, units=units)
     if not len(radii):
         raise ValueError(
             f'A map of {height}x{width} has no inner bins; take bins="all". Received: bins={bins!r}'
         )
-    member = _bin_of(height, width, center).reshape(-1, 1) == radii
-    return member / counts
+    bin_of = _bin_of(height, width, center, units)
+    kept = np.unique(bin_of)[1:-1] if bins == "inner" else np.unique(bin_of)
+    return (bin_of.reshape(-1, 1) == kept) / counts
 
 
-def _profile_shape(shape, center="dc", bins="all", **options):
-    return (*shape[:-2], len(azimuthal_radii(*shape[-2:], center=center, bins=bins)[0]))
+def _profile_shape(shape, **options):
+    return (*shape[:-2], len(azimuthal_radii(*shape[-2:], **options)[0]))
 
 
 @symbolic(_profile_shape)
-def azimuthal_average(map: Array, *, center: Center = "dc", bins: Bins = "all") -> Array:
+def azimuthal_average(
+    map: Array, *, center: Center = "dc", bins: Bins = "all", units: Units = "index"
+) -> Array:
     """Mean of a centered map over rings one bin wide.
 
-    `a[k] = mean of map[i, j] over all entries whose distance from the center, rounded down, is k`
+    `a[k] = mean of map[i, j] over all entries whose distance from the center, rounded down, is k`; the
+    distance is in bins, with `units="cycles_per_pixel"` in bins of the smaller side.
 
     Args:
         map: `(..., height, width)`, centered; NumPy array or tensor. The gradient is exact: it is a matrix
@@ -90,12 +101,15 @@ def azimuthal_average(map: Array, *, center: Center = "dc", bins: Bins = "all") 
             a bin off DC for even sizes, as the published code does.
         bins: `"all"`, or `"inner"` to drop the first and the last one, as the published code does: with
             `center="pixel"` 20 values for 32x32, 43 for 64x64, 156 for 224x224.
+        units: `"index"` measures distances in bins, as the published code does: where an image is not square
+            a ring then mixes frequencies. `"cycles_per_pixel"` divides each axis by its side first; rings are
+            one bin of the smaller side wide. Both are the same rings for square images.
 
     Returns:
         `(..., bins)`; the radii are those of `azimuthal_radii`.
 
     Raises:
-        ValueError: if the map has fewer than two axes.
+        ValueError: if the map has fewer than two axes, or an option is unknown.
 
     Source: Lin, Gao and Sang, "Investigating and Explaining the Frequency Bias in Image Classification",
         IJCAI 2022.
@@ -110,7 +124,7 @@ def azimuthal_average(map: Array, *, center: Center = "dc", bins: Bins = "all") 
     if len(map.shape) < 2:
         raise ValueError(f"`map` must have shape (..., height, width). Received: shape={tuple(map.shape)}")
     height, width = map.shape[-2:]
-    matrix = _averaging_matrix(height, width, center, bins)
+    matrix = _averaging_matrix(height, width, center, bins, units)
     dtype = dtype_of(map)
     values = map if dtype in ("float32", "float64") else xp.cast(map, "float32")
     flat = xp.reshape(values, (-1, height * width))
@@ -121,9 +135,9 @@ def azimuthal_average(map: Array, *, center: Center = "dc", bins: Bins = "all") 
     return profile
 
 
-def _density_shape(shape, data_format="channels_last", center="dc", bins="all", **options):
+def _density_shape(shape, data_format="channels_last", center="dc", bins="all", units="index", **options):
     size = shape[-3:-1] if data_format == "channels_last" else shape[-2:]
-    return (*shape[:-3], len(azimuthal_radii(*size, center=center, bins=bins)[0]))
+    return (*shape[:-3], len(azimuthal_radii(*size, center=center, bins=bins, units=units)[0]))
 
 
 @symbolic(_density_shape)
@@ -132,6 +146,7 @@ def spectral_density(
     *,
     center: Center = "dc",
     bins: Bins = "all",
+    units: Units = "index",
     normalize: bool = True,
     data_format: str = "channels_last",
     method: Method = "auto",
@@ -145,6 +160,7 @@ def spectral_density(
             weighted .2989, .5870, .1140; any other number is averaged.
         center: As in `azimuthal_average`.
         bins: As in `azimuthal_average`.
+        units: As in `azimuthal_average`.
         normalize: Whether to scale each profile to [0, 1]. A flat profile becomes 0.
         data_format: `"channels_last"` or `"channels_first"`.
         method: `"fft"`, `"matmul"` or `"auto"`.
@@ -170,7 +186,7 @@ def spectral_density(
     weights = np.asarray(LUMA if channels == 3 else [1 / channels] * channels).reshape(1, channels, 1, 1)
     gray = xp.sum(planes * xp.constant(weights, planes), axis=1)
     re, im = full_spectrum(*rfft2(gray, method=method), width)
-    profile = azimuthal_average(20 * xp.log(1 + magnitude(re, im)), center=center, bins=bins)
+    profile = azimuthal_average(20 * xp.log(1 + magnitude(re, im)), center=center, bins=bins, units=units)
     if normalize:
         low, high = xp.min(profile, axis=-1, keepdims=True), xp.max(profile, axis=-1, keepdims=True)
         # Rounding must not be blown up to [0, 1], so that a black image has no structure.

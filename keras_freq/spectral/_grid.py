@@ -13,6 +13,13 @@ Units = Literal["index", "cycles_per_pixel"]
 UNITS = ("index", "cycles_per_pixel")
 
 
+def choose_units(units: Units | None, size: tuple[int, int]) -> Units:
+    """What is asked for; else bins for square images, where both are the same rings, and cycles per pixel."""
+    if units is None:
+        return "index" if size[0] == size[1] else "cycles_per_pixel"
+    return check_choice(units, "units", UNITS)
+
+
 def check_sides(height: int, width: int) -> tuple[int, int]:
     return check_whole(height, "height"), check_whole(width, "width")
 

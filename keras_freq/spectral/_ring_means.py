@@ -7,20 +7,29 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_freq.spectral._grid import Units
+
 
 def ring_means(
-    radii: ArrayLike, values: ArrayLike, size: tuple[int, int], edges: Sequence[float]
+    radii: ArrayLike,
+    values: ArrayLike,
+    edges: Sequence[float],
+    *,
+    size: tuple[int, int],
+    units: Units = "cycles_per_pixel",
 ) -> dict[str, float]:
-    """Mean of the bands below, between and above two edges in cycles per pixel of the smaller side.
-
-    NaN for a ring without a band.
-    """
+    """Mean of the bands below, between and above two edges in cycles per pixel; NaN where there is none."""
     edges = tuple(edges)
     if len(edges) != 2 or not 0 < edges[0] < edges[1]:
         raise ValueError(
             f"`edges` must be two ascending numbers above 0 (cycles per pixel). Received: edges={edges!r}"
         )
-    scaled, bands = np.asarray(radii) / min(size), np.asarray(values)
+    if units == "index" and size[0] != size[1]:
+        raise ValueError(
+            "Bands in index units of images that are not square mix frequencies and cannot be cut in cycles "
+            f"per pixel; measure with units='cycles_per_pixel'. Received: units='index', size={size}"
+        )
+    scaled, bands = np.asarray(radii) / (size[0] if units == "index" else 1), np.asarray(values)
     rings = {
         "low": scaled < edges[0],
         "mid": (scaled >= edges[0]) & (scaled < edges[1]),

@@ -24,7 +24,7 @@ LABELS = np.array([0, 1, 3, 3, 1, 0, 0, 0, 3, 1, 1, 0, 3])
     "options", [{}, {"center": "pixel", "bins": "inner"}, {"normalize": False}, {"n": 7}, {"n": 10}]
 )
 def test_mean_and_deviation(images, options):
-    result = image_spectral_density((images, LABELS), batch_size=5, **options)
+    result = image_spectral_density((images, LABELS), batch_size=5, units="index", **options)
     n = options.get("n", 13)
     shape = {name: value for name, value in options.items() if name in ("center", "bins")}
     if options.get("normalize", True):
@@ -47,7 +47,26 @@ def test_mean_and_deviation(images, options):
         assert one.count_per_class == ()
     assert np.isnan(result.mean_per_class[2]).all()
     if options.get("normalize", True):
-        assert result.ring_means()["low"] > result.ring_means()["high"]
+        rings = image_spectral_density((images, LABELS), **options).ring_means()
+        assert rings["low"] > rings["high"]
+
+
+def test_rings_of_images_that_are_not_square():
+    """A wave of .078 cycles per pixel is a low frequency along either side."""
+    wave = 0.5 + 0.4 * np.cos(2 * np.pi * 10 * np.arange(128) / 128)
+    images = np.broadcast_to(wave[None, None, :, None], (4, 32, 128, 1)).astype("float32")
+    for x in (images, images.swapaxes(1, 2)):
+        result = image_spectral_density(x, normalize=False)
+        rings = result.ring_means((1 / 8, 1 / 4))
+        assert result.units == "cycles_per_pixel"
+        assert rings["low"] > 100 * max(rings["mid"], rings["high"])
+    with refused("units='cycles_per_pixel'"):
+        image_spectral_density(images, units="index").ring_means()
+    square = images[:, :, :32]
+    index, scaled = (image_spectral_density(square, units=units) for units in (None, "cycles_per_pixel"))
+    assert index.mean == scaled.mean
+    assert index.ring_means() == scaled.ring_means()
+    np.testing.assert_allclose(np.array(index.radii) / 32, scaled.radii)
 
 
 def test_every_feed_gives_the_same(images):
@@ -70,7 +89,7 @@ def test_every_feed_gives_the_same(images):
     np.testing.assert_array_equal(backend.mean, wanted.mean)
     grey = images.mean(axis=-1, keepdims=True)
     np.testing.assert_allclose(
-        image_spectral_density(grey).mean, oracle.density(grey).mean(axis=0), atol=2e-6
+        image_spectral_density(grey, units="index").mean, oracle.density(grey).mean(axis=0), atol=2e-6
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from keras_freq.evaluate import accuracy, band_accuracy
 from keras_freq.spectral import high_pass, low_pass, rescale
+from tests.refusals import refused
 
 
 @pytest.fixture
@@ -37,6 +38,19 @@ def test_equals_filtering_first(model, data, kind):
         kept, rest = (functools.partial(part, radius=radius, kind=kind) for part in (low_pass, high_pass))
         assert low == float(accuracy(model, data, transform=kept))
         assert high == float(accuracy(model, data, transform=rest))
+
+
+def test_cycles_per_pixel(data):
+    x = np.concatenate([data[0], data[0]], axis=2)
+    model = keras.Sequential([keras.Input((16, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(4)])
+    options = {"radii": (0.1, 0.25), "units": "cycles_per_pixel"}
+    result = band_accuracy(model, (x, data[1]), **options)
+    assert result.units == "cycles_per_pixel"
+    for radius, low in zip(result.radii, result.low, strict=True):
+        kept = functools.partial(low_pass, radius=radius, units="cycles_per_pixel")
+        assert low == float(accuracy(model, (x, data[1]), transform=kept))
+    with refused("`units`"):
+        band_accuracy(model, (x, data[1]), units="pixels")
 
 
 def test_counts(model, data):

@@ -34,8 +34,9 @@ def problem(size, count=11, classes=3, gain=0.3):
     [
         ((32, 32, 3), {}),
         ((32, 32, 3), {"center": "pixel", "bins": "inner"}),
-        ((9, 6, 2), {"bins": "inner", "normalize": False}),
-        ((7, 10, 1), {"center": "pixel", "normalize": False}),
+        ((9, 6, 2), {"bins": "inner", "units": "index", "normalize": False}),
+        ((7, 10, 1), {"center": "pixel", "units": "index", "normalize": False}),
+        ((7, 10, 1), {"units": "cycles_per_pixel"}),
     ],
 )
 def test_equals_the_oracle(size, options):
@@ -75,7 +76,7 @@ def test_a_planted_frequency_shows_in_its_band(frequency, rng):
     wave = np.repeat(fourier_basis(*size[:2], i + size[0] // 2 if i < 9 else 0, j)[..., None], 2, axis=-1)
     weights = np.stack([wave.ravel(), -wave.ravel()], axis=1)
     data = rng.random((5, *size), dtype="float32"), np.arange(5) % 2
-    result = input_gradient_spectrum(linear(size, weights), data)
+    result = input_gradient_spectrum(linear(size, weights), data, units="index")
     band = result.radii.index(int(np.hypot(*frequency)))
     assert result.mean[band] == 1
     np.testing.assert_allclose(np.delete(result.mean, band), 0, atol=1e-5)
@@ -200,12 +201,12 @@ def test_map_of_checkpoints():
 
 @pytest.mark.once
 def test_ring_means():
-    radii, counts = azimuthal_radii(32, 16)
+    radii, counts = azimuthal_radii(32, 16, units="cycles_per_pixel")
     mean = np.random.default_rng(0).random(len(radii))
     result = GradientSpectrumResult(
         model="any",
         n=1,
-        settings={},
+        settings={"units": "cycles_per_pixel"},
         versions={},
         size=(32, 16),
         radii=tuple(radii),
@@ -216,9 +217,9 @@ def test_ring_means():
         undefined=0,
     )
     rings = result.ring_means()
-    assert rings["low"] == pytest.approx(mean[radii < 2].mean())
-    assert rings["mid"] == pytest.approx(mean[(radii >= 2) & (radii < 4)].mean())
-    assert rings["high"] == pytest.approx(mean[radii >= 4].mean())
+    assert rings["low"] == pytest.approx(mean[radii < 1 / 8].mean())
+    assert rings["mid"] == pytest.approx(mean[(radii >= 1 / 8) & (radii < 1 / 4)].mean())
+    assert rings["high"] == pytest.approx(mean[radii >= 1 / 4].mean())
     assert np.isnan(result.ring_means((0.5, 5.0))["high"])
     with pytest.raises(ValueError, match="Received: edges="):
         result.ring_means((0.3, 0.2))

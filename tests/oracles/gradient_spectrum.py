@@ -17,12 +17,12 @@ def linear_gradients(images, labels, weights, bias):
     return (error @ np.asarray(weights, "float64").T).reshape(images.shape)
 
 
-def profiles(gradients, center="dc", bins="all", normalize=True):
+def profiles(gradients, center="dc", bins="all", units="index", normalize=True):
     """Azimuthal averages of `|F(sum of the channels)|`, `(batch, bands)`; a flat one is 0 once normalised."""
     summed = np.asarray(gradients, "float64").sum(axis=-1, keepdims=True)
     found = []
     for gradient, amplitude in zip(summed, np.abs(spectral.spectrum(summed))[..., 0], strict=True):
-        profile = spectral.azimuthal(amplitude, center, bins)
+        profile = spectral.azimuthal(amplitude, center, bins, per_pixel=units == "cycles_per_pixel")
         if normalize:
             low, high = profile.min(), profile.max()
             is_flat = high - low <= 1e-5 * np.linalg.norm(gradient)

@@ -36,13 +36,14 @@ def recombined(amplitude_of, phase_of, axes):
     return np.fft.ifftn(np.abs(source) * np.exp(1j * np.angle(target)), axes=which).real
 
 
-def azimuthal(map, center="dc", bins="all"):
+def azimuthal(map, center="dc", bins="all", per_pixel=False):
     height, width = map.shape
     row, column = (height // 2, width // 2) if center == "dc" else ((height - 1) / 2, (width - 1) / 2)
+    down, right = (min(height, width) / side if per_pixel else 1 for side in (height, width))
     rings = {}
     for i in range(height):
         for j in range(width):
-            rings.setdefault(int(np.hypot(i - row, j - column)), []).append(map[i, j])
+            rings.setdefault(int(np.hypot((i - row) * down, (j - column) * right)), []).append(map[i, j])
     profile = np.array([np.mean(rings[k]) for k in sorted(rings)])
     return profile[1:-1] if bins == "inner" else profile
 

@@ -108,6 +108,9 @@ def test_azimuthal_average_and_density(convert, method, center, bins):
     close(profile, np.stack([oracle.azimuthal(m, center, bins) for m in x[..., 0]]))
     result = spectral.spectral_density(convert(x), center=center, bins=bins, method=method)
     np.testing.assert_allclose(to_numpy(result), oracle.density(x, center, bins), atol=1e-5)
+    units = {"units": "cycles_per_pixel"}
+    scaled = spectral.azimuthal_average(convert(x[..., 0]), center=center, bins=bins, **units)
+    close(scaled, np.stack([oracle.azimuthal(m, center, bins, per_pixel=True) for m in x[..., 0]]))
 
 
 @pytest.mark.slow
