@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ class Feed:
     """Any data as batches `(images, labels, valid)` of one shape, for one pass over them or several.
 
     The first batch is read at once and handed on by the first pass: nothing is read twice, and a generator
-    serves for one pass. Every further pass must bring the same labels in the same order.
+    serves for one pass. Every further pass must bring the same images and labels in the same order.
 
     Args:
         data: What `keras_freq.data.iterate_batches` takes.
@@ -74,13 +75,17 @@ class Feed:
         self._classes: int | None = None
         self._labels: np.ndarray | None = None
         self._digest: str | None = None
+        self._mark: int | None = None
         self._opened = False
         # A pass that has been opened and not begun: its first batch, and the rest.
         self._ahead: tuple[Batch, Iterator[Batch]] | None = None
         if n is not None:
             check_whole(n, "n")
             size = min(len(self.first_batch()[0]), n)
-            self._data, self._limit = RawBatches(*self._gather(self._read_pass(), n), batch_size=size), None
+            images, labels = self._gather(self._read_pass(), n)
+            if self._data is data and not isinstance(data, Iterator):
+                self._check_first(images, labels)
+            self._data, self._limit = RawBatches(images, labels, batch_size=size), None
         if self._data is not data:  # arrays in an order that stays
             self._labels = self._data.labels
         shape = self.first_batch()[0].shape
@@ -105,13 +110,17 @@ class Feed:
     def __iter__(self) -> Iterator[Batch]:
         """Batches float32 `(batch, ...)`, int32 `(batch,)`, and how many images at the front are real."""
         parts, digest = [], hashlib.sha256() if self._hashed else None
+        # Arrays stay as they are. Of other images the middle rows are looked at, which costs next to nothing.
+        stays, mark = isinstance(self._data, RawBatches), 0
         for images, labels, valid in self._read_pass():
+            if not stays:
+                mark = _mark(images[:valid], mark)
             images, labels = self.to_pixels(images), check_labels(labels, len(images), self._classes)
             if digest is not None:
                 digest.update(np.ascontiguousarray(images[:valid]).data)
             parts.append(labels[:valid])
             yield images, labels, valid
-        self._close(np.concatenate(parts), digest)
+        self._close(np.concatenate(parts), digest, mark)
 
     def _read_pass(self) -> Iterator[Batch]:
         (first, rest), self._ahead = self._open(), None
@@ -174,18 +183,37 @@ class Feed:
             self._ahead, self._opened = (next(batches), batches), True
         return self._ahead
 
-    def _close(self, labels: np.ndarray, digest: Any) -> None:
+    def _check_first(self, images: np.ndarray, labels: np.ndarray) -> None:
+        """Refuses a feed whose first images are others when it is read again: which are the first `n`?"""
+        again, classes, valid = next(read_batches(self._data, self._limit, self._name))
+        valid = min(valid, len(images))
+        if np.array_equal(classes[:valid], labels[:valid]) and _mark(again[:valid]) == _mark(images[:valid]):
+            return
+        raise ValueError(
+            f"The first `n` images are others at every pass: `{self._name}` are shuffled or augmented anew; "
+            f"pass them in a fixed order, without augmentation, or as arrays. Received: n={len(images)} with "
+            f"{self._name} of type {type(self._data).__name__}"
+        )
+
+    def _close(self, labels: np.ndarray, digest: Any, mark: int) -> None:
         """Keeps what a whole pass has shown, and refuses other data than those of the passes before."""
         known, before = labels if self._labels is None else self._labels, self._digest
+        marked = mark if self._mark is None else self._mark
         if digest is not None:
             digest.update(labels.data)
             self._digest = digest.hexdigest()
-        if not np.array_equal(labels, known) or before not in (None, self._digest):
+        if mark != marked or not np.array_equal(labels, known) or before not in (None, self._digest):
             raise ValueError(
-                f"`{self._name}` must be the same, in the same order, at every pass over them. "
+                f"`{self._name}` must be the same, in the same order, at every pass over them: your feed is "
+                "shuffled or augmented anew; pass it in a fixed order, without augmentation, or as arrays. "
                 f"Received: {len(labels)} images, unlike the {len(known)} of an earlier pass"
             )
-        self._labels = labels
+        self._labels, self._mark = labels, mark
+
+
+def _mark(images: np.ndarray, before: int = 0) -> int:
+    """A number that changes where images or their order do, of the row through the middle of each."""
+    return zlib.crc32(np.ascontiguousarray(images[:, images.shape[1] // 2]).data, before)
 
 
 class ModelFeed(Feed):

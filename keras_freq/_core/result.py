@@ -222,6 +222,9 @@ class Result(Record):
     def __str__(self) -> str:
         name, *lines = super().__str__().split("\n")
         of = "" if self.model is None else f" of {self.model!r}"
+        for what in ("undefined", "ties"):
+            if np.any(getattr(self, what, 0)):
+                lines.append(f"  {what}: {_short(getattr(self, what))}")
         settings = [
             f"{key} = {_short(value)}"
             for key, value in self.settings.items()
@@ -233,7 +236,7 @@ class Result(Record):
 
     def _headline(self) -> dict[str, Any]:
         own = super()._headline()
-        return {name: value for name, value in own.items() if name not in ("model", "n")}
+        return {name: value for name, value in own.items() if name not in ("model", "n", "undefined", "ties")}
 
 
 def versions() -> dict[str, str]:

@@ -25,7 +25,7 @@ from keras_freq._core.result import Result, versions
 from keras_freq.attacks._foolbox_model import FIXED_SIZE, foolbox_attack, foolbox_model, foolbox_seed
 from keras_freq.attacks._pgd import pgd
 from keras_freq.evaluate._adversarial_images import AdversarialImages, confine, join_batches
-from keras_freq.evaluate._predictions import predict_classes
+from keras_freq.evaluate._predictions import count_undefined, predict_classes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,7 @@ class AdversarialResult(Result):
         correct_per_class: Robust images of each class, `(epsilons, classes)`.
         clean_correct_per_class: Correctly classified images of each class, without attack.
         count_per_class: Images of each class.
+        undefined: Undefined outputs, of images as they are and changed; they count as wrong.
         images: Images of the largest epsilon, if they were asked for. In `to_json` alone.
 
     Example:
@@ -57,6 +58,7 @@ class AdversarialResult(Result):
     correct_per_class: tuple[tuple[int, ...], ...]
     clean_correct_per_class: tuple[int, ...]
     count_per_class: tuple[int, ...]
+    undefined: int = 0
     images: AdversarialImages | None = field(
         default=None, repr=False, compare=False, metadata={"export": False}
     )
@@ -155,11 +157,11 @@ def adversarial_accuracy(
     seeded = foolbox_seed(seed) if engine == "foolbox" and random_start else contextlib.nullcontext()
     logits = compile_logits(feed.model)
 
-    right_parts, robust_parts, kept = [], [], []
+    right_parts, robust_parts, kept, undefined = [], [], [], 0
     with progress_bar(progress, f"{attack}, {len(sizes)} sizes", "attack") as advance, seeded:
         for index, (images, labels, valid) in enumerate(feed):
             before = after = predict_classes(logits, images)
-            right = before == labels
+            right, undefined = before == labels, undefined + count_undefined(before[:valid])
             right_parts.append(right[:valid])
             adversarials, stages = images, []
             for epsilon in sizes:
@@ -167,6 +169,7 @@ def adversarial_accuracy(
                     attacked = run(images, labels, epsilon, index)
                     attacked = confine(images, attacked, epsilon, norm, attack)
                     seen = predict_classes(logits, attacked)
+                    undefined += count_undefined(seen[:valid])
                     # An image fooled before keeps its smaller adversarial unless the larger one fools too.
                     take = right | (seen != labels)
                     adversarials = np.where(take.reshape(-1, 1, 1, 1), attacked, adversarials)
@@ -204,6 +207,7 @@ def adversarial_accuracy(
         correct_per_class=tuple(count_per_class(feed.labels[stage]) for stage in robust),
         clean_correct_per_class=count_per_class(feed.labels[right]),
         count_per_class=count_per_class(feed.labels),
+        undefined=undefined,
         images=join_batches(kept, sizes[-1]) if keep_images else None,
     )
 

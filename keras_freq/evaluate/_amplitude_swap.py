@@ -18,7 +18,7 @@ from keras_freq._core.feeds import Feed, ModelFeed
 from keras_freq._core.pixels import unit_float32
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Record, Result, versions
-from keras_freq.evaluate._predictions import predict_classes
+from keras_freq.evaluate._predictions import count_undefined, predict_classes
 from keras_freq.spectral import recombine
 
 
@@ -71,6 +71,7 @@ class AmplitudeSwapResult(Result):
         donor_accuracy: Share predicted as the amplitude image is labeled, or `None` where donors have no
             labels.
         clean: Accuracy on the phase images themselves.
+        undefined: Undefined outputs, of both images and of the recombinations; they follow neither.
         pairs: Predictions and, if asked for, images of every pair. In `to_json` alone.
 
     Example:
@@ -86,6 +87,7 @@ class AmplitudeSwapResult(Result):
     accuracy: float
     donor_accuracy: float | None
     clean: float
+    undefined: int = 0
     pairs: SwappedPairs | None = field(default=None, repr=False, compare=False, metadata={"export": False})
 
 
@@ -166,10 +168,11 @@ def amplitude_swap(
     with progress_bar(progress, "amplitude swap", "image pass") as advance:
         phase = predict_all(logits, images)
         if donors is None:
-            amplitude = phase[chosen]
+            amplitude, undefined = phase[chosen], 0
         else:
             used, place = np.unique(chosen, return_inverse=True)
-            amplitude = predict_all(logits, pool[used])[place]
+            of_donors = predict_all(logits, pool[used])
+            amplitude, undefined = of_donors[place], count_undefined(of_donors)
         seen = predict_all(mixed_logits, images, pool[chosen])
 
     donor_labels = None if pool_labels is None else pool_labels[chosen]
@@ -211,6 +214,7 @@ def amplitude_swap(
         accuracy=float(np.mean(seen == labels)),
         donor_accuracy=None if donor_labels is None else float(np.mean(seen == donor_labels)),
         clean=float(np.mean(phase == labels)),
+        undefined=undefined + count_undefined(phase) + count_undefined(seen),
         pairs=pairs,
     )
 

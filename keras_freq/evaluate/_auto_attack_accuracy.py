@@ -140,6 +140,7 @@ def auto_attack_accuracy(
         fooled_by=tuple(fooled_by),
         robust_per_class=images.count_per_class(alive=True),
         count_per_class=images.count_per_class(alive=False),
+        undefined=images.undefined,
     )
 
 

@@ -153,7 +153,13 @@ def fourier_heat_map(
     }
     run: dict[str, Any] = {}
     if checkpoint is not None:
-        run = {**settings, "n": n, "image shape": feed.image_shape, "backend": keras.backend.backend()}
+        run = {
+            **settings,
+            "n": n,
+            "image shape": feed.image_shape,
+            "rows": "counts, undefined, change",
+            "backend": keras.backend.backend(),
+        }
         run |= {"weights": weights_digest(feed.model.model), "data": feed.digest()}
     journal = SweepJournal(checkpoint, run, what="fourier_heat_map")
 
@@ -193,6 +199,7 @@ def fourier_heat_map(
         correct_per_class=tuple(tuple(row[: feed.classes].astype("int64").tolist()) for row in rows),
         clean_correct_per_class=tuple(clean[: feed.classes].astype("int64").tolist()),
         count_per_class=tuple(feed.count_per_class.tolist()),
+        undefined=sum(int(row[feed.classes]) for row in (clean, *rows)),
         layer=layer,
         layer_changes=None if layer is None else tuple(float(row[-1] / feed.n) for row in rows),
     )

@@ -33,6 +33,7 @@ class FourierHeatMapResult(Result):
         correct_per_class: Correctly classified images at each of them, `(frequencies, classes)`.
         clean_correct_per_class: Correctly classified images with nothing added, `(classes,)`.
         count_per_class: Images of each class.
+        undefined: Undefined outputs, of images as they are and changed; they count as wrong.
         layer: Name of the layer whose change was measured too, or `None`.
         layer_changes: Mean L2 norm of its change at each measured frequency, or `None`.
 
@@ -49,6 +50,7 @@ class FourierHeatMapResult(Result):
     correct_per_class: tuple[tuple[int, ...], ...]
     clean_correct_per_class: tuple[int, ...]
     count_per_class: tuple[int, ...]
+    undefined: int = 0
     layer: str | None = None
     layer_changes: tuple[float, ...] | None = None
 

@@ -134,17 +134,18 @@ def add_bases(images: Any, waves: tuple, amplitudes: tuple) -> Any:
 
 
 def count_each(logits: Any, labels: Any, valid: Any) -> Any:
-    """Correct predictions of each basis image and class, `(bases, classes)`, inside the compiled step."""
+    """Correct predictions of each basis image by class, then undefined ones: `(bases, classes + 1)`."""
     classes, batch = logits.shape[-1], ops.shape(labels)[0]
     predicted = ops.reshape(choose_classes(logits), (-1, batch))
     real = ops.arange(batch, dtype="int32") < valid
-    correct = ops.logical_and(ops.equal(predicted, labels), real)
-    one_hot = ops.one_hot(labels, classes, dtype="int32")
-    return ops.sum(ops.expand_dims(ops.cast(correct, "int32"), -1) * one_hot, axis=1)
+    # Undefined ones are of the class `classes`, which no label is.
+    counted = ops.logical_or(ops.equal(predicted, labels), ops.equal(predicted, classes))
+    counted = ops.cast(ops.logical_and(counted, real), "int32")
+    return ops.sum(ops.expand_dims(counted, -1) * ops.one_hot(predicted, classes + 1, dtype="int32"), axis=1)
 
 
 def count_and_change(classes: int, outputs: Any, labels: Any, valid: Any, clean: Any) -> Any:
-    """Counts and, behind them, the summed L2 norms of the layer's change, float32 `(bases, classes + 1)`."""
+    """Counts and, behind them, the summed L2 norms of the layer's change, float32 `(bases, classes + 2)`."""
     batch, width = ops.shape(clean)[0], clean.shape[-1]
     counts = count_each(outputs[:, width - classes :], labels, valid)
     change = ops.reshape(outputs, (-1, batch, width)) - clean

@@ -30,7 +30,7 @@ from keras_freq.attacks._foolbox_model import (
 )
 from keras_freq.attacks._norm_balls import distances
 from keras_freq.evaluate._adversarial_images import AdversarialImages, confine, join_batches, shorten
-from keras_freq.evaluate._predictions import predict_classes
+from keras_freq.evaluate._predictions import count_undefined, predict_classes
 
 # On [0, 1]: 0.5 to 64 gray levels of 255, and a two's ladder of lengths.
 _LADDER = {
@@ -54,6 +54,7 @@ class MinimalAdversarialsResult(Result):
         clean: Accuracy without attack.
         success: Share of the images with a finite distance.
         median: Median distance, infinite if the attack found less than half.
+        undefined: Undefined outputs, of images as they are and changed; they count as wrong.
         images: The images, if they were asked for. In `to_json` alone.
 
     Example:
@@ -69,6 +70,7 @@ class MinimalAdversarialsResult(Result):
     clean: float
     success: float
     median: float
+    undefined: int = 0
     images: AdversarialImages | None = field(
         default=None, repr=False, compare=False, metadata={"export": False}
     )
@@ -163,7 +165,7 @@ def minimal_adversarials(
     adapter = foolbox_model(feed.model.for_pixels, data_format=feed.data_format)
     logits = compile_logits(feed.model)
     generator = np.random.default_rng(seed)
-    size_parts, right_parts, kept = [], [], []
+    size_parts, right_parts, kept, undefined = [], [], [], 0
     seeded = foolbox_seed(seed) if attack == "boundary" else contextlib.nullcontext()
     with progress_bar(progress, attack) as advance, seeded:
         for images, labels, valid in feed:
@@ -182,6 +184,7 @@ def minimal_adversarials(
             attacked = np.where((before != labels).reshape(-1, 1, 1, 1), images, attacked)
             after = predict_classes(logits, attacked)
             size_parts.append(np.where(after != labels, distances(images, attacked, norm), np.inf)[:valid])
+            undefined += sum(count_undefined(part[:valid]) for part in (before, after))
             right_parts.append((before == labels)[:valid])
             if keep_images:
                 kept.append(tuple(part[:valid] for part in (images, attacked, labels, before, after)))
@@ -206,6 +209,7 @@ def minimal_adversarials(
         clean=float(np.concatenate(right_parts).mean()),
         success=float(np.isfinite(sizes).mean()),
         median=float(np.median(sizes)),
+        undefined=undefined,
         images=join_batches(kept, None) if keep_images else None,
     )
 

@@ -18,6 +18,11 @@ def predict_classes(logits: Callable, images: Any) -> np.ndarray:
     return np.where(np.isfinite(outputs.max(axis=-1)), outputs.argmax(axis=-1), -1)
 
 
+def count_undefined(predicted: np.ndarray) -> int:
+    """How many of the classes that `predict_classes` returned are none."""
+    return int(np.sum(predicted < 0))
+
+
 def is_defined(logits: Any) -> Any:
     """Whether there is a largest logit, `(...)`: none of them is NaN, and the largest is finite."""
     numbers = ops.all(ops.equal(logits, logits), axis=-1)

@@ -12,7 +12,7 @@ from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
 from keras_freq.evaluate._adversarial_images import confine
-from keras_freq.evaluate._predictions import predict_classes
+from keras_freq.evaluate._predictions import count_undefined, predict_classes
 
 
 class Survivors:
@@ -22,6 +22,7 @@ class Survivors:
         classes: The number of the model's outputs.
         labels: True classes `(n,)`.
         clean: Accuracy without attack.
+        undefined: Undefined outputs so far, of images as they are and attacked.
         alive: Whether the model is right and no attack has fooled it, `(n,)`.
     """
 
@@ -48,10 +49,12 @@ class Survivors:
         )
         self.model, self.settings, self.data_format = feed.model, feed.settings, feed.data_format
         self.logits = compile_logits(feed.model)
-        parts, right = [], []
+        parts, right, self.undefined = [], [], 0
         for images, labels, valid in feed:
             parts.append(images[:valid])
-            right.append((predict_classes(self.logits, images) == labels)[:valid])
+            predicted = predict_classes(self.logits, images)[:valid]
+            self.undefined += count_undefined(predicted)
+            right.append(predicted == labels[:valid])
         self._images, self.alive = np.concatenate(parts), np.concatenate(right)
         self.classes, self.labels, self._batch = feed.classes, feed.labels, feed.batch_size
         self.clean = self.accuracy
@@ -87,7 +90,9 @@ class Survivors:
             images, labels = self._images[filled], self.labels[filled]
             attacked = run(images, labels, filled)
             attacked = confine(images, attacked, self._epsilon, "linf", name)
-            self.alive[part] = (predict_classes(self.logits, attacked) == labels)[: len(part)]
+            predicted = predict_classes(self.logits, attacked)[: len(part)]
+            self.undefined += count_undefined(predicted)
+            self.alive[part] = predicted == self.labels[part]
             advance(len(part))
 
     def count_per_class(self, *, alive: bool) -> tuple[int, ...]:

@@ -39,6 +39,7 @@ class WorstCaseResult(Result):
         fooled_by: Images that each attack fooled, of those that stood before it.
         robust_per_class: Robust images of each class.
         count_per_class: Images of each class.
+        undefined: Undefined outputs, of images as they are and changed; they count as wrong.
 
     Example:
         >>> options = {"attacks": ("square",), "queries": 5}
@@ -56,6 +57,7 @@ class WorstCaseResult(Result):
     fooled_by: tuple[int, ...]
     robust_per_class: tuple[int, ...]
     count_per_class: tuple[int, ...]
+    undefined: int = 0
 
     def __float__(self) -> float:
         return self.accuracy
@@ -185,6 +187,7 @@ def worst_case_accuracy(
         fooled_by=tuple(fooled_by),
         robust_per_class=images.count_per_class(alive=True),
         count_per_class=images.count_per_class(alive=False),
+        undefined=images.undefined,
     )
 
 

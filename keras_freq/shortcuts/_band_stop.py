@@ -28,6 +28,8 @@ class BandStopResult(Result):
         confusion: `(matrices, classes, classes)`.
         clean_confusion: With nothing removed, `(classes, classes)`.
         count_per_class: Images of each class.
+        undefined: Undefined outputs, of images whole and without bands; they are of no class.
+        ties: Outputs of which two classes or more share the largest; they are of no class.
 
     Example:
         >>> result = kf.shortcuts.band_stop(model, data, [(1, 2), (3, 4)])
@@ -40,6 +42,8 @@ class BandStopResult(Result):
     confusion: tuple[tuple[tuple[int, ...], ...], ...]
     clean_confusion: tuple[tuple[int, ...], ...]
     count_per_class: tuple[int, ...]
+    undefined: int = 0
+    ties: int = 0
 
     @property
     def change(self) -> np.ndarray:
@@ -153,6 +157,8 @@ def band_stop(
         confusion=tuple(tuple(map(tuple, part)) for part in confusion),
         clean_confusion=tuple(map(tuple, clean)),
         count_per_class=tuple(feed.count_per_class.tolist()),
+        undefined=int(counts[:, :, -2].sum()),
+        ties=int(counts[:, :, -1].sum()),
     )
 
 

@@ -28,9 +28,9 @@ def compile_class_losses(
         loss: `"cross_entropy"`, or `"logit"` for the logit of the own class with its sign changed.
 
     Returns:
-        A function `(images, labels, valid, *args)` of tensors. It returns a float32 tensor `(masks, 2,
+        A function `(images, labels, valid, *args)` of tensors. It returns a float32 tensor `(masks, 3,
         classes)` on the device: for each class the sum over its images among the first `valid` of the loss,
-        and how many of them are recognized.
+        how many of them are recognized, and how many have undefined outputs.
     """
 
     def build(forward, images, labels, valid, args):
@@ -42,16 +42,18 @@ def compile_class_losses(
 
 
 def sum_by_class(logits: Any, labels: Any, valid: Any, loss: str = "cross_entropy") -> Any:
-    """Summed loss and correct predictions `(masks, 2, classes)` of logits `(masks * batch, classes)`."""
+    """Summed loss, correct and undefined ones `(masks, 3, classes)` of logits `(masks * batch, classes)`."""
     classes, batch = logits.shape[-1], ops.shape(labels)[0]
     logits = ops.reshape(logits, (-1, batch, classes))
     # A tie is no answer.
-    correct = ops.logical_and(ops.equal(choose_classes(logits), labels), ops.logical_not(is_tied(logits)))
-    both = ops.stack([compute_image_losses(logits, labels, loss), ops.cast(correct, "float32")], axis=1)
+    chosen = choose_classes(logits)
+    correct = ops.logical_and(ops.equal(chosen, labels), ops.logical_not(is_tied(logits)))
+    counts = [ops.cast(which, "float32") for which in (correct, ops.equal(chosen, classes))]
+    parts = ops.stack([compute_image_losses(logits, labels, loss), *counts], axis=1)
     real = ops.arange(batch, dtype="int32") < valid
     own = ops.logical_and(ops.one_hot(labels, classes, dtype="bool"), ops.expand_dims(real, -1))
     # Chosen, not multiplied by zeros: an undefined loss stays with its class.
-    return ops.sum(ops.where(own, ops.expand_dims(both, -1), 0.0), axis=2)
+    return ops.sum(ops.where(own, ops.expand_dims(parts, -1), 0.0), axis=2)
 
 
 def compute_image_losses(logits: Any, labels: Any, loss: str) -> Any:

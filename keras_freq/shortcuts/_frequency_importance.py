@@ -54,6 +54,7 @@ class FrequencyImportance(Result):
         clean_accuracy: Share of each class that is recognized with nothing removed.
         count_per_class: Images of each class.
         measured: How many groups were measured exactly, DC among them.
+        undefined: Undefined outputs, of images whole and without frequencies; they count as wrong.
         forwards: Images passed through the model by this call, filling included, not counting what a
             checkpoint held; not compared.
         checked: Groups at which an approximation was compared with exact values, DC apart; 0: none.
@@ -77,6 +78,7 @@ class FrequencyImportance(Result):
     count_per_class: tuple[int, ...]
     measured: int
     checked: int = 0
+    undefined: int = 0
     rank_correlation: tuple[float, ...] = ()
     forwards: int = field(default=0, compare=False)
     found_on: frozenset[bytes] = field(default=frozenset(), repr=False, metadata={"export": False})
@@ -231,6 +233,7 @@ def frequency_importance(
     if checkpoint is not None:
         run = {"patch": patch, "method": method, "mirror": mirror, "loss": loss, **settings}
         run |= {
+            "rows": "loss, correct, undefined",
             "backend": keras.backend.backend(),
             "weights": weights_digest(feed.model.model),
             "images": feed.digest(),
@@ -299,6 +302,7 @@ def frequency_importance(
         count_per_class=tuple(feed.count_per_class.tolist()),
         measured=len(exact_groups),
         checked=len(compared),
+        undefined=int(sums[:, 2].sum()),
         rank_correlation=tuple(correlation) if len(compared) else (),
         forwards=forwards,
         found_on=found_on,

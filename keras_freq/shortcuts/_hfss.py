@@ -46,6 +46,7 @@ class HFSSResult(Result):
         top_losses: Losses of the kept masks, best first: `top_losses[stage][class]`.
         top_masks: Indices of the same masks within their stage.
         count_per_class: Search images of each class.
+        undefined: Undefined outputs, of images whole and masked; their losses are NaN.
         forwards: Images that went through the model, the unfiltered ones included.
 
     Example:
@@ -62,6 +63,7 @@ class HFSSResult(Result):
     top_masks: tuple[tuple[tuple[int, ...], ...], ...]
     count_per_class: tuple[int, ...]
     forwards: int
+    undefined: int = 0
 
     @property
     def share(self) -> np.ndarray:
@@ -232,6 +234,7 @@ def hfss(
     run: dict[str, Any] = {}
     if checkpoint is not None:
         run = {**settings, "backend": keras.backend.backend(), "n": feed.n, "image size": feed.size}
+        run["rows"] = "losses, undefined"
         run |= {"weights": weights_digest(feed.model.model), "images": feed.digest()}
     journal = SweepJournal(checkpoint, run, what="hfss")
     masks = StageMasks(feed.size, patches, share=share, grid=grid, mirror=mirror, seed=seed)
@@ -256,10 +259,13 @@ def hfss(
             journal=journal,
             advance=advance,
         )
-        clean = measure({"clean": None})[0]
+        clean, undefined = np.split(measure({"clean": None})[0], [-1])
         losses, indices = [], []
         for stage, budget in enumerate(budgets):
-            sums = measure({f"{stage},{index}": (stage, index) for index in range(budget)})
+            sums, failed = np.split(
+                measure({f"{stage},{index}": (stage, index) for index in range(budget)}), [-1], axis=1
+            )
+            undefined = undefined + failed.sum()
             best = [
                 np.argsort(column, kind="stable")[:top].tolist() if count else []
                 for column, count in zip(sums.T, feed.count_per_class, strict=True)
@@ -284,6 +290,7 @@ def hfss(
         top_losses=tuple(losses),
         top_masks=tuple(indices),
         count_per_class=tuple(feed.count_per_class.tolist()),
+        undefined=int(undefined.sum()),
         forwards=total,
     )
 
@@ -293,8 +300,8 @@ def _make_gain(masks: StageMasks, place: tuple[int, int] | None) -> np.ndarray:
 
 
 def _add_losses(total: Any, part: np.ndarray, labels: Any, valid: int) -> np.ndarray:
-    """Summed losses of each mask and class, float64; the hits behind them are left out."""
-    losses = part[:, 0].astype("float64")
+    """Summed losses of each mask and class, and behind them its undefined outputs, float64."""
+    losses = np.column_stack([part[:, 0], part[:, 2].sum(axis=1)]).astype("float64")
     return losses if total is None else total + losses
 
 

@@ -116,15 +116,25 @@ def test_the_digest_follows_the_content_alone(images, labels):
 
 def test_other_data_at_a_later_pass_are_refused(images, labels):
     batches, turned = in_batches(images, labels), in_batches(images[::-1], labels)
-    feed = Feed(Shifting(batches, turned, batches[:2]))
-    feed.read_through()
-    feed.read_through()  # the same labels: without a digest that is all that is compared
-    with pytest.raises(ValueError, match=r"in the same order, at every pass.*6 images, unlike the 8"):
+    for others, hashed in ((batches[:2], False), (turned, False), (turned, True)):
+        feed = Feed(Shifting(batches, batches, others), hashed=hashed)
         feed.read_through()
-    feed = Feed(Shifting(batches, turned), hashed=True)
-    feed.read_through()
-    with pytest.raises(ValueError, match="in the same order"):
         feed.read_through()
+        with refused("your feed is shuffled or augmented anew", match=r"in the same order, at every pass"):
+            feed.read_through()
+
+
+def test_the_first_n_of_a_shuffled_feed_are_refused(images, labels):
+    batches, turned = in_batches(images, labels), in_batches(images[::-1], labels)
+    with refused("The first `n` images are others at every pass: `data` are shuffled"):
+        Feed(Shifting(batches, turned), n=5)
+    assert Feed(Shifting(batches, batches), n=5).n == 5
+    tf = pytest.importorskip("tensorflow")
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels)).shuffle(8, seed=1).batch(4)
+    with refused("shuffled or augmented anew"):
+        Feed(dataset, n=5)
+    still = tf.data.Dataset.from_tensor_slices((images, labels))
+    assert Feed(still.shuffle(8, seed=1, reshuffle_each_iteration=False).batch(4), n=5).n == 5
 
 
 def test_the_range_of_the_model(classifier, images, labels):
