@@ -1,4 +1,4 @@
-"""The first example of the README, as it is written."""
+"""The examples of the README, as they are written."""
 
 import os
 import re
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 
 from keras_freq.data import load, write_npz
@@ -17,24 +18,66 @@ import keras_freq.data as data
 whole = data.load
 data.load = lambda name: whole({"cifar10_mini": "fewer.npz"}[name])
 """
+# What an installation with JAX alone has not.
+ALONE = """
+import sys
+class Missing:
+    def find_spec(name, path=None, target=None):
+        if name in ("tensorflow", "torch", "tensorflow_datasets"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Missing)
+"""
+# A person's own model and data.
+OWN = """
+model.save("mine.keras")
+images, labels = data.arrays("test")
+"""
 
 
-@pytest.mark.slow
-def test_the_example_runs_as_written(tmp_path):
+def examples() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+
+
+def run(program, folder):
     mini = load("cifar10_mini")
     parts = {split: mini.arrays(split, limit=192) for split in ("train", "test")}
-    write_npz(tmp_path / "fewer.npz", classes=mini.classes, **parts)
-    program = FEWER + re.search(r"```python\n(.*?)```", README.read_text(), re.DOTALL).group(1)
+    write_npz(folder / "fewer.npz", classes=mini.classes, **parts)
     done = subprocess.run(
         [sys.executable, "-W", "error:::keras_freq", "-c", program],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ, "MPLBACKEND": "Agg"},
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    numbers = [float(word) for word in re.findall(r"\d\.\d+", done.stdout.strip().splitlines()[-1])]
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_example_runs_as_written(tmp_path):
+    output = run(FEWER + examples()[0], tmp_path)
+    numbers = [float(word) for word in re.findall(r"\d\.\d+", output.strip().splitlines()[-1])]
     assert len(numbers) == 4 + 4 + 2
     assert all(0 <= number <= 1 for number in numbers)
     assert (tmp_path / "bands.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="an installation with JAX alone")
+def test_every_example_runs_with_jax_alone(tmp_path):
+    """Those of `tf.data` apart, and with fewer images."""
+    first, *others = (example for example in examples() if "tf.data" not in example)
+    assert len(others) == 3
+    program = ALONE + FEWER + first + OWN + "\n".join(others)
+    for whole, fewer in (
+        ("n=100", "n=4"),
+        ("n=200", "n=4"),
+        ("limit=1000", "limit=8"),
+        ("patch=2", "patch=8"),
+    ):
+        assert whole in program
+        program = program.replace(whole, fewer)
+    run(program, tmp_path)
+    assert (tmp_path / "maps.png").stat().st_size > 10_000
+    assert (tmp_path / "bands.json").stat().st_size > 100
