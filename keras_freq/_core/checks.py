@@ -182,10 +182,15 @@ def check_linf_epsilon(epsilon: Any, name: str = "epsilon") -> float:
     return epsilon
 
 
-def check_epsilons(epsilons: float | Sequence[float], *, positive: bool = False) -> tuple[float, ...]:
+def check_epsilons(
+    epsilons: float | Sequence[float], norm: str, *, positive: bool = False
+) -> tuple[float, ...]:
     """Sizes of perturbations in ascending order, without repetitions."""
     limits = {"above": 0} if positive else {"least": 0}
-    return tuple(sorted(set(check_numbers(epsilons, "epsilons", **limits))))
+    sizes = tuple(sorted(set(check_numbers(epsilons, "epsilons", **limits))))
+    if norm == "linf":
+        check_linf_epsilon(sizes[-1], "epsilons")
+    return sizes
 
 
 def check_pixels(images: Any, *, unit: bool = False, single: bool = False) -> np.ndarray:

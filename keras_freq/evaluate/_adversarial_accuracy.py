@@ -13,7 +13,6 @@ import numpy as np
 from keras_freq._core.checks import (
     check_choice,
     check_epsilons,
-    check_linf_epsilon,
     check_number,
     check_whole,
 )
@@ -216,20 +215,12 @@ def check_attack(attack, epsilons, steps, step_size, seed, engine) -> dict[str, 
     """The arguments that need no model, checked, by name."""
     return {
         "attack": check_choice(attack, "attack", tuple(FIXED_SIZE)),
-        "epsilons": _check_sizes(epsilons, attack),
+        "epsilons": check_epsilons(epsilons, FIXED_SIZE[attack][1]),
         "steps": 1 if attack == "fgsm" else check_whole(steps, "steps"),
         "step_size": None if step_size is None else check_number(step_size, "step_size", above=0),
         "seed": check_whole(seed, "seed", least=0),
         "engine": check_choice(engine, "engine", ("foolbox", "own")),
     }
-
-
-def _check_sizes(epsilons: Any, attack: str) -> tuple[float, ...]:
-    sizes = check_epsilons(epsilons)
-    if FIXED_SIZE[attack][1] == "linf":
-        for size in sizes:
-            check_linf_epsilon(size, "epsilons")
-    return sizes
 
 
 def _prepare_foolbox(

@@ -148,7 +148,7 @@ def minimal_adversarials(
     steps = default_steps if steps is None or attack == "fgsm" else check_whole(steps, "steps")
     ladder: tuple[float, ...] | None = None
     if attack in FIXED_SIZE:
-        ladder = check_epsilons(_LADDER[norm] if epsilons is None else epsilons, positive=True)
+        ladder = check_epsilons(_LADDER[norm] if epsilons is None else epsilons, norm, positive=True)
     elif epsilons is not None:
         raise ValueError(
             f"`epsilons` belongs to attacks of fixed size only. Received: epsilons with attack={attack!r}"

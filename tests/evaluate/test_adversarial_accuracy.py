@@ -83,9 +83,11 @@ def test_linear_model_has_a_closed_form(data):
         assert value == np.mean(exact > epsilon)
 
 
-def test_engines_agree(classifier, images):
+@pytest.mark.parametrize("attack", ["linf_pgd", "l2_pgd", "fgsm"])
+def test_engines_agree(attack, classifier, images):
     labels = predict_logits(classifier, images).argmax(-1)
-    options = {"epsilons": (1 / 255, 4 / 255), "steps": 5}
+    scale = 20 if attack == "l2_pgd" else 1
+    options = {"attack": attack, "epsilons": (scale / 255, 4 * scale / 255), "steps": 5}
     ours = adversarial_accuracy(classifier, (images, labels), engine="own", **options)
     theirs = adversarial_accuracy(classifier, (images, labels), **options)
     assert ours.accuracy == theirs.accuracy
