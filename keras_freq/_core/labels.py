@@ -32,8 +32,8 @@ def class_indices(labels: Any) -> np.ndarray:
         # Two comparisons in place of a sum: rows such as [0.5, 0.5] sum to one as well.
         if not (np.isin(labels, (0, 1)).all() and (np.count_nonzero(labels, axis=1) == 1).all()):
             raise ValueError(
-                "Labels of rank 2 must be one-hot rows (a single 1, the rest 0), not soft ones and not several "
-                "of one image: pass one class each, of soft labels the largest, labels.argmax(-1). "
+                "Labels of rank 2 must be one-hot rows (a single 1, the rest 0): pass the one class of each "
+                "image, of soft labels the largest, labels.argmax(-1). "
                 f"Received: labels of shape {labels.shape}, first row {labels[0].tolist()[:10]}"
             )
         return labels.argmax(axis=1).astype("int64")

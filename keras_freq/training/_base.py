@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_pixels
 from keras_freq.layers._base import RandomFrequencyLayer
+from keras_freq.training._first_images import FirstImages
 
 
 class TrainingModel(keras.Model):
@@ -43,22 +43,21 @@ class TrainingModel(keras.Model):
         return self.classifier
 
     def fit(self, x=None, *args, **kwargs):
-        """`keras.Model.fit`, which first looks at images that lie in memory.
+        """`keras.Model.fit`, which looks at the first images.
 
         Raises:
-            ValueError: If the first batch of arrays, or of a `PyDataset`, holds pixels that are not finite or
-                beyond the range that a layer takes.
+            ValueError: If the first batch holds pixels that are not finite or beyond the range that a layer
+                takes.
         """
-        self._check_first_images(x, kwargs.get("batch_size") or 32)
-        return super().fit(x, *args, **kwargs)
+        first = FirstImages(self._check_images, kwargs.get("batch_size") or 32)
+        try:
+            return super().fit(first.look(x), *args, **kwargs)
+        except Exception:
+            if first.error is None:
+                raise
+        raise first.error from None
 
-    def _check_first_images(self, x: Any, count: int) -> None:
-        # A dataset or a loader is left alone: a look at it would move its random order.
-        first = x[0] if isinstance(x, keras.utils.PyDataset) else x
-        first = first[0] if isinstance(first, (tuple, list)) else first
-        if not (isinstance(first, np.ndarray) and first.ndim == 4):
-            return
-        images = check_pixels(first[:count])
+    def _check_images(self, images: np.ndarray) -> None:
         for name in self.PARTS:
             for layer in _flatten(getattr(self, name)):
                 if isinstance(layer, RandomFrequencyLayer):
