@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -148,7 +148,7 @@ def _draw(
     if growth is not None and growth.epochs:
         clean = np.array([report.clean_tpr for _, report in growth.history])
         panels = {
-            words: dict(zip(images.classes, rates.T[:, None], strict=True))
+            words: name_lines(rates, images.classes)
             for words, rates in (("TPR under its map", growth.tpr), ("TPR, whole images", clean))
         }
         figure = kf.plots.curves(
@@ -161,6 +161,12 @@ def _draw(
             f"seed {config.seed}",
         )
         run.figure("growth", figure)
+
+
+def name_lines(rates: np.ndarray, classes: Sequence[str]) -> dict[str, np.ndarray]:
+    """Rates `(epochs, classes)` as a line for each class that has a test image."""
+    lines = zip(classes, rates.T[:, None], strict=True)
+    return {name: line for name, line in lines if np.isfinite(line).any()}
 
 
 def _report(run: Run, config: Study, images: Images) -> None:

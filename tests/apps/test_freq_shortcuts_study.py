@@ -8,6 +8,7 @@ from PIL import Image
 
 import keras_freq as kf
 from apps.freq_shortcuts import maps
+from apps.freq_shortcuts.study import name_lines
 from tests.apps import running
 from tests.apps.running import interrupt, numbers
 
@@ -42,6 +43,12 @@ def test_the_control_keeps_as_many_bins(rng):
         assert 0 <= disk.sum() - mask.sum() <= 8  # a whole circle more at most
     empty = kf.shortcuts.FrequencyMaps(np.zeros((1, 9, 8), "float32"))
     assert maps.disks(empty).sum() == 0
+
+
+@pytest.mark.once
+def test_a_class_without_test_images_has_no_line():
+    rates = np.array([[0.1, np.nan, 0.2], [0.3, np.nan, np.nan]])
+    assert list(name_lines(rates, ["a", "b", "c"])) == ["a", "c"]
 
 
 @pytest.mark.slow
