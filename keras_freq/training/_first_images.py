@@ -59,7 +59,7 @@ class FirstImages:
     def _look_on_the_way(self, dataset: Any) -> Any:
         import tensorflow as tf
 
-        def keep_error(images: np.ndarray) -> np.ndarray:
+        def keep_error(images: np.ndarray) -> np.signedinteger:
             try:
                 self._look_at(images)
             except ValueError as error:
