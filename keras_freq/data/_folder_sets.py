@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,23 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from keras_freq._core.progress import progress_bar
+from keras_freq.data._folder_layout import SPLITS, lay_out
 from keras_freq.data._image_data import ImageData
+from keras_freq.data._image_files import read_image
 from keras_freq.data._tfds_sets import ExampleForm, SourceBatches, read_rows
-
-ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
-# The folders that hold a split, the first that is there.
-SPLITS = {"train": ("train",), "test": ("test", "validation", "val")}
-
-
-def is_folder(name: str | os.PathLike) -> bool:
-    """Whether a name is that of a folder and not of a TFDS set: a path object, or a path of several parts."""
-    if os.fspath(name).endswith(".npz"):
-        return False
-    if isinstance(name, os.PathLike):
-        return True
-    if name.startswith(("~", ".", os.sep)):
-        return True
-    return len(Path(name).parts) > 1 and Path(name).is_dir()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,23 +51,6 @@ class ImageFiles:
         return image
 
 
-def read_image(path: Path) -> np.ndarray:
-    """A file as uint8 `(height, width, 3)`.
-
-    Raises:
-        ValueError: If the file is no image, or is cut short.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    # Pillow raises SyntaxError for broken PNG files.
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"Every file must be a whole image. Received: {path} ({reason})") from error
-
-
 def open_folder(
     name: str | os.PathLike,
     classes: tuple[str, ...] | None,
@@ -95,29 +65,13 @@ def open_folder(
         FileNotFoundError: If there is no such folder.
         ValueError: If it does not hold one folder for each class, or not one for each of `classes`.
     """
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        raise FileNotFoundError(f"There is no such folder. Received: name={str(name)!r}")
-    splits = {}
-    for split, own in SPLITS.items():
-        root = next((folder / part for part in own if (folder / part).is_dir()), None)
-        if root is not None:
-            splits[split] = root
-    if not splits:
-        splits = {"test": folder}  # one split is something to measure on
-    if classes is None:
-        classes = tuple(sorted({part.name for root in splits.values() for part in _list_folders(root)}))
-    if len(classes) < 1:
-        raise ValueError(
-            "A folder must hold train/<class>/ and test/<class>/ (or validation, val), or <class>/, with "
-            f"image files. Received: {folder} without folders of classes"
-        )
-    files = {split: _list_files(root, classes) for split, root in splits.items()}
-    height, width = size or read_image(next(iter(files.values()))[0][0]).shape[:2]
+    layout = lay_out(name, classes)
+    layout.warn_of_skipped()
+    height, width = size or read_image(next(iter(layout.files.values()))[0][0]).shape[:2]
     form = ExampleForm("image", "label", (height, width, 3), size)
     sources = {
         split: ImageFiles(paths, labels, None if size else (height, width))
-        for split, (paths, labels) in files.items()
+        for split, (paths, labels) in layout.files.items()
     }
     feeds: dict[str, SourceBatches | None] = dict.fromkeys(SPLITS)
     for split, source in sources.items():
@@ -127,25 +81,50 @@ def open_folder(
         source = sources[split]
         return read_rows(source, np.arange(min(len(source), limit or len(source))), form)
 
-    return ImageData(folder.resolve().name, classes, form.shape, **feeds, _read=read)
+    return ImageData(layout.folder.resolve().name, layout.classes, form.shape, **feeds, _read=read)
 
 
-def _list_folders(root: Path) -> list[Path]:
-    return [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
+def check(name: str | os.PathLike, *, progress: bool | None = None) -> list[str]:
+    """Reads every image of a folder, and says which files are broken, before a training stumbles over them.
 
+    Args:
+        name: The folder, as `load` takes it.
+        progress: Show a progress bar; `None`: on a terminal.
 
-def _list_files(root: Path, classes: tuple[str, ...]) -> tuple[list[Path], np.ndarray]:
-    """The files of all classes in turn, one of each at a time: the first `n` hold every class alike."""
-    by_class: list[list[tuple[Path, int]]] = []
-    for name in classes:
-        folder = root / name
-        paths = sorted(folder.iterdir()) if folder.is_dir() else []
-        paths = [p for p in paths if p.suffix.lower() in ENDINGS and not p.name.startswith(".")]
-        if not paths:
-            raise ValueError(
-                f"Every class must have a folder with images ({', '.join(ENDINGS)}) in every split. "
-                f"Received: none for {name!r} in {root}"
-            )
-        by_class.append([(path, len(by_class)) for path in paths])
-    in_turn = [pair for row in itertools.zip_longest(*by_class) for pair in row if pair is not None]
-    return [path for path, _ in in_turn], np.array([label for _, label in in_turn], "int32")
+    Returns:
+        One line for each file that cannot be read, with its path and the reason; empty where all are whole.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If it does not hold one folder for each class.
+
+    Example:
+        >>> import os
+        >>> from PIL import Image
+        >>> for name in ("cat", "dog"):
+        ...     os.makedirs(f"photos/{name}")
+        ...     Image.new("RGB", (8, 8)).save(f"photos/{name}/0.png")
+        >>> keras_freq.data.check("photos")
+        []
+    """
+    layout = lay_out(name)
+    layout.warn_of_skipped()
+    paths = [path for part, _ in layout.files.values() for path in part]
+
+    def find_fault(path: Path) -> str | None:
+        try:
+            read_image(path)
+        except ValueError as error:
+            return str(error).partition("Received: ")[2]
+        return None
+
+    with (
+        progress_bar(progress, f"images of {layout.folder.name}", "file", total=len(paths)) as advance,
+        ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads,
+    ):
+        faults = []
+        for fault in threads.map(find_fault, paths):
+            advance(1)
+            if fault is not None:
+                faults.append(fault)
+    return faults

@@ -12,11 +12,12 @@ import keras
 import numpy as np
 
 from keras_freq._core.array_batches import ArrayBatches
-from keras_freq._core.checks import check_choice, check_whole
+from keras_freq._core.checks import check_choice, check_flag, check_whole
 from keras_freq.data import _tf_feed as tf_feed
 from keras_freq.data._check_splits import Splits
 from keras_freq.data._class_subset import check_choice_of_classes, choose_classes
-from keras_freq.data._folder_sets import is_folder, open_folder
+from keras_freq.data._folder_layout import is_folder
+from keras_freq.data._folder_sets import open_folder
 from keras_freq.data._image_data import ImageData
 from keras_freq.data._npz import read_npz, read_sample
 from keras_freq.data._tfds_sets import ExampleForm, SourceBatches, TFDSet, open_set
@@ -43,10 +44,11 @@ def load(
     - A path that ends in `.npz`: arrays `x_train`, `y_train`, `x_test`, `y_test` (uint8, or floats in
       [0, 1]), the residual-coded `r_train`, `r_test` of `samples/cifar10_mini.md` in place of `x_train`,
       `x_test`, or a single split `x`, `y`, which becomes `test`. An array `classes` may name the classes.
-    - A folder, as a path object or as text with a separator in it (`"./photos"`): image files in
-      `train/<class>/` and `test/<class>/` (or `validation`, `val`), or in `<class>/`, a single split which
-      becomes `test`. They are read as RGB, batch by batch, with a file of each class in turn. The classes are
-      `classes`, or else all folders in alphabetical order.
+    - A folder, as a path object or as text (`"./photos"`, or `"photos"` where there are image files in its
+      folders): image files in `train/<class>/` and `test/<class>/` (or `validation`, `valid`, `val`), or in
+      `<class>/`, a single split which becomes `test`; or Tiny ImageNet as it is unpacked. All kinds of files
+      that Pillow opens are read, as a viewer shows them, in RGB, batch by batch, with a file of each class in
+      turn. The classes are `classes`, or else all folders in alphabetical order. `check` finds broken files.
     - Any other name is a set of TensorFlow Datasets: `"cifar10"`, `"name/config"`, `"name:version"`. Its test
       split is `test`, or else `validation` (and that of `imagenet2012`, whose test images have no labels).
       Nothing is fetched unless `download=True`.
@@ -91,8 +93,9 @@ def load(
     check_choice(feed, "feed", FEEDS)
     check_whole(batch_size, "batch_size")
     check_whole(seed, "seed", least=0)
+    check_flag(download, "download")
     size, kept = _check_size(image_size), check_choice_of_classes(classes)
-    folder = is_folder(name)
+    folder = name != SAMPLE and is_folder(name)
     if folder and feed == "tf.data":
         raise ValueError(
             f"A folder is read without tf.data: use feed='pydataset' or 'auto' for {name}. "
@@ -103,7 +106,7 @@ def load(
     if folder:
         return open_folder(name, kept, size, batch_size=batch_size, seed=seed)
     name = os.fspath(name)
-    if name == SAMPLE or name.endswith(".npz"):
+    if name == SAMPLE or name.lower().endswith(".npz"):
         splits, names = read_sample() if name == SAMPLE else read_npz(name)
         subset = choose_classes(kept, names, name)
         if subset is not None:

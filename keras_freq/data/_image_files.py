@@ -1,0 +1,63 @@
+"""Image files of every kind that Pillow opens, as a viewer shows them."""
+
+from __future__ import annotations
+
+import functools
+import stat
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# Formats that Pillow only recognizes, or opens with a program of others, and films.
+_STUBS = {"BUFR", "EPS", "FITS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF"}
+
+
+@functools.cache
+def image_endings() -> tuple[str, ...]:
+    """The endings of files that Pillow reads here, in lower case."""
+    from PIL import Image
+
+    Image.init()
+    pairs = Image.registered_extensions().items()
+    return tuple(sorted(end for end, kind in pairs if kind in Image.OPEN and kind not in _STUBS))
+
+
+def read_image(path: Path) -> np.ndarray:
+    """A file as uint8 `(height, width, 3)`, turned upright and on white where it is transparent.
+
+    Gray levels of 16 bits become the nearest of 8 bits.
+
+    Raises:
+        ValueError: If the file is no image, is cut short, or holds pixels that 8 bits would spoil.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError("it is no ordinary file")  # a pipe would be waited for
+        with warnings.catch_warnings(), Image.open(path) as image:
+            # Pillow warns of large pictures and of metadata that it cannot read; the pixels are whole.
+            warnings.simplefilter("ignore")
+            return _to_rgb(ImageOps.exif_transpose(image), Image)
+    # Pillow raises SyntaxError for broken PNG files.
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"Every file must be a whole image. Received: {path} ({reason})") from error
+
+
+def _to_rgb(image: Any, library: Any) -> np.ndarray:
+    mode = image.mode
+    if mode.startswith("I;16") or mode == "I":
+        levels = np.asarray(image).astype("int64")
+        if levels.min() < 0 or levels.max() > 65535:
+            raise ValueError(f"whole numbers of mode {mode} beyond 16 bits: save it with 8 or 16 bits")
+        gray = np.rint(levels / 257).astype("uint8")  # 65535 is 255
+        return np.repeat(gray[..., None], 3, axis=-1)
+    if mode == "F":
+        raise ValueError("floats of mode F have no range: save it with 8 or 16 bits")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = library.alpha_composite(library.new("RGBA", image.size, "white"), image)
+    return np.asarray(image.convert("RGB"))
