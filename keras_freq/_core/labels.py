@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+# More classes than any set of images has; a label beyond is an identifier or a mistake.
+MOST_CLASSES = 1 << 20
+
 
 def class_indices(labels: Any) -> np.ndarray:
     """Labels as int64 class indices of shape `(batch,)`.
@@ -19,7 +22,7 @@ def class_indices(labels: Any) -> np.ndarray:
         int64 array of shape `(batch,)`, every entry at least 0.
 
     Raises:
-        ValueError: If the labels are soft, negative, not whole numbers, or of another rank.
+        ValueError: If the labels are soft, negative, not whole numbers, beyond a million, or of another rank.
 
     Example:
         >>> class_indices([[0.0, 1.0], [1.0, 0.0]]).tolist()
@@ -50,4 +53,9 @@ def class_indices(labels: Any) -> np.ndarray:
         )
     if labels.size and labels.min() < 0:
         raise ValueError(f"Labels must be at least 0. Received: smallest label {labels.min()}")
+    if labels.size and labels.max() >= MOST_CLASSES:
+        raise ValueError(
+            f"Labels must be below {MOST_CLASSES}, since numbers are kept for every class up to the largest. "
+            f"Received: largest label {labels.max()}"
+        )
     return labels.astype("int64")

@@ -139,7 +139,7 @@ def _choose(
     """The image files of the classes in turn, with their labels; what is none goes to `skipped`."""
     columns: list[list[tuple[Path, int]]] = []
     for label, name in enumerate(classes):
-        taken = []
+        taken: list[Path] = []
         for path in by_class.get(name, []):
             # A pipe or a device is not opened.
             (taken if path.suffix.lower() in image_endings() and path.is_file() else skipped).append(path)

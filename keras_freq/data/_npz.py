@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.resources
+import math
+import warnings
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,19 @@ import numpy as np
 from keras_freq._core.checks import check_labeled_images
 from keras_freq.data._check_splits import Splits
 
+# An array may unpack to 64 GiB, no more.
+LARGEST_ARRAY = 1 << 36
+# Split, names of the images, of which the first that is there is taken, and of the labels: our own, those of
+# MedMNIST, and a single split, which is something to measure on.
+FORMS = (
+    ("train", ("x_train", "r_train"), "y_train"),
+    ("test", ("x_test", "r_test"), "y_test"),
+    ("train", ("train_images",), "train_labels"),
+    ("test", ("test_images",), "test_labels"),
+    ("test", ("val_images",), "val_labels"),
+    ("test", ("x", "r"), "y"),
+    ("test", ("images",), "labels"),
+)
 CIFAR10_CLASSES = (
     "airplane",
     "automobile",
@@ -44,21 +60,77 @@ def read_npz(path: str) -> tuple[Splits, tuple[str, ...]]:
     if not file.is_file():
         raise FileNotFoundError(f"There is no such .npz file. Received: name={path!r}")
     try:
-        archive = np.load(file)
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"The file must be an .npz archive of NumPy arrays. Received: name={path!r}"
-        ) from error
-    with archive:
-        splits = _read_splits(archive, path)
-        names = archive["classes"] if "classes" in archive.files else None
+        opened = np.load(file, allow_pickle=False)
+        if not isinstance(opened, np.lib.npyio.NpzFile):
+            raise ValueError("it is a single array")
+        with opened as archive:
+            arrays = _Arrays(archive)
+            splits = _read_splits(arrays, path)
+            names = arrays["classes"] if "classes" in arrays.files else None
+    # What zipfile and NumPy raise for bytes that are damaged.
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError, KeyError, RuntimeError) as error:
+        raise _damaged(path, error) from error
+    except ValueError as error:
+        if "Received: " in str(error):
+            raise
+        raise _damaged(path, error) from error
     count = 1 + max(int(labels.max()) for _, labels in splits.values())
-    if names is not None and len(names) < count:
+    if names is None:
+        _warn_of_no_class_0(splits, path)
+    return splits, tuple(map(str, range(count))) if names is None else _check_names(names, count, path)
+
+
+def _damaged(path: str, error: Exception) -> ValueError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return ValueError(
+        f"The file must be a whole .npz archive of NumPy arrays. Received: name={path!r} ({reason})"
+    )
+
+
+class _Arrays:
+    """The arrays of an archive, each looked at before it is read: a header may promise what is not there."""
+
+    def __init__(self, archive: Any):
+        self._archive, self.files = archive, list(archive.files)
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        stored = self._archive.zip.getinfo(f"{key}.npy").file_size
+        if stored > LARGEST_ARRAY:
+            raise ValueError(f"{key} unpacks to {stored} bytes, more than {LARGEST_ARRAY}")
+        with self._archive.zip.open(f"{key}.npy") as member:
+            version = np.lib.format.read_magic(member)
+            first = version == (1, 0)
+            header = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+            shape, _, dtype = header(member)
+            promised = math.prod(shape) * dtype.itemsize
+        if not dtype.hasobject and promised > stored:
+            raise ValueError(f"{key} promises {promised} bytes and holds {stored}")
+        return self._archive[key]
+
+
+def _check_names(names: np.ndarray, count: int, path: str) -> tuple[str, ...]:
+    if names.ndim != 1 or names.dtype.kind not in "UST":
+        raise ValueError(
+            f"`classes` must be one row of text. Received: {names.dtype} of shape {names.shape}, in {path}"
+        )
+    known = tuple(name.decode("utf-8") if isinstance(name, bytes) else str(name) for name in names.tolist())
+    if len(known) < count:
         raise ValueError(
             "`classes` must name every label. "
-            f"Received: {len(names)} names, largest label {count - 1}, in {path}"
+            f"Received: {len(known)} names, largest label {count - 1}, in {path}"
         )
-    return splits, tuple(map(str, range(count) if names is None else names))
+    twice = [name for name in known if known.count(name) > 1]
+    if twice:
+        raise ValueError(f"`classes` must differ. Received: {twice[0]!r} twice, in {path}")
+    return known
+
+
+def _warn_of_no_class_0(splits: Splits, path: str) -> None:
+    if all(len(labels) and labels.min() > 0 for _, labels in splits.values()):
+        warnings.warn(
+            f"Class 0 has no image in {path}: labels that begin at 1 are one too large",
+            stacklevel=4,
+        )
 
 
 def decode_residuals(residuals: np.ndarray) -> np.ndarray:
@@ -81,20 +153,13 @@ def decode_residuals(residuals: np.ndarray) -> np.ndarray:
 def _read_splits(archive: Any, path: str) -> Splits:
     keys = set(archive.files)
     splits: Splits = {}
-    # A file without split names holds one split, which is something to measure on.
-    for split, suffix in (("train", "_train"), ("test", "_test"), ("test", "")):
-        if split in splits or f"y{suffix}" not in keys or not {f"x{suffix}", f"r{suffix}"} & keys:
+    for split, image_keys, label_key in FORMS:
+        chosen = next((key for key in image_keys if key in keys), None)
+        if split in splits or label_key not in keys or chosen is None:
             continue
-        try:
-            plain = f"x{suffix}" in keys
-            images = archive[f"x{suffix}"] if plain else decode_residuals(archive[f"r{suffix}"])
-            labels = archive[f"y{suffix}"]
-        except ValueError as error:
-            if "pickle" not in str(error):
-                raise
-            raise ValueError(
-                f"Arrays must hold numbers, not objects. Received: split {split!r} of {path}"
-            ) from error
+        images, labels = archive[chosen], archive[label_key]
+        if chosen.startswith("r"):
+            images = decode_residuals(images)
         if images.ndim == 3:  # gray images without an axis of channels
             images = images[..., None]
         images, labels = check_labeled_images(images, labels, unit=True)
@@ -104,7 +169,8 @@ def _read_splits(archive: Any, path: str) -> Splits:
     if not splits:
         raise ValueError(
             "An .npz file must hold x_train, y_train, x_test, y_test (plain images), or r_train, y_train, "
-            "r_test, y_test (residuals), or one split as x, y or r, y. "
+            "r_test, y_test (residuals), or train_images, train_labels, test_images, test_labels, or one "
+            "split as x, y or r, y or images, labels. "
             f"Received: {path} with the keys {sorted(keys)}"
         )
     return splits

@@ -6,6 +6,7 @@ A prepared set is found by its folder alone, so that nothing is ever fetched unl
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,9 +81,12 @@ def open_set(name: str, *, data_dir: str | os.PathLike | None, download: bool, f
     root = default_data_dir() if data_dir is None else Path(data_dir).expanduser()
     folder = find_prepared(name, root)
     if folder is None and not download:
+        near = difflib.get_close_matches(name, ["cifar10_mini", *_list_names(root)], n=1)
         raise FileNotFoundError(
-            f"No prepared data set {name!r} was found under {root}. Pass data_dir= if it lies elsewhere, or "
-            f"download=True to let TFDS fetch and prepare it there. Received: name={name!r}, download=False"
+            (f"Did you mean {near[0]!r}? " if near else "")
+            + f"No prepared data set {name!r} was found under {root}. Pass data_dir= if it lies elsewhere, "
+            "or download=True to let TFDS fetch and prepare it there. "
+            f"Received: name={name!r}, download=False"
         )
     tfds = import_tfds(name)
     if folder is None:
@@ -90,6 +94,10 @@ def open_set(name: str, *, data_dir: str | os.PathLike | None, download: bool, f
     builder = tfds.builder_from_directory(str(folder))
     image_key, label_key = _find_keys(tfds, builder, name)
     return TFDSet(builder, image_key, label_key)
+
+
+def _list_names(root: Path) -> list[str]:
+    return [path.name for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
 
 
 def _prepare(tfds: Any, name: str, root: Path, feed: str) -> Path:

@@ -1,8 +1,10 @@
 import hashlib
 import importlib.resources
+import io
 import subprocess
 import sys
 import textwrap
+import zipfile
 
 import keras
 import numpy as np
@@ -263,7 +265,14 @@ def test_gray_images_gain_an_axis_and_floats_keep_their_values(write):
         ({"x_train": IMAGES * 1.0, "y_train": LABELS}, r"lie in \[0, 1\].*Received: values from 0 to"),
         ({"x_train": IMAGES[0, 0], "y_train": LABELS}, "rank 4.*Received"),
         ({"x_train": IMAGES, "y_train": np.array(["cat"] * 4)}, "class indices.*Received"),
-        ({"x_train": np.array([None, {}]), "y_train": LABELS}, "not objects.*Received"),
+        ({"x_train": np.array([None, {}]), "y_train": LABELS}, r"Received: .*own\.npz'.*Object arrays"),
+        ({"x_train": np.float32(3), "y_train": LABELS}, "rank 4.*Received"),
+        ({"x": IMAGES, "y": LABELS * 10**9}, "below 1048576.*Received: largest label 2000000000"),
+        ({"x": IMAGES, "y": LABELS - 1}, "at least 0.*Received: smallest label -1"),
+        ({"x": IMAGES, "y": LABELS + 0.5}, "whole numbers.*Received"),
+        ({"x": IMAGES, "y": LABELS, "classes": ["a", "b", "a"]}, "must differ.*Received: 'a' twice"),
+        ({"x": IMAGES, "y": LABELS, "classes": [["a", "b", "c"]]}, r"one row of text.*shape \(1, 3\)"),
+        ({"x": IMAGES, "y": LABELS, "classes": [1, 2, 3]}, "one row of text.*Received: int64"),
         ({"r_train": IMAGES, "y_train": LABELS}, r"Residuals must be uint8 of shape \(3, n.*Received"),
         ({"x": IMAGES, "y": LABELS, "classes": ["a", "b"]}, "2 names, largest label 2"),
         (
@@ -281,8 +290,75 @@ def test_a_missing_or_broken_npz_gives_one_line(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no such .*Received: name='.*none\.npz'"):
         load(tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("hello")
-    with pytest.raises(ValueError, match=r"must be an \.npz archive.*Received"):
+    with refused(match=r"must be a whole \.npz archive.*Received"):
         load(tmp_path / "text.npz")
+    with (tmp_path / "single.npz").open("wb") as file:
+        np.save(file, IMAGES)
+    with refused(match=r"Received: name='.*single\.npz' \(it is a single array\)"):
+        load(tmp_path / "single.npz")
+
+
+@pytest.mark.once
+def test_a_damaged_npz_gives_one_line_with_its_path(tmp_path):
+    """Every byte of a small archive flipped once: the same data, other data of the same form, or one line."""
+    path, flipped = tmp_path / "good.npz", tmp_path / "flipped.npz"
+    np.savez_compressed(path, x=IMAGES, y=LABELS)
+    content = path.read_bytes()
+    for place in range(0, len(content), 7):
+        flipped.write_bytes(content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :])
+        message = None
+        try:
+            load(flipped, feed="pydataset")
+        except ValueError as error:
+            message = str(error)
+        assert message is None or ("flipped.npz" in message and "\n" not in message)
+    for cut in range(0, len(content), 50):
+        flipped.write_bytes(content[:cut])
+        with refused("flipped.npz"):
+            load(flipped, feed="pydataset")
+
+
+@pytest.mark.once
+def test_a_header_that_promises_petabytes_is_not_believed(tmp_path):
+    path = tmp_path / "huge.npz"
+    header = io.BytesIO()
+    form = {"descr": "|u1", "fortran_order": False, "shape": (10**9, 32, 32, 3)}
+    np.lib.format.write_array_header_1_0(header, form)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", header.getvalue() + bytes(100))
+        archive.writestr("y.npy", b"")
+    with refused(match=r"Received: .*huge\.npz'.*x promises 3072000000000 bytes"):
+        load(path)
+
+
+@pytest.mark.once
+def test_medmnist_keys_and_an_ending_in_capitals(tmp_path):
+    path = tmp_path / "blood.NPZ"
+    with path.open("wb") as file:
+        np.savez(
+            file,
+            train_images=IMAGES,
+            train_labels=LABELS[:, None],
+            val_images=IMAGES[:1],
+            val_labels=LABELS[:1, None],
+            test_images=IMAGES[:2],
+            test_labels=LABELS[:2, None],
+        )
+    data = load(path, feed="pydataset")
+    assert data.name == "blood"
+    assert [len(data.arrays(split)[1]) for split in ("train", "test")] == [4, 2]
+
+
+@pytest.mark.once
+def test_labels_from_1_are_told(write):
+    with pytest.warns(UserWarning, match="Class 0 has no image in .*own.npz"):
+        load(write(x=IMAGES, y=LABELS + 1), feed="pydataset")
+
+
+@pytest.mark.once
+def test_a_near_name_is_offered(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"Did you mean 'cifar10_mini'\? No prepared.*'cifar10_mnii'"):
+        load("cifar10_mnii", data_dir=tmp_path)
 
 
 @pytest.mark.once
