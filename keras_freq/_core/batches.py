@@ -16,9 +16,12 @@ from keras_freq._core.pixels import unit_float32
 Batch = tuple[np.ndarray, np.ndarray, int]
 
 _KINDS = (
-    "a tuple of arrays (images, labels), a keras.utils.PyDataset, a tf.data.Dataset or an iterable of "
-    "batches (images, labels)"
+    "a tuple of arrays (images, labels), a keras.utils.PyDataset, a tf.data.Dataset, a Hugging Face Dataset "
+    "or an iterable of batches (images, labels)"
 )
+# What dictionaries and tables call the images and their classes, as TFDS and Hugging Face do.
+_IMAGE_KEYS = ("image", "images", "img", "x", "pixel_values")
+_LABEL_KEYS = ("label", "labels", "y")
 
 
 def iterate_batches(data: Any, batch_size: int | None = None) -> Iterator[Batch]:
@@ -30,9 +33,10 @@ def iterate_batches(data: Any, batch_size: int | None = None) -> Iterator[Batch]
 
     Args:
         data: A tuple of arrays, `ArrayBatches` or any `keras.utils.PyDataset`, a batched `tf.data.Dataset`, a
-            torch `DataLoader`, or any iterable of batches `(images, labels)`: NumPy arrays or tensors of any
-            backend. uint8 images are scaled to [0, 1]; float images keep their range; channels may come first
-            or last. Labels are class indices or one-hot rows.
+            torch `DataLoader`, a Hugging Face `Dataset`, or any iterable of batches `(images, labels)` or of
+            dictionaries (`image` and `label`, or their plurals): NumPy arrays or tensors of any backend.
+            uint8 images are scaled to [0, 1]; float images keep their range; channels may come first or last.
+            Labels are class indices or one-hot rows.
         batch_size: Images per batch for a tuple of arrays, default 128. A feed keeps its own batches; those
             longer than `batch_size` are cut.
 
@@ -60,6 +64,10 @@ def wrap_arrays(data: Any, batch_size: int | None = None) -> Any:
     """Arrays `(images, labels)`, checked once, as `RawBatches`; other data as they are."""
     if batch_size is not None:
         check_whole(batch_size, "batch_size")
+    if _is_table(data):
+        return _TableBatches(data, batch_size or 128)
+    if isinstance(data, Mapping):
+        data = _pick_pair(data)
     if not _is_arrays(data):
         return data
     if len(data) == 3:
@@ -77,6 +85,56 @@ def wrap_arrays(data: Any, batch_size: int | None = None) -> Any:
 def read_batches(data: Any, limit: int | None = None, name: str = "data") -> Iterator[Batch]:
     """The batches of data that are no bare arrays, bytes as they are; errors call the data by `name`."""
     return _cut_and_fill(_open(data, name), limit)
+
+
+def _is_table(data: Any) -> bool:
+    # A Dataset of Hugging Face; that library is not imported to find out.
+    return hasattr(data, "column_names") and hasattr(data, "features") and hasattr(data, "__getitem__")
+
+
+class _TableBatches:
+    """The rows of a Hugging Face Dataset as batches, read when they are asked for."""
+
+    def __init__(self, table: Any, batch_size: int):
+        self._table, self._batch_size = table, batch_size
+        self._image, self._label = _find_keys(table.column_names)
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for start in range(0, len(self._table), self._batch_size):
+            rows = self._table[start : start + self._batch_size]
+            images = [_to_pixels(image) for image in rows[self._image]]
+            shapes = sorted({image.shape for image in images})
+            if len(shapes) > 1:
+                raise ValueError(
+                    f"All images of a table must have one shape: resize them with its map. Received: {shapes}"
+                )
+            yield np.stack(images), np.asarray(rows[self._label])
+
+
+def _to_pixels(image: Any) -> np.ndarray:
+    """A picture of Pillow, or an array, as an array with an axis of channels."""
+    if hasattr(image, "convert") and image.mode not in ("L", "RGB"):
+        image = image.convert("RGB")
+    pixels = np.asarray(image)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _pick_pair(batch: Mapping) -> tuple[Any, Any]:
+    """Images and labels out of a dictionary."""
+    image, label = _find_keys(batch)
+    return batch[image], batch[label]
+
+
+def _find_keys(names: Iterable[str]) -> tuple[str, str]:
+    names = list(names)
+    found = [[name for name in known if name in names] for known in (_IMAGE_KEYS, _LABEL_KEYS)]
+    if [len(part) for part in found] != [1, 1]:
+        raise ValueError(
+            f"Of a dictionary or a table one of {', '.join(_IMAGE_KEYS)} is taken for the images and one of "
+            f"{', '.join(_LABEL_KEYS)} for the labels: rename them, or pass (images, labels). "
+            f"Received: the keys {sorted(map(str, names))}"
+        )
+    return found[0][0], found[1][0]
 
 
 def _is_arrays(data: Any) -> bool:
@@ -139,6 +197,8 @@ def _cut_and_fill(batches: Iterable[Any], limit: int | None) -> Iterator[Batch]:
 
 def _check_batch(batch: Any) -> tuple[np.ndarray, np.ndarray]:
     """One batch of a feed as checked images, uint8 or float32, and int64 class indices."""
+    if isinstance(batch, Mapping):
+        batch = _pick_pair(batch)
     if not isinstance(batch, (tuple, list)):
         raise TypeError(f"Every batch must be a tuple (images, labels). Received: {_describe(batch)}")
     if len(batch) == 3:

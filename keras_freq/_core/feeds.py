@@ -83,10 +83,10 @@ class Feed:
             check_whole(n, "n")
             size = min(len(self.first_batch()[0]), n)
             images, labels = self._gather(self._read_pass(), n)
-            if self._data is data and not isinstance(data, Iterator):
+            if not isinstance(self._data, (RawBatches, Iterator)):
                 self._check_first(images, labels)
             self._data, self._limit = RawBatches(images, labels, batch_size=size), None
-        if self._data is not data:  # arrays in an order that stays
+        if isinstance(self._data, RawBatches):  # arrays in an order that stays
             self._labels = self._data.labels
         shape = self.first_batch()[0].shape
         self.batch_size: int = shape[0]

@@ -1,7 +1,9 @@
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
+from keras_freq._core.feeds import Feed
 from keras_freq.data import ArrayBatches, iterate_batches
 from tests.refusals import refused
 
@@ -139,7 +141,9 @@ BAD = {
     "no data": (None, TypeError, "Received: NoneType"),
     "a bare array": (x, TypeError, "Received: ndarray of shape"),
     "a file name": ("cifar10", TypeError, "Received: str"),
-    "a dictionary": ({"image": x, "label": y}, TypeError, r"keys \['image', 'label'\]"),
+    "a dictionary": ({"image": x, "answer": y}, ValueError, r"keys \['answer', 'image'\]"),
+    "a dictionary of splits": ({"train": x, "test": y}, ValueError, r"keys \['test', 'train'\]"),
+    "two names of images": ({"image": x, "img": x, "label": y}, ValueError, r"keys \['image', 'img', "),
     "a number": (3, TypeError, "Received: int"),
     "an empty list": ([], ValueError, "empty.*Received: 0 batches"),
     "an empty generator": ((b for b in ()), ValueError, "read only once"),
@@ -147,7 +151,7 @@ BAD = {
     "a batch with weights": ([(x, y, y)], ValueError, "Sample weights.*Received"),
     "a batch of one": ([(x,)], ValueError, "Received: a batch of 1 elements"),
     "one array": ((x,), ValueError, "Received: a tuple of length 1"),
-    "dictionary batches": ([{"image": x}], TypeError, r"keys \['image'\]"),
+    "dictionary batches": ([{"image": x}], ValueError, r"keys \['image'\]"),
     "dictionary images": ([({"a": x}, y)], TypeError, r"keys \['a'\]"),
     "bare batches": ((b for b in [x]), TypeError, "Every batch.*ndarray of shape"),
     "single images": ([(x[0], y[0])], ValueError, r"rank 4.*\(6, 5, 3\)"),
@@ -193,9 +197,55 @@ def test_infinite_feeds_that_say_so_are_refused():
         iterate_batches(tf.data.Dataset.from_tensors((x, y)).repeat())
 
 
+class Table:
+    """What is used of a Hugging Face Dataset: slices are dictionaries of lists."""
+
+    features = ("img", "label")
+    column_names = ("img", "label")
+
+    def __init__(self, images, labels):
+        self.images, self.labels = images, labels
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, rows):
+        return {"img": self.images[rows], "label": self.labels[rows]}
+
+
+@pytest.mark.once
+def test_dictionaries_and_tables_are_taken(arrays):
+    images, labels = arrays
+    wanted = [(a, b, valid) for a, b, valid in iterate_batches((images, labels), batch_size=SIZE)]
+    pictures = [Image.fromarray((image * 255).astype("uint8")) for image in images]
+    tf = pytest.importorskip("tensorflow")
+    feeds = {
+        "a dictionary of arrays": ({"image": images, "label": labels}, 1e-9),
+        "batches": (
+            [
+                {"images": images[i : i + SIZE], "labels": labels[i : i + SIZE]}
+                for i in range(0, len(images), SIZE)
+            ],
+            1e-9,
+        ),
+        "tf.data": (tf.data.Dataset.from_tensor_slices({"image": images, "label": labels}).batch(SIZE), 1e-9),
+        "a table": (Table(pictures, labels.tolist()), 1 / 255),
+    }
+    for name, (feed, limit) in feeds.items():
+        found = list(iterate_batches(feed, batch_size=SIZE))
+        assert len(found) == len(wanted), name
+        for one, other in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(one[0], other[0], atol=limit, err_msg=name)
+            assert one[1].tolist() == other[1].tolist()
+    held = Feed(feeds["a table"][0], n=5, batch_size=SIZE)
+    assert held.labels.tolist() == labels[:5].tolist()
+    with refused("must have one shape"):
+        list(iterate_batches(Table([np.zeros((4, 4, 3)), np.zeros((5, 4, 3))], [0, 1])))
+
+
 def test_dictionary_and_unbatched_tf_datasets_are_refused():
     tf = pytest.importorskip("tensorflow")
-    with pytest.raises(TypeError, match=r"Every batch.*keys \['image'\]"):
+    with pytest.raises(ValueError, match=r"Of a dictionary.*keys \['image'\]"):
         list(iterate_batches(tf.data.Dataset.from_tensors({"image": x})))
     with pytest.raises(ValueError, match=r"batch the feed first"):
         list(iterate_batches(tf.data.Dataset.from_tensor_slices((x, y))))
