@@ -13,6 +13,7 @@ import keras_freq as kf
 
 CLASSES, SIDE = 3, 16
 MEAN, STD = np.array([0.49, 0.48, 0.45], "float32"), np.array([0.25, 0.24, 0.26], "float32")
+ANSWERED = np.array([-9.17, -8.82, 11.84])  # a bias with which every class is answered
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
@@ -28,7 +29,8 @@ def pixels() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def labels() -> np.ndarray:
-    return np.arange(24) % CLASSES
+    """Three of four of which the network finds."""
+    return CLASSES - 1 - np.arange(24) % CLASSES
 
 
 def body(x, last="logits", activation=None):
@@ -48,7 +50,8 @@ def with_weights(model: keras.Model) -> keras.Model:
     for layer in every_layer(model):
         if layer.name in ("conv", "logits") and layer.weights:
             generator = np.random.default_rng(len(layer.name))
-            layer.set_weights([2 * generator.standard_normal(w.shape) for w in layer.get_weights()])
+            kernel, bias = (2 * generator.standard_normal(w.shape) for w in layer.get_weights())
+            layer.set_weights([kernel, ANSWERED if layer.name == "logits" else bias])
     return model
 
 
@@ -148,6 +151,50 @@ OPAQUE = {
 }
 
 
+def with_policy(policy: str, make=plain) -> keras.Model:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        return make()
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def adapted() -> keras.Model:
+    """A model whose variables are not those that it was made with: LoRA's are added."""
+    model = plain()
+    for layer in model.layers[-1], model.get_layer("conv"):
+        layer.enable_lora(2)
+        layer.lora_kernel_b.assign(0.01 * np.ones(layer.lora_kernel_b.shape))
+    return model
+
+
+def quantized(mode: str, activation: str | None = None) -> keras.Model:
+    model = functional(lambda x: body(x, activation=activation))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*`quantize`")  # a layer that Keras leaves as it is
+        model.quantize(mode)
+    return model
+
+
+# The same network in fewer bits: numbers close to its own, and those of `evaluate` and `predict` to the last
+# image. Keras hands gradients through what it quantizes as if it were not.
+ROUNDED = {
+    "mixed_float16": lambda: with_policy("mixed_float16"),
+    "mixed_bfloat16": lambda: with_policy("mixed_bfloat16"),
+    "float16": lambda: with_policy("float16"),
+    "mixed_float16, rescaling": lambda: with_policy(
+        "mixed_float16", lambda: functional(lambda x: body(layers.Rescaling(255.0)(x) / 255))
+    ),
+    "softmax in float32": lambda: with_policy(
+        "mixed_float16", lambda: functional(lambda x: layers.Softmax(dtype="float32")(body(x)))
+    ),
+    "lora": adapted,
+    "int8": lambda: quantized("int8"),
+    "int8, softmax": lambda: quantized("int8", "softmax"),
+}
+
+
 # In which every measurement is tried; in the others those that cost little.
 FULL = ("rescaling, bytes", "declared, -1 to 1", "preprocess", "softmax in the last layer", "channels first")
 
@@ -220,6 +267,43 @@ def test_every_measurement_is_the_same(name, pixels, labels, expected):
             found |= attack(*given)
     for key, value in found.items():
         np.testing.assert_allclose(value, expected[key], rtol=2e-3, atol=2e-4, err_msg=f"{name}: {key}")
+
+
+@pytest.mark.parametrize("name", ROUNDED)
+def test_fewer_bits(name, pixels, labels, expected):
+    model, images = ROUNDED[name](), UNIT(pixels)
+    model.compile(loss=LOSS, metrics=["accuracy"])
+    answers = model.predict(images, verbose=0).argmax(axis=-1)
+    confusion = np.zeros((CLASSES, CLASSES), int)
+    np.add.at(confusion, (labels, answers), 1)
+    wanted = np.mean(answers == labels)
+    found = look(model, images, labels)
+    if name == "int8, softmax":
+        found |= measure(model, images, labels) | attack(model, images, labels)
+    scores = kf.evaluate.class_scores(model, (images, labels))
+    assert np.array_equal(scores.confusion, confusion)
+    assert float(kf.evaluate.accuracy(model, (images, labels))) == pytest.approx(wanted, abs=1e-6)
+    assert model.evaluate(images, labels, verbose=0)[1] == pytest.approx(wanted, abs=1e-6)
+    spectrum = kf.evaluate.input_gradient_spectrum(model, (images, labels)).mean
+    np.testing.assert_allclose(spectrum, expected["spectrum"], rtol=0.2, atol=0.03)
+    for key in set(found) & {"calibration", "importance", "hfss", "first order"}:
+        np.testing.assert_allclose(found[key], expected[key], rtol=0.1, atol=0.15, err_msg=key)
+    for key in set(found) & {"bands", "corruptions", "own", "foolbox"}:
+        np.testing.assert_allclose(found[key], expected[key], atol=3 / 24, err_msg=key)
+
+
+def test_weights_in_fewer_bits_are_seen(pixels, labels):
+    """Quantization and LoRA replace variables: what was compiled before is not used again."""
+    model, data = functional(lambda x: body(x, activation="softmax")), (UNIT(pixels), labels)
+    before = kf.evaluate.predict_logits(model, data[0])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*`quantize`")
+        model.quantize("int8")
+    quantized = kf.evaluate.predict_logits(model, data[0])
+    assert 0 < np.abs(quantized - before).max() < 0.5
+    np.testing.assert_allclose(
+        ops.softmax(quantized), model.predict(data[0], verbose=0), rtol=1e-4, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("name", OPAQUE)

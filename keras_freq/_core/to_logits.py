@@ -115,7 +115,7 @@ def _without_activation(last: Any) -> keras.Layer | None:
     if isinstance(last, keras.Model):
         return cut_activation(last)
     if type(last).__name__.lower() in _ACTIVATIONS or isinstance(last, keras.layers.Activation):
-        return keras.layers.Identity(dtype=getattr(last, "dtype_policy", None))
+        return keras.layers.Identity(dtype=getattr(last, "compute_dtype", None))
     return LinearLayer(last) if hasattr(last, "activation") else None
 
 
@@ -128,7 +128,8 @@ class LinearLayer(keras.layers.Layer):
     """
 
     def __init__(self, layer: keras.Layer, **kwargs):
-        super().__init__(autocast=False, **{"name": layer.name, "dtype": layer.dtype_policy, **kwargs})
+        # Not the layer's policy: a quantized one asks each layer that has it for a quantized call.
+        super().__init__(autocast=False, **{"name": layer.name, "dtype": layer.compute_dtype, **kwargs})
         self.layer = layer
 
     def call(self, inputs):
