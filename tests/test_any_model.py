@@ -85,6 +85,26 @@ def normalize():
     return layers.Normalization(mean=list(MEAN), variance=list(STD**2))
 
 
+def normalized(images=None, divisor=1, **options) -> keras.Model:
+    """Begins with a `Normalization`, adapted to images, and has the numbers of `plain`."""
+    layer = layers.Normalization(**options)
+    if images is not None:
+        layer.adapt(images(np.random.default_rng(1).integers(40, 200, (8, SIDE, SIDE, 3)).astype("uint8")))
+
+    def undo(x):
+        x = layer(x)
+        deviation = ops.sqrt(layer.variance)
+        x = (x - layer.mean) / deviation if layer.invert else x * deviation + layer.mean
+        return body(x / divisor)
+
+    return functional(undo)
+
+
+def behind(*first) -> keras.Model:
+    """Layers in front of `plain`."""
+    return with_weights(keras.Sequential([keras.Input((SIDE, SIDE, 3)), *first, plain()]))
+
+
 # name -> (what is measured, the images that it is given as, from bytes)
 UNIT = lambda x: x / np.float32(255)  # noqa: E731
 SCALED = lambda x: x.astype("float32")  # noqa: E731
@@ -102,6 +122,51 @@ KINDS = {
     "normalization": (
         lambda: functional(lambda x: body(normalize()(x) * STD + MEAN)),
         UNIT,
+    ),
+    "normalization, adapted": (lambda: normalized(UNIT), UNIT),
+    "normalization, adapted to floats": (lambda: normalized(SCALED, 255), SCALED),
+    "normalization, adapted to bytes": (lambda: normalized(SCALED, 255), BYTES),
+    "normalization, one mean": (lambda: normalized(UNIT, axis=None), UNIT),
+    "normalization, one mean of floats": (lambda: normalized(SCALED, 255, axis=None), SCALED),
+    "normalization, a mean per pixel": (lambda: normalized(SCALED, 255, axis=(1, 2, 3)), SCALED),
+    "normalization, inverse": (
+        lambda: normalized(mean=list(MEAN / 2), variance=list(STD), invert=True),
+        UNIT,
+    ),
+    "normalization by 255": (lambda: behind(layers.Normalization(mean=0.0, variance=255.0**2)), SCALED),
+    "normalization that does nothing": (
+        lambda: behind(layers.Normalization(mean=0.0, variance=1.0), layers.Rescaling(1 / 255)),
+        SCALED,
+    ),
+    "normalization behind a rescaling": (
+        lambda: behind(
+            layers.Rescaling(1 / 127.5, offset=-1),
+            layers.Normalization(mean=list(2 * MEAN - 1), variance=list(4 * STD**2)),
+            layers.Rescaling(list(STD), offset=list(MEAN)),
+        ),
+        SCALED,
+    ),
+    "rescaling behind a normalization": (
+        lambda: behind(normalize(), layers.Rescaling(list(STD), offset=list(MEAN))),
+        UNIT,
+    ),
+    "rescaling to bytes and back": (lambda: behind(layers.Rescaling(255.0), layers.Rescaling(1 / 255)), UNIT),
+    "preprocessing model": (
+        lambda: behind(keras.Sequential([layers.Resizing(SIDE, SIDE), layers.Rescaling(1 / 255)])),
+        SCALED,
+    ),
+    "augmenting model": (
+        lambda: behind(
+            keras.Sequential([layers.RandomFlip(), layers.GaussianNoise(0.1)]), layers.Rescaling(1 / 255)
+        ),
+        SCALED,
+    ),
+    "crop": (lambda: behind(layers.CenterCrop(SIDE, SIDE), layers.Resizing(SIDE, SIDE)), UNIT),
+    "division": (lambda: functional(lambda x: body(x / 255)), BYTES),
+    "lambda": (lambda: behind(layers.Lambda(lambda x: x / 255)), BYTES),
+    "declared lambda": (
+        lambda: kf.Classifier(behind(layers.Lambda(lambda x: x / 255)), value_range=(0, 255)),
+        SCALED,
     ),
     "declared, bytes": (lambda: kf.Classifier(plain(), value_range=(0, 1)), BYTES),
     "declared, -1 to 1": (
@@ -196,7 +261,14 @@ ROUNDED = {
 
 
 # In which every measurement is tried; in the others those that cost little.
-FULL = ("rescaling, bytes", "declared, -1 to 1", "preprocess", "softmax in the last layer", "channels first")
+FULL = (
+    "rescaling, bytes",
+    "normalization behind a rescaling",
+    "declared, -1 to 1",
+    "preprocess",
+    "softmax in the last layer",
+    "channels first",
+)
 
 
 def look(model, images, labels) -> dict[str, np.ndarray]:
@@ -402,6 +474,8 @@ def test_a_torch_module_is_measured(labels, pixels):
 
 REFUSED = {
     "beyond [0, 1]": (plain, SCALED, "value_range=(low, high)"),
+    "division, floats": (lambda: functional(lambda x: body(x / 255)), SCALED, "value_range=(low, high)"),
+    "lambda, floats": (lambda: behind(layers.Lambda(lambda x: x / 255)), SCALED, "value_range=(low, high)"),
     "several outputs": (lambda: functional(lambda x: [body(x), layers.Flatten()(x)]), UNIT, "output=..."),
     "multi-label": (lambda: functional(lambda x: body(x, activation="sigmoid")), UNIT, "to_logits"),
     "no such output": (
@@ -471,7 +545,7 @@ def test_undefined_outputs_are_wrong_and_counted(pixels, labels):
 
 def test_ties_are_an_answer_for_accuracy_alone(pixels, labels):
     data = (UNIT(pixels), labels)
-    tied = Subclassed(plain(), lambda z: 0 * z)
+    tied = Subclassed(plain(), ops.zeros_like)
     assert float(kf.evaluate.accuracy(tied, data)) == pytest.approx(1 / 3)  # class 0, as argmax and Keras say
     maps = np.ones((CLASSES, SIDE, SIDE))
     report = kf.shortcuts.shortcut_report(tied, data, maps)
@@ -489,6 +563,13 @@ def test_a_removed_mean_is_that_of_the_first_normalization(pixels, labels):
     assert stopped.confusion[0] == wanted
     black = kf.shortcuts.band_stop(normalized, data, [(1, 2, 3, 4)], keep_dc=False, mean=0)
     assert black.confusion[0] == kf.evaluate.class_scores(normalized, (0 * gray, labels)).confusion
+
+
+def test_a_mean_per_pixel_is_no_mean_of_channels(pixels, labels):
+    model = KINDS["normalization, a mean per pixel"][0]()
+    with pytest.raises(ValueError, match="Received: 768 means") as error:
+        kf.shortcuts.band_stop(model, (SCALED(pixels), labels), [(1, 2, 3, 4)])
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.slow

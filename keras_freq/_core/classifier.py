@@ -294,8 +294,12 @@ class Classifier:
             found = None if self.preprocess is not None else first_normalization(self._network)
             if found is None:
                 return np.zeros(channels, "float32")
-            moments, scale, offset = found
-            values = ((moments - offset) / scale - low) / (high - low)
+            if len(found) not in (1, channels):
+                raise ValueError(
+                    "`mean` must be given for a model whose Normalization has no single mean per channel: "
+                    f"a number or one for each of the {channels} channels. Received: {len(found)} means"
+                )
+            values = (found - low) / (high - low)
         return check_channels(values, "mean", channels)
 
 
