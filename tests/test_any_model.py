@@ -455,7 +455,99 @@ def test_a_path_is_loaded(tmp_path, pixels, labels):
     assert kf.evaluate.accuracy(str(tmp_path / "model.keras"), data) == kf.evaluate.accuracy(model, data)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "torch", reason="a torch module needs the PyTorch backend")
+on_torch = pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="a torch module needs the PyTorch backend"
+)
+
+
+def torch_module(*last):
+    """`plain` in PyTorch, channels first."""
+    import torch
+
+    conv, head = (layer for layer in plain().layers if layer.weights)
+    (kernel, bias), (weights, last_bias) = conv.get_weights(), head.get_weights()
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3, stride=2),
+        torch.nn.ReLU(),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+        torch.nn.Linear(4, CLASSES),
+        *last,
+    )
+    values = (kernel.transpose(3, 2, 0, 1), bias, weights.T, last_bias)
+    with torch.no_grad():
+        for parameter, value in zip(module.parameters(), values, strict=True):
+            parameter.copy_(torch.tensor(np.array(value)))
+    return module
+
+
+def wrapped():
+    return layers.TorchModuleWrapper(torch_module(), output_shape=(None, CLASSES))
+
+
+def first(x, convert=UNIT):
+    return convert(x).transpose(0, 3, 1, 2)
+
+
+TORCH = {
+    "module": (torch_module, first),
+    "module, bytes": (
+        lambda: kf.Classifier(torch_module(), value_range=(0, 1)),
+        lambda x: first(x, BYTES),
+    ),
+    "module behind a transposition": (
+        lambda: kf.Classifier(
+            torch_module(), preprocess=lambda x: x.permute(0, 3, 1, 2), data_format="channels_last"
+        ),
+        UNIT,
+    ),
+    "module in training mode": (lambda: torch_module().train(), first),
+    "wrapper": (wrapped, first),
+    "wrapper in a sequential model": (
+        lambda: keras.Sequential([keras.Input((3, SIDE, SIDE)), wrapped()]),
+        first,
+    ),
+    "wrapper in a functional model": (
+        lambda: functional(
+            lambda x: layers.Softmax()(wrapped()(layers.Permute((3, 1, 2))(layers.Rescaling(1 / 255)(x))))
+        ),
+        SCALED,
+    ),
+    "wrapper in a subclass": (
+        lambda: kf.Classifier(Subclassed(wrapped()), data_format="channels_first"),
+        first,
+    ),
+}
+
+
+@on_torch
+@pytest.mark.parametrize("name", TORCH)
+def test_a_torch_module_gives_the_same(name, pixels, labels, expected):
+    make, convert = TORCH[name]
+    given = make(), convert(pixels), labels
+    found = {**look(*given), **measure(*given), **attack(*given)}
+    for key, value in found.items():
+        np.testing.assert_allclose(value, expected[key], rtol=2e-3, atol=2e-4, err_msg=f"{name}: {key}")
+
+
+@on_torch
+def test_a_torch_module_is_refused_in_one_line(pixels, labels):
+    import torch
+
+    cases = [
+        (torch_module(), UNIT, "must hold channels_first images"),
+        (Subclassed(wrapped()), first, "must hold channels_last images"),
+        (torch_module(), lambda x: first(x, SCALED), "value_range=(low, high)"),
+        (torch_module(torch.nn.Softmax(dim=-1)), first, "must return logits"),
+    ]
+    for model, convert, told in cases:
+        with pytest.raises(ValueError, match="Received:") as error:
+            kf.evaluate.input_gradient_spectrum(model, (convert(pixels), labels))
+        assert told in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+@on_torch
 def test_a_torch_module_is_measured(labels, pixels):
     import torch
 

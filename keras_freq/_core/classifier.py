@@ -24,7 +24,8 @@ from keras_freq._core.reading import Reading
 from keras_freq._core.to_logits import cut_activation, last_activation
 from keras_freq._core.value_range import BYTES, UNIT, first_normalization, range_of_first_layers
 
-_CHANNELS = (1, 3, 4)
+# Of images; any other number is a height or width.
+CHANNELS = (1, 3, 4)
 
 
 class Classifier:
@@ -141,7 +142,7 @@ class Classifier:
             return check_data_format(wanted or self.data_format)
         shape = getattr(self._network, "input_shape", None)
         if isinstance(shape, tuple) and len(shape) == 4:
-            first, last = shape[1] in _CHANNELS, shape[3] in _CHANNELS
+            first, last = shape[1] in CHANNELS, shape[3] in CHANNELS
             if first != last:
                 return "channels_first" if first else "channels_last"
         if isinstance(self._network, keras.layers.TorchModuleWrapper):
@@ -306,6 +307,11 @@ class Classifier:
 def as_classifier(model: Any) -> Classifier:
     """A plain model as a classifier of which nothing is declared."""
     return model if isinstance(model, Classifier) else Classifier(model)
+
+
+def is_model(value: Any) -> bool:
+    """Whether a value is a model in any of the forms that are taken, and no array of its outputs."""
+    return callable(value) or isinstance(value, (Classifier, str, os.PathLike))
 
 
 def warn_of_bytes(name: str, why: str) -> None:

@@ -19,7 +19,7 @@ from keras_freq._core.checks import (
     check_readable_again,
     check_whole,
 )
-from keras_freq._core.classifier import Classifier, as_classifier, warn_of_bytes
+from keras_freq._core.classifier import CHANNELS, Classifier, as_classifier, warn_of_bytes
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.pixels import unit_float32
 
@@ -245,6 +245,8 @@ class ModelFeed(Feed):
             name=name,
         )
         _check_fits(self.model, self.image_shape, name)
+        if data_format is None and self.model.data_format is None:
+            _check_layout(self.data_format, self.image_shape, name)
         self.model.build(self.first_batch()[0][:1])
         classes = _tell_classes(self.model, self.image_shape)
         known = self.model.tells_outputs or (classes != 1 and not needs_logits and not needs_gradients)
@@ -306,6 +308,17 @@ def _check_fits(model: Classifier, image_shape: tuple[int, ...], name: str) -> N
     if any(size not in (None, found) for size, found in zip(known, image_shape, strict=True)):
         raise ValueError(
             f"`{name}` must hold images of the shape {known}, which the model takes. "
+            f"Received: images of shape {image_shape}"
+        )
+
+
+def _check_layout(data_format: str, image_shape: tuple[int, ...], name: str) -> None:
+    """Refuses images that are laid out otherwise than a model of which nothing is declared seems to take."""
+    first, last = (image_shape[axis] in CHANNELS for axis in (0, -1))
+    if first != last and last != (data_format == "channels_last"):
+        raise ValueError(
+            f"`{name}` must hold {data_format} images, or the model's layout be declared, "
+            'keras_freq.Classifier(model, data_format="channels_first"), or "channels_last". '
             f"Received: images of shape {image_shape}"
         )
 
