@@ -645,6 +645,28 @@ def test_ties_are_an_answer_for_accuracy_alone(pixels, labels):
     assert report.ties == (24,) * CLASSES
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_ties_are_those_of_the_probabilities(activation, dtype, pixels, labels):
+    """A softmax rounds more than its logits: what `evaluate` counts is what the model returns."""
+    classes = 1 if activation == "sigmoid" else CLASSES
+    model = keras.Sequential(
+        [keras.Input((SIDE, SIDE, 3)), layers.Flatten(), layers.Dense(classes, activation, dtype=dtype)]
+    )
+    kernel, bias = model.get_weights()
+    model.set_weights([kernel * (1e-9 if dtype == "float32" else 4e-4), bias])
+    labels = np.minimum(labels, max(classes - 1, 1))
+    metric = keras.metrics.BinaryAccuracy() if classes == 1 else "accuracy"
+    model.compile(loss="binary_crossentropy" if classes == 1 else LOSS, metrics=[metric])
+    wanted = model.evaluate(UNIT(pixels), labels, verbose=0)[1]
+    assert float(kf.evaluate.accuracy(model, (UNIT(pixels), labels))) == pytest.approx(wanted, abs=1e-6)
+    outputs = model.predict(UNIT(pixels), verbose=0)
+    hits = outputs[:, 0] > 0.5 if classes == 1 else outputs.argmax(axis=-1)
+    assert np.mean(hits == labels) == pytest.approx(wanted, abs=1e-6)
+    spectrum = kf.evaluate.input_gradient_spectrum(model, (UNIT(pixels), labels))
+    assert np.isfinite(spectrum.mean).all()
+
+
 def test_a_removed_mean_is_that_of_the_first_normalization(pixels, labels):
     normalized = KINDS["normalization"][0]()
     data = (UNIT(pixels), labels)

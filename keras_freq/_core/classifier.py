@@ -21,7 +21,7 @@ from keras_freq._core.checks import (
 )
 from keras_freq._core.pixels import unit_float32
 from keras_freq._core.reading import Reading
-from keras_freq._core.to_logits import cut_activation, last_activation
+from keras_freq._core.to_logits import ACTIVATIONS, cut_activation, last_activation
 from keras_freq._core.value_range import BYTES, UNIT, first_normalization, range_of_first_layers
 
 # Of images; any other number is a height or width.
@@ -129,6 +129,7 @@ class Classifier:
             preprocess=self.preprocess,
             output=None if self._cut else self.output,
             link=self._link,
+            activation=self._activation if self._cut and self._activation in ACTIVATIONS else None,
         )
 
     def build(self, pixels: np.ndarray) -> None:
