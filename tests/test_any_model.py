@@ -686,23 +686,6 @@ def test_a_mean_per_pixel_is_no_mean_of_channels(pixels, labels):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["MobileNetV3Small", "EfficientNetV2B0", "ResNet50"])
-def test_applications(name):
-    keras.utils.set_random_seed(0)
-    model = getattr(keras.applications, name)(weights=None, classes=4, input_shape=(32, 32, 3))
-    # With random weights the classes are all but tied.
-    *others, bias = model.get_weights()
-    model.set_weights([*others, np.linspace(0, 1, len(bias))])
-    images = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3)).astype("uint8")
-    labels = np.arange(6) % 4
-    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    wanted = model.evaluate(images, labels, verbose=0)[1]
-    declared = kf.Classifier(model, value_range=(0, 255))
-    assert float(kf.evaluate.accuracy(declared, (images, labels))) == pytest.approx(wanted)
-    assert declared.core is not model  # the softmax at its end is taken off
-
-
 def test_a_layer_beside_one_logit_is_refused(pixels, labels):
     inputs = keras.Input((SIDE, SIDE, 3))
     hidden = layers.Dense(4, name="hidden")(layers.GlobalAveragePooling2D()(inputs))

@@ -303,7 +303,7 @@ class ModelFeed(Feed):
 
 def _check_fits(model: Classifier, image_shape: tuple[int, ...], name: str) -> None:
     """Refuses images of another size or other channels than a model says that it takes."""
-    wanted = None if model.preprocess is not None else getattr(model.model, "input_shape", None)
+    wanted = getattr(model.model, "input_shape", None) if model.meets_images else None
     known = wanted[1:] if isinstance(wanted, tuple) and len(wanted) == 4 else (None, None, None)
     if any(size not in (None, found) for size, found in zip(known, image_shape, strict=True)):
         raise ValueError(
@@ -326,7 +326,7 @@ def _check_layout(data_format: str, image_shape: tuple[int, ...], name: str) -> 
 def _tell_classes(model: Classifier, image_shape: tuple[int, ...]) -> int | None:
     """The number of the model's outputs where it can be told without running it."""
     core: Any = model.core
-    if model.preprocess is not None or not core.built:
+    if not model.meets_images or not core.built:
         return None
     classes = check_model_classes(core)
     if classes is None and not isinstance(core, keras.Sequential):

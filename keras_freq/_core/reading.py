@@ -16,11 +16,13 @@ from keras_freq._core.value_range import UNIT
 class Reading:
     """How the tensors that go into a model and come out of it are read.
 
-    `activation` is the softmax or sigmoid that was taken off the model: ties stay those of its answers.
+    `preprocess` maps pixels on [0, 1] to the model's input, `preprocessor` those in its range. `activation`
+    is the softmax or sigmoid that was taken off the model: ties stay those of its answers.
     """
 
     value_range: tuple[float, float] = UNIT
     preprocess: Callable | None = None
+    preprocessor: Callable | None = None
     output: str | int | None = None
     link: str = "logits"
     activation: str | None = None
@@ -36,6 +38,8 @@ class Reading:
         else:
             low, high = self.value_range
             images = pixels if self.value_range == UNIT else pixels * (high - low) + low
+            if self.preprocessor is not None:
+                images = self.preprocessor(images)
         outputs = _pick(model(images, training=False), self.output)
         if self.activation is not None:
             outputs = _tie(outputs, self.activation)
