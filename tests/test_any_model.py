@@ -13,6 +13,7 @@ import keras_freq as kf
 
 CLASSES, SIDE = 3, 16
 MEAN, STD = np.array([0.49, 0.48, 0.45], "float32"), np.array([0.25, 0.24, 0.26], "float32")
+ANSWERED = np.array([-9.17, -8.82, 11.84])  # a bias with which every class is answered
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
@@ -28,7 +29,8 @@ def pixels() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def labels() -> np.ndarray:
-    return np.arange(24) % CLASSES
+    """Three of four of which the network finds."""
+    return CLASSES - 1 - np.arange(24) % CLASSES
 
 
 def body(x, last="logits", activation=None):
@@ -48,7 +50,8 @@ def with_weights(model: keras.Model) -> keras.Model:
     for layer in every_layer(model):
         if layer.name in ("conv", "logits") and layer.weights:
             generator = np.random.default_rng(len(layer.name))
-            layer.set_weights([2 * generator.standard_normal(w.shape) for w in layer.get_weights()])
+            kernel, bias = (2 * generator.standard_normal(w.shape) for w in layer.get_weights())
+            layer.set_weights([kernel, ANSWERED if layer.name == "logits" else bias])
     return model
 
 
@@ -82,6 +85,26 @@ def normalize():
     return layers.Normalization(mean=list(MEAN), variance=list(STD**2))
 
 
+def normalized(images=None, divisor=1, **options) -> keras.Model:
+    """Begins with a `Normalization`, adapted to images, and has the numbers of `plain`."""
+    layer = layers.Normalization(**options)
+    if images is not None:
+        layer.adapt(images(np.random.default_rng(1).integers(40, 200, (8, SIDE, SIDE, 3)).astype("uint8")))
+
+    def undo(x):
+        x = layer(x)
+        deviation = ops.sqrt(layer.variance)
+        x = (x - layer.mean) / deviation if layer.invert else x * deviation + layer.mean
+        return body(x / divisor)
+
+    return functional(undo)
+
+
+def behind(*first) -> keras.Model:
+    """Layers in front of `plain`."""
+    return with_weights(keras.Sequential([keras.Input((SIDE, SIDE, 3)), *first, plain()]))
+
+
 # name -> (what is measured, the images that it is given as, from bytes)
 UNIT = lambda x: x / np.float32(255)  # noqa: E731
 SCALED = lambda x: x.astype("float32")  # noqa: E731
@@ -99,6 +122,51 @@ KINDS = {
     "normalization": (
         lambda: functional(lambda x: body(normalize()(x) * STD + MEAN)),
         UNIT,
+    ),
+    "normalization, adapted": (lambda: normalized(UNIT), UNIT),
+    "normalization, adapted to floats": (lambda: normalized(SCALED, 255), SCALED),
+    "normalization, adapted to bytes": (lambda: normalized(SCALED, 255), BYTES),
+    "normalization, one mean": (lambda: normalized(UNIT, axis=None), UNIT),
+    "normalization, one mean of floats": (lambda: normalized(SCALED, 255, axis=None), SCALED),
+    "normalization, a mean per pixel": (lambda: normalized(SCALED, 255, axis=(1, 2, 3)), SCALED),
+    "normalization, inverse": (
+        lambda: normalized(mean=list(MEAN / 2), variance=list(STD), invert=True),
+        UNIT,
+    ),
+    "normalization by 255": (lambda: behind(layers.Normalization(mean=0.0, variance=255.0**2)), SCALED),
+    "normalization that does nothing": (
+        lambda: behind(layers.Normalization(mean=0.0, variance=1.0), layers.Rescaling(1 / 255)),
+        SCALED,
+    ),
+    "normalization behind a rescaling": (
+        lambda: behind(
+            layers.Rescaling(1 / 127.5, offset=-1),
+            layers.Normalization(mean=list(2 * MEAN - 1), variance=list(4 * STD**2)),
+            layers.Rescaling(list(STD), offset=list(MEAN)),
+        ),
+        SCALED,
+    ),
+    "rescaling behind a normalization": (
+        lambda: behind(normalize(), layers.Rescaling(list(STD), offset=list(MEAN))),
+        UNIT,
+    ),
+    "rescaling to bytes and back": (lambda: behind(layers.Rescaling(255.0), layers.Rescaling(1 / 255)), UNIT),
+    "preprocessing model": (
+        lambda: behind(keras.Sequential([layers.Resizing(SIDE, SIDE), layers.Rescaling(1 / 255)])),
+        SCALED,
+    ),
+    "augmenting model": (
+        lambda: behind(
+            keras.Sequential([layers.RandomFlip(), layers.GaussianNoise(0.1)]), layers.Rescaling(1 / 255)
+        ),
+        SCALED,
+    ),
+    "crop": (lambda: behind(layers.CenterCrop(SIDE, SIDE), layers.Resizing(SIDE, SIDE)), UNIT),
+    "division": (lambda: functional(lambda x: body(x / 255)), BYTES),
+    "lambda": (lambda: behind(layers.Lambda(lambda x: x / 255)), BYTES),
+    "declared lambda": (
+        lambda: kf.Classifier(behind(layers.Lambda(lambda x: x / 255)), value_range=(0, 255)),
+        SCALED,
     ),
     "declared, bytes": (lambda: kf.Classifier(plain(), value_range=(0, 1)), BYTES),
     "declared, -1 to 1": (
@@ -148,8 +216,59 @@ OPAQUE = {
 }
 
 
+def with_policy(policy: str, make=plain) -> keras.Model:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        return make()
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def adapted() -> keras.Model:
+    """A model whose variables are not those that it was made with: LoRA's are added."""
+    model = plain()
+    for layer in model.layers[-1], model.get_layer("conv"):
+        layer.enable_lora(2)
+        layer.lora_kernel_b.assign(0.01 * np.ones(layer.lora_kernel_b.shape))
+    return model
+
+
+def quantized(mode: str, activation: str | None = None) -> keras.Model:
+    model = functional(lambda x: body(x, activation=activation))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*`quantize`")  # a layer that Keras leaves as it is
+        model.quantize(mode)
+    return model
+
+
+# The same network in fewer bits: numbers close to its own, and those of `evaluate` and `predict` to the last
+# image. Keras hands gradients through what it quantizes as if it were not.
+ROUNDED = {
+    "mixed_float16": lambda: with_policy("mixed_float16"),
+    "mixed_bfloat16": lambda: with_policy("mixed_bfloat16"),
+    "float16": lambda: with_policy("float16"),
+    "mixed_float16, rescaling": lambda: with_policy(
+        "mixed_float16", lambda: functional(lambda x: body(layers.Rescaling(255.0)(x) / 255))
+    ),
+    "softmax in float32": lambda: with_policy(
+        "mixed_float16", lambda: functional(lambda x: layers.Softmax(dtype="float32")(body(x)))
+    ),
+    "lora": adapted,
+    "int8": lambda: quantized("int8"),
+    "int8, softmax": lambda: quantized("int8", "softmax"),
+}
+
+
 # In which every measurement is tried; in the others those that cost little.
-FULL = ("rescaling, bytes", "declared, -1 to 1", "preprocess", "softmax in the last layer", "channels first")
+FULL = (
+    "rescaling, bytes",
+    "normalization behind a rescaling",
+    "declared, -1 to 1",
+    "preprocess",
+    "softmax in the last layer",
+    "channels first",
+)
 
 
 def look(model, images, labels) -> dict[str, np.ndarray]:
@@ -220,6 +339,43 @@ def test_every_measurement_is_the_same(name, pixels, labels, expected):
             found |= attack(*given)
     for key, value in found.items():
         np.testing.assert_allclose(value, expected[key], rtol=2e-3, atol=2e-4, err_msg=f"{name}: {key}")
+
+
+@pytest.mark.parametrize("name", ROUNDED)
+def test_fewer_bits(name, pixels, labels, expected):
+    model, images = ROUNDED[name](), UNIT(pixels)
+    model.compile(loss=LOSS, metrics=["accuracy"])
+    answers = model.predict(images, verbose=0).argmax(axis=-1)
+    confusion = np.zeros((CLASSES, CLASSES), int)
+    np.add.at(confusion, (labels, answers), 1)
+    wanted = np.mean(answers == labels)
+    found = look(model, images, labels)
+    if name == "int8, softmax":
+        found |= measure(model, images, labels) | attack(model, images, labels)
+    scores = kf.evaluate.class_scores(model, (images, labels))
+    assert np.array_equal(scores.confusion, confusion)
+    assert float(kf.evaluate.accuracy(model, (images, labels))) == pytest.approx(wanted, abs=1e-6)
+    assert model.evaluate(images, labels, verbose=0)[1] == pytest.approx(wanted, abs=1e-6)
+    spectrum = kf.evaluate.input_gradient_spectrum(model, (images, labels)).mean
+    np.testing.assert_allclose(spectrum, expected["spectrum"], rtol=0.2, atol=0.03)
+    for key in set(found) & {"calibration", "importance", "hfss", "first order"}:
+        np.testing.assert_allclose(found[key], expected[key], rtol=0.1, atol=0.15, err_msg=key)
+    for key in set(found) & {"bands", "corruptions", "own", "foolbox"}:
+        np.testing.assert_allclose(found[key], expected[key], atol=3 / 24, err_msg=key)
+
+
+def test_weights_in_fewer_bits_are_seen(pixels, labels):
+    """Quantization and LoRA replace variables: what was compiled before is not used again."""
+    model, data = functional(lambda x: body(x, activation="softmax")), (UNIT(pixels), labels)
+    before = kf.evaluate.predict_logits(model, data[0])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*`quantize`")
+        model.quantize("int8")
+    quantized = kf.evaluate.predict_logits(model, data[0])
+    assert 0 < np.abs(quantized - before).max() < 0.5
+    np.testing.assert_allclose(
+        ops.softmax(quantized), model.predict(data[0], verbose=0), rtol=1e-4, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("name", OPAQUE)
@@ -299,7 +455,99 @@ def test_a_path_is_loaded(tmp_path, pixels, labels):
     assert kf.evaluate.accuracy(str(tmp_path / "model.keras"), data) == kf.evaluate.accuracy(model, data)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "torch", reason="a torch module needs the PyTorch backend")
+on_torch = pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="a torch module needs the PyTorch backend"
+)
+
+
+def torch_module(*last):
+    """`plain` in PyTorch, channels first."""
+    import torch
+
+    conv, head = (layer for layer in plain().layers if layer.weights)
+    (kernel, bias), (weights, last_bias) = conv.get_weights(), head.get_weights()
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3, stride=2),
+        torch.nn.ReLU(),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+        torch.nn.Linear(4, CLASSES),
+        *last,
+    )
+    values = (kernel.transpose(3, 2, 0, 1), bias, weights.T, last_bias)
+    with torch.no_grad():
+        for parameter, value in zip(module.parameters(), values, strict=True):
+            parameter.copy_(torch.tensor(np.array(value)))
+    return module
+
+
+def wrapped():
+    return layers.TorchModuleWrapper(torch_module(), output_shape=(None, CLASSES))
+
+
+def first(x, convert=UNIT):
+    return convert(x).transpose(0, 3, 1, 2)
+
+
+TORCH = {
+    "module": (torch_module, first),
+    "module, bytes": (
+        lambda: kf.Classifier(torch_module(), value_range=(0, 1)),
+        lambda x: first(x, BYTES),
+    ),
+    "module behind a transposition": (
+        lambda: kf.Classifier(
+            torch_module(), preprocess=lambda x: x.permute(0, 3, 1, 2), data_format="channels_last"
+        ),
+        UNIT,
+    ),
+    "module in training mode": (lambda: torch_module().train(), first),
+    "wrapper": (wrapped, first),
+    "wrapper in a sequential model": (
+        lambda: keras.Sequential([keras.Input((3, SIDE, SIDE)), wrapped()]),
+        first,
+    ),
+    "wrapper in a functional model": (
+        lambda: functional(
+            lambda x: layers.Softmax()(wrapped()(layers.Permute((3, 1, 2))(layers.Rescaling(1 / 255)(x))))
+        ),
+        SCALED,
+    ),
+    "wrapper in a subclass": (
+        lambda: kf.Classifier(Subclassed(wrapped()), data_format="channels_first"),
+        first,
+    ),
+}
+
+
+@on_torch
+@pytest.mark.parametrize("name", TORCH)
+def test_a_torch_module_gives_the_same(name, pixels, labels, expected):
+    make, convert = TORCH[name]
+    given = make(), convert(pixels), labels
+    found = {**look(*given), **measure(*given), **attack(*given)}
+    for key, value in found.items():
+        np.testing.assert_allclose(value, expected[key], rtol=2e-3, atol=2e-4, err_msg=f"{name}: {key}")
+
+
+@on_torch
+def test_a_torch_module_is_refused_in_one_line(pixels, labels):
+    import torch
+
+    cases = [
+        (torch_module(), UNIT, "must hold channels_first images"),
+        (Subclassed(wrapped()), first, "must hold channels_last images"),
+        (torch_module(), lambda x: first(x, SCALED), "value_range=(low, high)"),
+        (torch_module(torch.nn.Softmax(dim=-1)), first, "must return logits"),
+    ]
+    for model, convert, told in cases:
+        with pytest.raises(ValueError, match="Received:") as error:
+            kf.evaluate.input_gradient_spectrum(model, (convert(pixels), labels))
+        assert told in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+@on_torch
 def test_a_torch_module_is_measured(labels, pixels):
     import torch
 
@@ -318,6 +566,8 @@ def test_a_torch_module_is_measured(labels, pixels):
 
 REFUSED = {
     "beyond [0, 1]": (plain, SCALED, "value_range=(low, high)"),
+    "division, floats": (lambda: functional(lambda x: body(x / 255)), SCALED, "value_range=(low, high)"),
+    "lambda, floats": (lambda: behind(layers.Lambda(lambda x: x / 255)), SCALED, "value_range=(low, high)"),
     "several outputs": (lambda: functional(lambda x: [body(x), layers.Flatten()(x)]), UNIT, "output=..."),
     "multi-label": (lambda: functional(lambda x: body(x, activation="sigmoid")), UNIT, "to_logits"),
     "no such output": (
@@ -387,12 +637,34 @@ def test_undefined_outputs_are_wrong_and_counted(pixels, labels):
 
 def test_ties_are_an_answer_for_accuracy_alone(pixels, labels):
     data = (UNIT(pixels), labels)
-    tied = Subclassed(plain(), lambda z: 0 * z)
+    tied = Subclassed(plain(), ops.zeros_like)
     assert float(kf.evaluate.accuracy(tied, data)) == pytest.approx(1 / 3)  # class 0, as argmax and Keras say
     maps = np.ones((CLASSES, SIDE, SIDE))
     report = kf.shortcuts.shortcut_report(tied, data, maps)
     assert report.tpr.tolist() == report.fpr.tolist() == [0.0] * CLASSES
     assert report.ties == (24,) * CLASSES
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_ties_are_those_of_the_probabilities(activation, dtype, pixels, labels):
+    """A softmax rounds more than its logits: what `evaluate` counts is what the model returns."""
+    classes = 1 if activation == "sigmoid" else CLASSES
+    model = keras.Sequential(
+        [keras.Input((SIDE, SIDE, 3)), layers.Flatten(), layers.Dense(classes, activation, dtype=dtype)]
+    )
+    kernel, bias = model.get_weights()
+    model.set_weights([kernel * (1e-9 if dtype == "float32" else 4e-4), bias])
+    labels = np.minimum(labels, max(classes - 1, 1))
+    metric = keras.metrics.BinaryAccuracy() if classes == 1 else "accuracy"
+    model.compile(loss="binary_crossentropy" if classes == 1 else LOSS, metrics=[metric])
+    wanted = model.evaluate(UNIT(pixels), labels, verbose=0)[1]
+    assert float(kf.evaluate.accuracy(model, (UNIT(pixels), labels))) == pytest.approx(wanted, abs=1e-6)
+    outputs = model.predict(UNIT(pixels), verbose=0)
+    hits = outputs[:, 0] > 0.5 if classes == 1 else outputs.argmax(axis=-1)
+    assert np.mean(hits == labels) == pytest.approx(wanted, abs=1e-6)
+    spectrum = kf.evaluate.input_gradient_spectrum(model, (UNIT(pixels), labels))
+    assert np.isfinite(spectrum.mean).all()
 
 
 def test_a_removed_mean_is_that_of_the_first_normalization(pixels, labels):
@@ -407,21 +679,11 @@ def test_a_removed_mean_is_that_of_the_first_normalization(pixels, labels):
     assert black.confusion[0] == kf.evaluate.class_scores(normalized, (0 * gray, labels)).confusion
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["MobileNetV3Small", "EfficientNetV2B0", "ResNet50"])
-def test_applications(name):
-    keras.utils.set_random_seed(0)
-    model = getattr(keras.applications, name)(weights=None, classes=4, input_shape=(32, 32, 3))
-    # With random weights the classes are all but tied.
-    *others, bias = model.get_weights()
-    model.set_weights([*others, np.linspace(0, 1, len(bias))])
-    images = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3)).astype("uint8")
-    labels = np.arange(6) % 4
-    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    wanted = model.evaluate(images, labels, verbose=0)[1]
-    declared = kf.Classifier(model, value_range=(0, 255))
-    assert float(kf.evaluate.accuracy(declared, (images, labels))) == pytest.approx(wanted)
-    assert declared.core is not model  # the softmax at its end is taken off
+def test_a_mean_per_pixel_is_no_mean_of_channels(pixels, labels):
+    model = KINDS["normalization, a mean per pixel"][0]()
+    with pytest.raises(ValueError, match="Received: 768 means") as error:
+        kf.shortcuts.band_stop(model, (SCALED(pixels), labels), [(1, 2, 3, 4)])
+    assert "\n" not in str(error.value)
 
 
 def test_a_layer_beside_one_logit_is_refused(pixels, labels):

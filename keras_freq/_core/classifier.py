@@ -21,10 +21,11 @@ from keras_freq._core.checks import (
 )
 from keras_freq._core.pixels import unit_float32
 from keras_freq._core.reading import Reading
-from keras_freq._core.to_logits import cut_activation, last_activation
+from keras_freq._core.to_logits import ACTIVATIONS, cut_activation, last_activation
 from keras_freq._core.value_range import BYTES, UNIT, first_normalization, range_of_first_layers
 
-_CHANNELS = (1, 3, 4)
+# Of images; any other number is a height or width.
+CHANNELS = (1, 3, 4)
 
 
 class Classifier:
@@ -44,7 +45,8 @@ class Classifier:
         value_range: Lowest and highest pixel value that the model takes, `(0, 255)` say; with `preprocess`,
             that of float images.
         preprocess: Function or Keras layer from pixels on [0, 1] to the model's input, of tensors, and
-            differentiable for attacks: mean and deviation of each channel, another order of channels.
+            differentiable for attacks: mean and deviation of each channel, another order of channels. The
+            preprocessor of a KerasHub task, which its `evaluate` applies, is taken from it by itself.
         output: Name or index of the output, for a model that has several.
         from_logits: Whether the outputs are logits; `None` looks at the model's last layer, then at its
             outputs. A softmax or sigmoid at the end is taken off; where that cannot be, logits are the
@@ -93,6 +95,9 @@ class Classifier:
         self.from_logits = None if from_logits is None else check_flag(from_logits, "from_logits")
         self.data_format = None if data_format is None else check_data_format(data_format)
         self.mean = None if mean is None else check_numbers(mean, "mean")
+        # A KerasHub task preprocesses what `evaluate` is given, and not what it is called with.
+        pipeline = preprocess is None and hasattr(self.model, "preprocess_samples")
+        self._preprocessor = getattr(self.model, "preprocessor", None) if pipeline else None
         # A wrapper for training is the network alone in inference.
         self._network = getattr(self.model, "inference_model", self.model)
         index = _output_index(self._network, output)
@@ -109,8 +114,9 @@ class Classifier:
     def settings(self) -> dict[str, Any]:
         """What was declared or assumed, for results."""
         described: dict[str, Any] = {"value_range": self.value_range or UNIT, "outputs": self._link}
-        if self.preprocess is not None:
-            described["preprocess"] = getattr(self.preprocess, "__name__", type(self.preprocess).__name__)
+        front = self.preprocess or self._preprocessor
+        if front is not None:
+            described["preprocess"] = getattr(front, "__name__", type(front).__name__)
         if self.output is not None:
             described["output"] = self.output
         return described
@@ -126,9 +132,16 @@ class Classifier:
         return Reading(
             value_range=self.value_range or UNIT,
             preprocess=self.preprocess,
+            preprocessor=self._preprocessor,
             output=None if self._cut else self.output,
             link=self._link,
+            activation=self._activation if self._cut and self._activation in ACTIVATIONS else None,
         )
+
+    @property
+    def meets_images(self) -> bool:
+        """Whether nothing stands between the images and the model."""
+        return self.preprocess is None and self._preprocessor is None
 
     def build(self, pixels: np.ndarray) -> None:
         """Makes the variables of a layer in front of the model, outside of traced code."""
@@ -141,7 +154,7 @@ class Classifier:
             return check_data_format(wanted or self.data_format)
         shape = getattr(self._network, "input_shape", None)
         if isinstance(shape, tuple) and len(shape) == 4:
-            first, last = shape[1] in _CHANNELS, shape[3] in _CHANNELS
+            first, last = shape[1] in CHANNELS, shape[3] in CHANNELS
             if first != last:
                 return "channels_first" if first else "channels_last"
         if isinstance(self._network, keras.layers.TorchModuleWrapper):
@@ -179,7 +192,9 @@ class Classifier:
         if self.value_range is not None:
             return self
         settled = copy.copy(self)
-        own = None if self.preprocess is not None else range_of_first_layers(self._network)
+        own = None
+        if self.preprocess is None:
+            own = range_of_first_layers(self._network, self._preprocessor)
         if images is None:
             settled.value_range = own or UNIT
             return settled
@@ -291,17 +306,28 @@ class Classifier:
         low, high = self.value_range or UNIT
         values: Any = self.mean if mean is None else mean
         if values is None:
-            found = None if self.preprocess is not None else first_normalization(self._network)
+            found = None
+            if self.preprocess is None:
+                found = first_normalization(self._network, self._preprocessor)
             if found is None:
                 return np.zeros(channels, "float32")
-            moments, scale, offset = found
-            values = ((moments - offset) / scale - low) / (high - low)
+            if len(found) not in (1, channels):
+                raise ValueError(
+                    "`mean` must be given for a model whose Normalization has no single mean per channel: "
+                    f"a number or one for each of the {channels} channels. Received: {len(found)} means"
+                )
+            values = (found - low) / (high - low)
         return check_channels(values, "mean", channels)
 
 
 def as_classifier(model: Any) -> Classifier:
     """A plain model as a classifier of which nothing is declared."""
     return model if isinstance(model, Classifier) else Classifier(model)
+
+
+def is_model(value: Any) -> bool:
+    """Whether a value is a model in any of the forms that are taken, and no array of its outputs."""
+    return callable(value) or isinstance(value, (Classifier, str, os.PathLike))
 
 
 def warn_of_bytes(name: str, why: str) -> None:

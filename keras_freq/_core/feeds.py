@@ -20,7 +20,7 @@ from keras_freq._core.checks import (
     check_readable_again,
     check_whole,
 )
-from keras_freq._core.classifier import Classifier, as_classifier, warn_of_bytes
+from keras_freq._core.classifier import CHANNELS, Classifier, as_classifier, warn_of_bytes
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.pixels import unit_float32
 
@@ -273,6 +273,8 @@ class ModelFeed(Feed):
             name=name,
         )
         _check_fits(self.model, self.image_shape, name)
+        if data_format is None and self.model.data_format is None:
+            _check_layout(self.data_format, self.image_shape, name)
         self.model.build(self.first_batch()[0][:1])
         classes = _tell_classes(self.model, self.image_shape)
         known = self.model.tells_outputs or (classes != 1 and not needs_logits and not needs_gradients)
@@ -329,7 +331,7 @@ class ModelFeed(Feed):
 
 def _check_fits(model: Classifier, image_shape: tuple[int, ...], name: str) -> None:
     """Refuses images of another size or other channels than a model says that it takes."""
-    wanted = None if model.preprocess is not None else getattr(model.model, "input_shape", None)
+    wanted = getattr(model.model, "input_shape", None) if model.meets_images else None
     known = wanted[1:] if isinstance(wanted, tuple) and len(wanted) == 4 else (None, None, None)
     if any(size not in (None, found) for size, found in zip(known, image_shape, strict=True)):
         raise ValueError(
@@ -338,10 +340,21 @@ def _check_fits(model: Classifier, image_shape: tuple[int, ...], name: str) -> N
         )
 
 
+def _check_layout(data_format: str, image_shape: tuple[int, ...], name: str) -> None:
+    """Refuses images that are laid out otherwise than a model of which nothing is declared seems to take."""
+    first, last = (image_shape[axis] in CHANNELS for axis in (0, -1))
+    if first != last and last != (data_format == "channels_last"):
+        raise ValueError(
+            f"`{name}` must hold {data_format} images, or the model's layout be declared, "
+            'keras_freq.Classifier(model, data_format="channels_first"), or "channels_last". '
+            f"Received: images of shape {image_shape}"
+        )
+
+
 def _tell_classes(model: Classifier, image_shape: tuple[int, ...]) -> int | None:
     """The number of the model's outputs where it can be told without running it."""
     core: Any = model.core
-    if model.preprocess is not None or not core.built:
+    if not model.meets_images or not core.built:
         return None
     classes = check_model_classes(core)
     if classes is None and not isinstance(core, keras.Sequential):

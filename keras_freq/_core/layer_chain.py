@@ -27,14 +27,18 @@ _SAME_VALUES = (
 
 def first_layers(model: Any) -> Iterator[Any]:
     """Layers that an image meets first, as long as one follows the other, without those that keep values."""
-    for layer in operations_in_order(model):
-        if isinstance(layer, keras.Model):
-            yield from first_layers(layer)
-            return  # what stands behind it is not first
+    for layer in _flat(model):
         if not isinstance(layer, _SAME_VALUES) and not getattr(layer, "keeps_pixel_values", False):
             yield layer
             if not isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)):
                 return
+
+
+def _flat(model: Any) -> Iterator[Any]:
+    """Operations from the input on, through models, except those whose order is not known."""
+    for layer in operations_in_order(model):
+        known = isinstance(layer, keras.Model) and operations_in_order(layer)
+        yield from _flat(layer) if known else [layer]
 
 
 def operations_in_order(model: Any) -> list:

@@ -14,12 +14,18 @@ from keras_freq._core.value_range import UNIT
 
 @dataclass(frozen=True)
 class Reading:
-    """How the tensors that go into a model and come out of it are read."""
+    """How the tensors that go into a model and come out of it are read.
+
+    `preprocess` maps pixels on [0, 1] to the model's input, `preprocessor` those in its range. `activation`
+    is the softmax or sigmoid that was taken off the model: ties stay those of its answers.
+    """
 
     value_range: tuple[float, float] = UNIT
     preprocess: Callable | None = None
+    preprocessor: Callable | None = None
     output: str | int | None = None
     link: str = "logits"
+    activation: str | None = None
 
     def __call__(self, model: keras.Model, pixels: Any) -> Any:
         """float32 logits `(batch, classes)` of pixels on [0, 1], inside traced code."""
@@ -32,7 +38,12 @@ class Reading:
         else:
             low, high = self.value_range
             images = pixels if self.value_range == UNIT else pixels * (high - low) + low
-        return ops.cast(_pick(model(images, training=False), self.output), "float32")
+            if self.preprocessor is not None:
+                images = self.preprocessor(images)
+        outputs = _pick(model(images, training=False), self.output)
+        if self.activation is not None:
+            outputs = _tie(outputs, self.activation)
+        return ops.cast(outputs, "float32")
 
     def link_outputs(self, outputs: Any) -> Any:
         tiny = 1e-37
@@ -45,6 +56,18 @@ class Reading:
         if outputs.shape[-1] == 1:
             return ops.concatenate([ops.zeros_like(outputs), outputs], axis=-1)
         return outputs
+
+
+def _tie(logits: Any, activation: str) -> Any:
+    """Logits that are equal where the probabilities are, which are rounded more: the model's own answer."""
+    if activation == "sigmoid":
+        tied, value = ops.sigmoid(logits) == 0.5, ops.zeros_like(logits)
+    else:
+        probabilities = ops.softmax(logits)
+        tied = probabilities == ops.max(probabilities, axis=-1, keepdims=True)
+        value = ops.max(logits, axis=-1, keepdims=True)
+    # The value alone: the gradient is that of the logits.
+    return ops.where(tied, logits - ops.stop_gradient(logits) + ops.stop_gradient(value), logits)
 
 
 def _pick(outputs: Any, output: str | int | None) -> Any:

@@ -9,7 +9,7 @@ import keras
 
 from keras_freq._core.layer_chain import is_transparent, operations_in_order
 
-_ACTIVATIONS = ("softmax", "sigmoid")
+ACTIVATIONS = ("softmax", "sigmoid")
 # model -> {index of the output: the model that ends in front of the activation}
 _CUT: weakref.WeakKeyDictionary[Any, dict] = weakref.WeakKeyDictionary()
 
@@ -40,7 +40,7 @@ def to_logits(model: keras.Model) -> keras.Model:
         raise TypeError(f"`model` must be a Keras model. Received: model of type {type(model).__name__}")
     activation = last_activation(model)
     cut = cut_activation(model)
-    if cut is None and (activation in _ACTIVATIONS or not operations_in_order(model)):
+    if cut is None and (activation in ACTIVATIONS or not operations_in_order(model)):
         raise ValueError(
             "`model` must be functional or sequential with one output, so that its last operation can be "
             f"taken off. Received: model={model.name!r}, a {type(model).__name__}"
@@ -64,7 +64,7 @@ def last_activation(layer: Any, index: int = 0) -> str | None:
     if isinstance(layer, LinearLayer):
         return "linear"
     kind = type(layer).__name__.lower()
-    if kind in _ACTIVATIONS:  # layers.Softmax, and ops.softmax or ops.sigmoid in a functional model
+    if kind in ACTIVATIONS:  # layers.Softmax, and ops.softmax or ops.sigmoid in a functional model
         return kind
     name = getattr(getattr(layer, "activation", None), "__name__", None)
     if name is not None:
@@ -98,7 +98,7 @@ def _strip_transparent(operations: list) -> list:
 
 def _cut(model: keras.Model, index: int) -> keras.Model | None:
     last, tensor = _find_last(model, index)
-    if last is None or last_activation(last) not in _ACTIVATIONS:
+    if last is None or last_activation(last) not in ACTIVATIONS:
         return None
     if isinstance(model, keras.Sequential):
         inner = _without_activation(last)
@@ -114,8 +114,8 @@ def _without_activation(last: Any) -> keras.Layer | None:
     """A layer that computes what the last operation of a model does, without its activation."""
     if isinstance(last, keras.Model):
         return cut_activation(last)
-    if type(last).__name__.lower() in _ACTIVATIONS or isinstance(last, keras.layers.Activation):
-        return keras.layers.Identity(dtype=getattr(last, "dtype_policy", None))
+    if type(last).__name__.lower() in ACTIVATIONS or isinstance(last, keras.layers.Activation):
+        return keras.layers.Identity(dtype=getattr(last, "compute_dtype", None))
     return LinearLayer(last) if hasattr(last, "activation") else None
 
 
@@ -128,7 +128,8 @@ class LinearLayer(keras.layers.Layer):
     """
 
     def __init__(self, layer: keras.Layer, **kwargs):
-        super().__init__(autocast=False, **{"name": layer.name, "dtype": layer.dtype_policy, **kwargs})
+        # Not the layer's policy: a quantized one asks each layer that has it for a quantized call.
+        super().__init__(autocast=False, **{"name": layer.name, "dtype": layer.compute_dtype, **kwargs})
         self.layer = layer
 
     def call(self, inputs):

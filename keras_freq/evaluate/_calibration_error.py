@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
 from keras_freq._core.checks import check_choice, check_labels, check_whole
-from keras_freq._core.classifier import Classifier
+from keras_freq._core.classifier import is_model
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.result import Result, versions
@@ -115,7 +114,7 @@ def calibration_error(
     check_choice(binning, "binning", BINNINGS)
     bins = check_whole(bins, "bins")
     settings: dict[str, Any] = {"bins": bins, "kind": kind, "binning": binning, "from_logits": from_logits}
-    if isinstance(outputs, (keras.Layer, Classifier)):
+    if is_model(outputs):
         feed = ModelFeed(outputs, labels, needs_logits=True, strict=False)
         run, from_logits = compile_logits(feed.model), True
         outputs = np.concatenate([ops.convert_to_numpy(run(images))[:valid] for images, _, valid in feed])
