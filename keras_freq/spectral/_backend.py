@@ -210,6 +210,8 @@ class KerasLibrary:
 
     def filter2(self, x, half_mask):
         height, width = x.shape[-2:]
+        if height is None or width is None:  # TensorFlow alone, in compiled code
+            height, width = self.shape(x)[-2:]
         return self._irfft2(self._gain(self._rfft2(x), half_mask), height, width)
 
 
@@ -257,7 +259,8 @@ class TensorFlowLibrary:
 
     def filter2(self, x, half_mask):
         spectrum = self.tf.signal.rfft2d(x)
-        return self.tf.signal.irfft2d(spectrum * self.tf.cast(half_mask, spectrum.dtype), x.shape[-2:])
+        size = list(self.shape(x)[-2:])
+        return self.tf.signal.irfft2d(spectrum * self.tf.cast(half_mask, spectrum.dtype), size)
 
 
 _numpy_library = NumPyLibrary()

@@ -14,7 +14,7 @@ Which way is taken is decided by `choose_method`:
 from __future__ import annotations
 
 import functools
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -34,6 +34,12 @@ def choose_method(x: Array, method: Method = "auto", *, real: bool = False) -> s
     if library_of(x).name != "jax":
         return "fft"
     return "matmul" if is_distributed() or (real and max(x.shape[-2:]) <= LARGEST_MATMUL) else "fft"
+
+
+def sides_of(x: Array) -> tuple[Any, Any]:
+    """Height and width of planes: tensors where they are known only when compiled code runs."""
+    height, width = x.shape[-2:]
+    return (height, width) if height and width else tuple(library_of(x).shape(x)[-2:])
 
 
 @functools.lru_cache(maxsize=64)
@@ -74,6 +80,16 @@ def _hartley(n: int) -> np.ndarray:
     return (np.cos(angles) + np.sin(angles)) / np.sqrt(n)
 
 
+def _hartley_like(n: Any, x: Array) -> Array:
+    """`_hartley` in the type of `x`, by operations where the size is known only when compiled code runs."""
+    xp = library_of(x)
+    if isinstance(n, int):
+        return xp.constant(_hartley(n), x)
+    places, size = xp.arange(n), xp.cast(n, "float64")
+    angles = 2 * np.pi / size * xp.cast(xp.expand_dims(places, 1) * places % n, "float64")
+    return xp.cast((xp.cos(angles) + xp.sin(angles)) / xp.sqrt(size), x.dtype)
+
+
 def rfft2(x: Array, *, method: Method = "auto") -> tuple[Array, Array]:
     """Half spectrum `(re, im)` of real planes."""
     xp = library_of(x)
@@ -106,6 +122,10 @@ def irfft2(re: Array, im: Array, height: int, width: int, *, method: Method = "a
 
 def half_mask(mask: Array, height: int, width: int) -> Array:
     """The columns of a centered mask that a half spectrum has, in its order."""
+    if not isinstance(height, int):  # known only when compiled code runs
+        xp = library_of(mask)
+        rolled = xp.roll(xp.roll(mask, -(height // 2), 0), -(width // 2), 1)
+        return rolled[:, : width // 2 + 1]
     rows = np.roll(np.arange(height), -(height // 2))
     columns = np.roll(np.arange(width), -(width // 2))[: width // 2 + 1]
     if isinstance(mask, np.ndarray):
@@ -126,15 +146,19 @@ def _flips_onto_itself(mask: Array) -> bool:
 def filter_planes(x: Array, mask: Array, *, method: Method = "auto") -> Array:
     """Multiply the spectrum of real planes by a centered Hermitian mask of shape `(height, width)`."""
     xp = library_of(x)
-    height, width = x.shape[-2:]
-    flips = _flips_onto_itself(mask)
+    height, width = sides_of(x)
+    # Masks made by operations, for a size not known yet, are those of bands.
+    flips = not isinstance(height, int) or _flips_onto_itself(mask)
     if choose_method(x, method, real=flips) == "fft":
         half = half_mask(mask, height, width)
         return xp.filter2(x, xp.constant(half, x) if isinstance(half, np.ndarray) else half)
     if flips:
         # Then the real Hartley transform does, C (M * (C x C)) C: half the products of the complex one.
-        left, right = xp.constant(_hartley(height), x), xp.constant(_hartley(width), x)
-        gain = xp.constant(np.fft.ifftshift(mask), x)
+        left, right = _hartley_like(height, x), _hartley_like(width, x)
+        if isinstance(mask, np.ndarray):
+            gain = xp.constant(np.fft.ifftshift(mask), x)
+        else:
+            gain = xp.cast(xp.roll(xp.roll(mask, -(height // 2), 0), -(width // 2), 1), x.dtype)
         return xp.matmul(xp.matmul(left, gain * xp.matmul(xp.matmul(left, x), right)), right)
     half = half_mask(mask, height, width)
     half = xp.constant(half, x) if isinstance(half, np.ndarray) else half
