@@ -98,7 +98,7 @@ class APRSingle(RandomFrequencyLayer):
         return (batch, 8)
 
     def transform(self, images, draws):
-        planes, back = to_planes(images, self.data_format)
+        planes, back = to_planes(images, self.data_format, open_size=True)
         xp = library_of(planes)
         levels = to_levels(planes, self.value_range)
         draws = xp.cast(draws, planes.dtype)

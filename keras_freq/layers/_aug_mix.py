@@ -14,7 +14,7 @@ from keras_freq.layers._operations import (
     from_levels,
     to_levels,
 )
-from keras_freq.spectral._backend import library_of
+from keras_freq.spectral._backend import library_of, sides_of
 from keras_freq.spectral._images import to_planes
 
 LONGEST = 3
@@ -101,7 +101,7 @@ class AugMix(RandomFrequencyLayer):
         return LONGEST if self.depth == -1 else self.depth
 
     def transform(self, images, draws):
-        planes, back = to_planes(images, self.data_format)
+        planes, back = to_planes(images, self.data_format, open_size=True)
         xp = library_of(planes)
         levels = to_levels(planes, self.value_range)
         draws = xp.cast(draws, planes.dtype)
@@ -113,7 +113,7 @@ class AugMix(RandomFrequencyLayer):
         # Exponential numbers over their sum are Dirichlet(1, ..., 1); half the smallest draw stands for 0.
         weights = -xp.log(xp.maximum(draws[:, 0], xp.zeros_like(draws[:, 0]) + 2.0**-25))
         weights = xp.reshape(weights, (self.chains, -1, 1, 1, 1))
-        chained = weights * xp.reshape(chained, (self.chains, -1, *levels.shape[1:]))
+        chained = weights * xp.reshape(chained, (self.chains, -1, *sides_of(levels, 1), levels.shape[-1]))
         mean = from_levels(xp.sum(chained, axis=0) / xp.sum(weights, axis=0), self.value_range)
         return back(planes + share * (mean - planes))
 

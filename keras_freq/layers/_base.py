@@ -80,7 +80,7 @@ class RandomFrequencyLayer(FrequencyLayer):
         self._pipeline_generator = None
 
     def _draw_and_transform(self, images: Array, batch, uniform: Callable[[tuple], Array]) -> Array:
-        check_images_shape(images.shape, self.data_format)
+        check_images_shape(images.shape, self.data_format, open_size=True)
         channels = images.shape[-1 if self.data_format == "channels_last" else -3]
         if is_floating(dtype_of(images)):
             return self.transform(images, uniform(self.draw_shape(batch, channels)))

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_freq._core.checks import check_number
 from keras_freq.layers._pair_layer import PairLayer
-from keras_freq.spectral._backend import library_of
+from keras_freq.spectral._backend import Array, library_of, sides_of
 from keras_freq.spectral._dft import Method
 from keras_freq.spectral._recombine import swap_low_amplitude
 
@@ -85,11 +85,15 @@ class FDAPair(PairLayer):
 
     def mix(self, images, draws):
         xp = library_of(images)
-        height, width = images.shape[1:3] if self.data_format == "channels_last" else images.shape[2:4]
+        height, width = sides_of(images, 1 if self.data_format == "channels_last" else 2)
+        if isinstance(height, int):
+            window = _window(height, width, self.beta)
+        else:
+            window = _traced_window(images, height, width, self.beta)
         return swap_low_amplitude(
             images,
             xp.take(images, xp.argsort(draws[0]), axis=0),
-            _window(height, width, self.beta),
+            window,
             data_format=self.data_format,
             method=self.method,
         )
@@ -104,3 +108,14 @@ def _window(height: int, width: int, beta: float) -> np.ndarray:
         np.abs(np.arange(side) - side // 2) <= math.floor(side * beta) for side in (height, width)
     )
     return np.outer(rows, columns).astype("float64")
+
+
+def _traced_window(images: Array, height: Array, width: Array, beta: float) -> Array:
+    """The same where compiled code that runs is first to know the sides."""
+    xp = library_of(images)
+    halves = (xp.floor(xp.cast(side, "float64") * beta) for side in (height, width))
+    rows, columns = (
+        xp.cast(xp.abs(xp.cast(xp.arange(side) - side // 2, "float64")) <= half, "float32")
+        for side, half in zip((height, width), halves, strict=True)
+    )
+    return xp.expand_dims(rows, 1) * columns

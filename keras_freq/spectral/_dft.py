@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 
 from keras_freq._core.checks import check_choice
-from keras_freq.spectral._backend import Array, is_distributed, library_of
+from keras_freq.spectral._backend import Array, is_distributed, library_of, sides_of
 from keras_freq.spectral._grid import mirror_index
 
 Method = Literal["auto", "matmul", "fft"]
@@ -34,12 +34,6 @@ def choose_method(x: Array, method: Method = "auto", *, real: bool = False) -> s
     if library_of(x).name != "jax":
         return "fft"
     return "matmul" if is_distributed() or (real and max(x.shape[-2:]) <= LARGEST_MATMUL) else "fft"
-
-
-def sides_of(x: Array) -> tuple[Any, Any]:
-    """Height and width of planes: tensors where they are known only when compiled code runs."""
-    height, width = x.shape[-2:]
-    return (height, width) if height and width else tuple(library_of(x).shape(x)[-2:])
 
 
 @functools.lru_cache(maxsize=64)
@@ -90,11 +84,20 @@ def _hartley_like(n: Any, x: Array) -> Array:
     return xp.cast((xp.cos(angles) + xp.sin(angles)) / xp.sqrt(size), x.dtype)
 
 
+def check_known_sides(x: Array) -> None:
+    if None in tuple(x.shape[-2:]):
+        raise ValueError(
+            '`method="matmul"` needs images of a known height and width here: give keras.Input the size, or '
+            f'take "auto" or "fft". Received: planes of shape {tuple(x.shape)}'
+        )
+
+
 def rfft2(x: Array, *, method: Method = "auto") -> tuple[Array, Array]:
     """Half spectrum `(re, im)` of real planes."""
     xp = library_of(x)
     if choose_method(x, method) == "fft":
         return xp.rfft2(x)
+    check_known_sides(x)
     height, width = x.shape[-2:]
     columns = width // 2 + 1
     rows = xp.matmul(x, xp.constant(_along_width(width), x))
@@ -111,6 +114,7 @@ def irfft2(re: Array, im: Array, height: int, width: int, *, method: Method = "a
     xp = library_of(re)
     if choose_method(re, method) == "fft":
         return xp.irfft2(re, im, height, width)
+    check_known_sides(re)
     columns = width // 2 + 1
     product = xp.matmul(xp.constant(_along_height(height) / height, re), xp.concatenate([re, im], axis=-1))
     cosine, sine = product[..., :height, :], product[..., height:, :]
@@ -169,7 +173,7 @@ def filter_planes(x: Array, mask: Array, *, method: Method = "auto") -> Array:
 def dft_channels(re: Array, im: Array, *, inverse: bool = False) -> tuple[Array, Array]:
     """Complex DFT of a spectrum `(batch, channels, height, columns)` along its channel axis."""
     xp = library_of(re)
-    channels, height, columns = re.shape[1:]
+    channels = re.shape[1]
     angles = _angles(channels, channels)
     cosine, sine = np.cos(angles), -np.sin(angles) if inverse else np.sin(angles)
     if inverse:
@@ -184,6 +188,7 @@ def dft_channels(re: Array, im: Array, *, inverse: bool = False) -> tuple[Array,
         out_re = [sum(c * r + s * i for (c, s), (r, i) in zip(row, parts, strict=True)) for row in rows]
         out_im = [sum(c * i - s * r for (c, s), (r, i) in zip(row, parts, strict=True)) for row in rows]
         return xp.stack(out_re, axis=1), xp.stack(out_im, axis=1)
+    height, columns = sides_of(re)
     both = xp.reshape(xp.concatenate([re, im], axis=1), (-1, 2 * channels, height * columns))
     matrix = xp.constant(np.block([[cosine, sine], [-sine, cosine]]), re)
     both = xp.reshape(xp.matmul(matrix, both), (-1, 2 * channels, height, columns))

@@ -7,17 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from keras_freq.spectral._backend import Array, as_array, library_of, symbolic
-from keras_freq.spectral._dft import Method, filter_planes, sides_of
+from keras_freq.spectral._backend import Array, as_array, library_of, sides_of, symbolic
+from keras_freq.spectral._dft import Method, filter_planes
 from keras_freq.spectral._grid import Units
 from keras_freq.spectral._images import to_planes
 from keras_freq.spectral._masks import Kind, Symmetrize, band_mask, check_mask, low_pass_mask
 from keras_freq.spectral._traced_masks import traced_band_mask
-
-
-def _filter(images: Array, make_mask: Callable[[int, int], Array], data_format: str, method: Method) -> Array:
-    planes, back = to_planes(images, data_format)
-    return back(filter_planes(planes, make_mask(*planes.shape[-2:]), method=method))
 
 
 def _filter_band(
@@ -29,7 +24,7 @@ def _filter_band(
     method: Method,
     **options: Any,
 ) -> Array:
-    """`_filter` with the mask of a band, also where the size is known only when compiled code runs."""
+    """Filter with the mask of a band, also where the size is known only when compiled code runs."""
     planes, back = to_planes(images, data_format, open_size=True)
     return back(filter_planes(planes, _fit_band(planes, make_mask, low, high, **options), method=method))
 
@@ -38,7 +33,7 @@ def _fit_band(
     planes: Array, make_mask: Callable[[int, int], np.ndarray], low: float, high: float, **options: Any
 ) -> Array:
     height, width = sides_of(planes)
-    if isinstance(height, int) and isinstance(width, int):
+    if isinstance(height, int):
         return make_mask(height, width)
     make_mask(1, 1)  # checks the options
     return traced_band_mask(library_of(planes), height, width, float(low), float(high), **options)
@@ -81,17 +76,16 @@ def apply_mask(
     """
     mask = as_array(mask)
 
-    def fit_mask(height, width):
-        if isinstance(mask, np.ndarray):
-            return check_mask(mask, height, width, how=symmetrize)
-        if tuple(mask.shape) != (height, width):
-            raise ValueError(
-                f"`mask` must have the images' size ({height}, {width}). "
-                f"Received: mask.shape={tuple(mask.shape)}"
-            )
-        return mask
-
-    return _filter(images, fit_mask, data_format, method)
+    known = isinstance(mask, np.ndarray)
+    planes, back = to_planes(images, data_format, open_size=not known)
+    height, width = planes.shape[-2:]
+    if known:
+        mask = check_mask(mask, height, width, how=symmetrize)
+    elif tuple(mask.shape) != (height, width):
+        raise ValueError(
+            f"`mask` must have the images' size ({height}, {width}). Received: mask.shape={tuple(mask.shape)}"
+        )
+    return back(filter_planes(planes, mask, method=method))
 
 
 @symbolic()

@@ -70,7 +70,7 @@ def rescale(
     check_choice(data_format, "data_format", (None, *DATA_FORMATS))
     # Without extremes by channel it makes no difference which axis holds them: no transposing then.
     layout = "channels_first" if per == "image" else data_format or "channels_last"
-    x, back = to_planes(images, layout)
+    x, back = to_planes(images, layout, open_size=True)
     xp = library_of(x)
     if mode == "clip":
         return back(xp.clip(x, 0.0, 1.0))

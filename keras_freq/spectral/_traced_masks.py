@@ -6,6 +6,7 @@ Keras compiles a step of TensorFlow for the second size of images with height an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,29 @@ def traced_low_pass_mask(
     elif radius > 0 and kind == "butterworth":
         gain = 1 / (1 + (distance / radius) ** (2 * order))
     return xp.cast(gain, "float32")
+
+
+def traced_disk(xp: ArrayLibrary, height: Array, width: Array, inside: Callable[[Array], Array]) -> Array:
+    """1 where `inside` holds of the distance from DC in bins, else 0."""
+    rows, columns = _axes(xp, height, width, "index")
+    return xp.cast(inside(xp.sqrt(rows * rows + columns * columns)), "float32")
+
+
+def traced_blur_mask(xp: ArrayLibrary, height: Array, width: Array, sigma: float, kernel_size: int) -> Array:
+    """`blur_mask`."""
+    offsets = np.arange(kernel_size) - kernel_size // 2
+    with np.errstate(over="ignore"):
+        kernel = np.exp(-0.5 * (offsets / sigma) ** 2)
+    kernel /= kernel.sum()
+    rows, columns = _axes(xp, height, width, "cycles_per_pixel")
+    row, column = (
+        sum(
+            float(weight) * xp.cos(2 * np.pi * int(offset) * axis)
+            for weight, offset in zip(kernel, offsets, strict=True)
+        )
+        for axis in (rows, columns)
+    )
+    return xp.cast(row * column, "float32")
 
 
 def traced_band_mask(

@@ -91,3 +91,86 @@ def test_bad_radius_is_refused_where_the_size_is_open():
 
     with pytest.raises(ValueError, match="`radius` must be a number of at least 0"):
         filtered.get_concrete_function()
+
+
+AUGMENTATIONS = {
+    "APRSingle": lambda **k: kf.layers.APRSingle(seed=0, **k),
+    "APRPair": lambda **k: kf.layers.APRPair(probability=1.0, seed=0, **k),
+    "AugMix": lambda **k: kf.layers.AugMix(seed=0, **k),
+    "CropFlip": lambda **k: kf.layers.CropFlip(seed=0, **k),
+    "CropFlip_reflect": lambda **k: kf.layers.CropFlip(mode="reflect", seed=0, **k),
+    "FDAPair": lambda **k: kf.layers.FDAPair(beta=0.1, seed=0, **k),
+    "HybridPair": lambda **k: kf.layers.HybridPair(
+        probability=1.0, kernel_size=5, recombine_amplitude=True, seed=0, **k
+    ),
+    "SpectralDensityEnhancement": lambda **k: kf.layers.SpectralDensityEnhancement(
+        [np.random.default_rng(k).normal(size=s) for k, s in enumerate(((3, 3, 3, 4), 4, (3, 3, 4, 3), 3))],
+        radius=4,
+        **k,
+    ),
+}
+
+
+def trace_with_open_size(layer, shape):
+    """The layer's function of images and draws as TensorFlow traces it without knowing the size."""
+    tf = pytest.importorskip("tensorflow")
+    signature = [tf.TensorSpec(shape)]
+    if hasattr(layer, "draw_shape"):
+        signature.append(tf.TensorSpec(layer.draw_shape(4, 3)))
+    return tf.function(layer.transform, input_signature=signature)
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_augmentations_are_the_same_where_the_size_is_open(name, data_format):
+    tf = pytest.importorskip("tensorflow")
+    layer = AUGMENTATIONS[name](data_format=data_format)
+    last = data_format == "channels_last"
+    traced = trace_with_open_size(layer, (None, None, None, 3) if last else (None, 3, None, None))
+    for size in SIZES:
+        x = np.random.default_rng(1).random((4, *size, 3)).astype("float32")
+        arguments = [tf.constant(x if last else x.transpose(0, 3, 1, 2))]
+        if hasattr(layer, "draw_shape"):
+            draws = np.random.default_rng(2).random(layer.draw_shape(4, 3))
+            arguments.append(tf.constant(draws.astype("float32")))
+        different = np.abs(traced(*arguments).numpy() - layer.transform(*arguments).numpy()) > 2e-5
+        # Levels next to a rounding edge may fall either way.
+        assert different.mean() < 2e-3
+
+
+def test_many_channels_where_the_size_is_open():
+    tf = pytest.importorskip("tensorflow")
+    traced = tf.function(kf.spectral.recombine, input_signature=[tf.TensorSpec((2, None, None, 6))] * 2)
+    a, p = np.random.default_rng(0).random((2, 2, 12, 9, 6))
+    expected = kf.spectral.recombine(a, p)
+    result = traced(tf.constant(a, "float32"), tf.constant(p, "float32"))
+    np.testing.assert_allclose(result.numpy(), expected, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (lambda: kf.layers.FourierNoise(), "give keras.Input the size"),
+        (lambda: kf.layers.RandomResizedCrop(8), "give keras.Input the size"),
+        (lambda: kf.layers.FrequencyMask(np.ones((8, 8))), "give keras.Input the size"),
+        (lambda: kf.layers.SpectralDensityEnhancement(masks="reference"), "give keras.Input the size"),
+        (lambda: kf.layers.APRPair(method="matmul"), '`method="matmul"` needs images of a known height'),
+    ],
+)
+def test_layers_that_need_the_size_say_so(layer, words):
+    function = trace_with_open_size(layer(), (4, None, None, 3))
+    with pytest.raises(ValueError, match=words) as error:
+        function.get_concrete_function()
+    assert "Received: " in str(error.value)
+
+
+def test_augmentations_in_fit_for_many_sizes():
+    inputs = keras.Input((None, None, 3))
+    x = inputs
+    for name in ("CropFlip", "APRPair", "FDAPair", "HybridPair"):
+        x = AUGMENTATIONS[name]()(x)
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(x)))
+    model.compile("sgd", "mse")
+    for size in SIZES:
+        history = model.fit(draw(size), np.zeros((2, 2), "float32"), verbose=0)
+        assert np.isfinite(history.history["loss"]).all()
