@@ -23,12 +23,13 @@ from keras_freq.spectral._backend import Array, is_distributed, library_of, side
 from keras_freq.spectral._grid import mirror_index
 
 Method = Literal["auto", "matmul", "fft"]
+METHODS = ("auto", "matmul", "fft")
 LARGEST_MATMUL = 64
 
 
 def choose_method(x: Array, method: Method = "auto", *, real: bool = False) -> str:
     """How to transform planes `x`; `real` says whether the Hartley transform would do."""
-    check_choice(method, "method", ("auto", "matmul", "fft"))
+    check_choice(method, "method", METHODS)
     if method != "auto":
         return method
     if library_of(x).name != "jax":
