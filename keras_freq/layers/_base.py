@@ -48,7 +48,9 @@ class FrequencyLayer(keras.layers.Layer):
     def call(self, images):
         return keras.ops.cast(self.transform(images), self.compute_dtype)
 
-    def call_in_pipeline(self, images):
+    def call_in_pipeline(self, images, training=None):
+        """`call` for TensorFlow's tensors under another backend. `training` is taken, as Keras takes it, and
+        changes nothing here."""
         import tensorflow as tf
 
         return tf.cast(self.transform(images), self.compute_dtype)

@@ -181,6 +181,9 @@ def test_inside_tf_data(name, images):
     assert [b.shape for b in batches] == [(4, 32, 32, 3)] * 2
     if name in FILTERS:
         np.testing.assert_allclose(np.concatenate(batches), to_numpy(layer(images)), atol=2e-6)
+        for training in (True, False, None):
+            told = dataset.batch(4).map(lambda x, t=training: layer(x, training=t))
+            np.testing.assert_array_equal(list(told.as_numpy_iterator()), batches)
     else:
         again = list(mapped.as_numpy_iterator())
         assert not np.array_equal(batches[0], again[0])
