@@ -160,27 +160,48 @@ class RandomFrequencyLayer(FrequencyLayer):
         dataset = tf.data.Dataset.zip(dataset, seeds).map(layer.apply_stateless, num_parallel_calls=8)
         ```
 
+        The elements of `dataset` may be images or `(images, labels)`, whose labels come back as they are; the
+        images may be a batch or, but for layers that mix a batch, one image. With tensors of the backend:
+
+        ```python
+        images = layer.apply_stateless(images, 7)
+        images, labels = layer.apply_stateless((images, labels), 7)
+        image = layer.apply_stateless(images[0], 7)
+        ```
+
         Args:
-            images: As for calling the layer.
-            seed: Two integers as a TensorFlow tensor of shape `(2,)` for TensorFlow's tensors; else one
-                Python integer.
+            images: As for calling the layer, or one image without the batch axis; or a tuple of images and
+                whatever belongs to them, such as labels and sample weights.
+            seed: One Python integer, or two integers as a TensorFlow tensor of shape `(2,)` for TensorFlow's
+                tensors and arrays.
 
         Returns:
-            Images of the same shape.
-        """
-        if is_tensorflow(seed):
-            import tensorflow as tf
+            Images of the same shape, or a tuple of them and the rest of the tuple.
 
-            return self._apply_in_tensorflow(
-                images, lambda shape: tf.random.stateless_uniform(shape, seed=seed)
-            )
-        if isinstance(seed, bool) or not isinstance(seed, int):
+        Raises:
+            TypeError: if the seed is something else.
+            ValueError: if the images are none that the layer takes.
+        """
+        if isinstance(images, tuple):
+            if not images:
+                raise ValueError("`images` must be images or (images, labels). Received: images=()")
+            return (self.apply_stateless(images[0], seed), *images[1:])
+        two = is_tensorflow(seed)
+        if not two and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
             raise TypeError(
                 f"`seed` must be an integer, or a TensorFlow tensor of two. Received: seed={seed!r}"
             )
+        if two or is_foreign_tensorflow(images):
+            import tensorflow as tf
+
+            pair = seed if two else [int(seed), 0]
+            return self._apply_in_tensorflow(
+                tf.convert_to_tensor(images), lambda shape: tf.random.stateless_uniform(shape, seed=pair)
+            )
         images = keras.ops.convert_to_tensor(images)
-        batch = images.shape[0] if len(images.shape) == 4 else 1
-        return self._apply_in_keras(images, batch, seed)
+        self._check_once(images)
+        batch = keras.ops.shape(images)[0] if len(images.shape) == 4 else 1
+        return self._apply_in_keras(images, batch, int(seed))
 
     def get_config(self):
         return {**super().get_config(), "seed": self.seed}

@@ -242,6 +242,55 @@ def test_stateless_depends_on_the_seed_alone(name, images):
     assert not np.array_equal(to_numpy(layer.apply_stateless(images, 12)), first)
 
 
+@every_augmentation
+def test_stateless_takes_pairs_and_single_images(name, images, labels):
+    layer = LAYERS[name]()
+    alone = to_numpy(layer.apply_stateless(images, 11))
+    x, y = layer.apply_stateless((keras.ops.convert_to_tensor(images), labels), 11)
+    np.testing.assert_array_equal(to_numpy(x), alone)
+    assert y is labels
+    weights = np.ones(8)
+    assert layer.apply_stateless((images, labels, weights), np.int64(11))[2] is weights
+    if "Pair" in name:
+        with pytest.raises(ValueError, match="needs a batch"):
+            layer.apply_stateless(images[0], 11)
+    else:
+        single = to_numpy(layer.apply_stateless((keras.ops.convert_to_tensor(images[0]), 3), 11)[0])
+        np.testing.assert_array_equal(single, to_numpy(layer.apply_stateless(images[:1], 11))[0])
+
+
+@every_augmentation
+def test_stateless_takes_pairs_and_single_images_in_tf_data(name, images, labels):
+    tf = pytest.importorskip("tensorflow")
+    layer = LAYERS[name]()
+
+    def run(*parts, batched):
+        dataset = tf.data.Dataset.from_tensor_slices(parts[0] if len(parts) == 1 else parts)
+        dataset = dataset.batch(4) if batched else dataset
+        seeds = tf.data.Dataset.random(seed=7).batch(2)
+        return list(tf.data.Dataset.zip(dataset, seeds).map(layer.apply_stateless).as_numpy_iterator())
+
+    for batched in (True,) if "Pair" in name else (True, False):
+        alone, pairs = run(images, batched=batched), run(images, labels, batched=batched)
+        np.testing.assert_array_equal([x for x, _ in pairs], alone)
+        np.testing.assert_array_equal(np.ravel([y for _, y in pairs]), labels)
+    # One integer is a seed there too, the same for every element.
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels)).batch(4)
+    same = [
+        list(dataset.map(lambda x, y: layer.apply_stateless((x, y), 5)).as_numpy_iterator()) for _ in range(2)
+    ]
+    np.testing.assert_array_equal([x for x, _ in same[0]], [x for x, _ in same[1]])
+
+
+def test_stateless_refuses_what_is_no_seed_or_no_images(images):
+    layer = kf.layers.CropFlip(seed=0)
+    for seed in (True, 1.5, None, (1, 2)):
+        with pytest.raises(TypeError, match="`seed` must be an integer"):
+            layer.apply_stateless(images, seed)
+    with pytest.raises(ValueError, match=r"Received: images=\(\)"):
+        layer.apply_stateless((), 3)
+
+
 @pytest.mark.slow
 def test_saved_and_loaded_in_a_new_process(tmp_path, images):
     """All layers in one model: outputs in inference and the next random draws are those of the original."""
