@@ -39,6 +39,7 @@ def first_layers(model: Any) -> Iterator[Any]:
 
 def operations_in_order(model: Any) -> list:
     """Operations from the input on, or an empty list where the order is not known."""
+    model = getattr(model, "inference_model", model)  # a wrapper's own layers come in training alone
     operations = getattr(model, "operations", None)  # functional
     if operations:
         return list(operations)
