@@ -24,6 +24,8 @@ LONGEST = 3
 class AugMix(RandomFrequencyLayer):
     """AugMix: mix every image with a weighted mean of several of its augmented versions.
 
+    Pixels are bytes, 0 to 255, or floats in `value_range`, (0, 1); Keras' own layers have (0, 255).
+
     `y = (1 - m) * x + m * sum over i of w[i] * chain_i(x)`, with `w ~ Dirichlet(1, ..., 1)` and `m ~ Beta(1,
     1)`. A chain is 1 to 3 random operations one after the other, each with a strength and a sign of its own.
 
@@ -39,8 +41,7 @@ class AugMix(RandomFrequencyLayer):
         depth: Operations in a chain, or -1: 1, 2 or 3, drawn for each chain.
         level: Largest strength, 0.1 to 10; each operation draws its own, uniform from 0.1 up to it.
         operations: Names of the operations to draw from, uniformly; by default all nine.
-        value_range: Lowest and highest value of float images, `(0, 1)` by default, unlike the `(0, 255)` of
-            Keras' own layers. Bytes are 0 to 255 and stay so, as floats.
+        value_range: Lowest and highest value of float images. Bytes are 0 to 255 and stay so, as floats.
         seed: Seed of the layer's stream, or `None` for a fresh one.
         data_format: `"channels_last"` or `"channels_first"`; by default that of the Keras configuration.
         **kwargs: `name`, `dtype` and so on of `keras.layers.Layer`.

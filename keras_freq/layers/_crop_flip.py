@@ -14,6 +14,8 @@ from keras_freq.spectral._images import to_planes
 class CropFlip(RandomFrequencyLayer):
     """Pad, crop at random, flip at random: the augmentation that all recipes of this package start from.
 
+    Pixels are bytes, 0 to 255, or floats of any range, as a rule (0, 1); Keras' own layers have (0, 255).
+
     Every image moves by whole pixels, `-padding` to `+padding` along each axis with equal chance, and is
     mirrored left to right with chance 1/2. That is what padding on all sides and cropping back amounts to.
 

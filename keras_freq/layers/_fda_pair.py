@@ -17,6 +17,8 @@ from keras_freq.spectral._recombine import swap_low_amplitude
 class FDAPair(PairLayer):
     """FDA within a batch: give every image the low-frequency amplitude of another one.
 
+    Pixels are bytes, 0 to 255, or floats of any range, as a rule (0, 1); Keras' own layers have (0, 255).
+
     `y[k]` has the phase of `x[k]`, the amplitude of `x[perm[k]]` at the frequencies with `|u| <= b` and `|v|
     <= b`, `b = floor(min(height, width) * beta)`, and its own amplitude at the others, channel by channel.
     The label stays that of `x[k]`. With probability `1 - probability` images stay as they are.

@@ -17,6 +17,8 @@ from keras_freq.spectral._traced_masks import traced_blur_mask
 class HybridPair(PairLayer):
     """HybridAugment: the low frequencies of every image with the high ones of another image of the batch.
 
+    Pixels are bytes, 0 to 255, or floats of any range, as a rule (0, 1); Keras' own layers have (0, 255).
+
     `y[k] = L(x[k]) + x[perm[k]] - L(x[perm[k]])`, with the Gaussian blur `L`. The label stays that of `x[k]`,
     whose low part the result has. With probability `1 - probability` images stay as they are.
 

@@ -224,6 +224,25 @@ def test_identity_outside_training(name, images):
 
 
 @every_augmentation
+def test_floats_of_another_range_are_refused_where_strengths_depend_on_it(name, images):
+    layer = LAYERS[name]()
+    for far in (255 * images, images * 4 - 2):
+        if layer.checks_range:
+            with pytest.raises(ValueError, match=r"floats in value_range=\(0, 1\).*Received: values from"):
+                LAYERS[name]()(far, training=True)
+            wide = LAYERS[name](value_range=(-2, 255))(far, training=True)
+        else:
+            wide = layer(far, training=True)
+        assert np.isfinite(to_numpy(wide)).all()
+    assert ("value_range" in layer.get_config()) == layer.checks_range
+    empty = images.copy()
+    empty[1, 2, 3, 0] = np.nan
+    with pytest.raises(ValueError, match="finite floats"):
+        LAYERS[name]()(empty, training=True)
+    np.testing.assert_array_equal(to_numpy(layer(255 * images, training=False)), 255 * images)
+
+
+@every_augmentation
 def test_new_draw_every_call_and_same_stream_for_same_seed(name, images):
     one, same, other = LAYERS[name](), LAYERS[name](), LAYERS[name](seed=4)
     first, second = (to_numpy(one(images, training=True)) for _ in range(2))
