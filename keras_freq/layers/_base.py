@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_freq._core.checks import check_data_format
+from keras_freq._core.one_line import call_with_short_errors
 from keras_freq._core.value_range import UNIT
 from keras_freq.spectral._backend import (
     Array,
@@ -43,7 +44,7 @@ class FrequencyLayer(keras.layers.Layer):
     def __call__(self, images, *args, **kwargs):
         if is_foreign_tensorflow(images):
             return self.call_in_pipeline(images, *args, **kwargs)
-        return super().__call__(images, *args, **kwargs)
+        return call_with_short_errors(super().__call__, images, *args, **kwargs)
 
     def call(self, images):
         return keras.ops.cast(self.transform(images), self.compute_dtype)
@@ -115,8 +116,12 @@ class RandomFrequencyLayer(FrequencyLayer):
         """Looks at the first images that have values, outside of compiled code and of training steps."""
         if self._checked or not has_values(images):
             return
+        values = keras.ops.convert_to_numpy(images)
+        if not values.size or values.min() == values.max():
+            return  # Keras tries a model out with tensors of one number
+        self.check_range(values)
+        # Only now: while it builds a model, Keras calls layers and swallows what they raise.
         self._checked = True
-        self.check_range(keras.ops.convert_to_numpy(images))
 
     def call(self, images, training=True):
         if not training:

@@ -21,6 +21,8 @@ from typing import Any, Protocol, TypeVar, cast
 import keras
 import numpy as np
 
+from keras_freq._core.one_line import call_with_short_errors
+
 Array = Any  # a NumPy array or a tensor of one of the frameworks
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -374,6 +376,9 @@ class SpectralOperation(keras.Operation):
     def __init__(self, function: str, options: dict, *, name: str | None = None):
         super().__init__(name=name)
         self.function, self.options = function, dict(options)
+
+    def __call__(self, *tensors):
+        return call_with_short_errors(super().__call__, *tensors)
 
     def call(self, *tensors):
         return _symbolic_functions[self.function][0](*tensors, **self.options)
