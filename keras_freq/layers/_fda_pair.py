@@ -19,17 +19,17 @@ class FDAPair(PairLayer):
 
     Pixels are bytes, 0 to 255, or floats of any range, as a rule (0, 1); Keras' own layers have (0, 255).
 
-    `y[k]` has the phase of `x[k]`, the amplitude of `x[perm[k]]` at the frequencies with `|u| <= b` and `|v|
-    <= b`, `b = floor(min(height, width) * beta)`, and its own amplitude at the others, channel by channel.
-    The label stays that of `x[k]`. With probability `1 - probability` images stay as they are.
+    `y[k]` has the phase of `x[k]`, the amplitude of `x[perm[k]]` at the frequencies with `|u| <= floor(height
+    * beta)` and `|v| <= floor(width * beta)`, and its own amplitude at the others, channel by channel. The
+    label stays that of `x[k]`. With probability `1 - probability` images stay as they are.
 
-    The window has `2 * b + 1` rows and columns with DC in the middle, for even and odd sizes, so it is
-    Hermitian. With `beta=0.01` it is DC alone, the mean of each channel, up to 99 pixels; on 32 pixels
-    `beta=0.1` gives `b = 3`.
+    With `b = floor(side * beta)` the window has `2 * b + 1` rows or columns with DC in the middle, for even
+    and odd sizes, so it is Hermitian. With `beta=0.01` it is DC alone, the mean of each channel, up to 99
+    pixels; on 32 pixels `beta=0.1` gives `b = 3`.
 
     Args:
-        beta: Half-width of the window as a share of the smaller side, 0 to 1; from 0.5 on all amplitudes of a
-            square image. 0.01 to 0.09 as published, on images of about 1000 pixels.
+        beta: Half-width of the window as a share of each side, 0 to 1; from 0.5 on all amplitudes.
+            0.01 to 0.09 as published, on images of about 1000 pixels.
         probability: Chance to mix, 0 to 1.
         scope: `"batch"` tosses one coin for the whole batch; `"sample"` one for each image.
         clip: `None` leaves the result as it is, or two bounds, such as `(0, 1)`.

@@ -82,6 +82,18 @@ def test_functions_of_images_of_open_size(method):
             np.testing.assert_allclose(result, right, atol=2e-6)
 
 
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_rescaling_of_open_size(data_format):
+    last = data_format == "channels_last"
+    inputs = keras.Input((None, None, 3) if last else (3, None, None))
+    options = [{"per": per, "data_format": data_format} for per in ("image", "channel")]
+    model = keras.Model(inputs, [kf.spectral.rescale(inputs, "minmax", **each) for each in options])
+    for size in SIZES:
+        x = draw(size) if last else draw(size).transpose(0, 3, 1, 2)
+        for result, each in zip(model.predict(x, verbose=0), options, strict=True):
+            np.testing.assert_allclose(result, kf.spectral.rescale(x, "minmax", **each), atol=1e-6)
+
+
 def test_bad_radius_is_refused_where_the_size_is_open():
     tf = pytest.importorskip("tensorflow")
 
