@@ -79,3 +79,21 @@ def test_layout(name):
     assert all(line.startswith("    ") for line in below if line)
     # What differs from the source stands with it, on a line of its own.
     assert all(line.startswith("    Differs") for line in lines if "Differs from" in line)
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in kf.layers.__all__ if hasattr(getattr(kf.layers, n), "draw_shape")]
+)
+def test_augmentations_begin_with_the_range_of_pixels(name):
+    kind = getattr(kf.layers, name)
+    lines = [line for line in inspect.cleandoc(kind.__doc__).splitlines() if line]
+    head = " ".join(lines[:2])
+    assert "bytes, 0 to 255" in head
+    assert "Keras' own layers have (0, 255)" in head
+    has_range = "value_range" in inspect.signature(kind).parameters
+    assert (
+        "floats in `value_range`, (0, 1)" if has_range else "floats of any range, as a rule (0, 1)"
+    ) in head
+    if has_range:  # and so it is
+        assert kind().get_config()["value_range"] == [0, 1]
+        assert kind.checks_range

@@ -43,6 +43,7 @@ def _flat(model: Any) -> Iterator[Any]:
 
 def operations_in_order(model: Any) -> list:
     """Operations from the input on, or an empty list where the order is not known."""
+    model = getattr(model, "inference_model", model)  # a wrapper's own layers come in training alone
     operations = getattr(model, "operations", None)  # functional
     if operations:
         return list(operations)

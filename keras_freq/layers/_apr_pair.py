@@ -15,6 +15,8 @@ from keras_freq.spectral._recombine import Axes, recombine
 class APRPair(PairLayer):
     """APR-P: give every image of a batch the amplitude of another one.
 
+    Pixels are bytes, 0 to 255, or floats of any range, as a rule (0, 1); Keras' own layers have (0, 255).
+
     `y[k] = Re IDFT(|F(x[perm[k]])| * exp(i * angle F(x[k])))` for a random permutation. The label stays that
     of `x[k]`, whose phase the result has. With probability `1 - probability` images stay as they are.
 

@@ -25,6 +25,8 @@ from keras_freq.spectral._recombine import Axes, recombine
 class APRSingle(RandomFrequencyLayer):
     """APR-S: recombine amplitude and phase of two augmented versions of the same image.
 
+    Pixels are bytes, 0 to 255, or floats in `value_range`, (0, 1); Keras' own layers have (0, 255).
+
     `x1 = a(x)` for a random operation `a`, always. With `probability`, `x2 = b(x1)` for another one, and the
     result has the amplitude of the one and the phase of the other, each way with chance 1/2; else it is `x1`.
     Operations and strengths are drawn for each image on its own, and everything happens on the device, inside
@@ -39,8 +41,7 @@ class APRSingle(RandomFrequencyLayer):
         axes: `"chw"` recombines over channels and space, as published; `"hw"` channel by channel.
         overflow: `"clip"` rounds and keeps 0 to 255. `"wrap"` cuts fractions off and wraps modulo 256, as the
             published code does by its cast; on natural images that touches most recombined images.
-        value_range: Lowest and highest value of float images, `(0, 1)` by default, unlike the `(0, 255)` of
-            Keras' own layers. Bytes are 0 to 255 and stay so, as floats.
+        value_range: Lowest and highest value of float images. Bytes are 0 to 255 and stay so, as floats.
         method: How the DFT is computed: `"fft"`, `"matmul"` or `"auto"`.
         seed: Seed of the layer's stream, or `None` for a fresh one.
         data_format: `"channels_last"` or `"channels_first"`; by default that of the Keras configuration.
@@ -98,7 +99,7 @@ class APRSingle(RandomFrequencyLayer):
         return (batch, 8)
 
     def transform(self, images, draws):
-        planes, back = to_planes(images, self.data_format)
+        planes, back = to_planes(images, self.data_format, open_size=True)
         xp = library_of(planes)
         levels = to_levels(planes, self.value_range)
         draws = xp.cast(draws, planes.dtype)

@@ -14,7 +14,7 @@ from keras_freq.layers._operations import (
     from_levels,
     to_levels,
 )
-from keras_freq.spectral._backend import library_of
+from keras_freq.spectral._backend import library_of, sides_of
 from keras_freq.spectral._images import to_planes
 
 LONGEST = 3
@@ -23,6 +23,8 @@ LONGEST = 3
 @keras.saving.register_keras_serializable(package="keras_freq")
 class AugMix(RandomFrequencyLayer):
     """AugMix: mix every image with a weighted mean of several of its augmented versions.
+
+    Pixels are bytes, 0 to 255, or floats in `value_range`, (0, 1); Keras' own layers have (0, 255).
 
     `y = (1 - m) * x + m * sum over i of w[i] * chain_i(x)`, with `w ~ Dirichlet(1, ..., 1)` and `m ~ Beta(1,
     1)`. A chain is 1 to 3 random operations one after the other, each with a strength and a sign of its own.
@@ -39,8 +41,7 @@ class AugMix(RandomFrequencyLayer):
         depth: Operations in a chain, or -1: 1, 2 or 3, drawn for each chain.
         level: Largest strength, 0.1 to 10; each operation draws its own, uniform from 0.1 up to it.
         operations: Names of the operations to draw from, uniformly; by default all nine.
-        value_range: Lowest and highest value of float images, `(0, 1)` by default, unlike the `(0, 255)` of
-            Keras' own layers. Bytes are 0 to 255 and stay so, as floats.
+        value_range: Lowest and highest value of float images. Bytes are 0 to 255 and stay so, as floats.
         seed: Seed of the layer's stream, or `None` for a fresh one.
         data_format: `"channels_last"` or `"channels_first"`; by default that of the Keras configuration.
         **kwargs: `name`, `dtype` and so on of `keras.layers.Layer`.
@@ -101,7 +102,7 @@ class AugMix(RandomFrequencyLayer):
         return LONGEST if self.depth == -1 else self.depth
 
     def transform(self, images, draws):
-        planes, back = to_planes(images, self.data_format)
+        planes, back = to_planes(images, self.data_format, open_size=True)
         xp = library_of(planes)
         levels = to_levels(planes, self.value_range)
         draws = xp.cast(draws, planes.dtype)
@@ -113,7 +114,7 @@ class AugMix(RandomFrequencyLayer):
         # Exponential numbers over their sum are Dirichlet(1, ..., 1); half the smallest draw stands for 0.
         weights = -xp.log(xp.maximum(draws[:, 0], xp.zeros_like(draws[:, 0]) + 2.0**-25))
         weights = xp.reshape(weights, (self.chains, -1, 1, 1, 1))
-        chained = weights * xp.reshape(chained, (self.chains, -1, *levels.shape[1:]))
+        chained = weights * xp.reshape(chained, (self.chains, -1, *sides_of(levels, 1), levels.shape[-1]))
         mean = from_levels(xp.sum(chained, axis=0) / xp.sum(weights, axis=0), self.value_range)
         return back(planes + share * (mean - planes))
 

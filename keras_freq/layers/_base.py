@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_freq._core.checks import check_data_format
+from keras_freq._core.one_line import call_with_short_errors
 from keras_freq._core.value_range import UNIT
 from keras_freq.spectral._backend import (
     Array,
@@ -43,12 +44,14 @@ class FrequencyLayer(keras.layers.Layer):
     def __call__(self, images, *args, **kwargs):
         if is_foreign_tensorflow(images):
             return self.call_in_pipeline(images, *args, **kwargs)
-        return super().__call__(images, *args, **kwargs)
+        return call_with_short_errors(super().__call__, images, *args, **kwargs)
 
     def call(self, images):
         return keras.ops.cast(self.transform(images), self.compute_dtype)
 
-    def call_in_pipeline(self, images):
+    def call_in_pipeline(self, images, training=None):
+        """`call` for TensorFlow's tensors under another backend. `training` is taken, as Keras takes it, and
+        changes nothing here."""
         import tensorflow as tf
 
         return tf.cast(self.transform(images), self.compute_dtype)
@@ -80,7 +83,7 @@ class RandomFrequencyLayer(FrequencyLayer):
         self._pipeline_generator = None
 
     def _draw_and_transform(self, images: Array, batch, uniform: Callable[[tuple], Array]) -> Array:
-        check_images_shape(images.shape, self.data_format)
+        check_images_shape(images.shape, self.data_format, open_size=True)
         channels = images.shape[-1 if self.data_format == "channels_last" else -3]
         if is_floating(dtype_of(images)):
             return self.transform(images, uniform(self.draw_shape(batch, channels)))
@@ -113,8 +116,12 @@ class RandomFrequencyLayer(FrequencyLayer):
         """Looks at the first images that have values, outside of compiled code and of training steps."""
         if self._checked or not has_values(images):
             return
+        values = keras.ops.convert_to_numpy(images)
+        if not values.size or values.min() == values.max():
+            return  # Keras tries a model out with tensors of one number
+        self.check_range(values)
+        # Only now: while it builds a model, Keras calls layers and swallows what they raise.
         self._checked = True
-        self.check_range(keras.ops.convert_to_numpy(images))
 
     def call(self, images, training=True):
         if not training:
@@ -158,27 +165,48 @@ class RandomFrequencyLayer(FrequencyLayer):
         dataset = tf.data.Dataset.zip(dataset, seeds).map(layer.apply_stateless, num_parallel_calls=8)
         ```
 
+        The elements of `dataset` may be images or `(images, labels)`, whose labels come back as they are; the
+        images may be a batch or, but for layers that mix a batch, one image. With tensors of the backend:
+
+        ```python
+        images = layer.apply_stateless(images, 7)
+        images, labels = layer.apply_stateless((images, labels), 7)
+        image = layer.apply_stateless(images[0], 7)
+        ```
+
         Args:
-            images: As for calling the layer.
-            seed: Two integers as a TensorFlow tensor of shape `(2,)` for TensorFlow's tensors; else one
-                Python integer.
+            images: As for calling the layer, or one image without the batch axis; or a tuple of images and
+                whatever belongs to them, such as labels and sample weights.
+            seed: One Python integer, or two integers as a TensorFlow tensor of shape `(2,)` for TensorFlow's
+                tensors and arrays.
 
         Returns:
-            Images of the same shape.
-        """
-        if is_tensorflow(seed):
-            import tensorflow as tf
+            Images of the same shape, or a tuple of them and the rest of the tuple.
 
-            return self._apply_in_tensorflow(
-                images, lambda shape: tf.random.stateless_uniform(shape, seed=seed)
-            )
-        if isinstance(seed, bool) or not isinstance(seed, int):
+        Raises:
+            TypeError: if the seed is something else.
+            ValueError: if the images are none that the layer takes.
+        """
+        if isinstance(images, tuple):
+            if not images:
+                raise ValueError("`images` must be images or (images, labels). Received: images=()")
+            return (self.apply_stateless(images[0], seed), *images[1:])
+        two = is_tensorflow(seed)
+        if not two and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
             raise TypeError(
                 f"`seed` must be an integer, or a TensorFlow tensor of two. Received: seed={seed!r}"
             )
+        if two or is_foreign_tensorflow(images):
+            import tensorflow as tf
+
+            pair = seed if two else [int(seed), 0]
+            return self._apply_in_tensorflow(
+                tf.convert_to_tensor(images), lambda shape: tf.random.stateless_uniform(shape, seed=pair)
+            )
         images = keras.ops.convert_to_tensor(images)
-        batch = images.shape[0] if len(images.shape) == 4 else 1
-        return self._apply_in_keras(images, batch, seed)
+        self._check_once(images)
+        batch = keras.ops.shape(images)[0] if len(images.shape) == 4 else 1
+        return self._apply_in_keras(images, batch, int(seed))
 
     def get_config(self):
         return {**super().get_config(), "seed": self.seed}

@@ -3,17 +3,18 @@ from __future__ import annotations
 from typing import Literal
 
 import keras
-import numpy as np
 
 from keras_freq._core.checks import check_choice, check_number, check_whole
 from keras_freq.layers._base import RandomFrequencyLayer
-from keras_freq.spectral._backend import library_of
+from keras_freq.spectral._backend import library_of, places_along, sides_of
 from keras_freq.spectral._images import to_planes
 
 
 @keras.saving.register_keras_serializable(package="keras_freq")
 class CropFlip(RandomFrequencyLayer):
     """Pad, crop at random, flip at random: the augmentation that all recipes of this package start from.
+
+    Pixels are bytes, 0 to 255, or floats of any range, as a rule (0, 1); Keras' own layers have (0, 255).
 
     Every image moves by whole pixels, `-padding` to `+padding` along each axis with equal chance, and is
     mirrored left to right with chance 1/2. That is what padding on all sides and cropping back amounts to.
@@ -71,11 +72,12 @@ class CropFlip(RandomFrequencyLayer):
         return (3, batch)
 
     def transform(self, images, draws):
-        planes, back = to_planes(images, self.data_format)
+        planes, back = to_planes(images, self.data_format, open_size=True)
         xp = library_of(planes)
         batch = xp.shape(planes)[0]
-        channels, height, width = planes.shape[1:]
-        if self.mode == "reflect" and self.padding >= min(height, width):
+        channels, (height, width) = planes.shape[1], sides_of(planes)
+        known = isinstance(height, int)
+        if self.mode == "reflect" and known and self.padding >= min(height, width):
             raise ValueError(
                 f"`padding` must be smaller than the images, here {height}x{width}, to reflect them. "
                 f"Received: padding={self.padding}"
@@ -83,8 +85,8 @@ class CropFlip(RandomFrequencyLayer):
         down, right = (
             xp.cast(xp.floor(draws[k] * (2 * self.padding + 1)), "int32") - self.padding for k in (0, 1)
         )
-        rows = xp.reshape(down, (-1, 1, 1)) + xp.indices(np.arange(height)[None, :, None])
-        columns = xp.indices(np.arange(width)[None, None, :]) + 0 * xp.reshape(right, (-1, 1, 1))
+        rows = xp.reshape(down, (-1, 1, 1)) + xp.reshape(places_along(height, planes), (1, -1, 1))
+        columns = xp.reshape(places_along(width, planes), (1, 1, -1)) + 0 * xp.reshape(right, (-1, 1, 1))
         if self.flip:
             mirrored = xp.reshape(draws[2] < 0.5, (-1, 1, 1))
             columns = xp.where(mirrored, width - 1 - columns, columns)
@@ -104,8 +106,11 @@ class CropFlip(RandomFrequencyLayer):
     def _bring_inside(self, index, size):
         """Indices inside the image: mirrored about the edges, or anywhere where they will be filled."""
         xp = library_of(index)
-        if self.mode == "reflect" and size > 1:
-            return (size - 1) - xp.abs((size - 1) - xp.abs(index))
+        known = isinstance(size, int)
+        if self.mode == "reflect" and not (known and size == 1):
+            index = (size - 1) - xp.abs((size - 1) - xp.abs(index))
+            if known:
+                return index
         return xp.clip(index, 0, size - 1)
 
     def get_config(self):

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_freq._core.checks import check_number
 from keras_freq.layers._pair_layer import PairLayer
-from keras_freq.spectral._backend import library_of
+from keras_freq.spectral._backend import Array, library_of, sides_of
 from keras_freq.spectral._dft import Method
 from keras_freq.spectral._recombine import swap_low_amplitude
 
@@ -17,17 +17,19 @@ from keras_freq.spectral._recombine import swap_low_amplitude
 class FDAPair(PairLayer):
     """FDA within a batch: give every image the low-frequency amplitude of another one.
 
-    `y[k]` has the phase of `x[k]`, the amplitude of `x[perm[k]]` at the frequencies with `|u| <= b` and `|v|
-    <= b`, `b = floor(min(height, width) * beta)`, and its own amplitude at the others, channel by channel.
-    The label stays that of `x[k]`. With probability `1 - probability` images stay as they are.
+    Pixels are bytes, 0 to 255, or floats of any range, as a rule (0, 1); Keras' own layers have (0, 255).
 
-    The window has `2 * b + 1` rows and columns with DC in the middle, for even and odd sizes, so it is
-    Hermitian. With `beta=0.01` it is DC alone, the mean of each channel, up to 99 pixels; on 32 pixels
-    `beta=0.1` gives `b = 3`.
+    `y[k]` has the phase of `x[k]`, the amplitude of `x[perm[k]]` at the frequencies with `|u| <= floor(height
+    * beta)` and `|v| <= floor(width * beta)`, and its own amplitude at the others, channel by channel. The
+    label stays that of `x[k]`. With probability `1 - probability` images stay as they are.
+
+    With `b = floor(side * beta)` the window has `2 * b + 1` rows or columns with DC in the middle, for even
+    and odd sizes, so it is Hermitian. With `beta=0.01` it is DC alone, the mean of each channel, up to 99
+    pixels; on 32 pixels `beta=0.1` gives `b = 3`.
 
     Args:
-        beta: Half-width of the window as a share of the smaller side, 0 to 1; from 0.5 on all amplitudes of a
-            square image. 0.01 to 0.09 as published, on images of about 1000 pixels.
+        beta: Half-width of the window as a share of each side, 0 to 1; from 0.5 on all amplitudes.
+            0.01 to 0.09 as published, on images of about 1000 pixels.
         probability: Chance to mix, 0 to 1.
         scope: `"batch"` tosses one coin for the whole batch; `"sample"` one for each image.
         clip: `None` leaves the result as it is, or two bounds, such as `(0, 1)`.
@@ -85,11 +87,15 @@ class FDAPair(PairLayer):
 
     def mix(self, images, draws):
         xp = library_of(images)
-        height, width = images.shape[1:3] if self.data_format == "channels_last" else images.shape[2:4]
+        height, width = sides_of(images, 1 if self.data_format == "channels_last" else 2)
+        if isinstance(height, int):
+            window = _window(height, width, self.beta)
+        else:
+            window = _traced_window(images, height, width, self.beta)
         return swap_low_amplitude(
             images,
             xp.take(images, xp.argsort(draws[0]), axis=0),
-            _window(height, width, self.beta),
+            window,
             data_format=self.data_format,
             method=self.method,
         )
@@ -104,3 +110,14 @@ def _window(height: int, width: int, beta: float) -> np.ndarray:
         np.abs(np.arange(side) - side // 2) <= math.floor(side * beta) for side in (height, width)
     )
     return np.outer(rows, columns).astype("float64")
+
+
+def _traced_window(images: Array, height: Array, width: Array, beta: float) -> Array:
+    """The same where compiled code that runs is first to know the sides."""
+    xp = library_of(images)
+    halves = (xp.floor(xp.cast(side, "float64") * beta) for side in (height, width))
+    rows, columns = (
+        xp.cast(xp.abs(xp.cast(xp.arange(side) - side // 2, "float64")) <= half, "float32")
+        for side, half in zip((height, width), halves, strict=True)
+    )
+    return xp.expand_dims(rows, 1) * columns

@@ -10,6 +10,7 @@ import numpy as np
 from keras_freq._core.checks import check_choice, check_number, check_radius
 from keras_freq.layers._base import FrequencyLayer
 from keras_freq.spectral._backend import Array
+from keras_freq.spectral._dft import METHODS, Method
 from keras_freq.spectral._filters import apply_mask, band_pass, high_pass, low_pass
 from keras_freq.spectral._grid import UNITS, Units
 from keras_freq.spectral._masks import KINDS, Kind, Symmetrize, band_mask, check_mask
@@ -18,11 +19,21 @@ from keras_freq.spectral._masks import KINDS, Kind, Symmetrize, band_mask, check
 class RadialFilter(FrequencyLayer):
     """What `LowPass`, `HighPass` and `BandPass` have in common: everything but the radii."""
 
-    def __init__(self, *, kind: Kind, order: float, units: Units, data_format: str | None, **kwargs):
+    def __init__(
+        self,
+        *,
+        kind: Kind,
+        order: float,
+        units: Units,
+        method: Method,
+        data_format: str | None,
+        **kwargs,
+    ):
         super().__init__(data_format=data_format, **kwargs)
         self.kind = check_choice(kind, "kind", KINDS)
         self.order = check_number(order, "order", above=0)
         self.units = check_choice(units, "units", UNITS)
+        self.method = check_choice(method, "method", METHODS)
 
     def _filter(self, function: Callable[..., Array], images: Array, *radii: float) -> Array:
         """What a function of `spectral` makes of images with this configuration."""
@@ -33,10 +44,12 @@ class RadialFilter(FrequencyLayer):
             order=self.order,
             units=self.units,
             data_format=self.data_format,
+            method=self.method,
         )
 
     def get_config(self):
-        return {**super().get_config(), "kind": self.kind, "order": self.order, "units": self.units}
+        names = ("kind", "order", "units", "method")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 @keras.saving.register_keras_serializable(package="keras_freq")
@@ -50,6 +63,8 @@ class LowPass(RadialFilter):
         kind: `"ideal"`, `"gaussian"` (gain 0.607 at the radius), `"butterworth"` (1/2) or `"square"`.
         order: Steepness of the Butterworth filter.
         units: `"index"` (bins) or `"cycles_per_pixel"`.
+        method: How the DFT is computed: `"fft"`, `"matmul"` or `"auto"`. A model with `"matmul"` exports to
+            LiteRT with its built-in operations alone.
         data_format: `"channels_last"` or `"channels_first"`; by default that of the Keras configuration.
         **kwargs: `name`, `dtype` and so on of `keras.layers.Layer`.
 
@@ -77,10 +92,13 @@ class LowPass(RadialFilter):
         kind: Kind = "ideal",
         order: float = 2,
         units: Units = "index",
+        method: Method = "auto",
         data_format: str | None = None,
         **kwargs,
     ):
-        super().__init__(kind=kind, order=order, units=units, data_format=data_format, **kwargs)
+        super().__init__(
+            kind=kind, order=order, units=units, method=method, data_format=data_format, **kwargs
+        )
         self.radius = check_radius(radius)
 
     def transform(self, images):
@@ -101,6 +119,8 @@ class HighPass(RadialFilter):
         kind: `"ideal"`, `"gaussian"`, `"butterworth"` or `"square"`.
         order: Steepness of the Butterworth filter.
         units: `"index"` (bins) or `"cycles_per_pixel"`.
+        method: How the DFT is computed: `"fft"`, `"matmul"` or `"auto"`. A model with `"matmul"` exports to
+            LiteRT with its built-in operations alone.
         data_format: `"channels_last"` or `"channels_first"`; by default that of the Keras configuration.
         **kwargs: `name`, `dtype` and so on of `keras.layers.Layer`.
 
@@ -129,10 +149,13 @@ class HighPass(RadialFilter):
         kind: Kind = "ideal",
         order: float = 2,
         units: Units = "index",
+        method: Method = "auto",
         data_format: str | None = None,
         **kwargs,
     ):
-        super().__init__(kind=kind, order=order, units=units, data_format=data_format, **kwargs)
+        super().__init__(
+            kind=kind, order=order, units=units, method=method, data_format=data_format, **kwargs
+        )
         self.radius = check_radius(radius)
 
     def transform(self, images):
@@ -152,6 +175,8 @@ class BandPass(RadialFilter):
         kind: `"ideal"`, `"gaussian"`, `"butterworth"` or `"square"`: the difference of two low-pass filters.
         order: Steepness of the Butterworth filters.
         units: `"index"` (bins) or `"cycles_per_pixel"`.
+        method: How the DFT is computed: `"fft"`, `"matmul"` or `"auto"`. A model with `"matmul"` exports to
+            LiteRT with its built-in operations alone.
         data_format: `"channels_last"` or `"channels_first"`; by default that of the Keras configuration.
         **kwargs: `name`, `dtype` and so on of `keras.layers.Layer`.
 
@@ -177,10 +202,13 @@ class BandPass(RadialFilter):
         kind: Kind = "ideal",
         order: float = 2,
         units: Units = "index",
+        method: Method = "auto",
         data_format: str | None = None,
         **kwargs,
     ):
-        super().__init__(kind=kind, order=order, units=units, data_format=data_format, **kwargs)
+        super().__init__(
+            kind=kind, order=order, units=units, method=method, data_format=data_format, **kwargs
+        )
         band_mask(1, 1, low, high)  # refuses bad radii now, not at the first call
         self.low, self.high = float(low), float(high)
 
@@ -202,6 +230,8 @@ class FrequencyMask(FrequencyLayer):
             layer.
         symmetrize: `None` refuses a mask that is not Hermitian; `"mean"`, `"min"` or `"max"` makes it so
             first.
+        method: How the DFT is computed: `"fft"`, `"matmul"` or `"auto"`. A model with `"matmul"` exports to
+            LiteRT with its built-in operations alone.
         data_format: `"channels_last"` or `"channels_first"`; by default that of the Keras configuration.
         **kwargs: `name`, `dtype` and so on of `keras.layers.Layer`.
 
@@ -225,6 +255,7 @@ class FrequencyMask(FrequencyLayer):
         mask,
         *,
         symmetrize: Symmetrize | None = None,
+        method: Method = "auto",
         data_format: str | None = None,
         **kwargs,
     ):
@@ -233,9 +264,10 @@ class FrequencyMask(FrequencyLayer):
         if mask.ndim != 2:
             raise ValueError(f"`mask` must have shape (height, width). Received: mask.shape={mask.shape}")
         self.mask = check_mask(mask, *mask.shape, how=symmetrize)
+        self.method = check_choice(method, "method", METHODS)
 
     def transform(self, images):
-        return apply_mask(images, self.mask, data_format=self.data_format)
+        return apply_mask(images, self.mask, data_format=self.data_format, method=self.method)
 
     def get_config(self):
-        return {**super().get_config(), "mask": self.mask.tolist()}
+        return {**super().get_config(), "mask": self.mask.tolist(), "method": self.method}

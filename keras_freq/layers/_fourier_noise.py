@@ -27,6 +27,8 @@ def _list_pairs(height: int, width: int, low: float, high: float) -> np.ndarray:
 class FourierNoise(RandomFrequencyLayer):
     """Add one planar wave of a random frequency to every channel of every image.
 
+    Pixels are bytes, 0 to 255, or floats in `value_range`, (0, 1); Keras' own layers have (0, 255).
+
     `y = x + e * U` with `U = c * cos(2 * pi * (u * h / height + v * w / width) + phase)` of Frobenius norm 1,
     `(u, v)` uniform over the pairs of conjugate frequencies of the band, the phase uniform, and `e` the
     strength.
@@ -37,14 +39,13 @@ class FourierNoise(RandomFrequencyLayer):
         distribution: `"constant"`, or `"exponential"` to draw a strength for each image and channel.
         band: `(low, high)` in bins: frequencies with `low <= d < high` are drawn. By default all but DC.
         clip: `None`, or two bounds, such as `(0, 1)`, for pixels on [0, 1].
-        value_range: Lowest and highest value of float images, `(0, 1)` by default, unlike the `(0, 255)` of
-            Keras' own layers. Bytes are 0 to 255 and stay so, as floats.
+        value_range: Lowest and highest value of float images. Bytes are 0 to 255 and stay so, as floats.
         seed: Seed of the layer's stream, or `None` for a fresh one.
         data_format: `"channels_last"` or `"channels_first"`; by default that of the Keras configuration.
         **kwargs: `name`, `dtype` and so on of `keras.layers.Layer`.
 
     Call arguments:
-        images: Images, floats or bytes.
+        images: Float images in `value_range`, or bytes; height and width must be known.
         training: `False` makes the layer the identity. Inside a model Keras sets it; alone the layer
             augments.
 
@@ -55,7 +56,8 @@ class FourierNoise(RandomFrequencyLayer):
         The same.
 
     Raises:
-        ValueError: if an argument lies outside its range, or the band holds no frequency of the images.
+        ValueError: if an argument lies outside its range, the band holds no frequency of the images, or
+            floats lie beyond `value_range`.
 
     Source: Yin et al., "A Fourier Perspective on Model Robustness in Computer Vision", NeurIPS 2019 (the
         basis); Vaish et al., "Fourier-basis Functions to Bridge Augmentation Gap", CVPR 2024 (waves with
@@ -93,6 +95,8 @@ class FourierNoise(RandomFrequencyLayer):
         self.band = (low, high)
         self.clip = None if clip is None else check_interval(clip, "clip")
         self.value_range = check_interval(value_range, "value_range")
+
+    checks_range = True
 
     def draw_shape(self, batch, channels):
         return (3, batch, channels)

@@ -5,16 +5,19 @@ from typing import Literal
 import keras
 
 from keras_freq.layers._pair_layer import PairLayer
-from keras_freq.spectral._backend import library_of
+from keras_freq.spectral._backend import library_of, sides_of
 from keras_freq.spectral._dft import Method
 from keras_freq.spectral._filters import apply_mask
 from keras_freq.spectral._masks import blur_mask
 from keras_freq.spectral._recombine import recombine
+from keras_freq.spectral._traced_masks import traced_blur_mask
 
 
 @keras.saving.register_keras_serializable(package="keras_freq")
 class HybridPair(PairLayer):
     """HybridAugment: the low frequencies of every image with the high ones of another image of the batch.
+
+    Pixels are bytes, 0 to 255, or floats of any range, as a rule (0, 1); Keras' own layers have (0, 255).
 
     `y[k] = L(x[k]) + x[perm[k]] - L(x[perm[k]])`, with the Gaussian blur `L`. The label stays that of `x[k]`,
     whose low part the result has. With probability `1 - probability` images stay as they are.
@@ -92,8 +95,11 @@ class HybridPair(PairLayer):
     def mix(self, images, draws):
         xp = library_of(images)
         options = {"data_format": self.data_format, "method": self.method}
-        height, width = images.shape[1:3] if self.data_format == "channels_last" else images.shape[2:4]
-        mask = blur_mask(height, width, self.sigma, kernel_size=self.kernel_size)
+        height, width = sides_of(images, 1 if self.data_format == "channels_last" else 2)
+        if isinstance(height, int):
+            mask = blur_mask(height, width, self.sigma, kernel_size=self.kernel_size)
+        else:
+            mask = traced_blur_mask(xp, height, width, self.sigma, self.kernel_size)
         low = apply_mask(images, mask, **options)
         high = xp.take(xp.cast(images, low.dtype) - low, xp.argsort(draws[0]), axis=0)
         if self.recombine_amplitude:

@@ -16,6 +16,8 @@ from keras_freq.spectral._images import check_images_shape, to_planes
 class RandomResizedCrop(RandomFrequencyLayer):
     """Cut out a random box of each image and resize it: the crop that networks for ImageNet train with.
 
+    Pixels are bytes, 0 to 255, or floats of any range, as a rule (0, 1); Keras' own layers have (0, 255).
+
     A box covers a random share of the area, with a random ratio of width to height (uniform in its
     logarithm), at a random place; it is resized bilinearly with antialiasing: `out = R x C^T`, where the rows
     of `R` and `C` hold triangles as wide as the reduction, one pair of matrices per image. Sides and places

@@ -21,6 +21,8 @@ from typing import Any, Protocol, TypeVar, cast
 import keras
 import numpy as np
 
+from keras_freq._core.one_line import call_with_short_errors
+
 Array = Any  # a NumPy array or a tensor of one of the frameworks
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -152,6 +154,26 @@ def _tensorflow_take(x, indices, axis=None):
     return tf.gather(tf.reshape(x, [-1]) if axis is None else x, indices, axis=axis or 0)
 
 
+def _tensorflow_rfft2(x):
+    """`tf.signal.rfft2d`, which forgets the axes before planes of an unknown size."""
+    import tensorflow as tf
+
+    spectrum = tf.signal.rfft2d(x)
+    if None in x.shape[-2:]:
+        spectrum.set_shape([*x.shape[:-1], None])
+    return spectrum
+
+
+def _tensorflow_irfft2(spectrum, height, width):
+    """The way back, with the same axes before."""
+    import tensorflow as tf
+
+    planes = tf.signal.irfft2d(spectrum, [height, width])
+    if None in planes.shape[-2:]:
+        planes.set_shape([*spectrum.shape[:-2], None, None])
+    return planes
+
+
 class KerasLibrary:
     """The active backend through `keras.ops`; only what `keras.ops` lacks is written natively."""
 
@@ -162,8 +184,8 @@ class KerasLibrary:
 
             self.matmul = tf.matmul
             self.take = _tensorflow_take
-            self._rfft2 = tf.signal.rfft2d
-            self._irfft2 = lambda z, height, width: tf.signal.irfft2d(z, [height, width])
+            self._rfft2 = _tensorflow_rfft2
+            self._irfft2 = _tensorflow_irfft2
             self._complex, self._real, self._imag = tf.complex, tf.math.real, tf.math.imag
             self._gain = lambda z, mask: z * tf.cast(mask, z.dtype)
         elif backend == "jax":
@@ -209,8 +231,7 @@ class KerasLibrary:
         return self._irfft2(self._complex(re, im), height, width)
 
     def filter2(self, x, half_mask):
-        height, width = x.shape[-2:]
-        return self._irfft2(self._gain(self._rfft2(x), half_mask), height, width)
+        return self._irfft2(self._gain(self._rfft2(x), half_mask), *sides_of(x))
 
 
 class TensorFlowLibrary:
@@ -249,15 +270,15 @@ class TensorFlowLibrary:
         return tuple(dynamic[k] if size is None else size for k, size in enumerate(x.shape))
 
     def rfft2(self, x):
-        spectrum = self.tf.signal.rfft2d(x)
+        spectrum = _tensorflow_rfft2(x)
         return self.tf.math.real(spectrum), self.tf.math.imag(spectrum)
 
     def irfft2(self, re, im, height, width):
-        return self.tf.signal.irfft2d(self.tf.complex(re, im), [height, width])
+        return _tensorflow_irfft2(self.tf.complex(re, im), height, width)
 
     def filter2(self, x, half_mask):
-        spectrum = self.tf.signal.rfft2d(x)
-        return self.tf.signal.irfft2d(spectrum * self.tf.cast(half_mask, spectrum.dtype), x.shape[-2:])
+        spectrum = _tensorflow_rfft2(x)
+        return _tensorflow_irfft2(spectrum * self.tf.cast(half_mask, spectrum.dtype), *sides_of(x))
 
 
 _numpy_library = NumPyLibrary()
@@ -305,6 +326,26 @@ def library_of(x: Array) -> ArrayLibrary:
     )
 
 
+def sides_of(x: Array, first: int = -2) -> tuple[Any, Any]:
+    """Height and width, axis `first` and the next: both as tensors where not both are known yet."""
+    height, width = x.shape[first], x.shape[first + 1]
+    if height is None or width is None:
+        xp = library_of(x)
+        height, width = (xp.cast(xp.shape(x)[axis], "int32") for axis in (first, first + 1))
+    return height, width
+
+
+def places_along(side: Any, like: Array) -> Array:
+    """`0, 1, ..., side - 1` as whole numbers, whether the side is known yet or not."""
+    xp = library_of(like)
+    return xp.indices(np.arange(side)) if isinstance(side, int) else xp.cast(xp.arange(side), "int32")
+
+
+def float_side(side: Any, like: Array) -> Any:
+    """A side as a float, in the type of `like` where it is not known yet."""
+    return float(side) if isinstance(side, int) else library_of(like).cast(side, like.dtype)
+
+
 def as_array(x: Array) -> Array:
     """Turn lists, numbers and Keras variables into something `library_of` knows."""
     if isinstance(x, keras.Variable):
@@ -335,6 +376,9 @@ class SpectralOperation(keras.Operation):
     def __init__(self, function: str, options: dict, *, name: str | None = None):
         super().__init__(name=name)
         self.function, self.options = function, dict(options)
+
+    def __call__(self, *tensors):
+        return call_with_short_errors(super().__call__, *tensors)
 
     def call(self, *tensors):
         return _symbolic_functions[self.function][0](*tensors, **self.options)

@@ -14,21 +14,22 @@ Which way is taken is decided by `choose_method`:
 from __future__ import annotations
 
 import functools
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from keras_freq._core.checks import check_choice
-from keras_freq.spectral._backend import Array, is_distributed, library_of
+from keras_freq.spectral._backend import Array, is_distributed, library_of, sides_of
 from keras_freq.spectral._grid import mirror_index
 
 Method = Literal["auto", "matmul", "fft"]
+METHODS = ("auto", "matmul", "fft")
 LARGEST_MATMUL = 64
 
 
 def choose_method(x: Array, method: Method = "auto", *, real: bool = False) -> str:
     """How to transform planes `x`; `real` says whether the Hartley transform would do."""
-    check_choice(method, "method", ("auto", "matmul", "fft"))
+    check_choice(method, "method", METHODS)
     if method != "auto":
         return method
     if library_of(x).name != "jax":
@@ -74,11 +75,30 @@ def _hartley(n: int) -> np.ndarray:
     return (np.cos(angles) + np.sin(angles)) / np.sqrt(n)
 
 
+def _hartley_like(n: Any, x: Array) -> Array:
+    """`_hartley` in the type of `x`, by operations where the size is known only when compiled code runs."""
+    xp = library_of(x)
+    if isinstance(n, int):
+        return xp.constant(_hartley(n), x)
+    places, size = xp.arange(n), xp.cast(n, "float64")
+    angles = 2 * np.pi / size * xp.cast(xp.expand_dims(places, 1) * places % n, "float64")
+    return xp.cast((xp.cos(angles) + xp.sin(angles)) / xp.sqrt(size), x.dtype)
+
+
+def check_known_sides(x: Array) -> None:
+    if None in tuple(x.shape[-2:]):
+        raise ValueError(
+            '`method="matmul"` needs images of a known height and width here: give keras.Input the size, or '
+            f'take "auto" or "fft". Received: planes of shape {tuple(x.shape)}'
+        )
+
+
 def rfft2(x: Array, *, method: Method = "auto") -> tuple[Array, Array]:
     """Half spectrum `(re, im)` of real planes."""
     xp = library_of(x)
     if choose_method(x, method) == "fft":
         return xp.rfft2(x)
+    check_known_sides(x)
     height, width = x.shape[-2:]
     columns = width // 2 + 1
     rows = xp.matmul(x, xp.constant(_along_width(width), x))
@@ -95,6 +115,7 @@ def irfft2(re: Array, im: Array, height: int, width: int, *, method: Method = "a
     xp = library_of(re)
     if choose_method(re, method) == "fft":
         return xp.irfft2(re, im, height, width)
+    check_known_sides(re)
     columns = width // 2 + 1
     product = xp.matmul(xp.constant(_along_height(height) / height, re), xp.concatenate([re, im], axis=-1))
     cosine, sine = product[..., :height, :], product[..., height:, :]
@@ -106,6 +127,10 @@ def irfft2(re: Array, im: Array, height: int, width: int, *, method: Method = "a
 
 def half_mask(mask: Array, height: int, width: int) -> Array:
     """The columns of a centered mask that a half spectrum has, in its order."""
+    if not isinstance(height, int):  # known only when compiled code runs
+        xp = library_of(mask)
+        rolled = xp.roll(xp.roll(mask, -(height // 2), 0), -(width // 2), 1)
+        return rolled[:, : width // 2 + 1]
     rows = np.roll(np.arange(height), -(height // 2))
     columns = np.roll(np.arange(width), -(width // 2))[: width // 2 + 1]
     if isinstance(mask, np.ndarray):
@@ -126,15 +151,19 @@ def _flips_onto_itself(mask: Array) -> bool:
 def filter_planes(x: Array, mask: Array, *, method: Method = "auto") -> Array:
     """Multiply the spectrum of real planes by a centered Hermitian mask of shape `(height, width)`."""
     xp = library_of(x)
-    height, width = x.shape[-2:]
-    flips = _flips_onto_itself(mask)
+    height, width = sides_of(x)
+    # Masks made by operations, for a size not known yet, are those of bands.
+    flips = not isinstance(height, int) or _flips_onto_itself(mask)
     if choose_method(x, method, real=flips) == "fft":
         half = half_mask(mask, height, width)
         return xp.filter2(x, xp.constant(half, x) if isinstance(half, np.ndarray) else half)
     if flips:
         # Then the real Hartley transform does, C (M * (C x C)) C: half the products of the complex one.
-        left, right = xp.constant(_hartley(height), x), xp.constant(_hartley(width), x)
-        gain = xp.constant(np.fft.ifftshift(mask), x)
+        left, right = _hartley_like(height, x), _hartley_like(width, x)
+        if isinstance(mask, np.ndarray):
+            gain = xp.constant(np.fft.ifftshift(mask), x)
+        else:
+            gain = xp.cast(xp.roll(xp.roll(mask, -(height // 2), 0), -(width // 2), 1), x.dtype)
         return xp.matmul(xp.matmul(left, gain * xp.matmul(xp.matmul(left, x), right)), right)
     half = half_mask(mask, height, width)
     half = xp.constant(half, x) if isinstance(half, np.ndarray) else half
@@ -145,7 +174,7 @@ def filter_planes(x: Array, mask: Array, *, method: Method = "auto") -> Array:
 def dft_channels(re: Array, im: Array, *, inverse: bool = False) -> tuple[Array, Array]:
     """Complex DFT of a spectrum `(batch, channels, height, columns)` along its channel axis."""
     xp = library_of(re)
-    channels, height, columns = re.shape[1:]
+    channels = re.shape[1]
     angles = _angles(channels, channels)
     cosine, sine = np.cos(angles), -np.sin(angles) if inverse else np.sin(angles)
     if inverse:
@@ -160,6 +189,7 @@ def dft_channels(re: Array, im: Array, *, inverse: bool = False) -> tuple[Array,
         out_re = [sum(c * r + s * i for (c, s), (r, i) in zip(row, parts, strict=True)) for row in rows]
         out_im = [sum(c * i - s * r for (c, s), (r, i) in zip(row, parts, strict=True)) for row in rows]
         return xp.stack(out_re, axis=1), xp.stack(out_im, axis=1)
+    height, columns = sides_of(re)
     both = xp.reshape(xp.concatenate([re, im], axis=1), (-1, 2 * channels, height * columns))
     matrix = xp.constant(np.block([[cosine, sine], [-sine, cosine]]), re)
     both = xp.reshape(xp.matmul(matrix, both), (-1, 2 * channels, height, columns))

@@ -9,12 +9,13 @@ from typing import Literal
 import numpy as np
 
 from keras_freq._core.checks import check_choice, check_radius
-from keras_freq.spectral._backend import Array, as_array, dtype_of, library_of
+from keras_freq.spectral._backend import Array, as_array, dtype_of, library_of, sides_of
 from keras_freq.spectral._dft import Method, filter_planes
 from keras_freq.spectral._grid import radial_distance
 from keras_freq.spectral._images import to_planes
 from keras_freq.spectral._masks import symmetrize
 from keras_freq.spectral._rescale import rescale as rescale_images
+from keras_freq.spectral._traced_masks import traced_disk
 
 Masks = Literal["complementary", "reference"]
 Enhanced = Literal["minmax", "clip", "none"]
@@ -72,12 +73,17 @@ def enhance_density(
     radius = check_radius(radius)
     check_choice(masks, "masks", MASKS)
     check_choice(rescale, "rescale", RESCALES)
-    planes, back = to_planes(images, data_format)
-    changed = planes if noise is None else planes + to_planes(noise, data_format)[0]
+    open_size = masks == "complementary"
+    planes, back = to_planes(images, data_format, open_size=open_size)
+    changed = planes if noise is None else planes + to_planes(noise, data_format, open_size=open_size)[0]
     changed = convolve_twice(changed, kernels)
     if masks == "complementary":
         # One filter in place of two: L x + (1 - L) y = y + L (x - y).
-        low = _low_mask(*planes.shape[-2:], radius)
+        height, width = sides_of(planes)
+        if isinstance(height, int):
+            low = _low_mask(height, width, radius)
+        else:
+            low = traced_disk(library_of(planes), height, width, lambda distance: distance <= radius)
         result = changed + filter_planes(planes - changed, low, method=method)
     else:
         low, high = reference_masks(*planes.shape[-2:], radius)

@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from keras_freq.spectral._backend import Array, as_array, symbolic
+from keras_freq.spectral._backend import Array, as_array, library_of, sides_of, symbolic
 from keras_freq.spectral._dft import Method, filter_planes
 from keras_freq.spectral._grid import Units
 from keras_freq.spectral._images import to_planes
 from keras_freq.spectral._masks import Kind, Symmetrize, band_mask, check_mask, low_pass_mask
+from keras_freq.spectral._traced_masks import traced_band_mask
 
 
-def _filter(images: Array, make_mask: Callable[[int, int], Array], data_format: str, method: Method) -> Array:
-    planes, back = to_planes(images, data_format)
-    return back(filter_planes(planes, make_mask(*planes.shape[-2:]), method=method))
+def _filter_band(
+    images: Array,
+    make_mask: Callable[[int, int], np.ndarray],
+    low: float,
+    high: float,
+    data_format: str,
+    method: Method,
+    **options: Any,
+) -> Array:
+    """Filter with the mask of a band, also where the size is known only when compiled code runs."""
+    planes, back = to_planes(images, data_format, open_size=True)
+    return back(filter_planes(planes, _fit_band(planes, make_mask, low, high, **options), method=method))
+
+
+def _fit_band(
+    planes: Array, make_mask: Callable[[int, int], np.ndarray], low: float, high: float, **options: Any
+) -> Array:
+    height, width = sides_of(planes)
+    if isinstance(height, int):
+        return make_mask(height, width)
+    make_mask(1, 1)  # checks the options
+    return traced_band_mask(library_of(planes), height, width, float(low), float(high), **options)
 
 
 @symbolic()
@@ -55,17 +76,16 @@ def apply_mask(
     """
     mask = as_array(mask)
 
-    def fit_mask(height, width):
-        if isinstance(mask, np.ndarray):
-            return check_mask(mask, height, width, how=symmetrize)
-        if tuple(mask.shape) != (height, width):
-            raise ValueError(
-                f"`mask` must have the images' size ({height}, {width}). "
-                f"Received: mask.shape={tuple(mask.shape)}"
-            )
-        return mask
-
-    return _filter(images, fit_mask, data_format, method)
+    known = isinstance(mask, np.ndarray)
+    planes, back = to_planes(images, data_format, open_size=not known)
+    height, width = planes.shape[-2:]
+    if known:
+        mask = check_mask(mask, height, width, how=symmetrize)
+    elif tuple(mask.shape) != (height, width):
+        raise ValueError(
+            f"`mask` must have the images' size ({height}, {width}). Received: mask.shape={tuple(mask.shape)}"
+        )
+    return back(filter_planes(planes, mask, method=method))
 
 
 @symbolic()
@@ -110,9 +130,10 @@ def low_pass(
     """
 
     def mask(height, width):
-        return low_pass_mask(height, width, radius, kind=kind, order=order, units=units)
+        return low_pass_mask(height, width, radius, **options)
 
-    return _filter(images, mask, data_format, method)
+    options = {"kind": kind, "order": order, "units": units}
+    return _filter_band(images, mask, 0.0, radius, data_format, method, **options)
 
 
 @symbolic()
@@ -154,9 +175,10 @@ def high_pass(
     """
 
     def mask(height, width):
-        return band_mask(height, width, radius, np.inf, kind=kind, order=order, units=units)
+        return band_mask(height, width, radius, np.inf, **options)
 
-    return _filter(images, mask, data_format, method)
+    options = {"kind": kind, "order": order, "units": units}
+    return _filter_band(images, mask, radius, np.inf, data_format, method, **options)
 
 
 @symbolic()
@@ -200,9 +222,10 @@ def band_pass(
     """
 
     def mask(height, width):
-        return band_mask(height, width, low, high, kind=kind, order=order, units=units)
+        return band_mask(height, width, low, high, **options)
 
-    return _filter(images, mask, data_format, method)
+    options = {"kind": kind, "order": order, "units": units}
+    return _filter_band(images, mask, low, high, data_format, method, **options)
 
 
 @symbolic(lambda shape, **options: [shape, shape])
@@ -243,8 +266,11 @@ def split_bands(
         >>> bool(np.allclose(low + high, x))
         True
     """
-    planes, back = to_planes(images, data_format)
-    height, width = planes.shape[-2:]
-    mask = low_pass_mask(height, width, radius, kind=kind, order=order, units=units)
-    low = filter_planes(planes, mask, method=method)
+
+    def mask(height, width):
+        return low_pass_mask(height, width, radius, **options)
+
+    options = {"kind": kind, "order": order, "units": units}
+    planes, back = to_planes(images, data_format, open_size=True)
+    low = filter_planes(planes, _fit_band(planes, mask, 0.0, radius, **options), method=method)
     return back(low), back(planes - low)

@@ -10,8 +10,11 @@ from keras_freq._core.checks import DATA_FORMATS, check_choice
 from keras_freq.spectral._backend import Array, as_array, dtype_of, is_floating, library_of
 
 
-def check_images_shape(shape: tuple, data_format: str = "channels_last") -> None:
-    """Refuse shapes that are not those of images with known height, width and channels."""
+def check_images_shape(shape: tuple, data_format: str = "channels_last", *, open_size: bool = False) -> None:
+    """Refuse shapes that are not those of images with known channels, height and width.
+
+    With `open_size` height and width need not be known; only in TensorFlow's compiled code are they not.
+    """
     check_choice(data_format, "data_format", DATA_FORMATS)
     shape = tuple(shape)
     if len(shape) not in (3, 4):
@@ -19,22 +22,27 @@ def check_images_shape(shape: tuple, data_format: str = "channels_last") -> None
             "Images must have shape (batch, height, width, channels) or (height, width, channels), "
             f'channels first with data_format="channels_first". Received: shape={shape}'
         )
-    if None in shape[-3:] or 0 in shape[-3:]:
+    channels = shape[-1 if data_format == "channels_last" else -3]
+    if 0 in shape[-3:] or channels is None or (None in shape[-3:] and not open_size):
         raise ValueError(
-            f"Height, width and channels of images must be known and not 0. Received: shape={shape}"
+            "Height, width and channels of images must be known and not 0: give keras.Input the size, or "
+            f"compile with run_eagerly=True where sizes differ. Received: shape={shape}"
         )
 
 
-def to_planes(images: Array, data_format: str = "channels_last") -> tuple[Array, Callable[[Array], Array]]:
+def to_planes(
+    images: Array, data_format: str = "channels_last", *, open_size: bool = False
+) -> tuple[Array, Callable[[Array], Array]]:
     """Float planes `(batch, channels, height, width)` of images, and the function that takes planes back.
 
     float32 and float64 stay; half precision and integers are computed in float32. The way back restores
     layout, rank and floating dtype; results for integer images stay float32, since filtered images have
-    fractions and signs.
+    fractions and signs. With `open_size` height and width may be unknown, `None` in the shape, until compiled
+    code runs.
     """
     images = as_array(images)
     xp = library_of(images)
-    check_images_shape(images.shape, data_format)
+    check_images_shape(images.shape, data_format, open_size=open_size)
     dtype = dtype_of(images)
     if dtype == "bool" or "complex" in dtype:
         raise TypeError(f"Images must be floating or integer. Received: dtype={dtype}")

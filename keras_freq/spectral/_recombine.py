@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from keras_freq._core.checks import check_choice
-from keras_freq.spectral._backend import Array, as_array, library_of, symbolic
+from keras_freq.spectral._backend import Array, as_array, library_of, sides_of, symbolic
 from keras_freq.spectral._dft import Method, dft_channels, full_spectrum, half_mask, irfft2, rfft2
 from keras_freq.spectral._images import to_planes
 from keras_freq.spectral._masks import check_mask
@@ -29,6 +29,13 @@ def unit(re: Array, im: Array) -> tuple[Array, Array]:
     empty = power <= 0
     scale = 1 / xp.sqrt(xp.where(empty, xp.ones_like(power), power + EPSILON))
     return xp.where(empty, xp.ones_like(re), re) * scale, im * scale
+
+
+def _may_be_equal(one: tuple, other: tuple) -> bool:
+    """Whether two shapes are the same, as far as they are known."""
+    if len(one) != len(other):
+        return False
+    return all(a is None or b is None or a == b for a, b in zip(one, other, strict=True))
 
 
 @symbolic()
@@ -130,14 +137,14 @@ def recombine(
     """
     check_choice(axes, "axes", ("chw", "hw"))
     amplitude_of, phase_of = as_array(amplitude_of), as_array(phase_of)
-    if tuple(amplitude_of.shape) != tuple(phase_of.shape):
+    if not _may_be_equal(amplitude_of.shape, phase_of.shape):
         raise ValueError(
             "`amplitude_of` and `phase_of` must have the same shape. Received: "
             f"amplitude_of.shape={tuple(amplitude_of.shape)}, phase_of.shape={tuple(phase_of.shape)}"
         )
-    source, _ = to_planes(amplitude_of, data_format)
-    planes, back = to_planes(phase_of, data_format)
-    height, width = planes.shape[-2:]
+    source, _ = to_planes(amplitude_of, data_format, open_size=True)
+    planes, back = to_planes(phase_of, data_format, open_size=True)
+    height, width = sides_of(planes)
     spectrum, target = rfft2(source, method=method), rfft2(planes, method=method)
     if axes == "chw":
         spectrum, target = dft_channels(*spectrum), dft_channels(*target)
@@ -189,19 +196,20 @@ def swap_low_amplitude(
         (True, True)
     """
     images, donors, mask = as_array(images), as_array(donors), as_array(mask)
-    if tuple(images.shape) != tuple(donors.shape):
+    if not _may_be_equal(images.shape, donors.shape):
         raise ValueError(
             "`images` and `donors` must have the same shape. Received: "
             f"images.shape={tuple(images.shape)}, donors.shape={tuple(donors.shape)}"
         )
-    planes, back = to_planes(images, data_format)
-    source, _ = to_planes(donors, data_format)
+    known = isinstance(mask, np.ndarray)
+    planes, back = to_planes(images, data_format, open_size=not known)
+    source, _ = to_planes(donors, data_format, open_size=not known)
     xp = library_of(planes)
-    height, width = planes.shape[-2:]
-    if isinstance(mask, np.ndarray):
+    height, width = sides_of(planes)
+    if known:
         share = xp.constant(half_mask(check_mask(mask, height, width), height, width), planes)
-    elif tuple(mask.shape) == (height, width):
-        share = half_mask(mask, height, width)
+    elif tuple(mask.shape) == tuple(planes.shape[-2:]):
+        share = xp.cast(half_mask(mask, height, width), planes.dtype)
     else:
         raise ValueError(
             f"`mask` must have the images' size ({height}, {width}). Received: mask.shape={tuple(mask.shape)}"

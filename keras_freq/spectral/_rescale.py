@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from keras_freq._core.checks import DATA_FORMATS, check_choice
-from keras_freq.spectral._backend import Array, ArrayLibrary, library_of, symbolic
+from keras_freq.spectral._backend import Array, ArrayLibrary, as_array, library_of, symbolic
 from keras_freq.spectral._images import to_planes
 
 Rescale = Literal["none", "clip", "max", "minmax", "uint8_wrap"]
@@ -69,8 +69,10 @@ def rescale(
     check_choice(per, "per", PER)
     check_choice(data_format, "data_format", (None, *DATA_FORMATS))
     # Without extremes by channel it makes no difference which axis holds them: no transposing then.
-    layout = "channels_first" if per == "image" else data_format or "channels_last"
-    x, back = to_planes(images, layout)
+    images = as_array(images)
+    open_size = None in tuple(images.shape)
+    layout = "channels_first" if per == "image" and not open_size else data_format or "channels_last"
+    x, back = to_planes(images, layout, open_size=True)
     xp = library_of(x)
     if mode == "clip":
         return back(xp.clip(x, 0.0, 1.0))

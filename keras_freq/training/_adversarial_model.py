@@ -52,6 +52,9 @@ class AdversarialModel(BatchTransformModel):
     Losses and metrics of training are those on adversarial images; validation, `evaluate` and `predict` are
     those on the images as they are.
 
+    `input_shape`, `output_shape` and `layers` are the classifier's, the layers behind the wrapper's own;
+    `inputs`, `outputs` and `operations` only `model.classifier` has.
+
     Args:
         classifier: Any Keras model from images to one tensor of logits.
         epsilon: Radius of the ball, for pixels on [0, 1], at least 0.
@@ -69,7 +72,7 @@ class AdversarialModel(BatchTransformModel):
 
     Raises:
         TypeError: if `classifier` is no Keras model, or `augment` or `pair` no Keras layer.
-        ValueError: if a number is out of range.
+        ValueError: if a number is out of range, or `classifier` has several outputs.
 
     Source: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", ICLR 2018, section
         2.1. Wang et al., CVPR 2020, train with `epsilon=0.03, steps=10, step_size=0.003,

@@ -28,6 +28,9 @@ class APRModel(TrainingModel):
     `evaluate` and `predict`, and calls with `training=False`, run the classifier alone. A call with
     `training=True` returns the pair `(clean, mixed)` of logits when there is a `pair`.
 
+    `input_shape`, `output_shape` and `layers` are the classifier's, the layers behind the wrapper's own;
+    `inputs`, `outputs` and `operations` only `model.classifier` has.
+
     Args:
         classifier: Any Keras model from images to one tensor of logits.
         single: Layer for the single-image augmentation, such as `keras_freq.layers.APRSingle()`, or `None`.
@@ -38,6 +41,7 @@ class APRModel(TrainingModel):
 
     Raises:
         TypeError: if `classifier` is no Keras model, or one of the others no Keras layer.
+        ValueError: if `classifier` has several outputs.
 
     Source: Chen et al., "Amplitude-Phase Recombination: Rethinking Robustness of Convolutional Neural
         Networks in Frequency Domain", ICCV 2021, section 3.3: APR-S with `single`, APR-P

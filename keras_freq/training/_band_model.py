@@ -14,6 +14,9 @@ class BandModel(TrainingModel):
     In training a batch goes through `augment`, then `band`; validation, `evaluate` and `predict` see the
     images as they are. (A filter inside the classifier itself would filter there too.)
 
+    `input_shape`, `output_shape` and `layers` are the classifier's, the layers behind the wrapper's own;
+    `inputs`, `outputs` and `operations` only `model.classifier` has.
+
     Args:
         classifier: Any Keras model from images to one tensor of logits.
         band: The filter, such as `keras_freq.layers.LowPass(8)` or `keras_freq.layers.HighPass(8)`, or a
@@ -23,6 +26,7 @@ class BandModel(TrainingModel):
 
     Raises:
         TypeError: if `classifier` is no Keras model, or one of the others no Keras layer.
+        ValueError: if `classifier` has several outputs.
 
     Source: Wang et al., "High-frequency Component Helps Explain the Generalization of Convolutional Neural
         Networks", CVPR 2020, section 5 (training on the low- or the high-frequency component).

@@ -15,6 +15,10 @@ from keras_freq.training._first_images import FirstImages
 class TrainingModel(keras.Model):
     """A model that holds a classifier and, in inference, is the classifier alone.
 
+    `input_shape`, `output_shape` and `layers` are those of the classifier, the layers behind the wrapper's
+    own (Keras looks in `layers` for what it saves and summarizes). `inputs`, `outputs` and `operations`
+    belong to Keras' functional models, which the wrapper is not: `model.classifier` has them.
+
     Subclasses name in `PARTS` the attributes that hold layers or `None`, and set them through `hold`. They
     add the rest of their settings in `get_config`.
     """
@@ -29,6 +33,7 @@ class TrainingModel(keras.Model):
         """Check and keep the classifier and the other layers."""
         if not isinstance(classifier, keras.Model):
             raise TypeError(f"`classifier` must be a Keras model. Received: type={type(classifier).__name__}")
+        _check_one_output(classifier)
         for name, layer in parts.items():
             if layer is not None and not isinstance(layer, keras.Layer):
                 raise TypeError(
@@ -36,6 +41,25 @@ class TrainingModel(keras.Model):
                 )
         for name, layer in {"classifier": classifier, **parts}.items():
             setattr(self, name, layer)
+
+    @keras.Model.layers.getter
+    def layers(self) -> list:
+        """The layers that the wrapper adds, then those of the classifier."""
+        layers = super().layers
+        classifier = getattr(self, "classifier", None)
+        if classifier is None:
+            return layers
+        return [layer for layer in layers if layer is not classifier] + classifier.layers
+
+    @property
+    def input_shape(self) -> Any:
+        """That of the classifier, where Keras knows it."""
+        return self.classifier.input_shape
+
+    @property
+    def output_shape(self) -> Any:
+        """That of the classifier, where Keras knows it."""
+        return self.classifier.output_shape
 
     @property
     def inference_model(self) -> keras.Model:
@@ -89,6 +113,19 @@ class TrainingModel(keras.Model):
                 config[name], custom_objects=custom_objects
             )
         return cls(**config)
+
+
+def _check_one_output(classifier: keras.Model) -> None:
+    """Refuses several outputs, where they are known before the first images."""
+    shape = getattr(classifier, "output_shape", None) if classifier.built else None
+    if shape is None or (isinstance(shape, tuple) and all(n is None or isinstance(n, int) for n in shape)):
+        return
+    names = getattr(classifier, "output_names", None) or shape
+    raise ValueError(
+        "`classifier` must have one output, a tensor of logits: take keras.Model(classifier.inputs, "
+        f"classifier.outputs[0]) of one with several. Received: classifier={classifier.name!r} with outputs "
+        f"{names}"
+    )
 
 
 def _flatten(layer: Any) -> list:

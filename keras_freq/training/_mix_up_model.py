@@ -19,6 +19,9 @@ class MixUpModel(MixtureModel):
     with `keras.losses.CategoricalCrossentropy(from_logits=True)`. Accuracy in training counts the class with
     the larger weight.
 
+    `input_shape`, `output_shape` and `layers` are the classifier's, the layers behind the wrapper's own;
+    `inputs`, `outputs` and `operations` only `model.classifier` has.
+
     Args:
         classifier: Any Keras model from images to one tensor of logits.
         alpha: Parameter of the Beta distribution, above 0. 1: every mixture is as likely.
@@ -28,8 +31,9 @@ class MixUpModel(MixtureModel):
 
     Raises:
         TypeError: if `classifier` is no Keras model, or `augment` no Keras layer.
-        ValueError: if `alpha` is not above 0, or the model is compiled with a loss of class indices, or with
-            `jit_compile=True` on TensorFlow, whose XLA cannot draw the mixtures.
+        ValueError: if `alpha` is not above 0, `classifier` has several outputs, or the model is compiled with
+            a loss of class indices, or with `jit_compile=True` on TensorFlow, whose XLA cannot draw the
+            mixtures.
 
     Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018. Wang et al., "High-frequency
         Component Helps Explain the Generalization of Convolutional Neural Networks", CVPR 2020, use

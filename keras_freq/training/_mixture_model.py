@@ -21,6 +21,9 @@ class MixtureModel(BatchTransformModel):
     with `keras.losses.CategoricalCrossentropy(from_logits=True)`. Accuracy in training counts the class with
     the larger weight.
 
+    `input_shape`, `output_shape` and `layers` are the classifier's, the layers behind the wrapper's own;
+    `inputs`, `outputs` and `operations` only `model.classifier` has.
+
     Args:
         classifier: Any Keras model from images to one tensor of logits.
         mixture: Layer that takes and returns a dictionary with the keys `"images"` and `"labels"`.
@@ -29,9 +32,9 @@ class MixtureModel(BatchTransformModel):
 
     Raises:
         TypeError: if `classifier` is no Keras model, or one of the others no Keras layer.
-        ValueError: if the model is compiled with a loss of class indices, or with `jit_compile=True` on
-            TensorFlow, whose XLA cannot draw the weights of MixUp and CutMix; if `mixture` returns something
-            else.
+        ValueError: if `classifier` has several outputs; if the model is compiled with a loss of class
+            indices, or with `jit_compile=True` on TensorFlow, whose XLA cannot draw the weights of MixUp and
+            CutMix; if `mixture` returns something else.
 
     Source: Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable
         Features", ICCV 2019; Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018.

@@ -181,6 +181,9 @@ def test_inside_tf_data(name, images):
     assert [b.shape for b in batches] == [(4, 32, 32, 3)] * 2
     if name in FILTERS:
         np.testing.assert_allclose(np.concatenate(batches), to_numpy(layer(images)), atol=2e-6)
+        for training in (True, False, None):
+            told = dataset.batch(4).map(lambda x, t=training: layer(x, training=t))
+            np.testing.assert_array_equal(list(told.as_numpy_iterator()), batches)
     else:
         again = list(mapped.as_numpy_iterator())
         assert not np.array_equal(batches[0], again[0])
@@ -221,6 +224,25 @@ def test_identity_outside_training(name, images):
 
 
 @every_augmentation
+def test_floats_of_another_range_are_refused_where_strengths_depend_on_it(name, images):
+    layer = LAYERS[name]()
+    for far in (255 * images, images * 4 - 2):
+        if layer.checks_range:
+            with pytest.raises(ValueError, match=r"floats in value_range=\(0, 1\).*Received: values from"):
+                LAYERS[name]()(far, training=True)
+            wide = LAYERS[name](value_range=(-2, 255))(far, training=True)
+        else:
+            wide = layer(far, training=True)
+        assert np.isfinite(to_numpy(wide)).all()
+    assert ("value_range" in layer.get_config()) == layer.checks_range
+    empty = images.copy()
+    empty[1, 2, 3, 0] = np.nan
+    with pytest.raises(ValueError, match="finite floats"):
+        LAYERS[name]()(empty, training=True)
+    np.testing.assert_array_equal(to_numpy(layer(255 * images, training=False)), 255 * images)
+
+
+@every_augmentation
 def test_new_draw_every_call_and_same_stream_for_same_seed(name, images):
     one, same, other = LAYERS[name](), LAYERS[name](), LAYERS[name](seed=4)
     first, second = (to_numpy(one(images, training=True)) for _ in range(2))
@@ -237,6 +259,55 @@ def test_stateless_depends_on_the_seed_alone(name, images):
     layer(images, training=True)
     np.testing.assert_array_equal(to_numpy(layer.apply_stateless(images, 11)), first)
     assert not np.array_equal(to_numpy(layer.apply_stateless(images, 12)), first)
+
+
+@every_augmentation
+def test_stateless_takes_pairs_and_single_images(name, images, labels):
+    layer = LAYERS[name]()
+    alone = to_numpy(layer.apply_stateless(images, 11))
+    x, y = layer.apply_stateless((keras.ops.convert_to_tensor(images), labels), 11)
+    np.testing.assert_array_equal(to_numpy(x), alone)
+    assert y is labels
+    weights = np.ones(8)
+    assert layer.apply_stateless((images, labels, weights), np.int64(11))[2] is weights
+    if "Pair" in name:
+        with pytest.raises(ValueError, match="needs a batch"):
+            layer.apply_stateless(images[0], 11)
+    else:
+        single = to_numpy(layer.apply_stateless((keras.ops.convert_to_tensor(images[0]), 3), 11)[0])
+        np.testing.assert_array_equal(single, to_numpy(layer.apply_stateless(images[:1], 11))[0])
+
+
+@every_augmentation
+def test_stateless_takes_pairs_and_single_images_in_tf_data(name, images, labels):
+    tf = pytest.importorskip("tensorflow")
+    layer = LAYERS[name]()
+
+    def run(*parts, batched):
+        dataset = tf.data.Dataset.from_tensor_slices(parts[0] if len(parts) == 1 else parts)
+        dataset = dataset.batch(4) if batched else dataset
+        seeds = tf.data.Dataset.random(seed=7).batch(2)
+        return list(tf.data.Dataset.zip(dataset, seeds).map(layer.apply_stateless).as_numpy_iterator())
+
+    for batched in (True,) if "Pair" in name else (True, False):
+        alone, pairs = run(images, batched=batched), run(images, labels, batched=batched)
+        np.testing.assert_array_equal([x for x, _ in pairs], alone)
+        np.testing.assert_array_equal(np.ravel([y for _, y in pairs]), labels)
+    # One integer is a seed there too, the same for every element.
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels)).batch(4)
+    same = [
+        list(dataset.map(lambda x, y: layer.apply_stateless((x, y), 5)).as_numpy_iterator()) for _ in range(2)
+    ]
+    np.testing.assert_array_equal([x for x, _ in same[0]], [x for x, _ in same[1]])
+
+
+def test_stateless_refuses_what_is_no_seed_or_no_images(images):
+    layer = kf.layers.CropFlip(seed=0)
+    for seed in (True, 1.5, None, (1, 2)):
+        with pytest.raises(TypeError, match="`seed` must be an integer"):
+            layer.apply_stateless(images, seed)
+    with pytest.raises(ValueError, match=r"Received: images=\(\)"):
+        layer.apply_stateless((), 3)
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import numpy as np
 from keras_freq._core.checks import check_choice, check_number
 from keras_freq.layers._operations import tone
 from keras_freq.layers._operations.warp import affine
-from keras_freq.spectral._backend import Array, library_of
+from keras_freq.spectral._backend import Array, float_side, library_of, sides_of
 
 OPERATIONS = (
     "autocontrast",
@@ -140,7 +140,7 @@ def _make_curve(levels, choice, strength, operations):
 def _make_matrix(levels, choice, strength, sign, operations):
     """Six arrays `(batch,)`, the identity where the operation is no affine map."""
     xp = library_of(levels)
-    height, width = levels.shape[1:3]
+    height, width = (float_side(side, levels) for side in sides_of(levels, 1))
     zero, one = xp.zeros_like(strength), xp.ones_like(strength)
 
     def amount(name, value):

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_freq.spectral._backend import Array, library_of
+from keras_freq.spectral._backend import Array, float_side, library_of, places_along, sides_of
+
+
+def _centers(side, shape, like):
+    """Where the centers of pixels lie along a side."""
+    xp = library_of(like)
+    if isinstance(side, int):
+        return xp.constant(np.arange(side).reshape(shape) + 0.5, like)
+    return xp.reshape(xp.cast(places_along(side, like), like.dtype) + 0.5, shape)
 
 
 def affine(levels: Array, matrix: tuple[Array, ...]) -> Array:
@@ -24,19 +32,18 @@ def affine(levels: Array, matrix: tuple[Array, ...]) -> Array:
     """
     xp = library_of(levels)
     batch = xp.shape(levels)[0]
-    height, width, channels = levels.shape[1:]
+    (height, width), channels = sides_of(levels, 1), levels.shape[-1]
+    wide, high = float_side(width, levels), float_side(height, levels)
     a, b, c, d, e, f = (xp.reshape(entry, (-1, 1, 1)) for entry in matrix)
-    columns = xp.constant(np.arange(width)[None, None, :] + 0.5, levels)
-    rows = xp.constant(np.arange(height)[None, :, None] + 0.5, levels)
+    columns = _centers(width, (1, 1, -1), levels)
+    rows = _centers(height, (1, -1, 1), levels)
     x, y = a * columns + b * rows + c, d * columns + e * rows + f
-    inside = xp.logical_and(
-        xp.logical_and(x >= 0.0, x < float(width)), xp.logical_and(y >= 0.0, y < float(height))
-    )
+    inside = xp.logical_and(xp.logical_and(x >= 0.0, x < wide), xp.logical_and(y >= 0.0, y < high))
     x, y = x - 0.5, y - 0.5
     left, top = xp.floor(x), xp.floor(y)
     right_share, lower_share = xp.expand_dims(x - left, -1), xp.expand_dims(y - top, -1)
-    x0, x1 = (xp.cast(xp.clip(left + k, 0.0, width - 1.0), "int32") for k in (0, 1))
-    y0, y1 = (xp.cast(xp.clip(top + k, 0.0, height - 1.0), "int32") for k in (0, 1))
+    x0, x1 = (xp.cast(xp.clip(left + k, 0.0, wide - 1.0), "int32") for k in (0, 1))
+    y0, y1 = (xp.cast(xp.clip(top + k, 0.0, high - 1.0), "int32") for k in (0, 1))
     pixels = xp.reshape(levels, (-1, channels))
     first = height * width * xp.reshape(xp.cast(xp.arange(batch), "int32"), (-1, 1, 1))
 
