@@ -56,7 +56,7 @@ def _scalings(model: Any, preprocessor: Any) -> Iterator[tuple[Any, tuple | None
     Each with the mean and deviation that a `Normalization` takes off, as pixels, and with the scale and
     offset of all up to it: `scale * pixel + offset` leaves it.
     """
-    scale, offset = np.float64(1), np.float64(0)
+    scale, offset = np.ones(()), np.zeros(())
     if preprocessor is not None:
         if not hasattr(preprocessor, "image_converter"):
             return
