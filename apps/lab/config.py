@@ -23,7 +23,7 @@ def load_config(config_class: type, path: str | Path, overrides: list[str] | tup
     """
     try:
         import draccus
-        from draccus import cfgparsing
+        import yaml
         from draccus.utils import DecodingError
     except ImportError as error:
         raise RunError(
@@ -39,7 +39,7 @@ def load_config(config_class: type, path: str | Path, overrides: list[str] | tup
             raise RunError(f"settings are written key=value. Received: {word!r}")
         field_type = _field_type(config_class, key, word)
         try:
-            value = cfgparsing.parse_string(text)
+            value = yaml.safe_load(text)
         except Exception as error:
             raise RunError(f"`{key}` must be YAML ({one_line(error)}). Received: {word!r}") from error
         _check_value(field_type, value, tuple(key.split(".")), "the command line")
@@ -142,11 +142,11 @@ def differences(old: dict, new: dict, prefix: str = "") -> list[tuple[str, Any, 
 
 
 def _read(path: Path) -> dict:
-    from draccus import cfgparsing
+    import yaml
 
     try:
         with open(path, encoding="utf-8") as file:
-            values = cfgparsing.load_config(file, file=path)
+            values = yaml.safe_load(file)  # no tag makes objects or reads other files
     except OSError as error:
         raise RunError(
             f"the configuration must be a file that can be read. Received: {path} ({error.strerror})"

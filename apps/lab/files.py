@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -43,20 +44,21 @@ def write_json(path: str | os.PathLike, value: Any) -> Path:
 
 
 def append_records(path: str | os.PathLike, records: list[dict]) -> None:
-    """Appends one JSON line a record, all of them or none.
+    """Appends one JSON line a record, all of them or none; its last entry is the CRC-32 of what is before.
 
     A kill in the middle can at worst leave a last line without its end, which `read_records` leaves out and
     the next call removes.
     """
-    lines = "".join(json.dumps(record, allow_nan=True) + "\n" for record in records).encode()
+    lines = as_lines(records)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         end = _end_of_last_line(handle)
         os.ftruncate(handle, end)
+        os.lseek(handle, end, os.SEEK_SET)
         written = 0
         try:
             while written < len(lines):  # a nearly full disk writes a part first and fails at the next call
-                written += os.pwrite(handle, lines[written:], end + written)
+                written += os.write(handle, lines[written:])
             os.fsync(handle)
         except BaseException as error:
             # Ctrl-C while the disk is slow: the lines are whole, and what they tell took long to measure.
@@ -67,23 +69,29 @@ def append_records(path: str | os.PathLike, records: list[dict]) -> None:
         os.close(handle)
 
 
-def read_records(path: str | os.PathLike) -> list[dict]:
-    """Reads the whole lines of a file of JSON lines; a missing file holds none.
+def as_lines(records: list[dict]) -> bytes:
+    """Records as `append_records` writes them."""
+    return b"".join(map(_line, records))
 
-    Raises:
-        ValueError: If a line before the last is not JSON.
+
+def read_records(path: str | os.PathLike) -> tuple[list[dict], list[int]]:
+    """Reads what `append_records` wrote; a missing file holds nothing.
+
+    Returns:
+        The records of the whole lines, and the numbers, from 1, of those that are damaged.
     """
     path = Path(path)
     if not path.exists():
-        return []
-    records = []
+        return [], []
+    records, damaged = [], []
     lines = path.read_bytes().split(b"\n")[:-1]  # what follows the last line end is half a line, or nothing
     for number, line in enumerate(lines, start=1):
-        try:
-            records.append(json.loads(line))
-        except ValueError as error:
-            raise ValueError(f"{path}, line {number}, must be JSON. Received: {line[:60]!r}") from error
-    return records
+        text = line.rpartition(_CHECK)[0] + b"}"
+        if line + b"\n" == _checked(text):
+            records.append(json.loads(text))
+        else:
+            damaged.append(number)
+    return records, damaged
 
 
 def hold(path: Path) -> TextIO | None:
@@ -105,9 +113,24 @@ def hold(path: Path) -> TextIO | None:
     return file
 
 
+_CHECK = b', "crc32": "'
+
+
+def _line(record: dict) -> bytes:
+    return _checked(json.dumps(record, allow_nan=True).encode())
+
+
+def _checked(text: bytes) -> bytes:
+    """The JSON of a record with its check sum and a line end."""
+    return text[:-1] + _CHECK + b'%08x"}\n' % zlib.crc32(text)
+
+
 def _end_of_last_line(handle: int) -> int:
-    size = os.fstat(handle).st_size
-    return os.pread(handle, size, 0).rfind(b"\n") + 1 if size else 0
+    os.lseek(handle, 0, os.SEEK_SET)
+    parts = []
+    while part := os.read(handle, 1 << 20):
+        parts.append(part)
+    return b"".join(parts).rfind(b"\n") + 1
 
 
 def _sync(folder: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from apps.lab.run import Claim, Run
+from apps.lab.tables import escape
 
 
 def values(run: Run, **wanted) -> np.ndarray:
@@ -73,8 +74,8 @@ def compare(
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    lines = [list(map(escape, head)), ["---"] * len(head), *(list(map(escape, row)) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def print_table(
@@ -86,15 +87,17 @@ def print_table(
     """
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     rows = [[str(cell) for cell in row] for row in rows]
     wide = len(head) > 6 and not whole
     note = "the ranges stand in summary.md" if wide else ""
-    table = Table(title=title, title_justify="left", caption=note, caption_justify="left")
+    # As `Text`: names of classes are no markup.
+    table = Table(title=Text(title), title_justify="left", caption=note, caption_justify="left")
     for index, heading in enumerate(head):
-        table.add_column(heading, justify="right" if index and not whole else "left", no_wrap=whole)
+        table.add_column(Text(heading), justify="right" if index and not whole else "left", no_wrap=whole)
     for row in rows:
-        table.add_row(*(cell.partition(" (")[0] if wide else cell for cell in row))
+        table.add_row(*(Text(cell.partition(" (")[0] if wide else cell) for cell in row))
     console = Console()
     if whole:
         widths = [max(map(len, column)) + 3 for column in zip(head, *rows, strict=True)]

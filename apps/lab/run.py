@@ -10,21 +10,26 @@ import json
 import re
 import sys
 import time
+import zipfile
+import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from apps.lab.config import as_dict, as_yaml, differences
+from apps.lab.config import as_dict, as_yaml, differences, load_config
 from apps.lab.errors import RunError, one_line
-from apps.lab.files import append_records, hold, read_records, write_json, write_whole
+from apps.lab.files import append_records, as_lines, hold, read_records, write_json, write_whole
 from apps.lab.interruption import stop_if_interrupted, uninterrupted
+from apps.lab.tables import escape
 from apps.lab.versions import versions
 
 if TYPE_CHECKING:
     from keras_freq.evaluate import Result
 
+_DAMAGED = (zipfile.BadZipFile, zlib.error)
 Kind = TypeVar("Kind", bound="Result")
 
 
@@ -59,18 +64,26 @@ class Run:
     `app` is the name of the app, with its experiment where it has several.
     """
 
-    def __init__(self, folder: Path, app: str, config: Any):
+    def __init__(self, folder: Path, app: str, config: Any, *, lock: Any = None):
         self.folder = Path(folder)
         self.app = app
         self.config = config
         self.seed = int(config.seed)
-        self._lock = _lock(self.folder / ".lock")
-        records = read_records(self._jsonl)
+        self._lock = lock or _lock(self.folder / ".lock")
+        for part in self.folder.rglob(".*.part"):  # of a process that was killed while it wrote
+            part.unlink(missing_ok=True)
+        records, damaged = read_records(self._jsonl)
+        if damaged:
+            numbers = ", ".join(map(str, damaged))
+            print(
+                f"warning: {self._jsonl}, line {numbers}: damaged; what stood there is measured again",
+                file=sys.stderr,
+            )
         # A stage counts once all its lines are there.
-        sizes: dict[str, int] = {}
-        for record in records:
-            sizes[record["stage"]] = sizes.get(record["stage"], 0) + 1
+        sizes = Counter(record["stage"] for record in records)
         self.records: list[dict] = [r for r in records if sizes[r["stage"]] >= r["stage_records"]]
+        if damaged or len(self.records) < len(records):
+            write_whole(self._jsonl, as_lines(self.records))  # or the rest would be there twice
 
     @classmethod
     def start(cls, app: str, config: Any) -> Run:
@@ -80,6 +93,9 @@ class Run:
         folder = _new_folder(app, config, keras.backend.backend())
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            # Before anything is written: of several processes that start one folder, one has it.
+            lock = _lock(folder / ".lock")
+            _check_new(folder)
             write_whole(folder / "config.yaml", as_yaml(config))
             write_json(folder / "versions.json", {"app": app, "seed": config.seed, **versions()})
         except OSError as error:
@@ -87,18 +103,17 @@ class Run:
                 f"the output folder must be one that can be written. Received: {folder} ({error.strerror})",
                 code=1,
             ) from error
-        return cls(folder, app, config)
+        return cls(folder, app, config, lock=lock)
 
     @classmethod
     def resume(cls, app: str, config: Any, folder: Path) -> Run:
         """Goes on with a folder that `start` made, if its settings and backend are the same."""
-        import draccus
         import keras
 
         folder = Path(folder)
         try:
-            made = json.loads((folder / "versions.json").read_text())
-            stored = draccus.load(type(config), folder / "config.yaml")
+            made = _read_versions(folder)
+            stored = load_config(type(config), folder / "config.yaml")
         except Exception as error:
             raise RunError(f"{folder} must be a run folder of {app}. Received: {one_line(error)}") from error
         if made.get("app") != app:
@@ -205,8 +220,24 @@ class Run:
                 key: np.asarray(value) for key, value in compute(*args, **kwargs).items()
             }
             write_whole(path, lambda file: np.savez(file, **arrays))
-        with np.load(path) as stored:
-            return {key: stored[key] for key in stored.files}
+        try:
+            with np.load(path) as stored:
+                return {key: stored[key] for key in stored.files}
+        # What zipfile and NumPy raise for bytes that are damaged.
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            KeyError,
+            RuntimeError,
+            zipfile.BadZipFile,
+            zlib.error,
+        ) as error:
+            raise RunError(
+                f"{path} must hold the arrays of this run: remove it, and they are made again. "
+                f"Received: {one_line(error)}",
+                code=1,
+            ) from error
 
     def checkpoint(self, name: str) -> Path:
         """Where `fit_resumably` keeps the state of one training."""
@@ -244,7 +275,7 @@ class Run:
 
     def summary(self, title: str, claims: list[Claim], *, notes: str = "") -> Path:
         """Writes ``summary.md``, and says so: one row a claim, then the notes, the settings, the figures."""
-        made = json.loads((self.folder / "versions.json").read_text())
+        made = _read_versions(self.folder)
         seeds = getattr(self.config, "all_seeds", (self.seed,))
         table = [["claim", "paper's number", "ours", "n", "seeds", "minutes"], ["---"] * 6]
         for claim in claims:
@@ -257,7 +288,7 @@ class Run:
                 by,
                 f"{self.minutes(*claim.stages):.1f}",
             ]
-            table.append([cell.replace("|", "\\|") for cell in row])
+            table.append(list(map(escape, row)))
         figures = sorted(path.name for path in (self.folder / "figures").glob("[!.]*.png"))
         parts = [
             f"# {title}",
@@ -277,7 +308,8 @@ class Run:
     def command(self, *, resume: bool = False) -> str:
         """The command line that goes on with this run, or makes it again."""
         words = ["python", "-m", f"apps.{self.app}"]
-        words += ["--resume", str(self.folder)] if resume else [str(self.folder / "config.yaml")]
+        folder = self.folder.resolve()  # from wherever it is called
+        words += ["--resume", str(folder)] if resume else [str(self.folder / "config.yaml")]
         if not resume and self.config.output:
             words.append("output=NEW_FOLDER")
         return " ".join(words)
@@ -321,11 +353,8 @@ def _runs(app: str) -> Path:
 def _new_folder(app: str, config: Any, backend: str) -> Path:
     if config.output:
         folder = Path(config.output)
-        if folder.is_dir() and any(folder.iterdir()):
-            raise RunError(
-                f"`output` must be a new or empty folder, or add --resume to go on with the run in it. "
-                f"Received: output={folder}"
-            )
+        if folder.is_dir():
+            _check_new(folder)
         if folder.exists() and not folder.is_dir():
             raise RunError(f"`output` must be a folder. Received: output={folder} (a file)")
         return folder
@@ -334,6 +363,29 @@ def _new_folder(app: str, config: Any, backend: str) -> Path:
     while folder.exists():
         folder, count = _runs(app) / f"{stamp}-{backend}-{count}", count + 1
     return folder
+
+
+def _check_new(folder: Path) -> None:
+    """Refuses a folder with anything in it but what a start left that was killed before its last file."""
+    names = {path.name for path in folder.iterdir() if not path.name.endswith(".part")}
+    if names - {".lock", "config.yaml"} or names == {"config.yaml"}:
+        raise RunError(
+            "`output` must be a new or empty folder, or add --resume to go on with the run in it. "
+            f"Received: output={folder}"
+        )
+
+
+def _read_versions(folder: Path) -> dict:
+    """What `start` wrote down."""
+    path = folder / "versions.json"
+    try:
+        made = json.loads(path.read_text(encoding="utf-8"))
+        missing = {"backend", "backend_version", "keras", "cpu_count", "platform"} - set(made)
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(f"{path} must be as the run wrote it. Received: {one_line(error)}", code=1) from error
+    if missing:
+        raise RunError(f"{path} must be as the run wrote it. Received: none of {sorted(missing)}", code=1)
+    return made
 
 
 def _lock(path: Path) -> Any:

@@ -75,7 +75,7 @@ def wait_until(done: Callable[[], object], process: subprocess.Popen) -> None:
 
 def records(folder: str | Path) -> list[dict]:
     """All records of a run."""
-    return read_records(Path(folder) / "results.jsonl")
+    return read_records(Path(folder) / "results.jsonl")[0]
 
 
 def numbers(folder: str | Path) -> list[dict]:

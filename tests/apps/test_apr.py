@@ -99,12 +99,12 @@ def test_a_corrupted_copy_is_written_once():
 
 
 @pytest.mark.slow
-def test_a_run_that_was_cut_short_ends_with_the_same_numbers(capsys):
+def test_a_run_that_was_cut_short_ends_with_the_same_numbers(capsys, here):
     words = ["table", "table.yaml", "rows=[standard]", "seeds=2", "severities=[1]"]
     running.finish("apr", *words, "output=straight")
     with interrupt(kf.evaluate, "corruption_error", at=2):
         assert running.call("apr", *words, "output=out", "store=elsewhere") == 130
-    assert "python -m apps.apr table --resume out" in capsys.readouterr().err
+    assert f"python -m apps.apr table --resume {here / 'out'}" in capsys.readouterr().err
     running.finish("apr", "table", "--resume", "out")
     assert numbers("out") == numbers("straight")
     # Another experiment finds the networks.

@@ -174,13 +174,13 @@ def test_the_experiment_in_miniature_on_jpeg_files(here, jpegs):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")
-def test_a_run_that_was_cut_short_ends_with_the_same_numbers(capsys):
+def test_a_run_that_was_cut_short_ends_with_the_same_numbers(capsys, here):
     feed = ["rows=[standard]", f"data.train_images={TRAIN}"]  # in memory: its order can be taken up again
     finish("tiny.yaml", *feed, "output=straight")
     last = {"when": lambda *args, corruptions, **options: corruptions == ("gaussian_noise",)}
     with interrupt(kf.evaluate, "corruption_error", **last):
         assert running.call("apr", "imagenet", "tiny.yaml", *feed, "output=out", "store=elsewhere") == 130
-    assert "python -m apps.apr imagenet --resume out" in capsys.readouterr().err
+    assert f"python -m apps.apr imagenet --resume {here / 'out'}" in capsys.readouterr().err
     assert len(numbers("out")) == len(numbers("straight")) - 2
     finish("--resume", "out")
     assert numbers("out") == numbers("straight")

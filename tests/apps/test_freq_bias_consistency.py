@@ -56,7 +56,7 @@ def test_in_miniature_and_again_after_a_kill(here, capsys):
     with interrupt(kf.evaluate, "band_accuracy", at=4):
         words = ["tiny.yaml", "keep=[high]", "output=out"]
         assert running.call("freq_bias", "consistency", *words) == 130
-    assert "python -m apps.freq_bias consistency --resume out" in capsys.readouterr().err
+    assert f"python -m apps.freq_bias consistency --resume {here / 'out'}" in capsys.readouterr().err
     out = here / "out"
     kept = numbers(out)
     assert kept

@@ -41,7 +41,7 @@ def test_in_miniature_and_again_after_a_kill(here, capsys):
     (here / "tiny.yaml").write_text(TINY)
     with interrupt(kf.evaluate, "band_accuracy", at=4):
         assert running.call("freq_bias", "discrimination", "tiny.yaml", "output=out") == 130
-    assert "python -m apps.freq_bias discrimination --resume out" in capsys.readouterr().err
+    assert f"python -m apps.freq_bias discrimination --resume {here / 'out'}" in capsys.readouterr().err
     out = here / "out"
     kept = numbers(out)
     assert kept

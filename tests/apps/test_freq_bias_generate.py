@@ -160,7 +160,7 @@ def test_a_run_that_was_cut_short_ends_with_the_same_numbers(here, monkeypatch, 
 
     monkeypatch.setattr(kf.data, "write_npz", interrupted)
     assert running.call("freq_bias", "generate", *words, "output=out", "folder=b") == 130
-    assert "python -m apps.freq_bias generate --resume out" in capsys.readouterr().err
+    assert f"python -m apps.freq_bias generate --resume {here / 'out'}" in capsys.readouterr().err
     finish("--resume", "out")
     assert [Path(path).stem for path in calls] == ["two_scr", *["two_wcr"] * 2]
 

@@ -79,7 +79,7 @@ def test_in_miniature_and_again_after_a_kill(here, capsys):
     (here / "tiny.yaml").write_text(TINY)
     with interrupt(SweepJournal, "add", at=4):
         assert running.call("freq_shortcuts", "hfss", "tiny.yaml", "output=out") == 130
-    assert "python -m apps.freq_shortcuts hfss --resume out" in capsys.readouterr().err
+    assert f"python -m apps.freq_shortcuts hfss --resume {here / 'out'}" in capsys.readouterr().err
     out = here / "out"
     kept = numbers(out)
     journal = (out / "checkpoints" / "search-hfss-seed0.jsonl").read_text()

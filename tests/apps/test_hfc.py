@@ -96,11 +96,11 @@ def test_every_experiment_in_miniature(shared_store, name):
 
 
 @pytest.mark.slow
-def test_a_run_that_was_cut_short_ends_with_the_same_numbers(capsys):
+def test_a_run_that_was_cut_short_ends_with_the_same_numbers(capsys, here):
     running.finish("hfc", "components", "components.yaml", "output=straight", "store=elsewhere")
     with interrupt(kf.evaluate, "accuracy", at=2):
         assert running.call("hfc", "components", "components.yaml", "output=out") == 130
-    assert "python -m apps.hfc components --resume out" in capsys.readouterr().err
+    assert f"python -m apps.hfc components --resume {here / 'out'}" in capsys.readouterr().err
     assert len(numbers("out")) < len(numbers("straight"))
     running.finish("hfc", "components", "--resume", "out")
     assert numbers("out") == numbers("straight")

@@ -201,3 +201,16 @@ def test_differences_are_dotted():
 
 def test_field_types_are_dotted():
     assert list(field_types(Settings))[-2:] == ["training.epochs", "training.learning_rate"]
+
+
+@pytest.mark.parametrize(
+    "value", ["!include other.yaml", "!!python/name:os.system", "!!python/object/apply:os.getcwd []"]
+)
+def test_yaml_makes_no_objects_and_reads_no_other_files(tmp_path, value):
+    (tmp_path / "other.yaml").write_text("3\n")
+    (tmp_path / "c.yaml").write_text(f"seed: {value}\n")
+    for arguments in ((tmp_path / "c.yaml",), (tmp_path / "plain.yaml", [f"seed={value}"])):
+        (tmp_path / "plain.yaml").write_text("seed: 1\n")
+        with pytest.raises(RunError, match="YAML") as caught:
+            load_config(Settings, *arguments)
+        assert "\n" not in str(caught.value)

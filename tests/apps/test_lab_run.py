@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 from apps.lab import Experiment, RunError, cli
+from apps.lab.report import markdown, print_table
 from apps.lab.run import Run
 from tests.apps import tiny_app
 from tests.apps.running import numbers, records, start, wait_until
@@ -102,7 +104,7 @@ def test_a_failure_is_one_line_and_resume_ends_with_the_same_numbers(here, capsy
     assert (
         "no space is left" if fail == "disk" else "`radius` must be even. Received: radius=8 and more"
     ) in lines[0]
-    assert "go on with: python -m apps.tiny --resume out" in lines[0]
+    assert f"go on with: python -m apps.tiny --resume {here / 'out'}" in lines[0]
     assert "Traceback" in Path("out/error.log").read_text()
     assert len(numbers("out")) == 2
 
@@ -156,7 +158,7 @@ def test_resume_without_a_folder_takes_the_newest_unfinished(here, capsys):
     (cut, _) = sorted((here / "runs" / "tiny").iterdir())
     capsys.readouterr()
     assert call("--resume", "tiny.yaml", "fail=value") == 1  # still fails, in the same folder
-    assert f"--resume runs/tiny/{cut.name}" in capsys.readouterr().err
+    assert f"--resume {cut.resolve()}" in capsys.readouterr().err
     assert len(list((here / "runs" / "tiny").iterdir())) == 2
 
 
@@ -169,6 +171,63 @@ def test_a_stage_of_which_half_was_written_is_measured_again(here):
     again = Run.resume("tiny", run.config, Path("out"))
     assert [r["value"] for r in again.measure("a", lambda: [{"value": 1}, {"value": 2}])] == [1, 2]
     assert len(again.records) == 2
+    # Once and for all: the half is not there a second time when the run goes on again.
+    again._lock.close()
+    third = Run.resume("tiny", run.config, Path("out"))
+    assert [r["value"] for r in third.measured("a")] == [1, 2]
+
+
+def test_a_changed_digit_is_named_and_measured_again(here, capsys):
+    run = Run.start("tiny", tiny_app.Tiny(output="out"))
+    for stage, value in (("a", 1.5), ("b", 2.5)):
+        run.measure(stage, lambda value=value: {"value": value})
+    jsonl = Path("out/results.jsonl")
+    jsonl.write_text(jsonl.read_text().replace("2.5", "7.5"))
+    run._lock.close()
+    again = Run.resume("tiny", run.config, Path("out"))
+    assert "results.jsonl, line 2: damaged" in capsys.readouterr().err
+    assert [r["value"] for r in again.records] == [1.5]
+    assert again.measure("b", lambda: {"value": 2.5})[0]["value"] == 2.5
+
+
+def test_a_start_that_was_killed_leaves_a_folder_that_a_start_takes(here):
+    Path("out").mkdir()
+    for name in (".lock", "config.yaml", ".versions.json.x.part"):
+        Path("out", name).write_text("")
+    run = Run.start("tiny", tiny_app.Tiny(output="out"))
+    assert sorted(path.name for path in Path("out").iterdir()) == [".lock", "config.yaml", "versions.json"]
+    assert str(here) in run.command(resume=True)
+    with pytest.raises(RunError, match=r"in use by another process|new or empty"):
+        Run.start("tiny", tiny_app.Tiny(output="out"))
+    Path("own").mkdir()
+    Path("own/config.yaml").write_text("mine")
+    with pytest.raises(RunError, match="new or empty"):
+        Run.start("tiny", tiny_app.Tiny(output="own"))
+    assert Path("own/config.yaml").read_text() == "mine"
+
+
+def test_damaged_files_of_a_run_are_one_line(here):
+    run = Run.start("tiny", tiny_app.Tiny(output="out"))
+    run.arrays("a", lambda: {"x": np.arange(50)})
+    path = Path("out/arrays/a.npz")
+    content = path.read_bytes()
+    for damaged in (b"", content[:60], content[:100] + b"!!!!" + content[104:]):
+        path.write_bytes(damaged)
+        with pytest.raises(RunError, match=r"a\.npz must hold the arrays.*remove it.*Received: ") as caught:
+            run.arrays("a", lambda: pytest.fail("computed twice"))
+        assert "\n" not in str(caught.value)
+    Path("out/versions.json").write_text("{}")
+    with pytest.raises(RunError, match=r"versions\.json must be as the run wrote it. Received: none of"):
+        run.summary("title", [])
+
+
+def test_names_are_no_markup(here, capsys):
+    head, rows = ["class", "n"], [["n[/x]", "1"], ["a|b\nc<i>", "2"]]
+    print_table("a [bold]title", head, rows)
+    shown = capsys.readouterr().out
+    assert "n[/x]" in shown
+    assert "a [bold]title" in shown
+    assert markdown(head, rows).splitlines()[2:] == ["| n[/x] | 1 |", "| a\\|b c&lt;i> | 2 |"]
 
 
 def test_records_hold_plain_values_only(here):
@@ -246,7 +305,7 @@ def test_an_interrupt_that_python_drops_still_stops_the_run(here, capsys, reques
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     assert call("tiny.yaml", "output=out", "fail=lost interrupt") == 130
-    assert "interrupted; go on with: python -m apps.tiny --resume out" in capsys.readouterr().err
+    assert f"interrupted; go on with: python -m apps.tiny --resume {here / 'out'}" in capsys.readouterr().err
     assert [r["radius"] for r in numbers("out")] == [4, 4], "what was measured is kept, the rest is not done"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -275,7 +334,7 @@ def test_interrupt_leaves_a_usable_folder_and_resume_ends_the_same(here):
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130, error
-    assert error.splitlines()[-1] == "interrupted; go on with: python -m apps.tiny --resume out"
+    assert error.splitlines()[-1] == f"interrupted; go on with: python -m apps.tiny --resume {here / 'out'}"
     assert "Traceback" not in error
     before = numbers("out")
     assert 2 <= len(before) < 6
