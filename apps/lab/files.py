@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import tempfile
 import zlib
 from collections.abc import Callable
@@ -28,8 +29,10 @@ def write_whole(path: str | os.PathLike, content: str | bytes | Callable[[Binary
                 file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes files that only their owner can read; a result is as readable as any other file.
-        os.chmod(temporary, 0o666 & ~_umask())
+        # mkstemp makes files that only their owner can read; a result is as readable as what it replaces, or
+        # as any other file.
+        old = path.is_file() and not path.is_symlink()
+        os.chmod(temporary, stat.S_IMODE(path.stat().st_mode) if old else 0o666 & ~_umask())
         os.replace(temporary, path)
         _sync(path.parent)
     except BaseException:

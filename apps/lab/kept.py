@@ -29,7 +29,7 @@ class KeptHistory(keras.callbacks.Callback):
         if not self._path.exists():
             return
         try:
-            rows = json.loads(self._path.read_text())
+            rows = json.loads(self._path.read_text(encoding="utf-8"))
             self.history = [(row["moment"], kf.evaluate.Result.from_json(row["result"])) for row in rows]
         except (ValueError, TypeError, KeyError) as error:
             raise RunError(

@@ -33,7 +33,7 @@ def list_networks(store: Path) -> list[tuple[str, ...]]:
 
 def _row(folder: Path) -> tuple[str, ...]:
     try:
-        recipe = json.loads((folder / "recipe.json").read_text())
+        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
         follows = recipe["follows from"]
         shown = (
             shorten(follows["recipe"]),

@@ -88,7 +88,7 @@ class Kept:
     def recipe(self) -> dict[str, Any]:
         """`recipe.json`, once it is seen to be that of this network; else a RunError."""
         try:
-            found = json.loads((self.folder / "recipe.json").read_text())
+            found = json.loads((self.folder / "recipe.json").read_text(encoding="utf-8"))
             same = found["follows from"] == self.follows and found["watch"] == self.watch
         except BROKEN as error:
             raise self._broken(error) from error
@@ -179,7 +179,7 @@ def _finished(store: Path, own: Kept) -> Kept | None:
     if own.watch is None:
         for folder in sorted(store.glob(f"{own.digest}-*")):
             try:
-                watch = json.loads((folder / "recipe.json").read_text())["watch"]
+                watch = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))["watch"]
             except BROKEN:  # a broken folder with columns that nobody asked for
                 continue
             other = Kept(folder, own.digest, own.follows, watch)

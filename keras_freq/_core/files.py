@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,8 +14,9 @@ from typing import Any, BinaryIO
 def write_whole(path: str | os.PathLike, content: str | bytes | Callable[[BinaryIO], Any]) -> Path:
     """Writes a whole file or none: a temporary file in the same folder takes the place of the old one.
 
-    The file is on the disk, not only on its way there, when the function returns. Its mode is that of any new
-    file. Where the path is a symbolic link the link is replaced: what it points to is never written to.
+    The file is on the disk, not only on its way there, when the function returns. Its mode is that of the
+    file that it replaces, or else of any new file. Where the path is a symbolic link the link is replaced:
+    what it points to is never written to.
 
     Args:
         path: Where to write. Missing folders are made.
@@ -40,6 +42,8 @@ def write_whole(path: str | os.PathLike, content: str | bytes | Callable[[Binary
                 file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
+        if path.is_file() and not path.is_symlink():
+            os.chmod(temporary, stat.S_IMODE(path.stat().st_mode))
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):  # what went wrong first is what is told

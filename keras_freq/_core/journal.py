@@ -47,7 +47,7 @@ class SweepJournal:
 
     def __init__(self, path: str | os.PathLike | None, run: dict[str, Any], *, what: str):
         self.rows: dict[str, Any] = {}
-        self._path = None if path is None else Path(path)
+        self._path = None if path is None else _check_path(path)
         self._head = {"format": f"{_FORMAT}, {what}", "run": json.loads(json.dumps(run))}
         self._end = 0  # where the next line begins
         if self._path is None:
@@ -118,6 +118,12 @@ class SweepJournal:
         for rows in whole:
             self.rows |= rows or {}
         return sum(len(line) + 1 for line in lines[: len(whole) + 1])
+
+
+def _check_path(path: Any) -> Path:
+    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path) or Path(path).is_dir():
+        raise ValueError(f"`checkpoint` must be the path of a file, or None. Received: checkpoint={path!r}")
+    return Path(path)
 
 
 def _line(value: dict[str, Any]) -> bytes:

@@ -20,6 +20,9 @@ def test_write_whole_makes_folders_and_leaves_nothing_else(tmp_path):
     mask = os.umask(0)
     os.umask(mask)
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
+    path.chmod(0o600)
+    write_whole(path, "secret")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_a_failed_write_keeps_the_old_file(tmp_path):

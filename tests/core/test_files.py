@@ -128,6 +128,9 @@ def test_the_mode_is_that_of_any_new_file(mask, tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
+    path.chmod(0o640)
+    write_whole(path, "new")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
 def test_a_folder_is_refused_before_anything_is_computed(tmp_path):

@@ -225,3 +225,10 @@ def test_works_where_there_are_no_locks(system, tmp_path, monkeypatch):
         monkeypatch.setattr(fcntl, "flock", refuse)
     written(tmp_path / "journal")
     assert journal(tmp_path / "journal").rows == WANTED
+
+
+@pytest.mark.parametrize("path", ["", 3, b"x", True])
+def test_what_is_no_path_of_a_file_is_refused(path, tmp_path):
+    for value in (path, tmp_path):
+        with pytest.raises(ValueError, match=r"^`checkpoint` must be the path of a file.*Received: [^\n]*$"):
+            journal(value)
