@@ -51,6 +51,7 @@ def check_clean(model, data, wanted: float) -> dict:
 
 
 @pytest.mark.slow
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["MobileNetV3Small", "EfficientNetV2B0", "ResNet50"])
 def test_applications(name, images):
     keras.utils.set_random_seed(0)

@@ -9,13 +9,14 @@ from keras_freq._core.checks import check_choice
 from keras_freq._core.classifier import Classifier
 from keras_freq.callbacks._measurement import Measurement
 from keras_freq.evaluate._band_accuracy import (
+    UNITS,
     BandAccuracyResult,
     Rescale,
+    Units,
     band_accuracy,
     check_radii,
     check_rescale,
 )
-from keras_freq.spectral._grid import UNITS, Units
 
 
 class BandAccuracy(Measurement):

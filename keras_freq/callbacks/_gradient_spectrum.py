@@ -14,8 +14,7 @@ from keras_freq.evaluate import (
     GradientSpectrumResult,
     gradient_spectrum_map,
 )
-from keras_freq.evaluate._input_gradient_spectrum import check_options, input_gradient_spectrum
-from keras_freq.spectral._grid import Units
+from keras_freq.evaluate._input_gradient_spectrum import Units, check_options, input_gradient_spectrum
 
 
 class GradientSpectrum(Measurement):

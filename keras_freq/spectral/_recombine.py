@@ -15,6 +15,8 @@ from keras_freq.spectral._masks import check_mask
 Axes = Literal["chw", "hw"]
 # Added under square roots: a magnitude of 0 has no derivative, this one's is finite.
 EPSILON = 1e-12
+# Amplitudes below this share of an image's largest are none: gray images have no color, even ones DC alone.
+EMPTY = 1e-6
 
 
 def magnitude(re: Array, im: Array) -> Array:
@@ -22,13 +24,18 @@ def magnitude(re: Array, im: Array) -> Array:
     return library_of(re).sqrt(re * re + im * im + EPSILON)
 
 
-def unit(re: Array, im: Array) -> tuple[Array, Array]:
-    """The spectrum divided by its magnitude; 1 where it is 0, as `exp(i * angle(0))` is."""
+def put_phase(gain: Array, phase_of: tuple[Array, Array], donor: tuple[Array, Array]) -> tuple[Array, Array]:
+    """A spectrum of the magnitude `gain` with the phase of another; where that has none, the donor's own.
+
+    Spectra are `(batch, channels, height, columns)`. A bin below `EMPTY` of the largest of its image is
+    rounding noise, whose phase follows the backend and the method.
+    """
+    re, im = phase_of
     xp = library_of(re)
     power = re * re + im * im
-    empty = power <= 0
-    scale = 1 / xp.sqrt(xp.where(empty, xp.ones_like(power), power + EPSILON))
-    return xp.where(empty, xp.ones_like(re), re) * scale, im * scale
+    empty = power <= EMPTY**2 * xp.max(power, axis=(1, 2, 3), keepdims=True)
+    scale = gain / xp.sqrt(xp.where(empty, xp.ones_like(power), power + EPSILON))
+    return xp.where(empty, donor[0], re * scale), xp.where(empty, donor[1], im * scale)
 
 
 def _may_be_equal(one: tuple, other: tuple) -> bool:
@@ -108,7 +115,9 @@ def recombine(
 ) -> Array:
     """Images with the amplitude of one batch and the phase of another.
 
-    `y = Re IDFT(|F(a)| * F(p) / |F(p)|)`, with `0 / 0 = 1`. `recombine(x, x)` is `x`.
+    `y = Re IDFT(|F(a)| * F(p) / |F(p)|)`, and `F(a)` itself in bins where `|F(p)|` is below 1e-6 of its
+    largest value: there is no phase but rounding noise, in all channel frequencies of a gray image but one
+    for example. `recombine(x, x)` is `x`.
 
     Args:
         amplitude_of: `(batch, height, width, channels)` or one image without the batch axis.
@@ -128,7 +137,7 @@ def recombine(
     Source: Chen et al., "Amplitude-Phase Recombination: Rethinking Robustness of Convolutional Neural
         Networks in Frequency Domain", ICCV 2021, section 3.
         Differs from the original: a ratio in place of `angle` and `exp`, so that gradients are finite
-        everywhere.
+        everywhere; the original takes the phase of rounding noise for one.
 
     Example:
         >>> x = np.random.default_rng(0).random((2, 8, 8, 3))
@@ -149,8 +158,7 @@ def recombine(
     if axes == "chw":
         spectrum, target = dft_channels(*spectrum), dft_channels(*target)
     gain = magnitude(*spectrum)
-    re, im = unit(*target)
-    re, im = gain * re, gain * im
+    re, im = put_phase(gain, target, spectrum)
     if axes == "chw":
         re, im = dft_channels(re, im, inverse=True)
     return back(irfft2(re, im, height, width, method=method))
@@ -167,8 +175,9 @@ def swap_low_amplitude(
 ) -> Array:
     """Images whose amplitude is that of other images where a mask is 1, with the phase they have.
 
-    `y = Re IDFT((m * |F(d)| + (1 - m) * |F(x)|) * F(x) / |F(x)|)` per channel over space, with `0 / 0 = 1`.
-    Gains between 0 and 1 take that share of the donor's amplitude.
+    `y = Re IDFT((m * |F(d)| + (1 - m) * |F(x)|) * F(x) / |F(x)|)` per channel over space, and `F(d)` itself
+    in place of `|F(d)| * F(x) / |F(x)|` in bins where `|F(x)|` is below 1e-6 of its largest value, which have
+    no phase. Gains between 0 and 1 take that share of the donor's amplitude.
 
     Args:
         images: `(batch, height, width, channels)` or one image without the batch axis. The label of the
@@ -215,7 +224,7 @@ def swap_low_amplitude(
             f"`mask` must have the images' size ({height}, {width}). Received: mask.shape={tuple(mask.shape)}"
         )
     re, im = rfft2(planes, method=method)
-    gain = share * magnitude(*rfft2(source, method=method))
-    unit_re, unit_im = unit(re, im)
-    re, im = (1 - share) * re + gain * unit_re, (1 - share) * im + gain * unit_im
+    donor = rfft2(source, method=method)
+    swapped = put_phase(magnitude(*donor), (re, im), donor)
+    re, im = (1 - share) * re + share * swapped[0], (1 - share) * im + share * swapped[1]
     return back(irfft2(re, im, height, width, method=method))

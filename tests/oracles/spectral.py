@@ -30,10 +30,13 @@ def filtered(images, mask):
 
 
 def recombined(amplitude_of, phase_of, axes):
+    """Where the phase image has no amplitude, below 1e-6 of its largest, the donor's spectrum stays."""
     which = (1, 2, 3) if axes == "chw" else (1, 2)
     source = np.fft.fftn(np.asarray(amplitude_of, dtype="float64"), axes=which)
     target = np.fft.fftn(np.asarray(phase_of, dtype="float64"), axes=which)
-    return np.fft.ifftn(np.abs(source) * np.exp(1j * np.angle(target)), axes=which).real
+    empty = np.abs(target) <= 1e-6 * np.abs(target).max(axis=(1, 2, 3), keepdims=True)
+    put = np.where(empty, source, np.abs(source) * np.exp(1j * np.angle(target)))
+    return np.fft.ifftn(put, axes=which).real
 
 
 def azimuthal(map, center="dc", bins="all", per_pixel=False):

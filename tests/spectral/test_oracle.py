@@ -92,6 +92,18 @@ def test_recombine(x, convert, method, axes):
     close(result, oracle.recombined(x, other, axes))
 
 
+@pytest.mark.parametrize("axes", ["chw", "hw"])
+def test_recombine_where_there_is_no_phase(x, convert, method, axes):
+    """Gray images have none between the channels, even ones at DC alone: there the donor stays."""
+    donor = np.random.default_rng(3).random(x.shape).astype("float32")
+    gray = np.repeat(x[..., :1], x.shape[-1], axis=-1)
+    for images in (gray, np.full_like(x, 0.5), np.zeros_like(x)):
+        result = spectral.recombine(convert(donor), convert(images), axes=axes, method=method)
+        close(result, oracle.recombined(donor, images, axes))
+    # Nothing of the donor is lost where there is no phase at all.
+    close(spectral.recombine(convert(donor), convert(np.zeros_like(x)), axes=axes, method=method), donor)
+
+
 @pytest.mark.parametrize("channels", [1, 2, 6])
 def test_recombine_any_number_of_channels(channels, method):
     a, b = np.random.default_rng(3).random((2, 2, 8, 9, channels)).astype("float32")
