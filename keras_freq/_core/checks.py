@@ -16,12 +16,18 @@ from keras_freq._core.labels import class_indices
 DATA_FORMATS = ("channels_last", "channels_first")
 
 
+def show(value: Any) -> str:
+    """A value in a message: one line, and not a whole array."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 120 else f"{text[:100]} ... ({type(value).__name__})"
+
+
 def check_whole(value: Any, name: str, *, least: int = 1, most: int | None = None) -> int:
     """A whole number from `least` on."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not whole or value < least or (most is not None and value > most):
         allowed = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise ValueError(f"`{name}` must be a whole number {allowed}. Received: {name}={value!r}")
+        raise ValueError(f"`{name}` must be a whole number {allowed}. Received: {name}={show(value)}")
     return int(value)
 
 
@@ -45,7 +51,7 @@ def check_number(
     )
     if not inside:
         limits = _limits(least, above, most, below)
-        raise ValueError(f"`{name}` must be a finite number{limits}. Received: {name}={value!r}")
+        raise ValueError(f"`{name}` must be a finite number{limits}. Received: {name}={show(value)}")
     return number
 
 
@@ -66,7 +72,7 @@ def check_channels(values: Any, name: str, channels: int) -> np.ndarray:
     if len(numbers) not in (1, channels):
         raise ValueError(
             f"`{name}` must be a number or one for each of the {channels} channels. "
-            f"Received: {name}={values!r}"
+            f"Received: {name}={show(values)}"
         )
     return np.broadcast_to(numbers, (channels,)).astype("float32")
 
@@ -83,7 +89,7 @@ def check_interval(
     if not (np.isfinite(low) and np.isfinite(high) and low < high and inside):
         raise ValueError(
             f"`{name}` must be two finite numbers{_limits(least, None, most, None)}, the lower first. "
-            f"Received: {name}={value!r}"
+            f"Received: {name}={show(value)}"
         )
     return low, high
 
@@ -92,7 +98,7 @@ def check_choice(value: Any, name: str, allowed: Sequence[str | None]) -> Any:
     """One of a few names, or None where it is among them."""
     if not (value is None or isinstance(value, str)) or value not in allowed:
         raise ValueError(
-            f"`{name}` must be one of {', '.join(map(repr, allowed))}. Received: {name}={value!r}"
+            f"`{name}` must be one of {', '.join(map(repr, allowed))}. Received: {name}={show(value)}"
         )
     return value
 
@@ -100,10 +106,11 @@ def check_choice(value: Any, name: str, allowed: Sequence[str | None]) -> Any:
 def check_choices(values: Any, name: str, allowed: Sequence[str]) -> tuple[str, ...]:
     """Some of a few names, each once."""
     chosen = (values,) if isinstance(values, str) or not np.iterable(values) else tuple(values)
-    if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(allowed):
+    named = all(isinstance(value, str) for value in chosen)
+    if not (chosen and named and len(set(chosen)) == len(chosen) and set(chosen) <= set(allowed)):
         raise ValueError(
             f"`{name}` must hold some of {', '.join(map(repr, allowed))}, each once. "
-            f"Received: {name}={values!r}"
+            f"Received: {name}={show(values)}"
         )
     return chosen
 
@@ -111,7 +118,7 @@ def check_choices(values: Any, name: str, allowed: Sequence[str]) -> tuple[str, 
 def check_flag(value: Any, name: str) -> bool:
     """True or False."""
     if not isinstance(value, (bool, np.bool_)):
-        raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
+        raise ValueError(f"`{name}` must be True or False. Received: {name}={show(value)}")
     return bool(value)
 
 
@@ -119,7 +126,7 @@ def check_radius(value: Any, name: str = "radius") -> float:
     """A number of at least 0; infinity is a radius too."""
     number = _as_float(value)
     if not number >= 0:
-        raise ValueError(f"`{name}` must be a number of at least 0. Received: {name}={value!r}")
+        raise ValueError(f"`{name}` must be a number of at least 0. Received: {name}={show(value)}")
     return number
 
 
@@ -149,7 +156,7 @@ def _as_float(value: Any) -> float:
         return float("nan")
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return float("nan")
 
 

@@ -17,6 +17,8 @@ from keras_freq._core.result import Result, versions
 
 KINDS = ("ece", "rms", "mce")
 BINNINGS = ("uniform", "quantile")
+# More than any diagram shows.
+MOST_BINS = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +114,7 @@ def calibration_error(
     """
     check_choice(kind, "kind", KINDS)
     check_choice(binning, "binning", BINNINGS)
-    bins = check_whole(bins, "bins")
+    bins = check_whole(bins, "bins", most=MOST_BINS)
     settings: dict[str, Any] = {"bins": bins, "kind": kind, "binning": binning, "from_logits": from_logits}
     if is_model(outputs):
         feed = ModelFeed(outputs, labels, needs_logits=True, strict=False)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from keras_freq._core.checks import show
 from keras_freq.evaluate._corruption_error import CorruptionResult
 
 # Mean error of AlexNet over the five severities of ImageNet-C.
@@ -59,7 +60,12 @@ def mean_corruption_error(
         >>> round(keras_freq.evaluate.mean_corruption_error(result, relative_to=result), 6)
         1.0
     """
-    results = [result] if isinstance(result, CorruptionResult) else list(result)
+    results = [result] if isinstance(result, CorruptionResult) or not np.iterable(result) else list(result)
+    if not results or not all(isinstance(one, CorruptionResult) for one in results):
+        raise ValueError(
+            "`result` must be what `corruption_error` returns, or several of these. "
+            f"Received: result={show(result)}"
+        )
     errors = {name: error for one in results for name, error in one.by_corruption.items()}
     severities = results[0].severities
     if any(one.severities != severities for one in results):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from keras_freq._core.checks import show
 from keras_freq.spectral._grid import check_sides, own_mirror
 
 
@@ -27,7 +28,7 @@ def fourier_basis(
         A float64 array of shape `(height, width)`, or `(..., height, width)` for arrays of frequencies.
 
     Raises:
-        ValueError: if an index lies outside the spectrum or is not whole.
+        ValueError: if an index lies outside the spectrum or is not whole, or a phase is not finite.
 
     Source: Yin et al., "A Fourier Perspective on Model Robustness in Computer Vision", NeurIPS 2019, section
         3.
@@ -45,7 +46,10 @@ def fourier_basis(
                 f"`{name}` must be whole and lie in 0 to {size - 1} (centered spectrum). "
                 f"Received: {name}={index.tolist()}"
             )
-    i, j, phase = np.broadcast_arrays(i, j, np.asarray(phase, dtype="float64"))
+    phase = np.asarray(phase, dtype="float64")
+    if not np.isfinite(phase).all():
+        raise ValueError(f"`phase` must be finite (radians). Received: phase={show(phase)}")
+    i, j, phase = np.broadcast_arrays(i, j, phase)
     alone = own_mirror(height, width)[i, j]
     phase = np.where(alone, 0.0, phase)
     u, v = (i - height // 2)[..., None, None], (j - width // 2)[..., None, None]

@@ -160,7 +160,7 @@ def gaussian_mask(height: int, width: int, radius: float, *, units: Units = "ind
         units: `"index"` or `"cycles_per_pixel"`.
 
     Returns:
-        A read-only float32 array of shape `(height, width)`, 1 at DC.
+        A read-only float32 array of shape `(height, width)`, 1 at DC; zeros for a radius of 0.
 
     Raises:
         ValueError: if a side is no whole number of at least 1, the radius is negative or not a number, or the
@@ -188,7 +188,7 @@ def butterworth_mask(
         units: `"index"` or `"cycles_per_pixel"`.
 
     Returns:
-        A read-only float32 array of shape `(height, width)`, 1 at DC.
+        A read-only float32 array of shape `(height, width)`, 1 at DC; zeros for a radius of 0.
 
     Raises:
         ValueError: if a side is no whole number of at least 1, the radius is negative or not a number, the
