@@ -74,6 +74,9 @@ def command(app: str, experiments: Experiment | Mapping[str, Experiment], words:
     except (ValueError, TypeError, ImportError, OSError) as error:
         print(f"error: {_explain(error)}{_keep_traceback(run)}", file=sys.stderr)
         return 1
+    finally:
+        if run is not None:
+            run.close()
 
 
 def _choose(app: str, experiments: Experiment | Mapping[str, Experiment], words: list[str]):

@@ -142,6 +142,10 @@ class Run:
         (folder / "error.log").unlink(missing_ok=True)  # of the process that this one follows
         return run
 
+    def close(self) -> None:
+        """Lets the folder go: another run may take it, of this process too."""
+        self._lock.close()
+
     def measured(self, stage: str) -> list[dict]:
         """The records of a stage; none where it was not measured yet."""
         return [record for record in self.records if record["stage"] == stage]

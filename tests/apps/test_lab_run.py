@@ -167,12 +167,12 @@ def test_a_stage_of_which_half_was_written_is_measured_again(here):
     run.measure("a", lambda: [{"value": 1}, {"value": 2}])
     jsonl = Path("out/results.jsonl")
     jsonl.write_text(jsonl.read_text().splitlines(keepends=True)[0])
-    run._lock.close()
+    run.close()
     again = Run.resume("tiny", run.config, Path("out"))
     assert [r["value"] for r in again.measure("a", lambda: [{"value": 1}, {"value": 2}])] == [1, 2]
     assert len(again.records) == 2
     # Once and for all: the half is not there a second time when the run goes on again.
-    again._lock.close()
+    again.close()
     third = Run.resume("tiny", run.config, Path("out"))
     assert [r["value"] for r in third.measured("a")] == [1, 2]
 
@@ -183,7 +183,7 @@ def test_a_changed_digit_is_named_and_measured_again(here, capsys):
         run.measure(stage, lambda value=value: {"value": value})
     jsonl = Path("out/results.jsonl")
     jsonl.write_text(jsonl.read_text().replace("2.5", "7.5"))
-    run._lock.close()
+    run.close()
     again = Run.resume("tiny", run.config, Path("out"))
     assert "results.jsonl, line 2: damaged" in capsys.readouterr().err
     assert [r["value"] for r in again.records] == [1.5]
@@ -282,7 +282,7 @@ def test_a_result_is_kept_whole(here, monkeypatch):
     assert record["stage"] == "plain/seed0/band0.5"
     assert (record["measure"], record["value"], record["n"]) == ("result", "StandIn", 3)
     assert record["file"] == "results/plain/seed0/band0.5.json"
-    run._lock.close()
+    run.close()
     again = Run.resume("tiny", run.config, Path("out"))
     assert again.result("plain/seed0/band0.5", pytest.fail, "computed twice") == result
     (here / "out" / record["file"]).write_text("{")
