@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_freq._core.classifier import Classifier
 from keras_freq.layers._base import RandomFrequencyLayer
 from keras_freq.training._first_images import FirstImages
 
@@ -32,7 +33,11 @@ class TrainingModel(keras.Model):
     def hold(self, *, classifier: keras.Model, **parts: keras.Layer | None) -> None:
         """Check and keep the classifier and the other layers."""
         if not isinstance(classifier, keras.Model):
-            raise TypeError(f"`classifier` must be a Keras model. Received: type={type(classifier).__name__}")
+            declared = isinstance(classifier, Classifier)
+            way = ": pass its `model`, and its range to the layers as value_range=" if declared else ""
+            raise TypeError(
+                f"`classifier` must be a Keras model{way}. Received: type={type(classifier).__name__}"
+            )
         _check_one_output(classifier)
         for name, layer in parts.items():
             if layer is not None and not isinstance(layer, keras.Layer):

@@ -89,3 +89,10 @@ def test_several_outputs_are_refused(wrap, kind):
     assert "Received: classifier='two' with outputs" in message
     assert "aux" in message
     wrap(keras.Model(inputs, model.outputs[0]))
+
+
+@pytest.mark.once
+@every_wrapper
+def test_a_classifier_object_is_refused_with_the_way_out(wrap, classifier):
+    with pytest.raises(TypeError, match=r"pass its `model`, and its range.*Received: type=Classifier$"):
+        wrap(kf.Classifier(classifier, value_range=(0, 1)))
