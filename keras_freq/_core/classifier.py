@@ -19,11 +19,16 @@ from keras_freq._core.checks import (
     check_model,
     check_numbers,
 )
+from keras_freq._core.last_activation import ACTIVATIONS, cut_activation, last_activation
 from keras_freq._core.pixels import unit_float32
 from keras_freq._core.reading import Reading
-from keras_freq._core.to_logits import ACTIVATIONS, cut_activation, last_activation
 from keras_freq._core.value_range import BYTES, UNIT, first_normalization, range_of_first_layers
 
+_DECLARED = ("value_range", "preprocess", "output", "from_logits", "data_format", "mean")
+_NO_LOGITS = (
+    "The model must return logits, whose gradients do not vanish: remove the softmax or sigmoid inside it "
+    "and train or convert with from_logits=True. Received: model={!r}, whose outputs are probabilities"
+)
 # Of images; any other number is a height or width.
 CHANNELS = (1, 3, 4)
 
@@ -96,16 +101,50 @@ class Classifier:
         self.data_format = None if data_format is None else check_data_format(data_format)
         self.mean = None if mean is None else check_numbers(mean, "mean")
         # A KerasHub task preprocesses what `evaluate` is given, and not what it is called with.
-        pipeline = preprocess is None and hasattr(self.model, "preprocess_samples")
+        pipeline = self.preprocess is None and hasattr(self.model, "preprocess_samples")
         self._preprocessor = getattr(self.model, "preprocessor", None) if pipeline else None
-        # A wrapper for training is the network alone in inference.
+        # A wrapper for training is the network alone in inference, behind what was declared of it.
         self._network = getattr(self.model, "inference_model", self.model)
-        index = _output_index(self._network, output)
+        inner = getattr(self.model, "declared", None)
+        if isinstance(inner, Classifier):
+            self._inherit(inner)
+        index = _output_index(self._network, self.output)
+        self.index_of_output = index
+        self._place = self.output if index is None else _key_of_output(self._network, self.output, index)
         self._activation = self._cut = None
         if self.from_logits is not True and index is not None:
             self._activation = last_activation(self._network, index)
             self._cut = cut_activation(self._network, index)
         self._link, self._guessed, self._in_pixels = "logits", False, False
+
+    def _inherit(self, inner: Classifier) -> None:
+        """Takes what is not declared here from the classifier that a wrapper was made of."""
+        for name in _DECLARED:
+            if getattr(self, name) is None:
+                setattr(self, name, getattr(inner, name))
+        if self.preprocess is None:
+            self._preprocessor = inner._preprocessor
+
+    def of(self, model: keras.Model) -> Classifier:
+        """What is declared here, of another model."""
+        return type(self)(model, **{name: getattr(self, name) for name in _DECLARED})
+
+    def get_config(self) -> dict[str, Any]:
+        """What was declared, as Keras saves it, without the model."""
+        declared = {name: getattr(self, name) for name in _DECLARED if getattr(self, name) is not None}
+        if self.preprocess is not None:
+            declared["preprocess"] = keras.saving.serialize_keras_object(self.preprocess)
+        return declared
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None) -> Classifier:
+        """A classifier of a model and what was declared of it."""
+        config = dict(config)
+        if "preprocess" in config:
+            config["preprocess"] = keras.saving.deserialize_keras_object(
+                config["preprocess"], custom_objects=custom_objects
+            )
+        return cls(config.pop("model"), **config)
 
     def __repr__(self) -> str:
         return f"Classifier({self.name!r}, value_range={self.value_range}, output={self.output!r})"
@@ -114,12 +153,21 @@ class Classifier:
     def settings(self) -> dict[str, Any]:
         """What was declared or assumed, for results."""
         described: dict[str, Any] = {"value_range": self.value_range or UNIT, "outputs": self._link}
-        front = self.preprocess or self._preprocessor
-        if front is not None:
-            described["preprocess"] = getattr(front, "__name__", type(front).__name__)
+        if self.front is not None:
+            described["preprocess"] = getattr(self.front, "__name__", type(self.front).__name__)
         if self.output is not None:
             described["output"] = self.output
         return described
+
+    @property
+    def key_of_output(self) -> str | int | None:
+        """Where the output that is meant stands in what the model returns, or `None` where it is that."""
+        return self._place
+
+    @property
+    def front(self) -> Callable | None:
+        """What stands between the images and the model."""
+        return self.preprocess if self.preprocess is not None else self._preprocessor
 
     @property
     def core(self) -> keras.Model:
@@ -133,7 +181,7 @@ class Classifier:
             value_range=self.value_range or UNIT,
             preprocess=self.preprocess,
             preprocessor=self._preprocessor,
-            output=None if self._cut else self.output,
+            output=None if self._cut else self._place,
             link=self._link,
             activation=self._activation if self._cut and self._activation in ACTIVATIONS else None,
         )
@@ -141,7 +189,7 @@ class Classifier:
     @property
     def meets_images(self) -> bool:
         """Whether nothing stands between the images and the model."""
-        return self.preprocess is None and self._preprocessor is None
+        return self.front is None
 
     def build(self, pixels: np.ndarray) -> None:
         """Makes the variables of a layer in front of the model, outside of traced code."""
@@ -186,6 +234,25 @@ class Classifier:
         other = copy.copy(self)
         other._cut = core
         return other
+
+    @property
+    def ending_in_logits(self) -> Classifier:
+        """The same of the model without its softmax or sigmoid."""
+        if self._cut is None:
+            return self
+        other = copy.copy(self)
+        other.model = other._network = self._cut
+        other._cut, other._activation = None, "linear"
+        other.output, other._place, other.index_of_output, other.from_logits = None, None, 0, True
+        return other
+
+    def preprocess_images(self, images: Any) -> Any:
+        """What the model gets, of images in its range, inside traced code."""
+        if self.preprocess is not None:
+            low, high = self.value_range or UNIT
+            images = keras.ops.cast(images, "float32")
+            images = images if (low, high) == UNIT else (images - low) / (high - low)
+        return images if self.front is None else self.front(images)
 
     def settle_range(self, images: np.ndarray | None = None) -> Classifier:
         """The classifier with the range of its pixels, which its first layers and images tell."""
@@ -286,14 +353,16 @@ class Classifier:
                 f"Received: model={self.name!r} with {classes} outputs"
             )
 
+    def check_logits(self) -> None:
+        """Refuses a model that is known to return probabilities, before its outputs are seen."""
+        probable = self.from_logits is False or self._activation in ACTIVATIONS
+        if probable and self._cut is None:
+            raise ValueError(_NO_LOGITS.format(self.name))
+
     def check_differentiable(self) -> None:
         """Refuses probabilities whose softmax cannot be taken off: their gradients vanish."""
         if self._link != "logits":
-            raise ValueError(
-                "The model must return logits, whose gradients do not vanish: remove the softmax or sigmoid "
-                "inside it and train or convert with from_logits=True. "
-                f"Received: model={self.name!r}, whose outputs are probabilities"
-            )
+            raise ValueError(_NO_LOGITS.format(self.name))
 
     def fill_of_dc(self, mean: float | Sequence[float] | None, channels: int) -> np.ndarray:
         """What a removed DC leaves behind, float32 `(channels,)` on [0, 1].
@@ -375,6 +444,13 @@ def _output_index(model: Any, output: str | int | None) -> int | None:
     if isinstance(output, int) and -len(outputs) <= output < len(outputs):
         return output % len(outputs)
     raise ValueError(f"`output` must be one of {names} or an index. Received: output={output!r}")
+
+
+def _key_of_output(model: Any, output: str | int | None, index: int) -> str | int | None:
+    """Key or index of an output in what the model returns."""
+    if output is None:
+        return None
+    return _output_names(model)[index] if isinstance(model.output, dict) else index
 
 
 def _output_names(model: Any) -> list[str]:

@@ -40,7 +40,7 @@ class Reading:
             images = pixels if self.value_range == UNIT else pixels * (high - low) + low
             if self.preprocessor is not None:
                 images = self.preprocessor(images)
-        outputs = _pick(model(images, training=False), self.output)
+        outputs = pick_output(model(images, training=False), self.output)
         if self.activation is not None:
             outputs = _tie(outputs, self.activation)
         return ops.cast(outputs, "float32")
@@ -70,7 +70,8 @@ def _tie(logits: Any, activation: str) -> Any:
     return ops.where(tied, logits - ops.stop_gradient(logits) + ops.stop_gradient(value), logits)
 
 
-def _pick(outputs: Any, output: str | int | None) -> Any:
+def pick_output(outputs: Any, output: str | int | None) -> Any:
+    """The one output `(batch, classes)` that is meant."""
     several = isinstance(outputs, (dict, list, tuple))
     if several and output is None and len(outputs) == 1:
         outputs, several = keras.tree.flatten(outputs)[0], False

@@ -8,13 +8,14 @@ import keras
 import numpy as np
 
 from keras_freq._core.checks import check_choice
+from keras_freq._core.classifier import Classifier
 from keras_freq.evaluate._predict_logits import predict_logits
 
 SCORES = ("max_logit", "max_softmax", "energy")
 
 
 def ood_scores(
-    model: keras.Model, data: Any, *, score: str = "max_logit", batch_size: int | None = None
+    model: keras.Model | Classifier, data: Any, *, score: str = "max_logit", batch_size: int | None = None
 ) -> np.ndarray:
     """A score for every image, higher for those that look more in-distribution.
 
@@ -22,7 +23,7 @@ def ood_scores(
     `log(sum(exp(z)))`, the negative free energy.
 
     Args:
-        model: Keras classifier that returns logits `(batch, classes)`.
+        model: Keras classifier that returns logits `(batch, classes)`, or a `keras_freq.Classifier`.
         data: Images `(n, height, width, channels)`, or any data that `iterate_batches` takes; labels are not
             used.
         score: `"max_logit"`, `"max_softmax"` or `"energy"`.

@@ -10,6 +10,7 @@ import numpy as np
 from keras_freq._core.checks import check_data_format
 from keras_freq._core.one_line import call_with_short_errors
 from keras_freq._core.value_range import UNIT
+from keras_freq.layers._float_bytes import are_float_bytes, mark_float_bytes
 from keras_freq.spectral._backend import (
     Array,
     dtype_of,
@@ -43,8 +44,10 @@ class FrequencyLayer(keras.layers.Layer):
 
     def __call__(self, images, *args, **kwargs):
         if is_foreign_tensorflow(images):
-            return self.call_in_pipeline(images, *args, **kwargs)
-        return call_with_short_errors(super().__call__, images, *args, **kwargs)
+            result = self.call_in_pipeline(images, *args, **kwargs)
+        else:
+            result = call_with_short_errors(super().__call__, images, *args, **kwargs)
+        return mark_float_bytes(result) if hold_bytes(images) else result
 
     def call(self, images):
         return keras.ops.cast(self.transform(images), self.compute_dtype)
@@ -61,6 +64,11 @@ class FrequencyLayer(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "data_format": self.data_format}
+
+
+def hold_bytes(images: Array) -> bool:
+    """Whether images are 0 to 255: whole numbers, or what another layer made of them."""
+    return not is_floating(dtype_of(images)) or are_float_bytes(images)
 
 
 class RandomFrequencyLayer(FrequencyLayer):
@@ -85,9 +93,9 @@ class RandomFrequencyLayer(FrequencyLayer):
     def _draw_and_transform(self, images: Array, batch, uniform: Callable[[tuple], Array]) -> Array:
         check_images_shape(images.shape, self.data_format, open_size=True)
         channels = images.shape[-1 if self.data_format == "channels_last" else -3]
-        if is_floating(dtype_of(images)):
+        if not hold_bytes(images):
             return self.transform(images, uniform(self.draw_shape(batch, channels)))
-        # Bytes are 0 to 255, and stay so, as floats: worked on in the range of floats.
+        # Bytes are 0 to 255, and stay so, as floats, also for the next layer: worked on in the floats' range.
         low, high = self.value_range
         pixels = library_of(images).cast(images, "float32") * ((high - low) / 255) + low
         result = self.transform(pixels, uniform(self.draw_shape(batch, channels)))
@@ -114,7 +122,7 @@ class RandomFrequencyLayer(FrequencyLayer):
 
     def _check_once(self, images: Array) -> None:
         """Looks at the first images that have values, outside of compiled code and of training steps."""
-        if self._checked or not has_values(images):
+        if self._checked or not has_values(images) or are_float_bytes(images):
             return
         values = keras.ops.convert_to_numpy(images)
         if not values.size or values.min() == values.max():
@@ -200,13 +208,16 @@ class RandomFrequencyLayer(FrequencyLayer):
             import tensorflow as tf
 
             pair = seed if two else [int(seed), 0]
-            return self._apply_in_tensorflow(
-                tf.convert_to_tensor(images), lambda shape: tf.random.stateless_uniform(shape, seed=pair)
+            images = tf.convert_to_tensor(images)
+            result = self._apply_in_tensorflow(
+                images, lambda shape: tf.random.stateless_uniform(shape, seed=pair)
             )
+            return mark_float_bytes(result) if hold_bytes(images) else result
         images = keras.ops.convert_to_tensor(images)
         self._check_once(images)
         batch = keras.ops.shape(images)[0] if len(images.shape) == 4 else 1
-        return self._apply_in_keras(images, batch, int(seed))
+        result = self._apply_in_keras(images, batch, int(seed))
+        return mark_float_bytes(result) if hold_bytes(images) else result
 
     def get_config(self):
         return {**super().get_config(), "seed": self.seed}

@@ -6,13 +6,15 @@ import functools
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import keras
 import numpy as np
 
 from keras_freq._core.checks import check_choice, check_number
+from keras_freq._core.classifier import Classifier
 
+Model = TypeVar("Model", keras.Model, Classifier)
 # All of them keep the two spatial axes of the kernel first, whatever `data_format` says.
 _CONVOLUTIONS = (
     keras.layers.Conv2D,
@@ -84,12 +86,12 @@ def smooth_kernel(
 
 
 def smooth_kernels(
-    model: keras.Model,
+    model: Model,
     rho: float,
     *,
     layers: Literal["first", "all"] | Sequence[str] = "first",
     normalize: bool = False,
-) -> keras.Model:
+) -> Model:
     """A copy of a model whose convolution kernels are smoothed over space.
 
     `w'[i, j] = w[i, j] + rho * sum(w[i + a, j + b])` over the eight neighbors, as `smooth_kernel` does.
@@ -97,7 +99,7 @@ def smooth_kernels(
 
     Args:
         model: A built Keras model: functional, sequential, or of a class with `get_config`, such as
-            `keras_freq.APRModel`. It stays as it is.
+            `keras_freq.APRModel`; or a `keras_freq.Classifier` of one. It stays as it is.
         rho: Share of the neighbors, finite, at least 0. The paper takes 0, 0.1, 0.25, 0.5 and 1.
         layers: `"first"`, as published: the two-dimensional convolution that the images meet first in
             inference, also inside nested models and wrappers. `"all"`: every one. Or the names of layers; a
@@ -108,6 +110,7 @@ def smooth_kernels(
     Returns:
         A new model of the same architecture and name; its other weights equal those of `model`. It is not
         compiled: `predict` and the functions of `keras_freq.evaluate` need no compilation, `evaluate` does.
+        Of a classifier, one of that model with the same declarations.
 
     Raises:
         TypeError: if `model` is not a Keras model.
@@ -123,6 +126,8 @@ def smooth_kernels(
         >>> smoothed.predict(images, verbose=0).shape
         (8, 4)
     """
+    if isinstance(model, Classifier):
+        return model.of(smooth_kernels(model.model, rho, layers=layers, normalize=normalize))
     rho = check_number(rho, "rho", least=0)
     if not isinstance(model, keras.Model):
         raise TypeError(

@@ -13,9 +13,11 @@ from keras_freq._core.checks import (
     check_number,
     check_whole,
 )
+from keras_freq._core.classifier import Classifier
 from keras_freq._core.input_gradient import input_gradient
 from keras_freq._core.losses import cross_entropy
-from keras_freq._core.value_range import BYTES
+from keras_freq._core.reading import pick_output
+from keras_freq._core.value_range import BYTES, UNIT
 from keras_freq.attacks._norm_balls import (
     default_step_size,
     draw_in_ball,
@@ -56,13 +58,14 @@ class AdversarialModel(BatchTransformModel):
     `inputs`, `outputs` and `operations` only `model.classifier` has.
 
     Args:
-        classifier: Any Keras model from images to one tensor of logits.
+        classifier: A Keras model from images to one tensor of logits, or a `keras_freq.Classifier` of one.
         epsilon: Radius of the ball, for pixels on [0, 1], at least 0.
         steps: Number of steps. A step costs about as much as half a plain training step.
         step_size: Absolute size of a step. Default `2.5 * epsilon / steps`.
         norm: `"linf"` or `"l2"`.
         random_start: Start at a uniform draw from the ball instead of at the image.
-        bounds: Lowest and highest pixel value that the classifier takes; bytes are 0 to 255.
+        bounds: Lowest and highest pixel value that the classifier takes; bytes are 0 to 255. Default: the
+            range that is declared, else `(0, 1)`.
         augment: Layer or model applied before the attack, such as `keras_freq.layers.CropFlip()`, or a
             `keras.Sequential` of several, or `None`.
         pair: Layer that mixes the batch, such as `keras_freq.layers.APRPair(probability=0.16)`, or `None`.
@@ -71,7 +74,7 @@ class AdversarialModel(BatchTransformModel):
             so that `compile` scales the loss of one in mixed float16.
 
     Raises:
-        TypeError: if `classifier` is no Keras model, or `augment` or `pair` no Keras layer.
+        TypeError: if `classifier` is no model, or `augment` or `pair` no Keras layer.
         ValueError: if a number is out of range, or `classifier` has several outputs.
 
     Source: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", ICLR 2018, section
@@ -90,23 +93,25 @@ class AdversarialModel(BatchTransformModel):
 
     def __init__(
         self,
-        classifier: keras.Model,
+        classifier: keras.Model | Classifier,
         *,
         epsilon: float = 8 / 255,
         steps: int = 10,
         step_size: float | None = None,
         norm: Literal["linf", "l2"] = "linf",
         random_start: bool = True,
-        bounds: tuple[float, float] = (0.0, 1.0),
+        bounds: tuple[float, float] | None = None,
         augment: keras.Layer | None = None,
         pair: keras.Layer | None = None,
         seed: int | None = None,
         **kwargs,
     ):
-        if isinstance(classifier, keras.Model):
-            kwargs.setdefault("dtype", classifier.dtype_policy)
+        network = classifier.model if isinstance(classifier, Classifier) else classifier
+        if isinstance(network, keras.Layer):
+            kwargs.setdefault("dtype", network.dtype_policy)
         super().__init__(**kwargs)
         self.hold(classifier=classifier, augment=augment, pair=pair)
+        self.declared.check_logits()
         self.copies = 1 if pair is None else 2
         self.steps = check_whole(steps, "steps")
         self.step_size = None if step_size is None else check_number(step_size, "step_size", least=0)
@@ -114,24 +119,37 @@ class AdversarialModel(BatchTransformModel):
         whole = norm == "linf"
         self.epsilon = check_linf_epsilon(epsilon) if whole else check_number(epsilon, "epsilon", least=0)
         self.random_start = bool(random_start)
-        self.bounds = check_interval(bounds, "bounds")
+        declared = self.declared.value_range
+        self.bounds = (declared or UNIT) if bounds is None else check_interval(bounds, "bounds")
+        if declared is not None and self.bounds != declared:
+            raise ValueError(
+                f"`bounds` must be the declared value_range={declared}, or None. Received: bounds={bounds}"
+            )
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def prepare(self, images, labels):
-        # Bytes count as 0 to 255, whatever the bounds of floats; sizes are stated for pixels on [0, 1].
-        bounds = self.bounds if is_floating(dtype_of(images)) else BYTES
-        span = bounds[1] - bounds[0]
-        images = ops.cast(images, "float32")
-        if self.augment is not None:
-            images = ops.cast(self.augment(images, training=True), "float32")
+        # Bytes of a plain model count as 0 to 255, whatever the bounds of floats.
+        declared = self.declared.value_range is not None or self.declared.preprocess is not None
+        bounds = self.bounds if declared or is_floating(dtype_of(images)) else BYTES
+        span = bounds[1] - bounds[0]  # sizes are stated for pixels on [0, 1]
+        source = images
+        images = self.augment_images(self.augment, images)
+        halves = [images] if self.pair is None else [images, self.augment_images(self.pair, images)]
+        halves = [self.bring_into_range(ops.cast(half, "float32"), source=source) for half in halves]
+        images = halves[0]
         if self.pair is not None:
-            mixed = ops.cast(self.pair(images, training=True), "float32")
-            images = ops.concatenate([images, ops.clip(mixed, *bounds)])
+            images = ops.concatenate([images, ops.clip(halves[1], *bounds)])
             labels = ops.concatenate([labels, labels])
         step_size = default_step_size(self.epsilon, self.steps) if self.step_size is None else self.step_size
         epsilon, step_size = self.epsilon * span, step_size * span
         flat = labels if len(labels.shape) == 1 or labels.shape[-1] > 1 else ops.squeeze(labels, axis=-1)
+
+        core, reading = self.declared.core, self.declared.reading
+
+        def logits_of(moved):
+            outputs = core(self.declared.preprocess_images(moved), training=False)
+            return reading.link_outputs(ops.cast(pick_output(outputs, reading.output), "float32"))
 
         # Small gradients vanish in float16; the length of the gradient is of no account.
         scale = _FLOAT16_SCALE if self.classifier.compute_dtype == "float16" else 1
@@ -144,9 +162,7 @@ class AdversarialModel(BatchTransformModel):
             ball = [images, epsilon, *bounds]
 
         def step(moved):
-            gradient = input_gradient(
-                lambda x: scale * ops.sum(cross_entropy(self.classifier(x, training=False), flat)), moved
-            )
+            gradient = input_gradient(lambda x: scale * ops.sum(cross_entropy(logits_of(x), flat)), moved)
             if scale > 1:  # and large ones overflow: such a pixel stays where it is
                 gradient = ops.where(ops.isfinite(gradient), gradient, 0.0)
             return take_step(moved, gradient, step_size, *ball)

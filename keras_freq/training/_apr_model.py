@@ -4,6 +4,7 @@ from typing import ClassVar, NamedTuple
 
 import keras
 
+from keras_freq._core.classifier import Classifier
 from keras_freq.spectral._backend import Array
 from keras_freq.training._base import TrainingModel
 
@@ -32,7 +33,7 @@ class APRModel(TrainingModel):
     `inputs`, `outputs` and `operations` only `model.classifier` has.
 
     Args:
-        classifier: Any Keras model from images to one tensor of logits.
+        classifier: A Keras model from images to one tensor of logits, or a `keras_freq.Classifier` of one.
         single: Layer for the single-image augmentation, such as `keras_freq.layers.APRSingle()`, or `None`.
         pair: Layer that mixes a batch, such as `keras_freq.layers.APRPair()`, or `None`.
         augment: Layer or model applied between the two, the published place of crop and flip
@@ -40,7 +41,7 @@ class APRModel(TrainingModel):
         **kwargs: `name`, `dtype` and so on of `keras.Model`.
 
     Raises:
-        TypeError: if `classifier` is no Keras model, or one of the others no Keras layer.
+        TypeError: if `classifier` is no model, or one of the others no Keras layer.
         ValueError: if `classifier` has several outputs.
 
     Source: Chen et al., "Amplitude-Phase Recombination: Rethinking Robustness of Convolutional Neural
@@ -58,7 +59,7 @@ class APRModel(TrainingModel):
 
     def __init__(
         self,
-        classifier: keras.Model,
+        classifier: keras.Model | Classifier,
         *,
         single: keras.Layer | None = None,
         pair: keras.Layer | None = None,
@@ -70,16 +71,18 @@ class APRModel(TrainingModel):
 
     def call(self, images, training=False):
         if not training:
-            return self.classifier(images, training=False)
-        for layer in (self.single, self.augment):
-            if layer is not None:
-                images = layer(images, training=True)
+            return self.infer(images)
+        source = images
+        images = self.augment_images(self.augment, self.augment_images(self.single, images))
         if self.pair is None:
-            return self.classifier(images, training=True)
+            return self.infer(images, source=source, training=True)
+        halves = [
+            self.preprocess_images(self.bring_into_range(half, source=source))
+            for half in (images, self.augment_images(self.pair, images))
+        ]
         dtype = self.classifier.compute_dtype
-        mixed = self.pair(images, training=True)
-        both = keras.ops.concatenate([keras.ops.cast(half, dtype) for half in (images, mixed)])
-        logits = self.classifier(both, training=True)
+        both = keras.ops.concatenate([keras.ops.cast(half, dtype) for half in halves])
+        logits = self.run_classifier(both, training=True)
         batch = keras.ops.shape(images)[0]
         return Halves(logits[:batch], logits[batch:])
 

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import keras
 
+from keras_freq._core.classifier import Classifier
 from keras_freq.training._base import TrainingModel
 
 
@@ -18,14 +19,14 @@ class BandModel(TrainingModel):
     `inputs`, `outputs` and `operations` only `model.classifier` has.
 
     Args:
-        classifier: Any Keras model from images to one tensor of logits.
+        classifier: A Keras model from images to one tensor of logits, or a `keras_freq.Classifier` of one.
         band: The filter, such as `keras_freq.layers.LowPass(8)` or `keras_freq.layers.HighPass(8)`, or a
             model that filters and then rescales.
         augment: Layer or model applied before the filter, such as `keras_freq.layers.CropFlip()`, or `None`.
         **kwargs: `name`, `dtype` and so on of `keras.Model`.
 
     Raises:
-        TypeError: if `classifier` is no Keras model, or one of the others no Keras layer.
+        TypeError: if `classifier` is no model, or one of the others no Keras layer.
         ValueError: if `classifier` has several outputs.
 
     Source: Wang et al., "High-frequency Component Helps Explain the Generalization of Convolutional Neural
@@ -40,7 +41,12 @@ class BandModel(TrainingModel):
     PARTS: ClassVar[tuple[str, ...]] = ("augment", "band", "classifier")
 
     def __init__(
-        self, classifier: keras.Model, band: keras.Layer, *, augment: keras.Layer | None = None, **kwargs
+        self,
+        classifier: keras.Model | Classifier,
+        band: keras.Layer,
+        *,
+        augment: keras.Layer | None = None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         if band is None:
@@ -48,8 +54,7 @@ class BandModel(TrainingModel):
         self.hold(classifier=classifier, band=band, augment=augment)
 
     def call(self, images, training=False):
+        source = images
         if training:
-            if self.augment is not None:
-                images = self.augment(images, training=True)
-            images = self.band(images)
-        return self.classifier(images, training=training)
+            images = self.band(self.augment_images(self.augment, images))
+        return self.infer(images, source=source, training=training)

@@ -5,6 +5,7 @@ from typing import ClassVar
 import keras
 
 from keras_freq._core.checks import check_number
+from keras_freq._core.classifier import Classifier
 from keras_freq.training._mixture_model import MixtureModel
 
 
@@ -23,14 +24,14 @@ class MixUpModel(MixtureModel):
     `inputs`, `outputs` and `operations` only `model.classifier` has.
 
     Args:
-        classifier: Any Keras model from images to one tensor of logits.
+        classifier: A Keras model from images to one tensor of logits, or a `keras_freq.Classifier` of one.
         alpha: Parameter of the Beta distribution, above 0. 1: every mixture is as likely.
         augment: Layer or model applied before the mixture, such as `keras_freq.layers.CropFlip()`, or `None`.
         seed: Seed of the mixtures.
         **kwargs: `name`, `dtype` and so on of `keras.Model`.
 
     Raises:
-        TypeError: if `classifier` is no Keras model, or `augment` no Keras layer.
+        TypeError: if `classifier` is no model, or `augment` no Keras layer.
         ValueError: if `alpha` is not above 0, `classifier` has several outputs, or the model is compiled with
             a loss of class indices, or with `jit_compile=True` on TensorFlow, whose XLA cannot draw the
             mixtures.
@@ -51,7 +52,7 @@ class MixUpModel(MixtureModel):
 
     def __init__(
         self,
-        classifier: keras.Model,
+        classifier: keras.Model | Classifier,
         *,
         alpha: float = 1.0,
         augment: keras.Layer | None = None,

@@ -5,6 +5,7 @@ from typing import ClassVar
 import keras
 from keras import ops
 
+from keras_freq._core.classifier import Classifier
 from keras_freq.training._base import BatchTransformModel
 
 
@@ -25,13 +26,13 @@ class MixtureModel(BatchTransformModel):
     `inputs`, `outputs` and `operations` only `model.classifier` has.
 
     Args:
-        classifier: Any Keras model from images to one tensor of logits.
+        classifier: A Keras model from images to one tensor of logits, or a `keras_freq.Classifier` of one.
         mixture: Layer that takes and returns a dictionary with the keys `"images"` and `"labels"`.
         augment: Layer or model applied before the mixture, such as `keras_freq.layers.CropFlip()`, or `None`.
         **kwargs: `name`, `dtype` and so on of `keras.Model`.
 
     Raises:
-        TypeError: if `classifier` is no Keras model, or one of the others no Keras layer.
+        TypeError: if `classifier` is no model, or one of the others no Keras layer.
         ValueError: if `classifier` has several outputs; if the model is compiled with a loss of class
             indices, or with `jit_compile=True` on TensorFlow, whose XLA cannot draw the weights of MixUp and
             CutMix; if `mixture` returns something else.
@@ -53,7 +54,7 @@ class MixtureModel(BatchTransformModel):
 
     def __init__(
         self,
-        classifier: keras.Model,
+        classifier: keras.Model | Classifier,
         mixture: keras.Layer,
         *,
         augment: keras.Layer | None = None,
@@ -89,9 +90,8 @@ class MixtureModel(BatchTransformModel):
             self.optimizer.build(self.trainable_variables)
 
     def prepare(self, images, labels):
-        images = ops.cast(images, "float32")
-        if self.augment is not None:
-            images = ops.cast(self.augment(images, training=True), "float32")
+        source = images
+        images = ops.cast(self.augment_images(self.augment, images), "float32")
         mixed = self.mixture({"images": images, "labels": self._make_distribution(labels)}, training=True)
         if not isinstance(mixed, dict) or not {"images", "labels"} <= set(mixed):
             found = sorted(mixed) if isinstance(mixed, dict) else type(mixed).__name__
@@ -99,7 +99,7 @@ class MixtureModel(BatchTransformModel):
                 "`mixture` must return a dictionary with the keys 'images' and 'labels'. "
                 f"Received: {found} from {self.mixture.name!r}"
             )
-        return mixed["images"], mixed["labels"]
+        return self.bring_into_range(mixed["images"], source=source), mixed["labels"]
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         return super().compute_loss(x, self._make_distribution(y), y_pred, sample_weight, training)
@@ -111,5 +111,5 @@ class MixtureModel(BatchTransformModel):
         self.check_labels(labels)
         if len(labels.shape) == 2 and labels.shape[-1] > 1:
             return ops.cast(labels, "float32")
-        classes = self.classifier.output_shape[-1]
+        classes = self.output_shape[-1]
         return ops.one_hot(ops.reshape(ops.cast(labels, "int32"), (-1,)), classes, dtype="float32")

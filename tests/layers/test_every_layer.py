@@ -333,3 +333,33 @@ np.save(sys.argv[1] + "/on.npy", keras.ops.convert_to_numpy(model(x, training=Tr
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(np.load(tmp_path / "off.npy"), to_numpy(model(images, training=False)))
     np.testing.assert_array_equal(np.load(tmp_path / "on.npy"), to_numpy(model(images, training=True)))
+
+
+def test_bytes_stay_bytes_from_layer_to_layer(rng):
+    """Behind a layer they are floats from 0 to 255, which only the layer before can know."""
+    images = rng.integers(60, 200, (4, 32, 32, 3)).astype("uint8")
+
+    def chain(value_range):
+        chained = [
+            kf.layers.CropFlip(mode="reflect", seed=1),
+            kf.layers.LowPass(12),
+            kf.layers.APRSingle(seed=2, value_range=value_range),
+            kf.layers.APRPair(seed=3, probability=1.0, clip=value_range),
+        ]
+
+        def run(images):
+            for layer in chained:
+                images = layer(images, training=True) if layer is not chained[1] else layer(images)
+            return images
+
+        return run
+
+    def agree(run_bytes, run_pixels):
+        pixels = keras.ops.convert_to_tensor(images / np.float32(255))
+        found, wanted = run_bytes(keras.ops.convert_to_tensor(images)), to_numpy(run_pixels(pixels))
+        assert wanted.std() > 0.05
+        # APRSingle rounds to bytes.
+        np.testing.assert_allclose(to_numpy(found) / 255, wanted, atol=6e-3)
+
+    agree(chain((0, 1)), chain((0, 1)))
+    agree(compiled_function(chain((0, 1))), compiled_function(chain((0, 1))))

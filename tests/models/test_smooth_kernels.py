@@ -347,3 +347,14 @@ def test_bad_input(case):
         action()
     assert "\n" not in str(raised.value)
     assert says in str(raised.value).partition("Received: ")[2]
+
+
+def test_a_classifier_keeps_what_it_declares(classifier, images):
+    declared = keras_freq.Classifier(classifier, value_range=(0, 255), mean=0.5)
+    found = smooth_kernels(declared, 0.5)
+    assert (found.value_range, found.mean) == (declared.value_range, declared.mean)
+    assert found.model is not classifier
+    wanted = smooth_kernels(classifier, 0.5)(255 * images)
+    np.testing.assert_allclose(
+        keras_freq.evaluate.predict_logits(found, 255 * images), to_numpy(wanted), rtol=1e-4, atol=1e-3
+    )

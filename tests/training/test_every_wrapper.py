@@ -82,17 +82,10 @@ def test_several_outputs_are_refused(wrap, kind):
     x = keras.layers.Flatten()(inputs)
     heads = {name: keras.layers.Dense(2, name=name)(x) for name in ("class", "aux")}
     model = keras.Model(inputs, heads if kind == "dict" else list(heads.values()), name="two")
-    with pytest.raises(ValueError, match="`classifier` must have one output") as error:
+    with pytest.raises(ValueError, match="The model has several outputs: name one") as error:
         wrap(model)
     message = str(error.value)
     assert "\n" not in message
-    assert "Received: classifier='two' with outputs" in message
+    assert "Received: model='two' with the outputs" in message
     assert "aux" in message
     wrap(keras.Model(inputs, model.outputs[0]))
-
-
-@pytest.mark.once
-@every_wrapper
-def test_a_classifier_object_is_refused_with_the_way_out(wrap, classifier):
-    with pytest.raises(TypeError, match=r"pass its `model`, and its range.*Received: type=Classifier$"):
-        wrap(kf.Classifier(classifier, value_range=(0, 1)))
