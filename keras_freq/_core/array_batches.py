@@ -31,6 +31,7 @@ class ArrayBatches(keras.utils.PyDataset):
     Attributes:
         images: The images as given.
         labels: int32 class indices `(n,)`.
+        workers: Always 1; more are refused.
         epoch: The current epoch, from 0; settable. `fit` advances it after every epoch, and so does one pass
             of `evaluate` or `predict`.
 
@@ -59,6 +60,14 @@ class ArrayBatches(keras.utils.PyDataset):
     @epoch.setter
     def epoch(self, value: int) -> None:
         self._order.epoch = value
+
+    @property
+    def workers(self) -> int:
+        return 1
+
+    @workers.setter
+    def workers(self, value: int) -> None:
+        self._order.check_workers(value)
 
     def __len__(self) -> int:
         return len(self._order)

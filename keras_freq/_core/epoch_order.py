@@ -57,6 +57,16 @@ class EpochOrder:
             cached = self._order = (self._epoch, rng.permutation(self.length))
         return cached[1]
 
+    @staticmethod
+    def check_workers(value: int) -> int:
+        """Refuses workers: with several, Keras loses the first batch of an epoch on some backends."""
+        if value not in (0, 1):
+            raise ValueError(
+                "`workers` must be 1: the batches are made of arrays, with nothing to wait for. "
+                f"Received: workers={value!r}"
+            )
+        return value
+
     def begin(self) -> None:
         self._fetched = set()
 

@@ -30,12 +30,14 @@ class FolderLayout:
         files: Paths and labels `(n,)` of each split, the files of all classes in turn, one of each at a time:
             the first `n` hold every class alike.
         skipped: What stands beside the images and is none.
+        roots: The folder of each split.
     """
 
     folder: Path
     classes: tuple[str, ...]
     files: dict[str, tuple[list[Path], np.ndarray]]
     skipped: tuple[Path, ...]
+    roots: dict[str, Path]
 
     def warn_of_skipped(self) -> None:
         """One line on what is left out, by ending."""
@@ -94,7 +96,7 @@ def lay_out(name: str | os.PathLike, classes: tuple[str, ...] | None = None) -> 
             if path.is_file() and path.suffix.lower() in image_endings():
                 skipped.append(path)  # of no class
         files[split] = _choose(by_class, classes, roots[split], skipped)
-    return FolderLayout(folder, classes, files, tuple(skipped))
+    return FolderLayout(folder, classes, files, tuple(skipped), {split: roots[split] for split in files})
 
 
 def _find_splits(folder: Path) -> dict[str, Path]:

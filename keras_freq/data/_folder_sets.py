@@ -81,7 +81,14 @@ def open_folder(
         source = sources[split]
         return read_rows(source, np.arange(min(len(source), limit or len(source))), form)
 
-    return ImageData(layout.folder.resolve().name, layout.classes, form.shape, **feeds, _read=read)
+    return ImageData(
+        name=layout.folder.resolve().name,
+        classes=layout.classes,
+        input_shape=form.shape,
+        **feeds,
+        taken={split: root.name for split, root in layout.roots.items()},
+        _read=read,
+    )
 
 
 def check(name: str | os.PathLike, *, progress: bool | None = None) -> list[str]:

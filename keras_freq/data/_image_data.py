@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ class ImageData:
             `(batch, height, width, channels)`, and int32 labels `(batch,)`. None where the set has no such
             split.
         test: The same for the test split, in the stored order. None where the set has no such split.
+        taken: Where each split was taken from, of several that may be there: `{"test": "validation"}`, say.
 
     Example:
         >>> data = kf.data.load("cifar10_mini", batch_size=64)
@@ -39,6 +40,7 @@ class ImageData:
     input_shape: tuple[int, int, int]
     train: Any = field(repr=False)
     test: Any = field(repr=False)
+    taken: Mapping[str, str] = field(repr=False, compare=False)
     _read: Callable[[str, int | None], tuple[np.ndarray, np.ndarray]] = field(repr=False, compare=False)
 
     def arrays(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from keras_freq.data._class_subset import check_choice_of_classes, choose_classe
 from keras_freq.data._folder_layout import is_folder
 from keras_freq.data._folder_sets import open_folder
 from keras_freq.data._image_data import ImageData
-from keras_freq.data._npz import read_npz, read_sample
+from keras_freq.data._npz import is_array_folder, read_arrays, read_sample
 from keras_freq.data._tfds_sets import ExampleForm, SourceBatches, TFDSet, open_set
 
 SAMPLE = "cifar10_mini"
@@ -44,6 +44,7 @@ def load(
     - A path that ends in `.npz`: arrays `x_train`, `y_train`, `x_test`, `y_test` (uint8, or floats in
       [0, 1]), the residual-coded `r_train`, `r_test` of `samples/cifar10_mini.md` in place of `x_train`,
       `x_test`, or a single split `x`, `y`, which becomes `test`. An array `classes` may name the classes.
+      Or a folder that holds such arrays as `x_test.npy`, `y_test.npy` and so on, or the path of one of them.
     - A folder, as a path object or as text (`"./photos"`, or `"photos"` where there are image files in its
       folders): image files in `train/<class>/` and `test/<class>/` (or `validation`, `valid`, `val`), or in
       `<class>/`, a single split which becomes `test`; or Tiny ImageNet as it is unpacked. All kinds of files
@@ -95,7 +96,8 @@ def load(
     check_whole(seed, "seed", least=0)
     check_flag(download, "download")
     size, kept = _check_size(image_size), check_choice_of_classes(classes)
-    folder = name != SAMPLE and is_folder(name)
+    arrays = os.fspath(name).lower().endswith((".npz", ".npy")) or is_array_folder(Path(name).expanduser())
+    folder = name != SAMPLE and not arrays and is_folder(name)
     if folder and feed == "tf.data":
         raise ValueError(
             f"A folder is read without tf.data: use feed='pydataset' or 'auto' for {name}. "
@@ -106,15 +108,18 @@ def load(
     if folder:
         return open_folder(name, kept, size, batch_size=batch_size, seed=seed)
     name = os.fspath(name)
-    if name == SAMPLE or name.lower().endswith(".npz"):
-        splits, names = read_sample() if name == SAMPLE else read_npz(name)
+    if name == SAMPLE or arrays:
+        stored = read_sample() if name == SAMPLE else read_arrays(name)
+        splits, names = stored.splits, stored.classes
         subset = choose_classes(kept, names, name)
         if subset is not None:
             splits, names = {split: subset.keep(*pair) for split, pair in splits.items()}, subset.names
-        return feed_arrays(name, splits, names, size, feed=feed, batch_size=batch_size, seed=seed)
-    stored = open_set(name, data_dir=data_dir, download=download, feed=_choose_feed(feed))
+        return feed_arrays(
+            name, splits, names, size, taken=stored.taken, feed=feed, batch_size=batch_size, seed=seed
+        )
+    opened = open_set(name, data_dir=data_dir, download=download, feed=_choose_feed(feed))
     return _feed_tfds(
-        name, stored.keep_classes(kept, name), size, feed=feed, batch_size=batch_size, seed=seed
+        name, opened.keep_classes(kept, name), size, feed=feed, batch_size=batch_size, seed=seed
     )
 
 
@@ -142,6 +147,7 @@ def feed_arrays(
     classes: tuple[str, ...],
     size: tuple[int, int] | None,
     *,
+    taken: Mapping[str, str],
     feed: str,
     batch_size: int,
     seed: int,
@@ -166,7 +172,14 @@ def feed_arrays(
         return images[:limit], labels[:limit]
 
     label = name if name == SAMPLE else Path(name).stem
-    return ImageData(name=label, classes=classes, input_shape=(height, width, channels), **feeds, _read=read)
+    return ImageData(
+        name=label,
+        classes=classes,
+        input_shape=(height, width, channels),
+        **feeds,
+        taken=taken,
+        _read=read,
+    )
 
 
 def _feed_tfds(
@@ -201,7 +214,9 @@ def _feed_tfds(
     def read(split: str, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
         return stored.arrays(own[split], form, limit)
 
-    return ImageData(name=name, classes=stored.classes, input_shape=form.shape, **feeds, _read=read)
+    return ImageData(
+        name=name, classes=stored.classes, input_shape=form.shape, **feeds, taken=own, _read=read
+    )
 
 
 def _choose_form(name: str, stored: TFDSet, size: tuple[int, int] | None) -> ExampleForm:

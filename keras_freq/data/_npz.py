@@ -1,7 +1,8 @@
-"""Image data in one `.npz` file: the bundled sample, plain arrays, and residual-coded images."""
+"""Arrays of images in an `.npz` file or in `.npy` files: the bundled sample, plain and residual-coded."""
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.resources
 import math
 import warnings
@@ -28,6 +29,10 @@ FORMS = (
     ("test", ("x", "r"), "y"),
     ("test", ("images",), "labels"),
 )
+_KEYS = (
+    "x_train, y_train, x_test, y_test (plain images), or r_train, y_train, r_test, y_test (residuals), or "
+    "train_images, train_labels, test_images, test_labels, or one split as x, y or r, y or images, labels"
+)
 CIFAR10_CLASSES = (
     "airplane",
     "automobile",
@@ -42,21 +47,48 @@ CIFAR10_CLASSES = (
 )
 
 
-def read_sample() -> tuple[Splits, tuple[str, ...]]:
+@dataclasses.dataclass(frozen=True)
+class StoredArrays:
+    """Splits, whose uint8 images stay uint8, names of the classes, and where each split was taken from."""
+
+    splits: Splits
+    classes: tuple[str, ...]
+    taken: dict[str, str]
+
+
+def read_sample() -> StoredArrays:
     """The bundled `cifar10_mini`: uint8 images, int32 labels, class names."""
     sample = importlib.resources.files("keras_freq.data").joinpath("samples", "cifar10_mini.npz")
     with sample.open("rb") as file, np.load(file) as archive:
-        return _read_splits(archive, "cifar10_mini"), CIFAR10_CLASSES
+        splits, taken = _read_splits(archive, "cifar10_mini")
+        return StoredArrays(splits, CIFAR10_CLASSES, taken)
 
 
-def read_npz(path: str) -> tuple[Splits, tuple[str, ...]]:
-    """The splits of a file and the names of its classes; uint8 images stay uint8.
+def is_array_folder(folder: Path) -> bool:
+    """Whether a folder holds the `.npy` files of a data set."""
+    return any(
+        (folder / f"{labels}.npy").is_file() and any((folder / f"{key}.npy").is_file() for key in images)
+        for _, images, labels in FORMS
+    )
+
+
+def read_arrays(path: str) -> StoredArrays:
+    """What an `.npz` file, or a folder of `.npy` files or one of them, holds.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no archive of the two forms, or its arrays are no images and labels.
+        ValueError: If it is no archive of the known forms, or its arrays are no images and labels.
     """
     file = Path(path).expanduser()
+    if file.is_dir() or file.suffix.lower() == ".npy":
+        folder = file if file.is_dir() else file.parent
+        if file != folder and not file.is_file():
+            raise FileNotFoundError(f"There is no such .npy file. Received: name={path!r}")
+        if not is_array_folder(folder):
+            raise ValueError(
+                f"Images in .npy files must have their labels beside them, {_KEYS}. Received: name={path!r}"
+            )
+        return _read(_Files(folder, None if file == folder else file.stem), path)
     if not file.is_file():
         raise FileNotFoundError(f"There is no such .npz file. Received: name={path!r}")
     try:
@@ -64,9 +96,7 @@ def read_npz(path: str) -> tuple[Splits, tuple[str, ...]]:
         if not isinstance(opened, np.lib.npyio.NpzFile):
             raise ValueError("it is a single array")
         with opened as archive:
-            arrays = _Arrays(archive)
-            splits = _read_splits(arrays, path)
-            names = arrays["classes"] if "classes" in arrays.files else None
+            return _read(_Arrays(archive), path)
     # What zipfile and NumPy raise for bytes that are damaged.
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError, KeyError, RuntimeError) as error:
         raise _damaged(path, error) from error
@@ -74,10 +104,16 @@ def read_npz(path: str) -> tuple[Splits, tuple[str, ...]]:
         if "Received: " in str(error):
             raise
         raise _damaged(path, error) from error
+
+
+def _read(arrays: Any, path: str) -> StoredArrays:
+    splits, taken = _read_splits(arrays, path)
+    names = arrays["classes"] if "classes" in arrays.files else None
     count = 1 + max(int(labels.max()) for _, labels in splits.values())
     if names is None:
         _warn_of_no_class_0(splits, path)
-    return splits, tuple(map(str, range(count))) if names is None else _check_names(names, count, path)
+    known = tuple(map(str, range(count))) if names is None else _check_names(names, count, path)
+    return StoredArrays(splits, known, taken)
 
 
 def _damaged(path: str, error: Exception) -> ValueError:
@@ -85,6 +121,26 @@ def _damaged(path: str, error: Exception) -> ValueError:
     return ValueError(
         f"The file must be a whole .npz archive of NumPy arrays. Received: name={path!r} ({reason})"
     )
+
+
+class _Files:
+    """The arrays of a folder of `.npy` files, mapped; only the split of one file where that is asked for."""
+
+    def __init__(self, folder: Path, only: str | None):
+        self._folder = folder
+        chosen = [form for form in FORMS if only is None or only in (*form[1], form[2])]
+        keys = {key for _, images, labels in chosen for key in (*images, labels)} | {"classes"}
+        self.files = sorted(path.stem for path in folder.glob("*.npy") if path.stem in keys)
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        path = self._folder / f"{key}.npy"
+        try:
+            return np.load(path, mmap_mode=None if key == "classes" else "r", allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ValueError(
+                f"{path} must be a whole .npy file. Received: one that is not ({reason})"
+            ) from error
 
 
 class _Arrays:
@@ -150,9 +206,10 @@ def decode_residuals(residuals: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(planes.transpose(1, 2, 3, 0))
 
 
-def _read_splits(archive: Any, path: str) -> Splits:
+def _read_splits(archive: Any, path: str) -> tuple[Splits, dict[str, str]]:
     keys = set(archive.files)
     splits: Splits = {}
+    taken = {}
     for split, image_keys, label_key in FORMS:
         chosen = next((key for key in image_keys if key in keys), None)
         if split in splits or label_key not in keys or chosen is None:
@@ -165,12 +222,10 @@ def _read_splits(archive: Any, path: str) -> Splits:
         images, labels = check_labeled_images(images, labels, unit=True)
         if images.dtype != np.uint8:
             images = images.astype("float32", copy=False)
-        splits[split] = images, labels.astype("int32")
+        splits[split], taken[split] = (images, labels.astype("int32")), chosen
     if not splits:
         raise ValueError(
-            "An .npz file must hold x_train, y_train, x_test, y_test (plain images), or r_train, y_train, "
-            "r_test, y_test (residuals), or train_images, train_labels, test_images, test_labels, or one "
-            "split as x, y or r, y or images, labels. "
+            f"An .npz file or a folder of .npy files must hold {_KEYS}. "
             f"Received: {path} with the keys {sorted(keys)}"
         )
-    return splits
+    return splits, taken

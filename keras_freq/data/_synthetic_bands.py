@@ -101,7 +101,14 @@ def synthetic_bands(
         ]
         splits[split] = np.stack(images), np.tile(np.arange(len(CLASSES), dtype="int32"), count)
     return feed_arrays(
-        f"synthetic_b{band}", splits, CLASSES, None, feed=feed, batch_size=batch_size, seed=seed
+        f"synthetic_b{band}",
+        splits,
+        CLASSES,
+        None,
+        taken=dict.fromkeys(splits, "drawn"),
+        feed=feed,
+        batch_size=batch_size,
+        seed=seed,
     )
 
 

@@ -91,9 +91,42 @@ def open_set(name: str, *, data_dir: str | os.PathLike | None, download: bool, f
     tfds = import_tfds(name)
     if folder is None:
         folder = _prepare(tfds, name, root, feed)
-    builder = tfds.builder_from_directory(str(folder))
+    builder = _open_folder(tfds, folder, name, root)
+    _check_files(builder, name)
     image_key, label_key = _find_keys(tfds, builder, name)
     return TFDSet(builder, image_key, label_key)
+
+
+def _open_folder(tfds: Any, folder: Path, name: str, root: Path) -> Any:
+    """The set as its folder describes it, or, where an older TFDS left no description, as TFDS knows it."""
+    if (folder / "features.json").is_file():
+        return tfds.builder_from_directory(str(folder))
+    tf_feed.import_tensorflow()  # the definitions of sets need it
+    known, _, _ = name.partition(":")
+    try:
+        return tfds.builder(f"{known}:{folder.name}", data_dir=str(root))
+    except (tfds.core.DatasetNotFoundError, ValueError, AssertionError) as error:
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise ValueError(
+            f"{folder} has no features.json, and this TFDS does not know the set at that version: prepare it "
+            f"anew. Received: name={name!r} ({reason})"
+        ) from error
+
+
+def _check_files(builder: Any, name: str) -> None:
+    """Looks whether the files of records are there and as long as what they hold."""
+    for split, info in builder.info.splits.items():
+        paths = [Path(path) for path in info.filepaths]
+        missing = [path for path in paths if not path.is_file()]
+        length = sum(path.stat().st_size for path in paths if path.is_file())
+        if missing or length < info.num_bytes:
+            found = f"{length} bytes of {info.num_bytes}"
+            if missing:
+                found = f"{missing[0].name} is not there"
+            raise ValueError(
+                f"The files of the split {split!r} in {builder.data_dir} must be whole: prepare the set "
+                f"anew. Received: name={name!r}, where {found}"
+            )
 
 
 def _list_names(root: Path) -> list[str]:
@@ -196,7 +229,7 @@ class TFDSet:
 
     def source(self, split: str) -> Any:
         """Random access to the examples of a split, without TensorFlow."""
-        source = self.builder.as_data_source(split=split)
+        source = _WholeSource(self.builder.as_data_source(split=split), self.builder.data_dir)
         if self.subset is None:
             return source
         import tensorflow_datasets as tfds
@@ -274,13 +307,38 @@ class TFDSet:
             rows = np.arange(min(len(source), limit or len(source)))
             return read_rows(source, rows, form)
         dataset = self.dataset(split, size=form.size, shuffle=False, seed=0, once=True)
-        pairs = list(dataset.take(-1 if limit is None else limit).as_numpy_iterator())
+        try:
+            pairs = list(dataset.take(-1 if limit is None else limit).as_numpy_iterator())
+        except tf_feed.import_tensorflow().errors.OpError as error:
+            raise _damaged(self.builder.data_dir, error) from error
         if not pairs:
             raise ValueError(
                 "`classes` must name classes with images in every split. "
                 f"Received: the split {split!r} without any of {', '.join(self.classes[:10])}"
             )
         return np.stack([image for image, _ in pairs]), np.array([label for _, label in pairs], "int32")
+
+
+class _WholeSource:
+    """A source of TFDS, whose own errors do not say which set is damaged."""
+
+    def __init__(self, source: Any, folder: Any):
+        self._source, self._folder = source, folder
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitems__(self, rows: list[int]) -> list[dict[str, Any]]:
+        try:
+            return self._source.__getitems__(rows)
+        except (RuntimeError, ValueError, OSError) as error:  # of array_record, protobuf and Pillow
+            raise _damaged(self._folder, error) from error
+
+
+def _damaged(folder: Any, error: Exception) -> ValueError:
+    reason = (str(getattr(error, "message", "")) or str(error)).splitlines()[0]
+    reason = reason.rpartition("}} ")[2].partition(" [Op:")[0][:200]  # without TensorFlow's node
+    return ValueError(f"The records in {folder} must be whole: prepare the set anew. Received: {reason}")
 
 
 def read_rows(source: Any, rows: np.ndarray, form: ExampleForm) -> tuple[np.ndarray, np.ndarray]:
@@ -317,6 +375,14 @@ class SourceBatches(keras.utils.PyDataset):
     @epoch.setter
     def epoch(self, value: int) -> None:
         self._order.epoch = value
+
+    @property
+    def workers(self) -> int:
+        return 1
+
+    @workers.setter
+    def workers(self, value: int) -> None:
+        self._order.check_workers(value)
 
     def __len__(self) -> int:
         return len(self._order)

@@ -93,7 +93,7 @@ def corruption_error(
             It runs in inference mode.
         data: Clean images, which are corrupted here, batch by batch, after rounding to bytes: arrays
             `(images, labels)`, a `tf.data.Dataset`, a `keras.utils.PyDataset` or an iterable of batches that
-            can be read again. Or corrupted ones: a folder in the layout of CIFAR-10-C, or
+            can be read again. Or corrupted ones: a folder in the layout of CIFAR-10-C or of ImageNet-C, or
             `"cifar10_corrupted"` or `"imagenet2012_corrupted"` of TFDS, see `keras_freq.data.read_corrupted`.
         corruptions: Names, by default the 15 of the benchmark.
         severities: Some of 1 to 5.

@@ -132,3 +132,12 @@ def test_epoch_and_index_are_checked():
         batches.epoch = -1
     with pytest.raises(IndexError, match=r"Received: index=2"):
         batches[2]
+
+
+def test_workers_are_refused():
+    """With two of them Keras' own iteration loses the first batch on JAX and PyTorch."""
+    batches = ArrayBatches(np.zeros((4, 8, 8, 3), "uint8"), np.arange(4), batch_size=2)
+    batches.workers = 1
+    with refused("`workers` must be 1"):
+        batches.workers = 2
+    assert batches.workers == 1

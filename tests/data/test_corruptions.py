@@ -34,7 +34,7 @@ NOT_MONOTONE = {
 
 @pytest.fixture(scope="module")
 def photos():
-    return read_sample()[0]["test"][0][::20]
+    return read_sample().splits["test"][0][::20]
 
 
 def test_the_names_are_those_of_the_benchmark():

@@ -177,3 +177,29 @@ def test_all_standard_corruptions_are_written_by_default(tmp_path, images):
     pytest.importorskip("PIL")
     write_corrupted(images[:2], LABELS[:2], tmp_path)
     assert {path.stem for path in tmp_path.glob("*.npy")} == {*CORRUPTIONS, "labels"}
+
+
+@pytest.mark.parametrize("group", ["", "weather"])
+def test_folders_of_image_files_are_read(tmp_path, images, group):
+    from PIL import Image
+
+    for severity in (1, 3):
+        for number, (image, label) in enumerate(zip(corrupt(images, "fog", severity), LABELS, strict=True)):
+            folder = tmp_path / group / "fog" / str(severity) / f"n{label:08}"
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(folder / f"{number}.png")
+    found, labels = read_corrupted(tmp_path, "fog", 3)
+    assert (found.dtype, labels.dtype) == (np.uint8, np.int64)
+    # Classes in alphabetical order; one file of each in turn.
+    np.testing.assert_array_equal(labels, [0, 1, 2, 3, 4, 5, 0])
+    order = [1, 6, 0, 2, 4, 5, 3]
+    np.testing.assert_array_equal(found, corrupt(images, "fog", 3)[order])
+    with refused("must be one of 1, 3, the folders"):
+        read_corrupted(tmp_path, "fog", 2)
+    with pytest.raises(FileNotFoundError, match=r"no snow\.npy in .* and no folder snow"):
+        read_corrupted(tmp_path, "snow", 3)
+    with pytest.raises(FileNotFoundError):
+        read_corrupted(tmp_path, "../fog", 3)
+    # Arrays win where both are there.
+    write_corrupted(images[:2], LABELS[:2], tmp_path, corruptions=["fog"])
+    assert len(read_corrupted(tmp_path, "fog", 3)[0]) == 2

@@ -28,7 +28,7 @@ PLAIN = (
 
 @pytest.fixture(scope="module")
 def photos():
-    return read_sample()[0]["test"][0][:3]
+    return read_sample().splits["test"][0][:3]
 
 
 def one_at_a_time(images, name, severity, table):

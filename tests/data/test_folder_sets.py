@@ -44,6 +44,7 @@ def whole(images):
 def test_train_and_validation_of_a_folder(folder):
     data = load(folder, batch_size=5)
     assert (data.name, data.classes, data.input_shape) == ("set", CLASSES, (6, 5, 3))
+    assert data.taken == {"train": "train", "test": "val"}
     images, labels = data.arrays("test")
     # One of each class in turn, so that the first few hold them all.
     assert labels.tolist() == [0, 1, 2, 0, 1, 2]

@@ -391,3 +391,35 @@ def test_bad_arguments_give_one_line(arguments, message):
 def test_bad_splits_and_limits_give_one_line(mini, arguments, message):
     with pytest.raises(ValueError, match=message):
         mini.arrays(**arguments)
+
+
+@pytest.mark.once
+def test_npy_files_are_a_set(tmp_path):
+    keys = {"x_test": IMAGES, "y_test": LABELS, "train_images": IMAGES[:2], "train_labels": LABELS[:2]}
+    for key, value in keys.items():
+        np.save(tmp_path / f"{key}.npy", value)
+    np.save(tmp_path / "other.npy", IMAGES)
+    data = load(tmp_path)
+    assert data.taken == {"test": "x_test", "train": "train_images"}
+    images, labels = data.arrays("test", dtype="uint8")
+    np.testing.assert_array_equal(images, IMAGES)
+    np.testing.assert_array_equal(labels, LABELS)
+    for name in ("x_test", "y_test"):
+        alone = load(str(tmp_path / f"{name}.npy"))
+        assert (alone.train, alone.taken) == (None, {"test": "x_test"})
+    (tmp_path / "alone").mkdir()
+    np.save(tmp_path / "alone" / "images.npy", IMAGES)
+    with pytest.raises(ValueError, match=r"labels beside them, .*Received: name='.*images\.npy'$"):
+        load(str(tmp_path / "alone" / "images.npy"))
+    with pytest.raises(FileNotFoundError, match=r"no such \.npy file"):
+        load(str(tmp_path / "nothing.npy"))
+    (tmp_path / "y_test.npy").write_bytes(b"\x93NUMPY cut")
+    with pytest.raises(ValueError, match=r"y_test\.npy must be a whole \.npy file"):
+        load(tmp_path)
+
+
+def test_where_splits_were_taken_from(tmp_path):
+    path = tmp_path / "medical.npz"
+    np.savez(path, train_images=IMAGES, train_labels=LABELS, val_images=IMAGES, val_labels=LABELS)
+    assert load(str(path)).taken == {"train": "train_images", "test": "val_images"}
+    assert load("cifar10_mini").taken == {"train": "r_train", "test": "r_test"}

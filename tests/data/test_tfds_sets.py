@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_freq.data import iterate_batches, load
+from keras_freq.data import iterate_batches, load, write_tfds
 from tests.data.test_load import BACKEND, WITHOUT_TENSORFLOW, run_python
 
 tf = pytest.importorskip("tensorflow")
@@ -238,3 +238,43 @@ def test_reading_array_record_does_not_import_an_installed_tensorflow(folder):
         "print(sum(valid for *_, valid in d.iterate_batches(train)), 'tensorflow' in sys.modules)"
     )
     assert run_python(code, root).stdout.strip() == "20 False"
+
+
+def damage(path, how):
+    content = path.read_bytes()
+    if how == "missing":
+        path.unlink()
+    elif how == "flipped":
+        flipped = np.frombuffer(content, "uint8").copy()
+        flipped[150::97] ^= 255
+        path.write_bytes(flipped.tobytes())
+    else:
+        path.write_bytes(content[: {"cut": len(content) // 2, "cut at the end": -9, "empty": 0}[how]])
+
+
+@pytest.mark.parametrize("how", ["missing", "empty", "cut", "cut at the end", "flipped"])
+@pytest.mark.parametrize("kind", ["tfrecord", "array_record"])
+def test_damaged_records_are_one_line_with_the_folder(tmp_path, kind, how):
+    images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype="uint8")
+    labels = np.arange(20) % 2
+    folder = write_tfds("own", tmp_path, train=(images, labels), test=(images, labels), file_format=kind)
+    assert load("own", data_dir=tmp_path).taken == {"train": "train", "test": "test"}
+    damage(next(folder.glob("own-test.*record*")), how)
+    with pytest.raises(
+        ValueError, match=r"own.1\.0\.0 must be whole: prepare the set anew\. Received: "
+    ) as error:
+        load("own", data_dir=tmp_path).arrays("test")
+    assert "\n" not in str(error.value)
+    assert "node" not in str(error.value)
+
+
+def test_a_set_without_its_features(tmp_path):
+    """As an older TFDS left it: TFDS itself knows what is in it."""
+    pair = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype="uint8"), np.arange(20) % 10
+    for name, version in (("cifar10", "3.0.2"), ("own", "1.0.0")):
+        (write_tfds(name, tmp_path, test=pair, version=version) / "features.json").unlink()
+    images, labels = load("cifar10", data_dir=tmp_path).arrays("test", dtype="uint8")
+    np.testing.assert_array_equal(images, pair[0])
+    np.testing.assert_array_equal(labels, pair[1])
+    with pytest.raises(ValueError, match=r"own.1\.0\.0 has no features\.json, and this TFDS does not know"):
+        load("own", data_dir=tmp_path)

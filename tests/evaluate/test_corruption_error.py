@@ -60,6 +60,18 @@ def test_a_folder_is_read_as_it_is(classifier, levels, labels, tmp_path):
         assert read.errors == own.errors
         assert np.isnan(read.clean_error)
         assert read.n == 8
+    from PIL import Image
+
+    for name in NAMES:
+        for severity in (2, 4):
+            for number, (image, label) in enumerate(
+                zip(corrupt(levels, name, severity), labels, strict=True)
+            ):
+                folder = tmp_path / "files" / name / str(severity) / f"class {label}"
+                folder.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(image).save(folder / f"{number}.png")
+    read = corruption_error(classifier, tmp_path / "files", corruptions=NAMES, severities=(2, 4))
+    assert (read.errors, read.n) == (own.errors, 8)
     with pytest.raises(FileNotFoundError, match=r"There is no fog\.npy"):
         corruption_error(classifier, tmp_path / "all", corruptions=("contrast", "fog"))
     with pytest.raises(ValueError, match="must be one of 2, 4"):

@@ -1,4 +1,4 @@
-"""Corrupted copies that are stored already: folders like CIFAR-10-C, and the sets of TFDS."""
+"""Corrupted copies that are stored already: folders like CIFAR-10-C or ImageNet-C, and the sets of TFDS."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from keras_freq._core.labels import class_indices
 from keras_freq.data._corruptions.catalog import check_severities
 from keras_freq.data._corruptions.tfds_corrupted import TFDS_CORRUPTED, check_prepared, load_corrupted
 from keras_freq.data._corruptions.write import load_array, read_severities
+from keras_freq.data._load import load
 
 
 def read_corrupted(
@@ -23,20 +24,22 @@ def read_corrupted(
     severities: Sequence[int] | None = None,
     data_dir: str | os.PathLike | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Reads one corruption at one severity from a folder like CIFAR-10-C, or from TFDS.
+    """Reads one corruption at one severity from a folder like CIFAR-10-C or ImageNet-C, or from TFDS.
 
     Args:
         source: Folder with `NAME.npy` and `labels.npy`: CIFAR-10-C or CIFAR-100-C as published, or what
-            `write_corrupted` wrote. Or `"cifar10_corrupted"` or `"imagenet2012_corrupted"`, prepared by TFDS.
+            `write_corrupted` wrote. Or folder with `NAME/SEVERITY/<class>/` and image files, which may stand
+            in groups, `noise/NAME/...`: ImageNet-C as published; labels count the folders of all classes in
+            alphabetical order. Or `"cifar10_corrupted"` or `"imagenet2012_corrupted"`, prepared by TFDS.
         name: A corruption, see `corrupt`: the name of the file without its ending.
         severity: One of `severities`.
-        severities: What the files of a folder hold, in order. By default what `write_corrupted` recorded, or
-            1 to 5 as published.
+        severities: What the `.npy` files of a folder hold, in order. By default what `write_corrupted`
+            recorded, or 1 to 5 as published.
         data_dir: The folder of TFDS, see `load`.
 
     Returns:
-        `(images, labels)`: uint8 `(n, height, width, channels)` and the labels `(n,)`. Those of a folder are
-        mapped from the file and read when used; those of TFDS are read into memory at once.
+        `(images, labels)`: uint8 `(n, height, width, channels)` and the labels `(n,)`. Those of `.npy` files
+        are mapped and read when used; image files and TFDS are read into memory at once.
 
     Raises:
         FileNotFoundError: If the folder, a file or the prepared set is missing. Nothing is fetched.
@@ -64,16 +67,20 @@ def read_corrupted(
             f"The corrupted images must be a folder, or one of {', '.join(TFDS_CORRUPTED)}. "
             f"Received: {os.fspath(source)!r}, which is no folder"
         )
+    path = folder / f"{name}.npy"
+    if not path.exists() and (images_folder := _find_images(folder, name, severity)) is not None:
+        images, labels = load(images_folder).arrays("test", dtype="uint8")
+        return images, labels.astype("int64")
     severities = read_severities(folder) if severities is None else check_severities(severities)
     if isinstance(severity, bool) or severity not in severities:
         raise ValueError(
             f"`severity` must be one of {', '.join(map(str, severities))}. Received: severity={severity!r}"
         )
-    path = folder / f"{name}.npy"
     if not path.is_file():
         found = sorted(file.stem for file in folder.glob("*.npy") if file.stem != "labels")
         raise FileNotFoundError(
-            f"There is no {path.name} in {folder}, which holds {', '.join(found) or 'no .npy file'}. "
+            f"There is no {path.name} in {folder}, which holds {', '.join(found) or 'no .npy file'} and no "
+            f"folder {name}. "
             f"Received: name={name!r}"
         )
     images = load_array(path)
@@ -95,6 +102,23 @@ def read_corrupted(
     return images[first : first + count], class_indices(labels[first : first + count])
 
 
+def _find_images(folder: Path, name: str, severity: Any) -> Path | None:
+    """The folder of one corruption at one severity, or `None` where the folder holds no image files."""
+    if Path(name).name != name or not folder.is_dir():
+        return None
+    places = [path for path in (folder / name, *sorted(folder.glob(f"*/{name}"))) if path.is_dir()]
+    if not places:
+        return None
+    found = places[0] / str(severity)
+    if isinstance(severity, bool) or not found.is_dir():
+        held = sorted(path.name for path in places[0].iterdir() if path.is_dir())
+        raise ValueError(
+            f"`severity` must be one of {', '.join(held)}, the folders in {places[0]}. "
+            f"Received: severity={severity!r}"
+        )
+    return found
+
+
 def open_stored(
     source: str | os.PathLike,
     name: str,
@@ -107,5 +131,10 @@ def open_stored(
     if isinstance(source, str) and source in TFDS_CORRUPTED:
         check_prepared(source, name, severity, data_dir=data_dir)
         return lambda: load_corrupted(source, name, severity, data_dir=data_dir, batch_size=batch_size).test
+    folder = Path(source).expanduser()
+    images_folder = None if (folder / f"{name}.npy").exists() else _find_images(folder, name, severity)
+    if images_folder is not None:
+        data = load(images_folder, batch_size=batch_size or 128)
+        return lambda: data.test
     arrays = read_corrupted(source, name, severity)
     return lambda: arrays
