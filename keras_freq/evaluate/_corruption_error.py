@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_readable_again
+from keras_freq._core.checks import check_readable_again, check_whole
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
@@ -79,6 +79,7 @@ def corruption_error(
     severities: Sequence[int] = SEVERITIES,
     seed: int = 0,
     table: str = "auto",
+    top: int = 1,
     data_dir: str | os.PathLike | None = None,
     batch_size: int | None = None,
     progress: bool | None = None,
@@ -99,6 +100,8 @@ def corruption_error(
         severities: Some of 1 to 5.
         seed: Seed of the corruptions, see `keras_freq.data.corrupt`. Without effect on corrupted data.
         table: "small", "large" or "auto", see `keras_freq.data.corrupt`. Without effect on corrupted data.
+        top: An image counts as right where its class is among so many with the largest logits; 5 measures the
+            top-5 error.
         data_dir: Folder of TFDS.
         batch_size: Images per batch where `data` are arrays or a folder, default 128.
         progress: Show a progress bar; `None`: on a terminal.
@@ -120,6 +123,7 @@ def corruption_error(
         ((2, 5), (1, 2, 3, 4, 5))
     """
     names, severities = check_corruptions(corruptions, severities, table=table)
+    top = check_whole(top, "top")
     cells = [(name, severity) for name in names for severity in severities]
     stored = isinstance(data, (str, os.PathLike))
     clean_error, measured = float("nan"), []
@@ -132,10 +136,10 @@ def corruption_error(
         else:
             check_readable_again(data, when="for every corruption")
             clean = ModelFeed(model, data, batch_size=batch_size)
-            clean_error, *_ = _measure_error(clean, advance)
+            clean_error, *_ = _measure_error(clean, advance, top)
             feeds = (ModelFeed(clean.model, _corrupt_batches(clean, *cell, seed, table)) for cell in cells)
         for feed in feeds:
-            measured.append(_measure_error(feed, advance))
+            measured.append(_measure_error(feed, advance, top))
     sizes = {size for _, size, _ in measured}
     if len(sizes) > 1:
         raise ValueError(f"all corruptions must have as many images. Received: {min(sizes)} to {max(sizes)}")
@@ -147,6 +151,7 @@ def corruption_error(
             "data": os.fspath(data) if stored else None,
             "seed": None if stored else seed,
             "table": None if stored else table,
+            "top": top,
             "batch_size": batch_size,
             **feed.settings,
         },
@@ -160,11 +165,12 @@ def corruption_error(
     )
 
 
-def _measure_error(feed: ModelFeed, advance: Callable[[int], None]) -> tuple[float, int, int]:
+def _measure_error(feed: ModelFeed, advance: Callable[[int], None], top: int) -> tuple[float, int, int]:
     """Share of the images that are classified wrongly, how many there are, and how many are undefined."""
     count, counts = compile_logits(feed.model, None, count_correct), DeviceCounts()
     for images, labels, valid in feed:
-        counts.add("all", count(images, reduce_args=(labels, np.int32(valid))))
+        among = () if top == 1 else (np.int32(top),)
+        counts.add("all", count(images, reduce_args=(labels, np.int32(valid), *among)))
         advance(valid)
     *correct, undefined = counts.fetch("all").tolist()
     return 1 - sum(correct) / feed.n, feed.n, undefined

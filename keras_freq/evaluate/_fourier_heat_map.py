@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_freq._core.checks import (
     check_choice,
@@ -46,6 +47,7 @@ def fourier_heat_map(
     window: int | Sequence[int] | None = None,
     coverage: str = "half",
     layer: str | None = None,
+    top: int = 1,
     seed: int = 0,
     bounds: Sequence[float] | None = None,
     bases_per_step: int | None = None,
@@ -87,6 +89,8 @@ def fourier_heat_map(
         layer: Measure also how much the output of the layer of this name changes: the mean over the images of
             the L2 norm of the change. Takes functional and sequential models; of an `APRModel` pass
             `model.classifier`. Of a layer that is used several times the first use counts.
+        top: An image counts as right where its class is among so many with the largest logits; 5 measures the
+            top-5 error.
         seed: Seed of signs and random phases.
         bounds: Lowest and highest pixel value that the model takes, to which the images are clipped; default
             what its `Classifier` says. `epsilon` is for pixels on [0, 1] all the same.
@@ -125,6 +129,7 @@ def fourier_heat_map(
     epsilon, phase, seed = check_perturbation(epsilon, phase, seed)
     check_choice(coverage, "coverage", COVERAGES)
     check_whole(bases_per_pass, "bases_per_pass")
+    top = check_whole(top, "top")
     if bases_per_step is not None:
         check_whole(bases_per_step, "bases_per_step")
     if n is None:
@@ -141,7 +146,7 @@ def fourier_heat_map(
     data_format = feed.data_format
     window = check_window(window, *feed.size)
     frequencies = select_frequencies(*feed.size, coverage=coverage, window=window)
-    step, prepare = _compile_step(feed.model, layer)
+    step, prepare = _compile_step(feed.model, layer, top)
     settings = {
         "epsilon": epsilon,
         "phase": phase,
@@ -149,6 +154,7 @@ def fourier_heat_map(
         "window": window,
         "layer": layer,
         "seed": seed,
+        "top": top,
         **feed.settings,
     }
     run: dict[str, Any] = {}
@@ -205,9 +211,10 @@ def fourier_heat_map(
     )
 
 
-def _compile_step(model: Classifier, layer: str | None) -> tuple[Callable, Callable]:
+def _compile_step(model: Classifier, layer: str | None, top: int) -> tuple[Callable, Callable]:
     """The step of the sweep, and what it needs of a batch: the images, and a layer's outputs for them."""
     target, reduce = (model, count_each) if layer is None else attach_layer(model, layer)
+    among = () if top == 1 else (np.int32(top),)
     count, clean = compile_logits(target, add_bases, reduce), compile_logits(target)
 
     def prepare(images: Any) -> tuple:
@@ -216,7 +223,7 @@ def _compile_step(model: Classifier, layer: str | None) -> tuple[Callable, Calla
     def step(prepared: tuple, labels: Any, valid: Any, bases: SignedBases) -> Any:
         images, *outputs = prepared
         amplitudes = bases.draw_amplitudes(len(images), valid)
-        return count(images, bases.waves, amplitudes, reduce_args=(labels, valid, *outputs))
+        return count(images, bases.waves, amplitudes, reduce_args=(labels, valid, *outputs, *among))
 
     return step, prepare
 

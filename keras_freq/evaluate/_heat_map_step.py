@@ -13,7 +13,7 @@ from keras import ops
 from keras_freq._core.checks import check_choice
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import to_tensor
-from keras_freq.evaluate._predictions import choose_classes
+from keras_freq.evaluate._predictions import choose_among, choose_classes
 from keras_freq.spectral import fourier_basis, radial_distance
 from keras_freq.spectral._grid import one_of_each_pair, own_mirror
 
@@ -133,10 +133,15 @@ def add_bases(images: Any, waves: tuple, amplitudes: tuple) -> Any:
     return ops.reshape(ops.clip(added, 0.0, 1.0), (-1, *ops.shape(images)[1:]))
 
 
-def count_each(logits: Any, labels: Any, valid: Any) -> Any:
+def count_each(logits: Any, labels: Any, valid: Any, top: Any = None) -> Any:
     """Correct predictions of each basis image by class, then undefined ones: `(bases, classes + 1)`."""
     classes, batch = logits.shape[-1], ops.shape(labels)[0]
-    predicted = ops.reshape(choose_classes(logits), (-1, batch))
+    if top is None:
+        predicted = ops.reshape(choose_classes(logits), (-1, batch))
+    else:
+        by_basis = ops.reshape(logits, (-1, batch, classes))
+        every = ops.broadcast_to(labels, ops.shape(by_basis)[:2])
+        predicted = choose_among(by_basis, every, top)
     real = ops.arange(batch, dtype="int32") < valid
     # Undefined ones are of the class `classes`, which no label is.
     counted = ops.logical_or(ops.equal(predicted, labels), ops.equal(predicted, classes))
@@ -144,10 +149,10 @@ def count_each(logits: Any, labels: Any, valid: Any) -> Any:
     return ops.sum(ops.expand_dims(counted, -1) * ops.one_hot(predicted, classes + 1, dtype="int32"), axis=1)
 
 
-def count_and_change(classes: int, outputs: Any, labels: Any, valid: Any, clean: Any) -> Any:
+def count_and_change(classes: int, outputs: Any, labels: Any, valid: Any, clean: Any, top: Any = None) -> Any:
     """Counts and, behind them, the summed L2 norms of the layer's change, float32 `(bases, classes + 2)`."""
     batch, width = ops.shape(clean)[0], clean.shape[-1]
-    counts = count_each(outputs[:, width - classes :], labels, valid)
+    counts = count_each(outputs[:, width - classes :], labels, valid, top)
     change = ops.reshape(outputs, (-1, batch, width)) - clean
     norms = ops.sqrt(ops.sum(ops.square(change[..., : width - classes]), axis=-1))
     norms = ops.where(ops.arange(batch, dtype="int32") < valid, norms, 0.0)

@@ -41,12 +41,26 @@ def is_tied(logits: Any) -> Any:
     return ops.sum(ops.cast(ops.equal(logits, highest), "int32"), axis=-1) > 1
 
 
-def count_correct(logits: Any, labels: Any, valid: Any) -> Any:
+def choose_among(logits: Any, labels: Any, top: Any) -> Any:
+    """The label where its class is among the `top` with the largest logits, else as `choose_classes`.
+
+    Of equal logits the first is the larger.
+    """
+    chosen, labels = choose_classes(logits), ops.expand_dims(labels, -1)
+    own = ops.take_along_axis(logits, labels, axis=-1)
+    first = ops.logical_and(ops.equal(logits, own), ops.arange(logits.shape[-1], dtype="int32") < labels)
+    rank = ops.sum(ops.cast(ops.logical_or(logits > own, first), "int32"), axis=-1)
+    right = ops.logical_and(rank < top, chosen < logits.shape[-1])
+    return ops.where(right, ops.squeeze(labels, -1), chosen)
+
+
+def count_correct(logits: Any, labels: Any, valid: Any, top: Any = None) -> Any:
     """Correct predictions of each class, and behind them undefined ones, `(classes + 1,)`, on the device.
 
-    Rows at or beyond `valid` are filling.
+    Rows at or beyond `valid` are filling. With `top` correct is where the class is among so many.
     """
-    classes, chosen = logits.shape[-1], choose_classes(logits)
+    classes = logits.shape[-1]
+    chosen = choose_classes(logits) if top is None else choose_among(logits, labels, top)
     real = ops.arange(ops.shape(labels)[0], dtype="int32") < valid
     # No label equals `classes`: an undefined row counts in the last column, whatever its label.
     counted = ops.logical_and(real, ops.logical_or(ops.equal(chosen, labels), ops.equal(chosen, classes)))

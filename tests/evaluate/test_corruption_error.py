@@ -1,5 +1,7 @@
 """Error under corruptions: by hand, from files, from TFDS; and the mean relative to a reference."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import keras_freq as kf
 from keras_freq.data import CORRUPTIONS, corrupt, write_corrupted
 from keras_freq.evaluate import corruption_error, mean_corruption_error
 from keras_freq.evaluate._mean_corruption_error import ALEXNET
+from tests.refusals import refused
 
 NAMES = ("gaussian_noise", "contrast", "glass_blur")
 
@@ -174,3 +177,59 @@ def test_mean_corruption_error_refuses_what_does_not_fit():
         mean_corruption_error(result_of({"fog": 0.2}), relative_to=result_of({"fog": 1}, severities=(1,)))
     with pytest.raises(ValueError, match="Received: relative_to='vgg'"):
         mean_corruption_error(result_of({"fog": 0.2}), relative_to="vgg")
+
+
+@pytest.mark.once
+def test_relative_mean_corruption_error():
+    """Against errors above the clean ones."""
+    own = dataclasses.replace(result_of({"fog": 0.4, "snow": 0.6}), clean_error=0.2)
+    other = dataclasses.replace(result_of({"snow": 0.9, "fog": 0.5}), clean_error=0.1)
+    wanted = np.mean([(0.4 - 0.2) / (0.5 - 0.1), (0.6 - 0.2) / (0.9 - 0.1)])
+    assert mean_corruption_error(own, relative_to=other, relative=True) == pytest.approx(wanted)
+    mapping = {"fog": 0.5, "snow": 0.9, "clean": 0.1}
+    assert mean_corruption_error(own, relative_to=mapping, relative=True) == pytest.approx(wanted)
+    stored = dataclasses.replace(own, clean_error=float("nan"))
+    found = mean_corruption_error(stored, relative_to=mapping, relative=True, clean_error=0.2)
+    assert found == pytest.approx(wanted)
+    alexnet = dataclasses.replace(result_of(ALEXNET), clean_error=0.43478)
+    assert mean_corruption_error(alexnet, relative=True) == pytest.approx(1)
+    with refused("clean error of `result`: pass clean_error="):
+        mean_corruption_error(stored, relative_to=mapping, relative=True)
+    with refused("clean error of `relative_to`: pass the key 'clean'"):
+        mean_corruption_error(own, relative_to={"fog": 0.5, "snow": 0.9}, relative=True)
+    with refused("Received: fog 0.5, clean 0.5"):
+        mean_corruption_error(own, relative_to={**mapping, "clean": 0.5}, relative=True)
+
+
+def test_top_errors(rng):
+    """Right is an image whose class is among the `top` largest logits; of equal ones the first is larger."""
+    table = rng.integers(0, 4, (16, 7)).astype("float32")
+    table[3, 2] = np.nan
+    labels = rng.integers(0, 7, 16)
+    order = np.argsort(-table, axis=-1, kind="stable")
+    images = np.zeros((16, 4, 4, 1), "uint8")
+    images[:] = np.arange(0, 256, 16)[:, None, None, None]
+    lookup = keras.layers.Embedding(256, 7, embeddings_initializer=keras.initializers.Constant(0.0))
+    inputs = keras.Input((4, 4, 1))
+    model = keras.Model(
+        inputs, lookup(keras.layers.Lambda(lambda x: keras.ops.round(255 * x[:, 0, 0, 0]))(inputs))
+    )
+    weights = np.zeros((256, 7), "float32")
+    weights[::16] = table
+    lookup.set_weights([weights])
+    for top in (1, 3, 5):
+        right = (order[:, :top] == labels[:, None]).any(axis=-1)
+        right[3] = False
+        heat = kf.evaluate.fourier_heat_map(
+            kf.Classifier(model, value_range=(0, 1)), (images, labels), epsilon=0, window=1, top=top
+        )
+        assert heat.clean_error == pytest.approx(1 - right.mean())
+        np.testing.assert_allclose(heat.error[np.isfinite(heat.error)], heat.clean_error)
+        assert heat.settings["top"] == top
+    declared = kf.Classifier(model, value_range=(0, 1))
+    result = corruption_error(declared, (images, labels), corruptions=("fog",), severities=(1,), top=3)
+    right = (order[:, :3] == labels[:, None]).any(axis=-1)
+    right[3] = False
+    assert result.clean_error == pytest.approx(1 - right.mean())
+    with refused("`top` must be"):
+        corruption_error(declared, (images, labels), corruptions=("fog",), severities=(1,), top=0)
