@@ -26,6 +26,7 @@ class OODResult(Result):
         aupr_out: Average precision with the out-of-distribution images as positives.
         n_in: In-distribution images.
         n_out: Out-of-distribution images.
+        oscr: Area under the open-set classification rate; None where `correct` was not given.
 
     Example:
         >>> result = keras_freq.evaluate.ood_metrics([0.9, 0.8, 0.4], [0.5, 0.1])
@@ -42,10 +43,16 @@ class OODResult(Result):
     aupr_out: float
     n_in: int
     n_out: int
+    oscr: float | None = None
 
 
 def ood_metrics(
-    scores_in: ArrayLike, scores_out: ArrayLike, *, tpr: float = 0.95, model: str | None = None
+    scores_in: ArrayLike,
+    scores_out: ArrayLike,
+    *,
+    tpr: float = 0.95,
+    correct: ArrayLike | None = None,
+    model: str | None = None,
 ) -> OODResult:
     """Detection metrics from scores of which a HIGHER one means MORE in-distribution.
 
@@ -59,11 +66,14 @@ def ood_metrics(
     * `aupr_in`, `aupr_out`: average precision, `sum over t of (recall(t) - recall(t')) precision(t)`, where
       `t'` is the next higher threshold; for `aupr_out` the positives are the out-of-distribution images and
       the scores are negated. Tied scores are one threshold.
+    * `oscr`: area under the share of the in-distribution images that are kept and classified correctly, over
+      `FPR`: `P(correct, in > out) + P(correct, in = out) / 2`. At most the accuracy, and at most `auroc`.
 
     Args:
         scores_in: Scores of the in-distribution images, finite, one each, as from `ood_scores`.
         scores_out: Scores of the out-of-distribution images.
         tpr: Share of the in-distribution images to keep, in (0, 1].
+        correct: Whether each in-distribution image is classified correctly, booleans `(n_in,)`, for `oscr`.
         model: Name kept in the result.
 
     Returns:
@@ -71,10 +81,11 @@ def ood_metrics(
         `average_precision_score` of scikit-learn.
 
     Raises:
-        ValueError: If there are no scores on a side, they are not finite or not of rank 1, or `tpr` lies
-            outside (0, 1].
+        ValueError: If there are no scores on a side, they are not finite or not of rank 1, `tpr` lies
+            outside (0, 1], or `correct` has not one boolean for each in-distribution image.
 
-    Source: Chen et al., ICCV 2021, the table of out-of-distribution detection.
+    Source: Chen et al., ICCV 2021, the table of out-of-distribution detection; `oscr`: Dhamija et al.,
+        "Reducing Network Agnostophobia", NeurIPS 2018.
         Differs from the original: the published code takes the point of the curve with the TPR nearest to
         95 %, which may keep less than that.
 
@@ -85,11 +96,13 @@ def ood_metrics(
     """
     inside, outside = _check_scores(scores_in, "scores_in"), _check_scores(scores_out, "scores_out")
     tpr = check_number(tpr, "tpr", above=0, most=1)
+    oscr = None
+    if correct is not None:
+        right = np.sort(inside[_check_correct(correct, len(inside))])
+        oscr = _count_above(right, np.sort(outside)) / len(inside) / len(outside)
     inside.sort()
     outside.sort()
     n_in, n_out = len(inside), len(outside)
-    below = np.searchsorted(outside, inside, side="left")
-    up_to = np.searchsorted(outside, inside, side="right")
 
     kept = max(1, int(np.ceil(tpr * n_in - 1e-9)))  # 0.95 times 20 is a whole number, but for rounding
     threshold = inside[n_in - kept]
@@ -104,7 +117,7 @@ def ood_metrics(
         n=n_in + n_out,
         settings={"tpr": tpr},
         versions=versions(),
-        auroc=float((below.sum() + up_to.sum()) / 2 / n_in / n_out),
+        auroc=_count_above(inside, outside) / n_in / n_out,
         tnr=float(np.mean(outside < threshold)),
         tpr=float(np.mean(inside >= threshold)),
         threshold=float(threshold),
@@ -116,7 +129,24 @@ def ood_metrics(
         ),
         n_in=n_in,
         n_out=n_out,
+        oscr=oscr,
     )
+
+
+def _count_above(inside: np.ndarray, outside: np.ndarray) -> float:
+    """Pairs in which the first score is higher; ties count half. `outside` is sorted."""
+    both = (np.searchsorted(outside, inside, side=side).sum() for side in ("left", "right"))
+    return float(sum(both)) / 2
+
+
+def _check_correct(correct: Any, count: int) -> np.ndarray:
+    array = np.asarray(correct)
+    if array.dtype != bool or array.shape != (count,):
+        raise ValueError(
+            f"`correct` must hold one boolean for each of the {count} in-distribution images. "
+            f"Received: correct of shape {array.shape}, dtype {array.dtype}"
+        )
+    return array
 
 
 def _compute_average_precision(true: np.ndarray, false: np.ndarray) -> float:

@@ -119,3 +119,30 @@ def test_bad_input(arguments, options, says):
 def test_bad_scores(classifier, images):
     with pytest.raises(ValueError, match="Received: score='entropy'"):
         ood_scores(classifier, images, score="entropy")
+
+
+@pytest.mark.once
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 12), st.integers(1, 12))
+def test_oscr_is_the_area_under_its_curve(seed, n_in, n_out):
+    rng = np.random.default_rng(seed)
+    inside, outside = rng.integers(0, 6, n_in).astype(float), rng.integers(0, 6, n_out).astype(float)
+    correct = rng.random(n_in) < 0.6
+    # From the strictest threshold to none: share of correct ones kept, over the share of unknown ones kept.
+    points = [(0.0, 0.0)] + [
+        (np.mean(outside >= t), np.mean(correct & (inside >= t)))
+        for t in np.unique(np.concatenate([inside, outside]))[::-1]
+    ]
+    x, y = np.array(points).T
+    area = np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2)
+    result = ood_metrics(inside, outside, correct=correct)
+    assert result.oscr == pytest.approx(area)
+    assert result.oscr <= min(result.auroc, correct.mean()) + 1e-12
+    assert ood_metrics(inside, outside, correct=np.ones(n_in, bool)).oscr == pytest.approx(result.auroc)
+    assert ood_metrics(inside, outside).oscr is None
+
+
+def test_oscr_needs_one_boolean_an_image():
+    for correct in ([1, 0], [True], [[True, False]]):
+        with pytest.raises(ValueError, match="one boolean for each of the 2 in-distribution images"):
+            ood_metrics([1.0, 2.0], [0.0], correct=correct)
