@@ -56,7 +56,9 @@ def test_frames_follow_from_the_seed_and_the_place_alone(photos, name, size):
     harder = perturb(photos, name, size=size, seed=3, difficulty=3)
     assert np.array_equal(harder, frames) == (name not in NOISES)
     changes = np.abs(np.diff(frames.astype(int), axis=1)).mean(axis=(0, 2, 3, 4))
-    assert (changes > 0).all() or size == 224  # where a frame may be too small for the next step to show
+    # The numbers of ImageNet-P are for larger pictures: two trails may fall on the same whole pixels, and
+    # water run out of the picture.
+    assert (changes > 0).all() or (size == 224 and changes.any())
 
 
 @pytest.mark.parametrize("name", CLEAN)

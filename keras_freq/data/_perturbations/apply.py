@@ -15,6 +15,8 @@ from keras_freq.data._perturbations.sequences import truncate
 
 # Values worked on at a time: few enough for the processor's cache, enough to hide Python.
 _CHUNK = 2**18
+# And so many images at least, which share the places where a frame is read.
+_LEAST = 8
 
 
 def perturb(
@@ -79,7 +81,7 @@ def perturb(
     level = difficulty if record.noisy else 1
 
     result = np.empty((len(batch), record.frames(size), *batch.shape[1:]), "uint8")
-    chunk = max(1, _CHUNK // (height * width * channels))
+    chunk = max(_LEAST, _CHUNK // (height * width * channels))
     for first in range(0, len(batch), chunk):
         part = slice(first, min(first + chunk, len(batch)))
         planes = np.ascontiguousarray(unit_float32(batch[part]).transpose(0, 3, 1, 2))
