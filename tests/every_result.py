@@ -65,6 +65,9 @@ EVERY = {
     "CorruptionResult": lambda model, data: kf.evaluate.corruption_error(
         model, data, corruptions=("gaussian_noise", "contrast"), severities=(1, 5), progress=False
     ),
+    "FlipRateResult": lambda model, data: kf.evaluate.flip_rate(
+        model, data, perturbations=("translate",), reference={"translate": 0.5}, progress=False
+    ),
     "FourierHeatMapResult": lambda model, data: kf.evaluate.fourier_heat_map(
         model, data, epsilon=1.0, window=2, layer=model.layers[1].name, progress=False
     ),

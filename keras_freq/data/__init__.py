@@ -21,10 +21,14 @@ if TYPE_CHECKING:
     from keras_freq.data._corruptions.catalog import CORRUPTIONS, EXTRA_CORRUPTIONS
     from keras_freq.data._corruptions.read import read_corrupted
     from keras_freq.data._corruptions.write import write_corrupted
+    from keras_freq.data._perturbations.apply import perturb
+    from keras_freq.data._perturbations.catalog import EXTRA_PERTURBATIONS, PERTURBATIONS
 
 __all__ = [
     "CORRUPTIONS",
     "EXTRA_CORRUPTIONS",
+    "EXTRA_PERTURBATIONS",
+    "PERTURBATIONS",
     "ArrayBatches",
     "ImageData",
     "SpectralDensityResult",
@@ -33,6 +37,7 @@ __all__ = [
     "image_spectral_density",
     "iterate_batches",
     "load",
+    "perturb",
     "read_corrupted",
     "shuffle_labels",
     "synthetic_bands",
@@ -44,11 +49,11 @@ __all__ = [
 if not TYPE_CHECKING:  # a checker that saw it would take every name for a part of the package
 
     def __getattr__(name: str):
-        # The corruptions are imported when first used, so that `import keras_freq` stays quick.
+        # Corruptions and perturbations are imported when first used: `import keras_freq` stays quick.
         if name in __all__:
-            from keras_freq.data import _corruptions
+            from keras_freq.data import _corruptions, _perturbations
 
-            return getattr(_corruptions, name)
+            return getattr(_perturbations if hasattr(_perturbations, name) else _corruptions, name)
         raise AttributeError(f"module 'keras_freq.data' has no attribute {name!r}")
 
 
