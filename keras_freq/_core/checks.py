@@ -5,6 +5,7 @@ Every line says what is allowed and what was received: "`name` must be .... Rece
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,19 +17,31 @@ from keras_freq._core.labels import class_indices
 DATA_FORMATS = ("channels_last", "channels_first")
 
 
+# A whole number that nothing names a bound for.
+LARGEST = 2**63 - 1
+
+
 def show(value: Any) -> str:
-    """A value in a message: one line, and not a whole array."""
+    """A value in a message: one line, and not a whole array; text and paths are not cut so soon."""
     text = " ".join(repr(value).split())
-    return text if len(text) <= 120 else f"{text[:100]} ... ({type(value).__name__})"
+    most = 400 if isinstance(value, (str, os.PathLike)) else 120
+    return text if len(text) <= most else f"{text[: most - 20]} ... ({type(value).__name__})"
 
 
 def check_whole(value: Any, name: str, *, least: int = 1, most: int | None = None) -> int:
     """A whole number from `least` on."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < least or (most is not None and value > most):
+    if not whole or value < least or value > (LARGEST if most is None else most):
+        if most is None and whole and value > LARGEST:
+            most = LARGEST
         allowed = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise ValueError(f"`{name}` must be a whole number {allowed}. Received: {name}={show(value)}")
     return int(value)
+
+
+def check_seed(value: Any) -> int | None:
+    """A seed of Keras' random numbers, or `None`."""
+    return None if value is None else check_whole(value, "seed", least=0, most=2**32 - 1)
 
 
 def check_number(
@@ -83,7 +96,7 @@ def check_interval(
     """Two finite numbers, the lower first."""
     try:
         low, high = map(_as_float, value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         low = high = np.nan
     inside = (least is None or low >= least) and (most is None or high <= most)
     if not (np.isfinite(low) and np.isfinite(high) and low < high and inside):
@@ -137,7 +150,7 @@ def check_data_format(value: Any) -> str:
 def check_model(model: Any) -> Any:
     if not isinstance(model, keras.Layer):
         raise TypeError(
-            f"`model` must be a Keras model. Received: model={model!r} of type {type(model).__name__}"
+            f"`model` must be a Keras model. Received: model={show(model)} of type {type(model).__name__}"
         )
     return model
 

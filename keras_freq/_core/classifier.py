@@ -18,6 +18,7 @@ from keras_freq._core.checks import (
     check_interval,
     check_model,
     check_numbers,
+    show,
 )
 from keras_freq._core.last_activation import ACTIVATIONS, cut_activation, last_activation
 from keras_freq._core.pixels import unit_float32
@@ -91,9 +92,11 @@ class Classifier:
         self.model = _load(model)
         self.name: str = self.model.name
         if preprocess is not None and not callable(preprocess):
-            raise TypeError(f"`preprocess` must be a function or a Keras layer. Received: {preprocess!r}")
+            raise TypeError(f"`preprocess` must be a function or a Keras layer. Received: {show(preprocess)}")
         if output is not None and (isinstance(output, bool) or not isinstance(output, (str, int))):
-            raise TypeError(f"`output` must be the name or index of an output. Received: output={output!r}")
+            raise TypeError(
+                f"`output` must be the name or index of an output. Received: output={show(output)}"
+            )
         self.value_range = None if value_range is None else check_interval(value_range, "value_range")
         self.preprocess = preprocess
         self.output = output
@@ -413,10 +416,10 @@ def _load(model: Any) -> keras.Model:
         path = os.fspath(model)
         if not path.endswith(".keras"):
             raise TypeError(
-                f"`model` must be a Keras model or the path of a .keras file. Received: model={path!r}"
+                f"`model` must be a Keras model or the path of a .keras file. Received: model={show(path)}"
             )
         if not os.path.isfile(path):
-            raise FileNotFoundError(f"`model` must be the path of a file. Received: model={path!r}")
+            raise FileNotFoundError(f"`model` must be the path of a file. Received: model={show(path)}")
         return keras.saving.load_model(path, compile=False)
     if not isinstance(model, keras.Layer) and keras.backend.backend() == "torch":
         import torch
@@ -443,7 +446,7 @@ def _output_index(model: Any, output: str | int | None) -> int | None:
         return names.index(str(output))
     if isinstance(output, int) and -len(outputs) <= output < len(outputs):
         return output % len(outputs)
-    raise ValueError(f"`output` must be one of {names} or an index. Received: output={output!r}")
+    raise ValueError(f"`output` must be one of {names} or an index. Received: output={show(output)}")
 
 
 def _key_of_output(model: Any, output: str | int | None, index: int) -> str | int | None:

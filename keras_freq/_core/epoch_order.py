@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from keras_freq._core.checks import check_whole
+from keras_freq._core.checks import check_whole, show
 
 
 class EpochOrder:
@@ -63,7 +63,7 @@ class EpochOrder:
         if value not in (0, 1):
             raise ValueError(
                 "`workers` must be 1: the batches are made of arrays, with nothing to wait for. "
-                f"Received: workers={value!r}"
+                f"Received: workers={show(value)}"
             )
         return value
 

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_freq._core.checks import show
 from keras_freq._core.files import sync_folder
 
 _FORMAT = "keras_freq sweep 2"
@@ -122,7 +123,9 @@ class SweepJournal:
 
 def _check_path(path: Any) -> Path:
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path) or Path(path).is_dir():
-        raise ValueError(f"`checkpoint` must be the path of a file, or None. Received: checkpoint={path!r}")
+        raise ValueError(
+            f"`checkpoint` must be the path of a file, or None. Received: checkpoint={show(path)}"
+        )
     return Path(path)
 
 

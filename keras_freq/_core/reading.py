@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_freq._core.checks import show
 from keras_freq._core.value_range import UNIT
 
 
@@ -82,7 +83,7 @@ def pick_output(outputs: Any, output: str | int | None) -> Any:
         except (KeyError, IndexError, TypeError):
             raise ValueError(
                 "The model must return one tensor, or `output` name one of several: "
-                f"keras_freq.Classifier(model, output=...). Received: output={output!r} of {names}"
+                f"keras_freq.Classifier(model, output=...). Received: output={show(output)} of {names}"
             ) from None
     if len(outputs.shape) != 2 or not outputs.shape[-1]:
         raise ValueError(

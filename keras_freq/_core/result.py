@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, get_type_hints, overload
 import keras
 import numpy as np
 
+from keras_freq._core.checks import show
 from keras_freq._core.files import write_whole
 from keras_freq._core.stored import decode, encode, equal, fits
 
@@ -153,7 +154,7 @@ class Record:
         if version != _FORMAT:
             raise ValueError(
                 f"`source` must have format {_FORMAT}; a later one needs a later version of keras_freq. "
-                f"Received: {place} with format={version!r}"
+                f"Received: {place} with format={show(version)}"
             )
         kind = _class_named(name)
         if kind is None or not issubclass(kind, cls):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal
 
-from keras_freq._core.checks import check_flag
+from keras_freq._core.checks import check_flag, show
 from keras_freq._core.classifier import Classifier
 from keras_freq.callbacks._measurement import Measurement
 from keras_freq.evaluate._adversarial_accuracy import AdversarialResult, adversarial_accuracy, check_attack
@@ -95,7 +95,7 @@ class AdversarialAccuracy(Measurement):
         if len(set(sizes)) < len(sizes):
             raise ValueError(
                 "`epsilons` must differ in their first three digits, which name them. "
-                f"Received: epsilons={epsilons!r}"
+                f"Received: epsilons={show(epsilons)}"
             )
         super().__init__(data, options, ["clean", *sizes], every=every, prefix=prefix, model=model)
 

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_data_format, check_interval, check_readable_again, check_whole
+from keras_freq._core.checks import check_data_format, check_interval, check_readable_again, check_whole, show
 from keras_freq._core.classifier import as_classifier
 from keras_freq._core.feeds import ModelFeed
 from keras_freq.callbacks._order import promise_columns, warn_of_readers_in_front, withdraw_columns
@@ -50,7 +50,7 @@ class Measurement(keras.callbacks.Callback):
         super().__init__()
         check_readable_again(data)
         if not isinstance(prefix, str):
-            raise ValueError(f"`prefix` must be text. Received: prefix={prefix!r}")
+            raise ValueError(f"`prefix` must be text. Received: prefix={show(prefix)}")
         for name in {"n", "batch_size"} & set(options):
             if options[name] is not None:
                 options[name] = check_whole(options[name], name)
@@ -129,5 +129,5 @@ def check_every(every: Any) -> int | frozenset[int]:
     except ValueError:
         raise ValueError(
             "`every` must be a whole number of at least 1, or a collection of such numbers. "
-            f"Received: every={every!r}"
+            f"Received: every={show(every)}"
         ) from None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_freq._core.checks import check_labeled_images
+from keras_freq._core.checks import check_labeled_images, show
 from keras_freq._core.pixels import to_bytes
 
 # Images and labels by the name of the split.
@@ -49,7 +49,7 @@ def _check_names(classes: Sequence[str] | None, count: int) -> tuple[str, ...] |
     if not names or not printable or len(set(names)) < len(names):
         raise ValueError(
             "`classes` must hold one name for each class, each a line of its own and each only once. "
-            f"Received: classes={classes!r}"
+            f"Received: classes={show(classes)}"
         )
     if len(names) < count:
         raise ValueError(

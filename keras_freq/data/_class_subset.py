@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_freq._core.checks import show
+
 
 @dataclasses.dataclass(frozen=True)
 class ClassSubset:
@@ -74,7 +76,7 @@ def check_choice_of_classes(classes: Any) -> tuple[str, ...] | None:
     if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise ValueError(
             "`classes` must be None or a sequence of names of classes, each once. "
-            f"Received: classes={classes!r}"
+            f"Received: classes={show(classes)}"
         )
     return names
 

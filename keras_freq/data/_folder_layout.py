@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_freq._core.checks import show
 from keras_freq.data._image_files import image_endings
 
 # The folders that hold a split, the first that is there.
@@ -148,7 +149,7 @@ def _choose(
         if not taken:
             raise ValueError(
                 "Every class must have a folder with images in every split. "
-                f"Received: none for {name!r} in {root}"
+                f"Received: none for {show(name)} in {root}"
             )
         columns.append([(path, label) for path in taken])
     in_turn = [pair for row in itertools.zip_longest(*columns) for pair in row if pair is not None]

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_flag
+from keras_freq._core.checks import check_flag, show
 from keras_freq._core.compiled import compile_function
 from keras_freq._core.feeds import Feed
 from keras_freq._core.moments import Moments
@@ -64,7 +64,7 @@ class SpectralDensityResult(Result):
         if not whole or not 0 <= label < len(self.count_per_class) or not self.count_per_class[label]:
             known = [k for k, count in enumerate(self.count_per_class) if count]
             raise ValueError(
-                f"`label` must be a class with images, one of {known}. Received: label={label!r}"
+                f"`label` must be a class with images, one of {known}. Received: label={show(label)}"
             )
         return replace(
             self,

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from keras_freq._core.array_batches import ArrayBatches
-from keras_freq._core.checks import check_choice, check_flag, check_whole
+from keras_freq._core.checks import check_choice, check_flag, check_whole, show
 from keras_freq.data import _tf_feed as tf_feed
 from keras_freq.data._check_splits import Splits
 from keras_freq.data._class_subset import check_choice_of_classes, choose_classes
@@ -89,7 +89,7 @@ def load(
     if not isinstance(name, (str, os.PathLike)) or not os.fspath(name):
         raise ValueError(
             f"`name` must be {SAMPLE!r}, a path that ends in .npz, a folder, or a TFDS name. "
-            f"Received: name={name!r}"
+            f"Received: name={show(name)}"
         )
     check_choice(feed, "feed", FEEDS)
     check_whole(batch_size, "batch_size")
@@ -130,7 +130,7 @@ def _check_size(image_size: Any) -> tuple[int, int] | None:
     if len(sides) != 2 or not all(isinstance(side, (int, np.integer)) and side > 0 for side in sides):
         raise ValueError(
             "`image_size` must be None, a whole number of at least 1 or a pair (height, width). "
-            f"Received: image_size={image_size!r}"
+            f"Received: image_size={show(image_size)}"
         )
     return int(sides[0]), int(sides[1])
 
@@ -251,7 +251,7 @@ def _choose_tfds_feed(name: str, stored: TFDSet, feed: str) -> str:
         if feed == "pydataset" or importlib.util.find_spec("tensorflow") is None:
             raise ValueError(
                 f"{name} is stored as {file_format}, which only tf.data reads: use feed='tf.data' (needs "
-                f"TensorFlow) or prepare the set with file_format='array_record'. Received: feed={feed!r}"
+                f"TensorFlow) or prepare the set with file_format='array_record'. Received: feed={show(feed)}"
             )
         tf_feed.import_tensorflow()
         return "tf.data"

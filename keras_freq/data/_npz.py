@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_freq._core.checks import check_labeled_images
+from keras_freq._core.checks import check_labeled_images, show
 from keras_freq.data._check_splits import Splits
 
 # An array may unpack to 64 GiB, no more.
@@ -83,14 +83,15 @@ def read_arrays(path: str) -> StoredArrays:
     if file.is_dir() or file.suffix.lower() == ".npy":
         folder = file if file.is_dir() else file.parent
         if file != folder and not file.is_file():
-            raise FileNotFoundError(f"There is no such .npy file. Received: name={path!r}")
+            raise FileNotFoundError(f"There is no such .npy file. Received: name={show(path)}")
         if not is_array_folder(folder):
             raise ValueError(
-                f"Images in .npy files must have their labels beside them, {_KEYS}. Received: name={path!r}"
+                f"Images in .npy files must have their labels beside them, {_KEYS}. "
+                f"Received: name={show(path)}"
             )
         return _read(_Files(folder, None if file == folder else file.stem), path)
     if not file.is_file():
-        raise FileNotFoundError(f"There is no such .npz file. Received: name={path!r}")
+        raise FileNotFoundError(f"There is no such .npz file. Received: name={show(path)}")
     try:
         opened = np.load(file, allow_pickle=False)
         if not isinstance(opened, np.lib.npyio.NpzFile):
@@ -119,7 +120,7 @@ def _read(arrays: Any, path: str) -> StoredArrays:
 def _damaged(path: str, error: Exception) -> ValueError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return ValueError(
-        f"The file must be a whole .npz archive of NumPy arrays. Received: name={path!r} ({reason})"
+        f"The file must be a whole .npz archive of NumPy arrays. Received: name={show(path)} ({reason})"
     )
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_whole
+from keras_freq._core.checks import check_choice, check_whole, show
 from keras_freq.data._image_data import ImageData
 from keras_freq.data._load import FEEDS, feed_arrays
 from keras_freq.spectral import radial_distance, ring_mask
@@ -84,7 +84,7 @@ def synthetic_bands(
         ((32, 32, 3), ('C0', 'C1', 'C2', 'C3'))
     """
     if isinstance(band, bool) or band not in (1, 2, 3, 4):
-        raise ValueError(f"`band` must be 1, 2, 3 or 4. Received: band={band!r}")
+        raise ValueError(f"`band` must be 1, 2, 3 or 4. Received: band={show(band)}")
     seed = check_whole(seed, "seed", least=0)
     counts = {
         "train": check_whole(train_per_class, "train_per_class"),

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_freq._core.checks import show
 from keras_freq._core.epoch_order import EpochOrder
 from keras_freq._core.pixels import unit_float32
 from keras_freq.data import _tf_feed as tf_feed
@@ -51,7 +52,7 @@ def find_prepared(name: str, data_dir: Path) -> Path | None:
     if len(configs) > 1:
         raise ValueError(
             f"{name} has several configurations under {data_dir}: {', '.join(configs)}. Name one, as in "
-            f"'{name}/{next(iter(configs))}'. Received: name={name!r}"
+            f"'{name}/{next(iter(configs))}'. Received: name={show(name)}"
         )
     return next(iter(configs.values()), None)
 
@@ -71,7 +72,7 @@ def import_tfds(name: str) -> Any:
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise ImportError(
-            f"TFDS sets need tensorflow-datasets: install keras-freq[data]. Received: name={name!r}"
+            f"TFDS sets need tensorflow-datasets: install keras-freq[data]. Received: name={show(name)}"
         ) from error
     return tfds
 
@@ -86,7 +87,7 @@ def open_set(name: str, *, data_dir: str | os.PathLike | None, download: bool, f
             (f"Did you mean {near[0]!r}? " if near else "")
             + f"No prepared data set {name!r} was found under {root}. Pass data_dir= if it lies elsewhere, "
             "or download=True to let TFDS fetch and prepare it there. "
-            f"Received: name={name!r}, download=False"
+            f"Received: name={show(name)}, download=False"
         )
     tfds = import_tfds(name)
     if folder is None:
@@ -109,7 +110,7 @@ def _open_folder(tfds: Any, folder: Path, name: str, root: Path) -> Any:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise ValueError(
             f"{folder} has no features.json, and this TFDS does not know the set at that version: prepare it "
-            f"anew. Received: name={name!r} ({reason})"
+            f"anew. Received: name={show(name)} ({reason})"
         ) from error
 
 
@@ -125,7 +126,7 @@ def _check_files(builder: Any, name: str) -> None:
                 found = f"{missing[0].name} is not there"
             raise ValueError(
                 f"The files of the split {split!r} in {builder.data_dir} must be whole: prepare the set "
-                f"anew. Received: name={name!r}, where {found}"
+                f"anew. Received: name={show(name)}, where {found}"
             )
 
 
@@ -143,7 +144,7 @@ def _prepare(tfds: Any, name: str, root: Path, feed: str) -> Path:
     except tfds.core.DatasetNotFoundError as error:
         raise ValueError(
             "`name` must be 'cifar10_mini', a path that ends in .npz, or the name of a TFDS set "
-            f"(see https://www.tensorflow.org/datasets/catalog). Received: name={name!r}"
+            f"(see https://www.tensorflow.org/datasets/catalog). Received: name={show(name)}"
         ) from error
     builder.download_and_prepare()
     return Path(builder.data_dir)
@@ -167,7 +168,7 @@ def _find_keys(tfds: Any, builder: Any, name: str) -> tuple[str, str]:
         kinds = ", ".join(f"{key} ({type(features[key]).__name__})" for key in features)
         raise ValueError(
             "A TFDS set must hold one uint8 Image and one ClassLabel to be an image-classification set. "
-            f"Received: {name!r} with the features {kinds}"
+            f"Received: {show(name)} with the features {kinds}"
         )
     return image, label
 
@@ -314,7 +315,7 @@ class TFDSet:
         if not pairs:
             raise ValueError(
                 "`classes` must name classes with images in every split. "
-                f"Received: the split {split!r} without any of {', '.join(self.classes[:10])}"
+                f"Received: the split {show(split)} without any of {', '.join(self.classes[:10])}"
             )
         return np.stack([image for image, _ in pairs]), np.array([label for _, label in pairs], "int32")
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from keras_freq._core.checks import check_whole
+from keras_freq._core.checks import check_whole, show
 from keras_freq.data import _tf_feed as tf_feed
 from keras_freq.data._check_splits import check_splits
 from keras_freq.data._tfds_sets import import_tfds
@@ -77,10 +77,10 @@ def write_tfds(
     folder = _check_folder(name, data_dir, version, overwrite)
     if file_format not in FORMATS:
         raise ValueError(
-            f"`file_format` must be 'tfrecord' or 'array_record'. Received: file_format={file_format!r}"
+            f"`file_format` must be 'tfrecord' or 'array_record'. Received: file_format={show(file_format)}"
         )
     if not isinstance(description, str):
-        raise ValueError(f"`description` must be text. Received: description={description!r}")
+        raise ValueError(f"`description` must be text. Received: description={show(description)}")
     splits, names = check_splits(train, test, classes)
     channels = next(iter(splits.values()))[0].shape[-1]
     if channels not in (1, 3, 4):
@@ -114,15 +114,15 @@ _DESCRIPTION = "Labeled images, in the order in which they were given, written b
 def _check_folder(name: Any, data_dir: Any, version: Any, overwrite: bool) -> Path:
     if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ValueError(
-            f"`name` must hold small letters, digits and _, a letter first. Received: name={name!r}"
+            f"`name` must hold small letters, digits and _, a letter first. Received: name={show(name)}"
         )
     if not isinstance(version, str) or not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version):
-        raise ValueError(f"`version` must be three numbers, as in '1.0.0'. Received: version={version!r}")
+        raise ValueError(f"`version` must be three numbers, as in '1.0.0'. Received: version={show(version)}")
     folder = Path(data_dir).expanduser() / name / version
     if folder.exists() and not overwrite:
         raise FileExistsError(
             f"{folder} is there already: take another name, version or data_dir, or pass overwrite=True. "
-            f"Received: name={name!r}, version={version!r}"
+            f"Received: name={show(name)}, version={show(version)}"
         )
     return folder
 
@@ -133,7 +133,7 @@ def _need_tensorflow(name: str) -> None:
     except ImportError as error:
         raise ImportError(
             "Writing a TFDS set needs TensorFlow, which encodes the images: install keras-freq[tensorflow], "
-            f"or use write_npz. Received: name={name!r}"
+            f"or use write_npz. Received: name={show(name)}"
         ) from error
 
 

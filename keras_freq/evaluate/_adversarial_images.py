@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_freq._core.checks import show
 from keras_freq._core.result import Record
 from keras_freq.attacks._norm_balls import distances, snap
 from keras_freq.evaluate._predictions import predict_classes
@@ -69,14 +70,15 @@ def confine(
 ) -> np.ndarray:
     """An attack's result, exactly inside the ball and the bounds. More than rounding outside is an error."""
     if not np.isfinite(images).all():
-        raise RuntimeError(f"The attack returned values that are not finite. Received: attack={attack!r}")
+        raise RuntimeError(f"The attack returned values that are not finite. Received: attack={show(attack)}")
     size = distances(originals, images, norm).max()
     low, high = float(images.min()), float(images.max())
     slack = 1e-5
     if size > epsilon * (1 + 1e-4) + slack or low < -slack or high > 1 + slack:
         raise RuntimeError(
             f"The attack left the {norm} ball of {epsilon:.6g} or the range [0, 1]. "
-            f"Received: attack={attack!r}, largest distance {size:.6g}, values from {low:.6g} to {high:.6g}"
+            f"Received: attack={show(attack)}, largest distance {size:.6g}, values from {low:.6g} to "
+            f"{high:.6g}"
         )
     return snap(originals, images, epsilon, (0.0, 1.0), norm)
 

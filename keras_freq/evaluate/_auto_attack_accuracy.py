@@ -19,6 +19,7 @@ from keras_freq._core.checks import (
     check_linf_epsilon,
     check_number,
     check_whole,
+    show,
 )
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import differentiable_logits, to_tensor
@@ -97,7 +98,7 @@ def auto_attack_accuracy(
     if backend != "torch":
         raise RuntimeError(
             "AutoAttack needs the PyTorch backend: set KERAS_BACKEND=torch and load the model there, or use "
-            f"worst_case_accuracy. Received: backend={backend!r}"
+            f"worst_case_accuracy. Received: backend={show(backend)}"
         )
     package = import_pyautoattack()
     images = Survivors(

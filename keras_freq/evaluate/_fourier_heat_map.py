@@ -14,6 +14,7 @@ from keras_freq._core.checks import (
     check_number,
     check_readable_again,
     check_whole,
+    show,
 )
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
@@ -235,7 +236,7 @@ def check_perturbation(epsilon: Any, phase: Any, seed: Any) -> tuple[float, floa
             phase = check_number(phase, "phase")
         except ValueError:
             raise ValueError(
-                f"`phase` must be a finite number (radians) or 'random'. Received: phase={phase!r}"
+                f"`phase` must be a finite number (radians) or 'random'. Received: phase={show(phase)}"
             ) from None
     return (
         check_number(epsilon, "epsilon", least=0),

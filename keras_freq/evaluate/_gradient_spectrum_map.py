@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_freq._core.checks import check_numbers
+from keras_freq._core.checks import check_numbers, show
 from keras_freq._core.result import Result
 from keras_freq.evaluate._input_gradient_spectrum import GradientSpectrumResult
 from keras_freq.spectral._grid import Units
@@ -109,7 +109,7 @@ def gradient_spectrum_map(
     check_numbers(epochs, "epochs")
     if len(epochs) != len(results):
         raise ValueError(
-            f"`epochs` must be {len(results)} numbers, one for each result. Received: epochs={epochs!r}"
+            f"`epochs` must be {len(results)} numbers, one for each result. Received: epochs={show(epochs)}"
         )
     first, wanted = results[0], _list_options(results[0])
     for number, other in enumerate(results):

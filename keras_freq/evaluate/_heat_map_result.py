@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_freq._core.checks import show
 from keras_freq._core.result import Result
 from keras_freq.spectral import radial_distance
 from keras_freq.spectral._grid import mirror
@@ -169,12 +170,12 @@ def published_geometry(heat_map: FourierHeatMapResult | np.ndarray, kind: str) -
         (31, 31)
     """
     if kind not in _PUBLISHED:
-        raise ValueError(f"`kind` must be one of '31x31', '63x63'. Received: kind={kind!r}")
+        raise ValueError(f"`kind` must be one of '31x31', '63x63'. Received: kind={show(kind)}")
     size, half = _PUBLISHED[kind]
     picture = np.asarray(getattr(heat_map, "error", heat_map), "float64")
     if picture.shape != (size, size):
         raise ValueError(
-            f"`heat_map` must be of {size}x{size} images for kind={kind!r}. "
+            f"`heat_map` must be of {size}x{size} images for kind={show(kind)}. "
             f"Received: a map of shape {picture.shape}"
         )
     middle = slice(size // 2 - half, size // 2 + half + 1)

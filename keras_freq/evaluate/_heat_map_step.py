@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_choice
+from keras_freq._core.checks import check_choice, show
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import to_tensor
 from keras_freq.evaluate._predictions import choose_among, choose_classes
@@ -34,7 +34,7 @@ def check_window(window: int | Sequence[int] | None, height: int, width: int) ->
     ):
         raise ValueError(
             f"`window` must be whole numbers of 0 to {most[0]} rows and 0 to {most[1]} columns from DC for "
-            f"images of {height}x{width}. Received: window={window!r}"
+            f"images of {height}x{width}. Received: window={show(window)}"
         )
     return int(sizes[0]), int(sizes[1])
 
@@ -167,23 +167,25 @@ def attach_layer(classifier: Classifier, name: str) -> tuple[Classifier, Callabl
     if len(inputs) != 1 or len(outputs) != 1:
         raise ValueError(
             "`layer` needs a functional or sequential model with one input and one output; of a model that "
-            f"wraps one, pass what it wraps. Received: layer={name!r} with model={model.name!r}, a "
+            f"wraps one, pass what it wraps. Received: layer={show(name)} with model={model.name!r}, a "
             f"{type(model).__name__}"
         )
     if outputs[0].shape[-1] < 2 or classifier.settings["outputs"] != "logits":
         raise ValueError(
             "`layer` needs a model whose outputs are logits of two classes or more. "
-            f"Received: layer={name!r} with model={model.name!r}"
+            f"Received: layer={show(name)} with model={model.name!r}"
         )
     layers = {layer.name: layer for layer in model.layers}
     if name not in layers:
-        raise ValueError(f"`layer` must be one of {', '.join(map(repr, layers))}. Received: layer={name!r}")
+        raise ValueError(
+            f"`layer` must be one of {', '.join(map(repr, layers))}. Received: layer={show(name)}"
+        )
     try:
         parts = (layers[name].output, outputs[0])
         flat = [keras.layers.Flatten(dtype="float32")(part) for part in parts]
     except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(
-            f"`layer` must be a layer with one output. Received: layer={name!r} of model={model.name!r}"
+            f"`layer` must be a layer with one output. Received: layer={show(name)} of model={model.name!r}"
         ) from error
     joined = keras.Model(inputs[0], keras.layers.Concatenate(dtype="float32")(flat))
     return classifier.replace_model(joined), functools.partial(count_and_change, outputs[0].shape[-1])

@@ -102,7 +102,8 @@ def mean_corruption_error(
             )
     else:
         raise ValueError(
-            f"`relative_to` must be 'alexnet', a result or a mapping. Received: relative_to={relative_to!r}"
+            f"`relative_to` must be 'alexnet', a result or a mapping. "
+            f"Received: relative_to={show(relative_to)}"
         )
     missing = [name for name in errors if not reference.get(name, 0) > 0]
     if missing:

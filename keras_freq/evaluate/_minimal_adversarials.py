@@ -15,6 +15,7 @@ from keras_freq._core.checks import (
     check_epsilons,
     check_number,
     check_whole,
+    show,
 )
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
@@ -151,7 +152,7 @@ def minimal_adversarials(
         ladder = check_epsilons(_LADDER[norm] if epsilons is None else epsilons, norm, positive=True)
     elif epsilons is not None:
         raise ValueError(
-            f"`epsilons` belongs to attacks of fixed size only. Received: epsilons with attack={attack!r}"
+            f"`epsilons` belongs to attacks of fixed size only. Received: epsilons with attack={show(attack)}"
         )
     feed = ModelFeed(
         model,

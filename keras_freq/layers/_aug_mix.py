@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_freq._core.checks import check_interval, check_whole
+from keras_freq._core.checks import check_interval, check_whole, show
 from keras_freq.layers._base import RandomFrequencyLayer
 from keras_freq.layers._operations import (
     OPERATIONS,
@@ -86,7 +86,7 @@ class AugMix(RandomFrequencyLayer):
         self.chains = check_whole(chains, "chains")
         self.depth = check_whole(depth, "depth", least=-1)
         if self.depth == 0:
-            raise ValueError(f"`depth` must be at least 1, or -1 for 1 to 3. Received: depth={depth!r}")
+            raise ValueError(f"`depth` must be at least 1, or -1 for 1 to 3. Received: depth={show(depth)}")
         self.level = check_level(level)
         self.operations = check_operations(operations)
         self.value_range = check_interval(value_range, "value_range")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_data_format
+from keras_freq._core.checks import check_data_format, check_seed, show
 from keras_freq._core.one_line import call_with_short_errors
 from keras_freq._core.value_range import UNIT
 from keras_freq.layers._float_bytes import are_float_bytes, mark_float_bytes
@@ -43,6 +43,12 @@ class FrequencyLayer(keras.layers.Layer):
         self.data_format = check_data_format(data_format)
 
     def __call__(self, images, *args, **kwargs):
+        if not hasattr(images, "shape") and not isinstance(images, (list, tuple)):
+            raise TypeError(
+                f"{type(self).__name__} takes images, an array or tensor. Received: {show(images)}"
+            )
+        if isinstance(images, (list, tuple)):
+            images = keras.ops.convert_to_tensor(images)
         if is_foreign_tensorflow(images):
             result = self.call_in_pipeline(images, *args, **kwargs)
         else:
@@ -85,7 +91,7 @@ class RandomFrequencyLayer(FrequencyLayer):
 
     def __init__(self, *, seed: int | None = None, data_format: str | None = None, **kwargs):
         super().__init__(data_format=data_format, **kwargs)
-        self.seed = seed
+        self.seed = check_seed(seed)
         self._checked = False
         self.seed_generator = keras.random.SeedGenerator(seed)
         self._pipeline_generator = None
@@ -202,7 +208,7 @@ class RandomFrequencyLayer(FrequencyLayer):
         two = is_tensorflow(seed)
         if not two and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
             raise TypeError(
-                f"`seed` must be an integer, or a TensorFlow tensor of two. Received: seed={seed!r}"
+                f"`seed` must be an integer, or a TensorFlow tensor of two. Received: seed={show(seed)}"
             )
         if two or is_foreign_tensorflow(images):
             import tensorflow as tf

@@ -6,7 +6,7 @@ from typing import Literal
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_interval, check_radius
+from keras_freq._core.checks import check_choice, check_interval, check_radius, show
 from keras_freq.layers._base import RandomFrequencyLayer
 from keras_freq.spectral._backend import library_of
 from keras_freq.spectral._grid import one_of_each_pair, own_mirror, radial_distance
@@ -87,11 +87,11 @@ class FourierNoise(RandomFrequencyLayer):
         self.distribution = check_choice(distribution, "distribution", ("constant", "exponential"))
         try:
             low, high = band
-        except (TypeError, ValueError):
-            raise ValueError(f"`band` must be two radii, (low, high). Received: band={band!r}") from None
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"`band` must be two radii, (low, high). Received: band={show(band)}") from None
         low, high = check_radius(low, name="band[0]"), check_radius(high, name="band[1]")
         if high <= low:
-            raise ValueError(f"`band` must be (low, high) with low < high. Received: band={band!r}")
+            raise ValueError(f"`band` must be (low, high) with low < high. Received: band={show(band)}")
         self.band = (low, high)
         self.clip = None if clip is None else check_interval(clip, "clip")
         self.value_range = check_interval(value_range, "value_range")

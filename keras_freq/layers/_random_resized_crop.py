@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_number, check_whole
+from keras_freq._core.checks import check_number, check_whole, show
 from keras_freq.layers._base import RandomFrequencyLayer
 from keras_freq.spectral._backend import Array, dtype_of, library_of
 from keras_freq.spectral._images import check_images_shape, to_planes
@@ -176,12 +176,12 @@ class RandomResizedCrop(RandomFrequencyLayer):
 def _check_bounds(value: Any, name: str, most: float) -> tuple[float, float]:
     try:
         low, high = (float(bound) for bound in value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         low = high = math.nan
     if not (0 < low <= high <= most and math.isfinite(high)):
         allowed = "above 0" if most == math.inf else f"above 0 and up to {most:g}"
         raise ValueError(
-            f"`{name}` must be two numbers {allowed}, the lower first. Received: {name}={value!r}"
+            f"`{name}` must be two numbers {allowed}, the lower first. Received: {name}={show(value)}"
         )
     return low, high
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers, ops
 
-from keras_freq._core.checks import check_choice, check_whole
+from keras_freq._core.checks import check_choice, check_whole, show
 from keras_freq.models._blocks import FORMAT, conv, drop, norm
 from keras_freq.models._classifier import CIFAR10_MEAN, CIFAR10_STD, make_classifier
 
@@ -84,7 +84,7 @@ def all_conv(
         if any(side is not None and side < 9 for side in x.shape[1:3]):
             raise ValueError(
                 "`input_shape` must have a height and a width of at least 9 or None. "
-                f"Received: input_shape={input_shape!r}"
+                f"Received: input_shape={show(input_shape)}"
             )
         for stage in (1, 2):
             for index in (1, 2, 3):

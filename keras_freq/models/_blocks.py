@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_freq._core.checks import show
 from keras_freq.models._batch_statistics import BatchStatisticsNormalization
 from keras_freq.models._grouped_convolution import GroupedConv2D
 
@@ -23,7 +24,7 @@ def count_repeats(depth: Any, layers: int, rest: int) -> int:
     if not whole or depth < layers + rest or (depth - rest) % layers:
         raise ValueError(
             f"`depth` must be {layers}n + {rest} with a whole number n of at least 1, such as "
-            f"{layers + rest} or {2 * layers + rest}. Received: depth={depth!r}"
+            f"{layers + rest} or {2 * layers + rest}. Received: depth={show(depth)}"
         )
     return int(depth - rest) // layers
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_freq._core.checks import check_choice, check_number, check_whole
+from keras_freq._core.checks import check_choice, check_number, check_whole, show
 from keras_freq.models._blocks import FORMAT, NORMALIZATIONS
 
 # Per-channel mean and standard deviation of the CIFAR-10 training images in [0, 1].
@@ -72,23 +72,23 @@ def _check_shape(input_shape: Any) -> tuple[int | None, int | None, int]:
         height, width, channels = input_shape
         sides = [None if side is None else check_whole(side, "side") for side in (height, width)]
         return sides[0], sides[1], check_whole(channels, "channels")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(
             "`input_shape` must be (height, width, channels), where height and width may be None. "
-            f"Received: input_shape={input_shape!r}"
+            f"Received: input_shape={show(input_shape)}"
         ) from None
 
 
 def _check_statistic(value: float | Sequence[float], name: str, channels: int) -> np.ndarray:
     try:
         values = np.asarray(value, "float64")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         values = np.array(np.nan)
     if values.shape not in ((), (channels,)) or not np.isfinite(values).all():
         raise ValueError(
             f"`{name}` must be a number or one number for each of the {channels} input channels. "
-            f"Received: {name}={value!r}"
+            f"Received: {name}={show(value)}"
         )
     if name == "std" and values.min() <= 0:
-        raise ValueError(f"`std` must be greater than 0. Received: std={value!r}")
+        raise ValueError(f"`std` must be greater than 0. Received: std={show(value)}")
     return np.broadcast_to(values, (channels,)).copy()

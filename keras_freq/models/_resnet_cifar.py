@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import keras
 
-from keras_freq._core.checks import check_whole
+from keras_freq._core.checks import check_whole, show
 from keras_freq.models._blocks import (
     bottleneck_block,
     conv,
@@ -88,7 +88,9 @@ def resnet_cifar(
         (None, 100)
     """
     if isinstance(depth, bool) or depth not in _DESIGNS:
-        raise ValueError(f"`depth` must be one of {', '.join(map(str, _DESIGNS))}. Received: depth={depth!r}")
+        raise ValueError(
+            f"`depth` must be one of {', '.join(map(str, _DESIGNS))}. Received: depth={show(depth)}"
+        )
     bottleneck, published, blocks = _DESIGNS[depth]
     first = check_whole(published if width is None else width, "width")
     shortcut = pad_shortcut if len(blocks) == 3 else project_shortcut

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_number
+from keras_freq._core.checks import check_choice, check_number, show
 from keras_freq._core.classifier import Classifier
 
 Model = TypeVar("Model", keras.Model, Classifier)
@@ -131,7 +131,7 @@ def smooth_kernels(
     rho = check_number(rho, "rho", least=0)
     if not isinstance(model, keras.Model):
         raise TypeError(
-            f"`model` must be a Keras model. Received: model={model!r} of type {type(model).__name__}"
+            f"`model` must be a Keras model. Received: model={show(model)} of type {type(model).__name__}"
         )
     if not model.built:
         raise ValueError(
@@ -163,20 +163,21 @@ def _choose(model: keras.Model, layers: Any) -> list[keras.Layer]:
     else:
         if not isinstance(layers, Sequence) or not layers or not all(isinstance(n, str) for n in layers):
             raise ValueError(
-                f"`layers` must be 'first', 'all' or a list of layer names. Received: layers={layers!r}"
+                f"`layers` must be 'first', 'all' or a list of layer names. Received: layers={show(layers)}"
             )
         chosen = []
         for name in dict.fromkeys(layers):
             named = [layer for layer in inside if layer.name == name]
             if not named:
                 raise ValueError(
-                    f"`layers` must name layers of {model.name!r}. Received: {name!r}, which is none of them"
+                    f"`layers` must name layers of {model.name!r}. "
+                    f"Received: {show(name)}, which is none of them"
                 )
             for layer in named:
                 if not isinstance(layer, _CONVOLUTIONS):
                     raise ValueError(
                         "`layers` must name two-dimensional convolutions. "
-                        f"Received: {name!r}, which is a {type(layer).__name__}"
+                        f"Received: {show(name)}, which is a {type(layer).__name__}"
                     )
             chosen += named
     for layer in chosen:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from keras_freq._core.checks import check_whole
+from keras_freq._core.checks import check_whole, show
 from keras_freq.models._blocks import FORMAT, conv, drop
 from keras_freq.models._classifier import CIFAR10_MEAN, CIFAR10_STD, make_classifier
 from keras_freq.models._tokens import ClassToken, PositionEmbedding
@@ -72,7 +72,7 @@ def vit(
     def body(x):
         if None in x.shape[1:3]:
             raise ValueError(
-                f"`input_shape` must have a known height and width. Received: input_shape={input_shape!r}"
+                f"`input_shape` must have a known height and width. Received: input_shape={show(input_shape)}"
             )
         missing = [-side % patch for side in x.shape[1:3]]
         if any(missing):

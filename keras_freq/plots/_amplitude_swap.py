@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_freq._core.checks import check_whole
+from keras_freq._core.checks import check_whole, show
 from keras_freq._core.result import Result
 from keras_freq.plots._filtered_examples import show_pixels
 from keras_freq.plots._pixels import check_images
@@ -184,7 +184,7 @@ def _check_pairs(results: Mapping[str, Any]) -> dict[str, Any]:
         if pair is None or pair.images is None:
             raise ValueError(
                 "results must hold their images: evaluate.amplitude_swap(..., keep_images=True). "
-                f"Received: no images for {label!r}"
+                f"Received: no images for {show(label)}"
             )
     first = next(iter(pairs.values()))
     for label, pair in pairs.items():
@@ -195,6 +195,6 @@ def _check_pairs(results: Mapping[str, Any]) -> dict[str, Any]:
         if not same:
             raise ValueError(
                 "results must be of the same pairs: the same data, donors, n and seed. "
-                f"Received: other images for {label!r} than for {next(iter(pairs))!r}"
+                f"Received: other images for {show(label)} than for {next(iter(pairs))!r}"
             )
     return pairs

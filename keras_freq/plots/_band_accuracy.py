@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_freq._core.checks import show
 from keras_freq.plots._results import Results, name_images, name_radius, name_seeds, results_by_label
 from keras_freq.plots._style import colors, styled
 
@@ -103,10 +104,10 @@ def _check(label: str, result: Any) -> None:
     if not lengths[0] or len(set(lengths)) > 1:
         raise ValueError(
             "`radii`, `low` and `high` of a result must be equally long and not empty. "
-            f"Received: {lengths[0]}, {lengths[1]} and {lengths[2]} values for {label!r}"
+            f"Received: {lengths[0]}, {lengths[1]} and {lengths[2]} values for {show(label)}"
         )
     values = np.asarray([*result.low, *result.high, result.clean], "float64")
     if not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(f"accuracies must lie in [0, 1]. Received: {values.tolist()} for {label!r}")
+        raise ValueError(f"accuracies must lie in [0, 1]. Received: {values.tolist()} for {show(label)}")
     if result.n < 1:
-        raise ValueError(f"`n` must be at least 1. Received: n={result.n} for {label!r}")
+        raise ValueError(f"`n` must be at least 1. Received: n={result.n} for {show(label)}")

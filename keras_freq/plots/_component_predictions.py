@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_freq._core.checks import check_number
+from keras_freq._core.checks import check_number, show
 from keras_freq.plots._adversarial_examples import check_classes
 from keras_freq.plots._filtered_examples import label_row, magnification, show_pixels
 from keras_freq.plots._pixels import check_images
@@ -121,7 +121,7 @@ def _check_predictions(
         if not isinstance(predictions[part], tuple | list) or len(predictions[part]) != 2:
             raise ValueError(
                 "an entry of `predictions` must be a pair (classes, confidences). "
-                f"Received: {type(predictions[part]).__name__} for {part!r}"
+                f"Received: {type(predictions[part]).__name__} for {show(part)}"
             )
         predicted = check_classes(f"predictions[{part!r}][0]", predictions[part][0], count, classes)
         confidences = np.asarray(predictions[part][1])
@@ -132,7 +132,7 @@ def _check_predictions(
         ):
             raise ValueError(
                 f"confidences must be {count} numbers in [0, 1]. "
-                f"Received: {confidences.tolist()} for {part!r}"
+                f"Received: {confidences.tolist()} for {show(part)}"
             )
         checked[part] = (predicted, confidences)
     return checked

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_freq._core.checks import show
 from keras_freq.plots._results import Results, results_by_label
 from keras_freq.plots._style import styled
 
@@ -120,13 +121,13 @@ def _row(label: str, row: Any, clean: Sequence[Any]) -> dict[str, float]:
         else:
             raise ValueError(
                 "a row must be a result, a list of results or a mapping from corruption to error. "
-                f"Received: {type(one).__name__} for {label!r}"
+                f"Received: {type(one).__name__} for {show(label)}"
             )
         for name, value in found.items():
             given.setdefault(str(name), []).append(float(np.mean(value)))
     errors = {name: float(np.mean(values)) for name, values in given.items()}
     if not errors or not all(0 <= error <= 1 for error in errors.values()):
-        raise ValueError(f"errors must lie in [0, 1]. Received: {errors} for {label!r}")
+        raise ValueError(f"errors must lie in [0, 1]. Received: {errors} for {show(label)}")
     own = [error for name, error in errors.items() if name not in ("clean", "mean")]
     if "mean" not in errors and len(own) > 1:
         errors["mean"] = float(np.mean(own))

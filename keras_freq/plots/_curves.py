@@ -234,7 +234,7 @@ def _check_line(name: str, values: ArrayLike, positions: np.ndarray | None, limi
     """The numbers of a line as float64 of shape `(seeds, points)`."""
     try:
         array = np.asarray(values, "float64")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         array = None
     if array is None or array.ndim not in (1, 2) or not array.size:
         found = "values that make no such array" if array is None else f"shape {array.shape}"

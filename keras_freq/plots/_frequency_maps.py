@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_freq._core.checks import show
 from keras_freq.plots._filtered_examples import label_row, show_pixels
 from keras_freq.plots._pixels import check_images, extent
 from keras_freq.plots._results import Results, results_by_label
@@ -114,11 +115,11 @@ def _masks(name: str, masks: Any) -> np.ndarray:
     if array.ndim != 3 or not 1 <= len(array) <= _MOST or not array.size or array.dtype.kind not in "fiub":
         raise ValueError(
             f"`maps` must hold 1 to {_MOST} masks, (classes, height, width). "
-            f"Received: shape {array.shape}, dtype {array.dtype} for {name!r}"
+            f"Received: shape {array.shape}, dtype {array.dtype} for {show(name)}"
         )
     array = array.astype("float64")
     if not (array.min() >= 0 and array.max() <= 1):  # NaN fails too
-        raise ValueError(f"`maps` must lie in [0, 1]. Received: other values for {name!r}")
+        raise ValueError(f"`maps` must lie in [0, 1]. Received: other values for {show(name)}")
     return array
 
 
@@ -127,7 +128,7 @@ def _rates(name: str, reports: list[Any], count: int) -> list[str]:
         if np.shape(report.tpr) != (count,) or np.shape(report.fpr) != (count,):
             raise ValueError(
                 f"`reports` must be of the {count} classes of the maps. "
-                f"Received: {np.size(report.tpr)} classes for {name!r}"
+                f"Received: {np.size(report.tpr)} classes for {show(name)}"
             )
     tpr, fpr = (np.mean([getattr(report, part) for report in reports], axis=0) for part in ("tpr", "fpr"))
     false = ["" if np.isnan(rate) else f"\nFPR {rate:.2f}" for rate in fpr]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_freq._core.checks import show
 from keras_freq.plots._pixels import extent
 from keras_freq.plots._results import Results, name_images, name_seeds
 from keras_freq.plots._style import styled
@@ -141,7 +142,7 @@ def _mean(label: str, several: list[Any], shown: str) -> np.ndarray:
     if len({picture.shape for picture in maps}) > 1:
         raise ValueError(
             "maps whose mean is drawn must have one shape. "
-            f"Received: {[picture.shape for picture in maps]} for {label!r}"
+            f"Received: {[picture.shape for picture in maps]} for {show(label)}"
         )
     mean = np.mean(maps, axis=0)
     return mean / (np.nanmax(mean) or 1.0) if shown == "layer" else mean

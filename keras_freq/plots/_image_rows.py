@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_freq._core.checks import show
 from keras_freq.plots._filtered_examples import label_row, show_pixels
 from keras_freq.plots._pixels import check_images
 from keras_freq.plots._style import styled
@@ -78,5 +79,7 @@ def _check_captions(
         raise ValueError(f"`captions` must name rows, of {', '.join(rows)}. Received: {unknown[0]!r}")
     for name, texts in captions.items():
         if isinstance(texts, str) or len(texts) != count:
-            raise ValueError(f"`captions` must hold one text per image ({count}). Received: {name}={texts!r}")
+            raise ValueError(
+                f"`captions` must hold one text per image ({count}). Received: {name}={show(texts)}"
+            )
     return {name: [str(text) for text in texts] for name, texts in captions.items()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_freq._core.checks import check_whole
+from keras_freq._core.checks import check_whole, show
 from keras_freq._core.result import Result
 from keras_freq.plots._results import Results, name_radius, name_seeds, results_by_label
 from keras_freq.plots._style import colors, styled
@@ -170,11 +170,12 @@ def _line(name: str, several: list[Any], rescale: bool) -> tuple[np.ndarray, np.
 def _target(target: tuple[Sequence[float], ArrayLike], rescale: bool) -> tuple[np.ndarray, np.ndarray]:
     try:
         radii, values = (np.asarray(part, "float64") for part in target)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         radii = values = np.zeros((0, 0))
     if radii.ndim != 1 or not radii.size or radii.shape != values.shape or not np.isfinite(values).all():
         raise ValueError(
-            f"`target` must be (radii, values), two series of one length, finite. Received: target={target!r}"
+            f"`target` must be (radii, values), two series of one length, finite. "
+            f"Received: target={show(target)}"
         )
     if rescale:
         values = (values - values.min()) / (np.ptp(values) or 1.0)

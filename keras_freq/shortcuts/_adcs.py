@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_channels, check_choice, check_flag, check_whole
+from keras_freq._core.checks import check_channels, check_choice, check_flag, check_whole, show
 from keras_freq._core.compiled import to_tensor
 from keras_freq._core.feeds import Feed
 from keras_freq._core.progress import progress_bar
@@ -135,7 +135,7 @@ def adcs(
     check_choice(channel, "channel", CHANNELS)
     check_choice(statistic, "statistic", STATISTICS)
     if isinstance(ties, bool) or ties not in (0, -1):
-        raise ValueError(f"`ties` must be 0 or -1. Received: ties={ties!r}")
+        raise ValueError(f"`ties` must be 0 or -1. Received: ties={show(ties)}")
     check_flag(include_self, "include_self")
     if classes is not None:
         check_whole(classes, "classes")

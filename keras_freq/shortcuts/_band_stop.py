@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_flag, check_whole
+from keras_freq._core.checks import check_flag, check_whole, show
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.result import Result, versions
@@ -172,10 +172,10 @@ def _make_masks(size: tuple[int, int], edges: tuple[float, ...], stopped: tuple,
 def _check_edges(edges: Any) -> tuple[float, ...]:
     try:
         values = np.asarray(edges, "float64")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         values = np.empty(0)
     if values.ndim != 1 or not values.size or values[0] != 0 or not (np.diff(values) > 0).all():
-        raise ValueError(f"`edges` must ascend from 0 (index units). Received: edges={edges!r}")
+        raise ValueError(f"`edges` must ascend from 0 (index units). Received: edges={show(edges)}")
     return tuple(values.tolist())
 
 
@@ -185,13 +185,13 @@ def _check_stopped(stopped: Any, bands: int) -> tuple[tuple[int, ...], ...]:
     parts = stopped if hasattr(stopped, "__len__") else ()
     if not len(parts) or any(isinstance(part, str) or not hasattr(part, "__len__") for part in parts):
         raise ValueError(
-            f"`stopped` must hold at least one tuple of bands from 1 to {bands}. Received: {stopped!r}"
+            f"`stopped` must hold at least one tuple of bands from 1 to {bands}. Received: {show(stopped)}"
         )
     checked = tuple(tuple(part) for part in parts)
     for part in checked:
         whole = all(isinstance(b, (int, np.integer)) and not isinstance(b, bool) for b in part)
         if not part or not whole or len(set(part)) < len(part) or not set(part) <= set(range(1, bands + 1)):
             raise ValueError(
-                f"`stopped` must hold tuples of bands from 1 to {bands}, each once. Received: {part!r}"
+                f"`stopped` must hold tuples of bands from 1 to {bands}, each once. Received: {show(part)}"
             )
     return tuple(tuple(map(int, part)) for part in checked)

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_number, check_whole
+from keras_freq._core.checks import check_choice, check_number, check_whole, show
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import to_tensor
 from keras_freq._core.feeds import ModelFeed
@@ -321,6 +321,7 @@ def _check_stages(patches: Any, budgets: Any) -> tuple[tuple[int, ...] | None, t
 def _check_sequence(values: Any, name: str) -> tuple:
     if isinstance(values, (str, bytes)) or not isinstance(values, (Sequence, np.ndarray)) or not len(values):
         raise ValueError(
-            f"`{name}` must be a sequence of whole numbers, one for each stage. Received: {name}={values!r}"
+            f"`{name}` must be a sequence of whole numbers, one for each stage. "
+            f"Received: {name}={show(values)}"
         )
     return tuple(values)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_freq._core.checks import show
 from keras_freq._core.result import Record
 
 
@@ -92,11 +93,16 @@ def shortcut_curve(
             "`tpr` and `filtered_tpr` must hold one number for each class. "
             f"Received: {len(rates)} and {len(filtered)} numbers"
         )
-    limits = np.asarray(thresholds, "float64")
+    try:
+        limits = np.asarray(thresholds, "float64")
+    except (TypeError, ValueError, OverflowError):
+        limits = np.empty(0)
     if limits.ndim != 1 or not limits.size or not ((limits >= 0) & (limits <= 1)).all():
-        raise ValueError(f"`thresholds` must be numbers in [0, 1], at least one. Received: {thresholds!r}")
+        raise ValueError(
+            f"`thresholds` must be numbers in [0, 1], at least one. Received: {show(thresholds)}"
+        )
     if (np.diff(limits) <= 0).any():
-        raise ValueError(f"`thresholds` must ascend. Received: thresholds={thresholds!r}")
+        raise ValueError(f"`thresholds` must ascend. Received: thresholds={show(thresholds)}")
     known = np.isfinite(rates) & np.isfinite(filtered)
     rates, filtered = rates[known], filtered[known]
     groups = [(filtered > limit, filtered <= limit) for limit in limits]
@@ -112,7 +118,10 @@ def shortcut_curve(
 
 
 def _check_rates(values: ArrayLike, name: str) -> np.ndarray:
-    rates = np.asarray(values, "float64")
+    try:
+        rates = np.asarray(values, "float64")
+    except (TypeError, ValueError, OverflowError):
+        rates = np.empty((0, 0))
     if rates.ndim != 1 or not rates.size:
         raise ValueError(
             f"`{name}` must hold one number for each class. Received: {name} of shape {rates.shape}"

@@ -21,6 +21,7 @@ from typing import Any, Protocol, TypeVar, cast
 import keras
 import numpy as np
 
+from keras_freq._core.checks import show
 from keras_freq._core.one_line import call_with_short_errors
 
 Array = Any  # a NumPy array or a tensor of one of the frameworks
@@ -208,7 +209,7 @@ class KerasLibrary:
         else:
             raise ValueError(
                 "keras_freq runs on the backends tensorflow, jax and torch. "
-                f"Received: keras.backend.backend()={backend!r}"
+                f"Received: keras.backend.backend()={show(backend)}"
             )
 
     def __getattr__(self, name: str) -> Any:
@@ -352,6 +353,8 @@ def as_array(x: Array) -> Array:
         return x.value
     if isinstance(x, (list, tuple, int, float, np.generic)):
         return np.asarray(x)
+    if not hasattr(x, "shape") or not hasattr(x, "dtype"):
+        raise TypeError(f"Images and masks must be arrays or tensors. Received: {show(x)}")
     return x
 
 

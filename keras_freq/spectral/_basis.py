@@ -44,7 +44,7 @@ def fourier_basis(
         if not np.issubdtype(index.dtype, np.integer) or np.any(index < 0) or np.any(index >= size):
             raise ValueError(
                 f"`{name}` must be whole and lie in 0 to {size - 1} (centered spectrum). "
-                f"Received: {name}={index.tolist()}"
+                f"Received: {name}={show(index.tolist())}"
             )
     phase = np.asarray(phase, dtype="float64")
     if not np.isfinite(phase).all():

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from keras_freq._core.checks import check_choice
+from keras_freq._core.checks import check_choice, show
 from keras_freq.spectral._backend import Array, as_array, dtype_of, is_floating, library_of, symbolic
 from keras_freq.spectral._dft import Method, full_spectrum, rfft2
 from keras_freq.spectral._grid import UNITS, Units, check_sides
@@ -74,7 +74,7 @@ def _averaging_matrix(height: int, width: int, center: Center, bins: Bins, units
     radii, counts = azimuthal_radii(height, width, center=center, bins=bins, units=units)
     if not len(radii):
         raise ValueError(
-            f'A map of {height}x{width} has no inner bins; take bins="all". Received: bins={bins!r}'
+            f'A map of {height}x{width} has no inner bins; take bins="all". Received: bins={show(bins)}'
         )
     bin_of = _bin_of(height, width, center, units)
     kept = np.unique(bin_of)[1:-1] if bins == "inner" else np.unique(bin_of)

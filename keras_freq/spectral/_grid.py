@@ -11,6 +11,7 @@ from keras_freq._core.checks import check_choice, check_whole
 
 Units = Literal["index", "cycles_per_pixel"]
 UNITS = ("index", "cycles_per_pixel")
+LARGEST_SIDE = 1 << 16
 
 
 def choose_units(units: Units | None, size: tuple[int, int]) -> Units:
@@ -21,7 +22,7 @@ def choose_units(units: Units | None, size: tuple[int, int]) -> Units:
 
 
 def check_sides(height: int, width: int) -> tuple[int, int]:
-    return check_whole(height, "height"), check_whole(width, "width")
+    return check_whole(height, "height", most=LARGEST_SIDE), check_whole(width, "width", most=LARGEST_SIDE)
 
 
 @functools.lru_cache(maxsize=128)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -317,13 +317,23 @@ def symmetrize(mask: np.ndarray, how: Symmetrize = "mean") -> np.ndarray:
         array([0., 1., 0., 1., 0.], dtype=float32)
     """
     check_choice(how, "how", tuple(_COMBINE))
-    mask = np.asarray(mask, dtype="float32")
+    mask = _as_mask(mask)
     return _COMBINE[how](mask, mirror(mask))
+
+
+def _as_mask(mask: Any) -> np.ndarray:
+    mask = np.asarray(mask)
+    if mask.ndim != 2 or mask.dtype.kind not in "biuf" or not mask.size:
+        raise ValueError(
+            "`mask` must be an array of real numbers (height, width). "
+            f"Received: mask of shape {mask.shape}, {mask.dtype}"
+        )
+    return mask.astype("float32")
 
 
 def check_mask(mask: np.ndarray, height: int, width: int, *, how: Symmetrize | None = None) -> np.ndarray:
     """The mask as float32, after checking size, finiteness and symmetry (or making it symmetric)."""
-    mask = np.asarray(mask)
+    mask = _as_mask(mask)
     if mask.shape != (height, width):
         raise ValueError(
             f"`mask` must have the images' size ({height}, {width}). Received: mask.shape={mask.shape}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_freq._core.checks import show
 from keras_freq.spectral._grid import Units
 
 
@@ -22,7 +23,7 @@ def ring_means(
     edges = tuple(edges)
     if len(edges) != 2 or not 0 < edges[0] < edges[1]:
         raise ValueError(
-            f"`edges` must be two ascending numbers above 0 (cycles per pixel). Received: edges={edges!r}"
+            f"`edges` must be two ascending numbers above 0 (cycles per pixel). Received: edges={show(edges)}"
         )
     if units == "index" and size[0] != size[1]:
         raise ValueError(

@@ -11,6 +11,7 @@ from keras_freq._core.checks import (
     check_interval,
     check_linf_epsilon,
     check_number,
+    check_seed,
     check_whole,
 )
 from keras_freq._core.classifier import Classifier
@@ -125,7 +126,7 @@ class AdversarialModel(BatchTransformModel):
             raise ValueError(
                 f"`bounds` must be the declared value_range={declared}, or None. Received: bounds={bounds}"
             )
-        self.seed = seed
+        self.seed = check_seed(seed)
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def prepare(self, images, labels):

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import keras
 
-from keras_freq._core.checks import check_number
+from keras_freq._core.checks import check_number, check_seed
 from keras_freq._core.classifier import Classifier
 from keras_freq.training._mixture_model import MixtureModel
 
@@ -60,6 +60,7 @@ class MixUpModel(MixtureModel):
         **kwargs,
     ):
         alpha = check_number(alpha, "alpha", above=0)
+        seed = check_seed(seed)
         super().__init__(classifier, keras.layers.MixUp(alpha=alpha, seed=seed), augment=augment, **kwargs)
         self.alpha, self.seed = alpha, seed
 

@@ -79,7 +79,11 @@ def test_recombining_with_itself_changes_nothing(size, axes, seed):
 def test_recombination_has_the_amplitude_asked_for(size, seed):
     a, b = draw(size, seed), draw(size, seed + 1)
     result = spectral.recombine(a, b, axes="hw")
-    np.testing.assert_allclose(spectral.amplitude(result), spectral.amplitude(a), atol=1e-5)
+    found, wanted, donor = (spectral.amplitude(images) for images in (result, a, b))
+    # A float32 phase is as exact as its bin is far from 0.
+    told = donor > 1e-3 * donor.max()
+    assert told.mean() > 0.9
+    np.testing.assert_allclose(found[told], wanted[told], rtol=1e-4, atol=1e-5)
 
 
 @quick

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_number
+from keras_freq._core.checks import check_choice, check_number, show
 from keras_freq.layers._operations import tone
 from keras_freq.layers._operations.warp import affine
 from keras_freq.spectral._backend import Array, float_side, library_of, sides_of
@@ -36,7 +36,7 @@ def check_operations(operations: Sequence[str]) -> tuple[str, ...]:
     names = (operations,) if isinstance(operations, str) else tuple(operations)
     if not names:
         raise ValueError(
-            f"`operations` must name at least one of {OPERATIONS}. Received: operations={operations!r}"
+            f"`operations` must name at least one of {OPERATIONS}. Received: operations={show(operations)}"
         )
     return tuple(check_choice(name, "operations", OPERATIONS) for name in names)
 
