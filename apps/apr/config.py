@@ -214,8 +214,8 @@ class Corrupt:
     """Writes a corrupted copy of a split, in the layout of CIFAR-10-C.
 
     `folder`: where to. `image_size`: side that the images of a TFDS set are brought to (null: as they are).
-    `corruptions`: names; standard: the 15 of the benchmark, all: the 4 others too. `table`: small, large or
-    auto, the parameters for 32 or for 224 pixels.
+    `corruptions`: names; standard: the 15 of the benchmark, all: the 4 others too. `table`: small,
+    medium, large or auto, the parameters for 32, 64 or 224 pixels.
     """
 
     folder: str
@@ -226,7 +226,7 @@ class Corrupt:
     image_size: int | None = None
     corruptions: tuple[str, ...] = ("standard",)
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
-    table: Literal["auto", "small", "large"] = "auto"
+    table: Literal["auto", "small", "medium", "large"] = "auto"
 
     def __post_init__(self):
         check_least("seed", self.seed, 0)

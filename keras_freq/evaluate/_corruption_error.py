@@ -98,7 +98,8 @@ def corruption_error(
         corruptions: Names, by default the 15 of the benchmark.
         severities: Some of 1 to 5.
         seed: Seed of the corruptions, see `keras_freq.data.corrupt`. Without effect on corrupted data.
-        table: "small", "large" or "auto", see `keras_freq.data.corrupt`. Without effect on corrupted data.
+        table: "small", "medium", "large" or "auto", see `keras_freq.data.corrupt`. Without effect on
+            corrupted data.
         data_dir: Folder of TFDS.
         batch_size: Images per batch where `data` are arrays or a folder, default 128.
         progress: Show a progress bar; `None`: on a terminal.

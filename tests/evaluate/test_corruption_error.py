@@ -105,7 +105,7 @@ def test_the_sets_of_tfds_are_read_as_they_are(classifier, levels, labels, tmp_p
         ({"corruptions": "fog"}, "must be a list of names"),
         ({"corruptions": ()}, "must be a list of names"),
         ({"severities": (0,)}, "must be a list of 1 to 5"),
-        ({"table": "tiny"}, "`table` must be one of 'auto', 'small', 'large'"),
+        ({"table": "tiny"}, "`table` must be one of 'auto', 'small', 'medium', 'large'"),
     ],
 )
 def test_wrong_options_are_one_line(classifier, levels, labels, options, message):

@@ -19,7 +19,7 @@ _CHUNK = 2**18
 def corrupt(
     images: Any, name: str, severity: int, *, seed: int = 0, start: int = 0, table: str = "auto"
 ) -> np.ndarray:
-    """Corrupts images as in CIFAR-10-C and ImageNet-C.
+    """Corrupts images as in CIFAR-10-C, Tiny ImageNet-C and ImageNet-C.
 
     The draws of image `i` follow from `seed`, `start + i`, the name and the severity alone: any split into
     batches gives the same images (up to float32 rounding), as long as `start` says where a batch begins.
@@ -37,10 +37,11 @@ def corrupt(
             `"zoom_blur"`, `"gaussian_blur"`, `"brightness"`, `"contrast"`, `"saturate"`, `"pixelate"` and
             `"jpeg_compression"`.
         start: Place of the first image in its data set.
-        table: Parameters of the severities: `"small"` those of CIFAR-10-C, `"large"` those of ImageNet-C,
-            which are far stronger. `"auto"` takes `"small"` where the shorter side is at most 84 pixels,
-            nearer to 32 than to 224 in ratio. Lengths in pixels are not scaled to the images, except those
-            of `"elastic_transform"`, which are shares of the shorter side.
+        table: Parameters of the severities: `"small"` those of CIFAR-10-C (32 pixels), `"medium"` those of
+            Tiny ImageNet-C (64), `"large"` those of ImageNet-C (224), each stronger than the one before.
+            `"auto"` takes the one nearest to the shorter side in ratio: `"small"` up to 45 pixels, `"medium"`
+            up to 119. Lengths in pixels are not scaled to the images, except those of `"elastic_transform"`,
+            which are shares of the shorter side.
 
     Returns:
         The corrupted images in the shape they came in: uint8 from uint8, rounded; float32 in [0, 1] from
@@ -52,10 +53,10 @@ def corrupt(
         TypeError: If `images` is no array.
 
     Source: Hendrycks, Dietterich, Benchmarking Neural Network Robustness to Common Corruptions and
-        Perturbations, ICLR 2019, section 3 and appendix; parameters as published with CIFAR-10-C and
-        ImageNet-C.
-        Differs from the original: the files of CIFAR-10-C and ImageNet-C are not reproduced pixel by pixel,
-        since their draws were not seeded. Bytes are rounded, not truncated, and in between nothing is rounded
+        Perturbations, ICLR 2019, section 3 and appendix; parameters as published with CIFAR-10-C,
+        Tiny ImageNet-C and ImageNet-C.
+        Differs from the original: the published files are not reproduced pixel by pixel, since their draws
+        were not seeded. Bytes are rounded, not truncated, and in between nothing is rounded
         at all. `"frost"` lays a generated texture of ice needles over the image, where the original cuts
         pieces from six photographs. `"motion_blur"` and the trails of `"snow"` are computed here, not by
         ImageMagick, from its definition. `"glass_blur"` moves pixels as the published loop does: its swap
