@@ -18,7 +18,7 @@ from keras_freq._core.pixels import to_bytes
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
 from keras_freq.data._corruptions.apply import check_corruptions, corrupt
-from keras_freq.data._corruptions.catalog import CORRUPTIONS, SEVERITIES
+from keras_freq.data._corruptions.catalog import CORRUPTIONS, SEVERITIES, choose_jpeg, choose_table
 from keras_freq.data._corruptions.read import open_stored
 from keras_freq.evaluate._predictions import DeviceCounts, count_correct
 
@@ -79,6 +79,7 @@ def corruption_error(
     severities: Sequence[int] = SEVERITIES,
     seed: int = 0,
     table: str = "auto",
+    jpeg: int | None = None,
     data_dir: str | os.PathLike | None = None,
     batch_size: int | None = None,
     progress: bool | None = None,
@@ -100,6 +101,8 @@ def corruption_error(
         seed: Seed of the corruptions, see `keras_freq.data.corrupt`. Without effect on corrupted data.
         table: "small", "medium", "large" or "auto", see `keras_freq.data.corrupt`. Without effect on
             corrupted data.
+        jpeg: Quality of the JPEG files that corrupted images go through, 0 for none; `None`: 85 for "medium"
+            and "large", as published, see `keras_freq.data.corrupt`. Without effect on corrupted data.
         data_dir: Folder of TFDS.
         batch_size: Images per batch where `data` are arrays or a folder, default 128.
         progress: Show a progress bar; `None`: on a terminal.
@@ -109,8 +112,8 @@ def corruption_error(
 
     Raises:
         FileNotFoundError: If a file or set of corrupted images is missing; nothing has been measured then.
-        ValueError: If a name, severity or table is unknown, the data are empty or leave [0, 1], labels are
-            not among the model's outputs, or the sets of two corruptions differ in size.
+        ValueError: If a name, severity, table or quality is unknown, the data are empty or leave [0, 1],
+            labels are not among the model's outputs, or the sets of two corruptions differ in size.
 
     Source: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and
         Perturbations", ICLR 2019, section 4.
@@ -123,6 +126,8 @@ def corruption_error(
     names, severities = check_corruptions(corruptions, severities, table=table)
     cells = [(name, severity) for name in names for severity in severities]
     stored = isinstance(data, (str, os.PathLike))
+    choose_jpeg(jpeg, table, 1)
+    options: dict[str, Any] = {"seed": None, "table": None, "jpeg": None}
     clean_error, measured = float("nan"), []
     feeds: Iterator[ModelFeed]
     with progress_bar(progress, "corruptions") as advance:
@@ -133,8 +138,14 @@ def corruption_error(
         else:
             check_readable_again(data, when="for every corruption")
             clean = ModelFeed(model, data, batch_size=batch_size)
+            side = min(clean.size)
+            options = {
+                "seed": seed,
+                "table": choose_table(table, side),
+                "jpeg": choose_jpeg(jpeg, table, side),
+            }
             clean_error, *_ = _measure_error(clean, advance)
-            feeds = (ModelFeed(clean.model, _corrupt_batches(clean, *cell, seed, table)) for cell in cells)
+            feeds = (ModelFeed(clean.model, _corrupt_batches(clean, *cell, options)) for cell in cells)
         for feed in feeds:
             measured.append(_measure_error(feed, advance))
     sizes = {size for _, size, _ in measured}
@@ -146,8 +157,7 @@ def corruption_error(
         n=sizes.pop(),
         settings={
             "data": os.fspath(data) if stored else None,
-            "seed": None if stored else seed,
-            "table": None if stored else table,
+            **options,
             "batch_size": batch_size,
             **feed.settings,
         },
@@ -172,14 +182,14 @@ def _measure_error(feed: ModelFeed, advance: Callable[[int], None]) -> tuple[flo
 
 
 def _corrupt_batches(
-    clean: ModelFeed, name: str, severity: int, seed: int, table: str
+    clean: ModelFeed, name: str, severity: int, options: dict[str, Any]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     start = 0
     for images, labels, valid in clean:
         pixels = to_bytes(images[:valid])
         if clean.data_format == "channels_first":
             pixels = np.moveaxis(pixels, 1, -1)
-        pixels = corrupt(pixels, name, severity, seed=seed, start=start, table=table)
+        pixels = corrupt(pixels, name, severity, start=start, **options)
         if clean.data_format == "channels_first":
             pixels = np.moveaxis(pixels, -1, 1)
         yield pixels, labels[:valid]

@@ -235,6 +235,8 @@ def broken(value):
             ValueError,
             "'small', 'medium', 'large'.*table='tiny'",
         ),
+        (lambda: corrupt(IMAGES, "fog", 1, jpeg=96), ValueError, "`jpeg`.*from 0 to 95.*jpeg=96"),
+        (lambda: corrupt(IMAGES, "fog", 1, jpeg=False), ValueError, "jpeg=False"),
         (lambda: corrupt(IMAGES[0, 0], "fog", 1), ValueError, r"\(batch, height.*\(8, 3\)"),
         (lambda: corrupt(IMAGES[..., :2], "fog", 1), ValueError, r"1 or 3 channels.*\(2, 8, 8, 2\)"),
         (lambda: corrupt(IMAGES[:0], "fog", 1), ValueError, r"empty.*\(0, 8, 8, 3\)"),

@@ -46,7 +46,7 @@ def one_at_a_time(images, name, severity, table):
 @pytest.mark.parametrize("name", DRAWN + PLAIN)
 def test_equals_one_at_a_time(photos, name, table, severity):
     images = (photos / 255).astype("float32")
-    ours = corrupt(images, name, severity, table=table)
+    ours = corrupt(images, name, severity, table=table, jpeg=0)
     theirs = one_at_a_time(images, name, severity, table)
     # The tail of a trail that is left out moves no byte by more than a third; Pillow rounds after each pass.
     allowed = {"motion_blur": 1e-3, "snow": 1e-3, "pixelate": 1.01 / 255, "elastic_transform": 1e-3}
@@ -59,7 +59,7 @@ def test_equals_one_at_a_time_at_other_sizes(rng, name):
     for size, tables in sizes.items():
         images = rng.random(size, dtype="float32")
         for table in tables:
-            ours = corrupt(images, name, 5, table=table)
+            ours = corrupt(images, name, 5, table=table, jpeg=0)
             np.testing.assert_allclose(ours, one_at_a_time(images, name, 5, table), atol=1e-3)
 
 
@@ -125,6 +125,51 @@ def test_bytes_of_pillow(photos):
     assert np.abs(difference).max() <= 1
 
 
+def in_jpeg(images, quality):
+    """What Pillow reads back, saved as the published sets were."""
+    import io
+
+    from PIL import Image
+
+    read = []
+    for image in images:
+        file = io.BytesIO()
+        Image.fromarray(image.squeeze()).save(file, "JPEG", quality=quality, optimize=True)
+        read.append(np.asarray(Image.open(file)).reshape(image.shape))
+    return np.stack(read)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_corrupted_images_go_through_the_jpeg_files_of_the_published_sets(photos, channels):
+    images = photos[..., :channels]
+    for name in ("gaussian_noise", "frost", "jpeg_compression"):
+        for table, published in (("small", 0), ("medium", 85), ("large", 85)):
+            options = {"table": table, "seed": 2, "start": 5}
+            bare = corrupt(images, name, 3, jpeg=0, **options)
+            for jpeg, quality in ((None, published), (40, 40)):
+                expected = in_jpeg(bare, quality) if quality else bare
+                np.testing.assert_array_equal(corrupt(images, name, 3, jpeg=jpeg, **options), expected)
+    floats = corrupt(images / 255, "fog", 2, jpeg=60)
+    assert floats.dtype == np.float32
+    expected = in_jpeg(corrupt(images, "fog", 2, jpeg=0), 60)
+    np.testing.assert_array_equal(floats, expected / np.float32(255))
+
+
+def test_jpeg_halves_the_high_frequencies_of_noise():
+    y, x = np.mgrid[:224, :224] / 224
+    smooth = 0.5 + 0.15 * np.stack([np.sin(5 * x + y), np.cos(4 * y), np.sin(3 * (x - y))], axis=-1)
+    frequency = np.hypot(np.fft.fftfreq(224)[:, None], np.fft.fftfreq(224))
+
+    def high_energy(image):
+        spectrum = np.abs(np.fft.fft2(image.astype("float64"), axes=(0, 1))) ** 2
+        return spectrum[frequency > 0.25].sum()
+
+    pixels = np.rint(255 * smooth).astype("uint8")
+    with_jpeg, without = (corrupt(pixels, "gaussian_noise", 3, jpeg=jpeg) for jpeg in (None, 0))
+    ratio = high_energy(with_jpeg) / high_energy(without)
+    assert 0.4 < ratio < 0.65, ratio
+
+
 def test_gray_images_are_color_images_with_equal_channels(rng):
     gray = rng.integers(0, 256, (2, 24, 24, 1), dtype="uint8")
     color = gray.repeat(3, axis=-1)
@@ -180,7 +225,7 @@ def test_spatter_adds_light_as_water_and_hides_as_mud():
     assert 0.01 < lit.mean() < 0.8
     np.testing.assert_allclose(water[lit][:, 1] / water[lit][:, 0], 238 / 175, rtol=1e-3)
     np.testing.assert_allclose(water.max(axis=(1, 2, 3)), 0.5 * 238 / 255, rtol=1e-5)
-    mud = corrupt(gray, "spatter", 5)
+    mud = corrupt(gray, "spatter", 5, table="small")
     covered = np.abs(mud - gray).max(-1) > 1e-6
     assert 0.02 < covered.mean() < 0.6
     assert (mud[covered][:, 2] < 0.3).all()

@@ -13,11 +13,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from keras_freq._core.checks import check_whole
 from keras_freq.data._corruptions import blur, digital, elastic, frost, glass, noise, spatter, weather
 
 SEVERITIES = (1, 2, 3, 4, 5)
 # The side in pixels that each published table is meant for.
 SIDES = {"small": 32, "medium": 64, "large": 224}
+# The JPEG quality in which each published set is stored; 0 is none.
+STORED_QUALITY = {"small": 0, "medium": 85, "large": 85}
 TABLES = ("auto", *SIDES)
 # The parameters of a function at the severities 1 to 5. Lengths are in pixels.
 Rows = tuple[tuple[Any, ...], ...]
@@ -62,6 +65,13 @@ def choose_table(table: str, side: int) -> str:
     if table != "auto":
         return table
     return min(SIDES, key=lambda name: abs(math.log(side / SIDES[name])))
+
+
+def choose_jpeg(jpeg: int | None, table: str, side: int) -> int:
+    """The quality asked for, else that in which the images of the table were published; 0 is none."""
+    if jpeg is None:
+        return STORED_QUALITY[choose_table(table, side)]
+    return check_whole(jpeg, "jpeg", least=0, most=95)
 
 
 # The published displacements of ImageNet-C are shares of 244 pixels though its images have 224.

@@ -16,7 +16,13 @@ from keras_freq._core.files import write_whole
 from keras_freq._core.pixels import to_bytes
 from keras_freq._core.progress import progress_bar
 from keras_freq.data._corruptions.apply import check_corruptions, check_images, corrupt
-from keras_freq.data._corruptions.catalog import CORRUPTIONS, SEVERITIES, check_severities
+from keras_freq.data._corruptions.catalog import (
+    CORRUPTIONS,
+    SEVERITIES,
+    check_severities,
+    choose_jpeg,
+    choose_table,
+)
 
 _RECORD = "corruptions.json"
 _BATCH = 500
@@ -31,6 +37,7 @@ def write_corrupted(
     severities: Sequence[int] = SEVERITIES,
     seed: int = 0,
     table: str = "auto",
+    jpeg: int | None = None,
     progress: bool | None = None,
 ) -> tuple[Path, ...]:
     """Writes corrupted copies of images in the layout of CIFAR-10-C.
@@ -49,6 +56,8 @@ def write_corrupted(
         severities: Some of 1 to 5; readers of CIFAR-10-C expect all of them.
         seed: Seed of the draws; image `i` gets what `corrupt(..., seed=seed, start=i)` gives.
         table: See `corrupt`.
+        jpeg: Quality of the JPEG files that the images go through before they are kept as arrays, see
+            `corrupt`.
         progress: `True` shows a bar and needs tqdm, `False` does not, `None` shows it on a terminal if tqdm
             is installed.
 
@@ -73,6 +82,9 @@ def write_corrupted(
     corruptions, severities = check_corruptions(corruptions, severities, table=table)
     seed = check_whole(seed, "seed", least=0)
 
+    side = min(images.shape[1:3])
+    table, jpeg = choose_table(table, side), choose_jpeg(jpeg, table, side)
+
     folder = Path(folder).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     settings = {
@@ -82,6 +94,7 @@ def write_corrupted(
         "severities": list(severities),
         "seed": seed,
         "table": table,
+        "jpeg": jpeg,
     }
     _claim(folder, settings)
 
@@ -100,7 +113,9 @@ def write_corrupted(
                 for severity in severities:
                     for start in range(0, len(images), _BATCH):
                         batch = images[start : start + _BATCH]
-                        result = corrupt(batch, name, severity, seed=seed, start=start, table=table)
+                        result = corrupt(
+                            batch, name, severity, seed=seed, start=start, table=table, jpeg=jpeg
+                        )
                         file.write(to_bytes(result).data)
                         advance(len(batch))
 
