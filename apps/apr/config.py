@@ -216,7 +216,8 @@ class Corrupt:
     `folder`: where to. `image_size`: side that the images of a TFDS set are brought to (null: as they are).
     `corruptions`: names; standard: the 15 of the benchmark, all: the 4 others too. `table`: small,
     medium, large or auto, the parameters for 32, 64 or 224 pixels. `jpeg`: quality of the JPEG files that
-    the images go through (0: none; null: 85 for medium and large, as published).
+    the images go through (0: none; null: 85 for medium and large, as published). `frost`: folder of
+    photographs of ice (null: ice is generated).
     """
 
     folder: str
@@ -229,6 +230,7 @@ class Corrupt:
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
     table: Literal["auto", "small", "medium", "large"] = "auto"
     jpeg: int | None = None
+    frost: str | None = None
 
     def __post_init__(self):
         check_least("seed", self.seed, 0)

@@ -157,6 +157,20 @@ def test_the_record_says_what_the_folder_holds(tmp_path, images):
         write_corrupted(images, LABELS, tmp_path, corruptions=["fog"], seed=3)
 
 
+def test_the_photographs_of_frost_belong_to_the_settings(tmp_path, images):
+    image = pytest.importorskip("PIL.Image")
+    (tmp_path / "ice").mkdir()
+    for level in (90, 200):
+        image.new("RGB", (64, 64), (level,) * 3).save(tmp_path / "ice" / "one.png")
+        options = {"corruptions": ["frost"], "severities": (5,), "frost": tmp_path / "ice"}
+        write_corrupted(images, LABELS, tmp_path / str(level), **options)
+        written = read_corrupted(tmp_path / str(level), "frost", 5)[0]
+        np.testing.assert_allclose(written, np.clip(0.75 * images + 0.45 * level, 0, 255), atol=0.51)
+    for other in ({"frost": None}, {}):
+        with pytest.raises(ValueError, match=r"settings \(frost\)"):
+            write_corrupted(images, LABELS, tmp_path / "90", **(options | other))
+
+
 def test_copies_go_through_jpeg(tmp_path, images):
     write_corrupted(images, LABELS, tmp_path, corruptions=["contrast"], severities=(2,), table="medium")
     expected = corrupt(images, "contrast", 2, table="medium", jpeg=85)

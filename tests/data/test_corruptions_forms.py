@@ -7,6 +7,7 @@ from keras_freq.data import corrupt
 from keras_freq.data._corruptions import draws, filters, frost, glass, spatter, weather
 from keras_freq.data._corruptions.catalog import CATALOG
 from keras_freq.data._npz import read_sample
+from tests.refusals import refused
 
 pytestmark = pytest.mark.once
 pytest.importorskip("scipy")
@@ -187,20 +188,96 @@ def test_saturation_of_gray_pixels_is_red():
 
 def test_frost_is_a_texture_of_the_stated_weight(photos):
     black = np.zeros((16, 32, 32, 3), "float32")
-    ice = corrupt(black, "frost", 5)
-    assert 0.1 < ice.mean() < 0.3
-    assert ice.std() > 0.05
-    assert ice.max() <= 0.45 + 1e-6
-    assert (ice[..., 2] >= ice[..., 0]).all()  # never redder than blue
+    frozen = corrupt(black, "frost", 5)
+    assert frozen.max() <= 0.45 + 1e-6
+    assert (frozen[..., 2] >= frozen[..., 0]).all()  # never redder than blue
+    np.testing.assert_allclose(
+        frozen.mean(axis=-1, keepdims=True), corrupt(black[..., :1], "frost", 5), atol=1e-6
+    )
     images = (photos / 255).astype("float32")
     frosted = corrupt(images, "frost", 5)
-    np.testing.assert_allclose(frosted, np.clip(0.75 * images + ice[:3], 0, 1), atol=1e-6)
-    rngs = draws.seed_generators("frost", 1, seed=0, places=range(3))
-    texture = frost.ice(rngs, (224, 200), 1.0)
-    assert texture.shape == (3, 224, 200)
-    assert 0.3 < texture.mean() < 0.6
-    # The margin keeps opposite borders apart.
-    assert np.abs(texture[:, 0] - texture[:, -1]).mean() > 0.05
+    np.testing.assert_allclose(frosted, np.clip(0.75 * images + frozen[:3], 0, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize(("side", "scale"), [(32, 0.2), (64, 0.3), (224, 1.0)])
+def test_generated_ice_has_the_mean_and_deviation_of_photographs(monkeypatch, side, scale):
+    def textures(count):
+        rngs = draws.seed_generators("frost", 1, seed=0, places=range(count))
+        return 255 * frost.ice(rngs, (side, side - 8), scale)
+
+    # Published: 164 in the mean over the five; here single images too, clearly apart.
+    means = textures(60).mean(axis=(1, 2))
+    assert means.mean() == pytest.approx(164, abs=12)
+    assert means.min() < 145
+    assert means.max() > 190
+    for pair in 255 * frost._LEVELS:
+        monkeypatch.setattr(frost, "_LEVELS", pair[None] / 255)
+        ice = textures(20)
+        assert ice.shape == (20, side, side - 8)
+        assert ice.mean() == pytest.approx(pair[0], abs=4)
+        assert ice.std() == pytest.approx(pair[1], abs=3)
+        # The margin, which is cut off, keeps opposite borders apart.
+        assert np.abs(ice[:, 0] - ice[:, -1]).mean() > 0.4 * pair[1]
+
+
+def test_frost_of_photographs(tmp_path, rng):
+    from PIL import Image
+
+    photographs = rng.integers(0, 256, (2, 240, 250, 3), dtype="uint8")
+    for name, picture in zip(("b.png", "a.png"), photographs, strict=True):
+        Image.fromarray(picture).save(tmp_path / name)
+    (tmp_path / "read.me").write_text("of whom they are")
+    black = np.zeros((12, 30, 32, 3), "float32")
+
+    def pieces(table, weight):
+        ice = corrupt(black, "frost", 5, table=table, frost=tmp_path, jpeg=0)
+        return np.rint(255 * ice / weight).astype("uint8")
+
+    def find(pixel):
+        return np.argwhere((photographs == pixel).all(axis=-1)).tolist()
+
+    # At scale 1 a piece is a cut, at .2 it is every fifth pixel.
+    for table, weight, step in (("large", 0.75, 1), ("small", 0.45, 5)):
+        found = set()
+        for piece in pieces(table, weight):
+            for number, y, x in find(piece[0, 0]):
+                region = photographs[number, y : y + 30 * step : step, x : x + 32 * step : step]
+                if np.array_equal(region, piece):
+                    found.add((number, y, x))
+        assert len(found) > 8
+        assert {number for number, *_ in found} == {0, 1}
+    # A slope stays a slope: places are halfway between pixels at .3 too.
+    slope = np.repeat(np.arange(240, dtype="uint8")[:, None, None], 240, axis=1).repeat(3, axis=2)
+    (tmp_path / "slope").mkdir()
+    Image.fromarray(slope).save(tmp_path / "slope" / "slope.png")
+    options = {"table": "medium", "frost": tmp_path / "slope", "jpeg": 0}
+    piece = 255 * corrupt(black, "frost", 5, **options)[0, ..., 0] / 0.55
+    np.testing.assert_allclose(np.diff(piece, axis=0), 1 / 0.3, atol=1e-3)
+    assert abs((piece[0, 0] + 0.5) * 0.3 - 0.5 - np.rint((piece[0, 0] + 0.5) * 0.3 - 0.5)) < 1e-3
+    gray = corrupt(black[..., :1], "frost", 5, **options)
+    np.testing.assert_allclose(gray[0, ..., 0], piece * 0.55 / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("folder", "error", "message"),
+    [
+        ("nowhere", FileNotFoundError, "`frost` must be a folder of photographs. Received: frost=.*nowhere"),
+        (".", ValueError, "image files that Pillow reads. Received: frost=.* without any"),
+        ("broken", ValueError, "whole image. Received: .*ice.png"),
+        ("small", ValueError, "at least 160 pixels a side for images of 32.*Received: 100 in .*ice.png"),
+        (3, ValueError, "path of a folder or None. Received: frost=3"),
+    ],
+)
+def test_photographs_that_cannot_be_used_are_one_line(tmp_path, folder, error, message):
+    from PIL import Image
+
+    for name in ("broken", "small"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "broken" / "ice.png").write_bytes(b"no picture")
+    Image.new("RGB", (300, 100)).save(tmp_path / "small" / "ice.png")
+    folder = tmp_path / folder if isinstance(folder, str) else folder
+    with refused(match=message, error=error):
+        corrupt(np.zeros((32, 32, 3)), "frost", 1, frost=folder)
 
 
 def test_fog_lightens_the_dark_and_keeps_the_largest_value(photos):

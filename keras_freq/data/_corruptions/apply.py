@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from keras_freq._core.pixels import to_bytes, unit_float32
 from keras_freq.data._corruptions import draws
 from keras_freq.data._corruptions.catalog import CATALOG, TABLES, Corruption, check_severities, choose_jpeg
 from keras_freq.data._corruptions.digital import through_jpeg
+from keras_freq.data._corruptions.photographs import Photographs
 
 # Values worked on at a time: few enough for the processor's cache, enough to hide Python.
 _CHUNK = 2**18
@@ -26,6 +28,7 @@ def corrupt(
     start: int = 0,
     table: str = "auto",
     jpeg: int | None = None,
+    frost: str | os.PathLike | None = None,
 ) -> np.ndarray:
     """Corrupts images as in CIFAR-10-C, Tiny ImageNet-C and ImageNet-C.
 
@@ -55,6 +58,9 @@ def corrupt(
             the energy of `"gaussian_noise"` beyond half of the Nyquist frequency. 0: none. `None`: 85 where
             the table is `"medium"` or `"large"`, none where it is `"small"`, since CIFAR-10-C holds bare
             arrays. `"jpeg_compression"` is then compressed twice, as published.
+        frost: Folder of photographs of ice for `"frost"`, of which pieces are laid over the images, reduced
+            bilinearly to .2 (`"small"`), .3 (`"medium"`) or 1 (`"large"`) of their size. `None`: ice is
+            generated. Without effect on other corruptions.
 
     Returns:
         The corrupted images in the shape they came in: uint8 from uint8, rounded; float32 in [0, 1] from
@@ -62,7 +68,9 @@ def corrupt(
 
     Raises:
         ValueError: If the images are empty, infinite or outside [0, 1], of another rank, dtype or number of
-            channels, or if there is no such name, severity, table or quality.
+            channels, or if there is no such name, severity, table or quality,
+            or the folder `frost` holds no image, or one that is too small.
+        FileNotFoundError: If there is no folder `frost`.
         TypeError: If `images` is no array.
 
     Source: Hendrycks, Dietterich, Benchmarking Neural Network Robustness to Common Corruptions and
@@ -71,7 +79,8 @@ def corrupt(
         Differs from the original: the published files are not reproduced pixel by pixel, since their draws
         were not seeded, and JPEG files depend on the library that writes them. Bytes are rounded, not
         truncated, and in between nothing is rounded at all. `"frost"` lays a generated texture of ice needles
-        over the image, where the original cuts pieces from six photographs. `"motion_blur"` and the trails of
+        over the image, with the mean and deviation of the five photographs from which the original cuts
+        pieces; pass such photographs as `frost`. `"motion_blur"` and the trails of
         `"snow"` are computed here, not by ImageMagick, from its definition. `"glass_blur"` moves pixels as
         the published loop does: its swap copies. `"spatter"` finds the rims of drops from the mask of the
         liquid instead of a Canny filter. `"elastic_transform"` interpolates at exact places, not at 1/32
@@ -90,6 +99,8 @@ def corrupt(
     batch = images if images.ndim == 4 else images[None]
     height, width, channels = batch.shape[1:]
     values = corruption.parameters(severity, table=table, side=min(height, width))
+    photographs = Photographs.of(frost) if name == "frost" else None
+    extra = {} if photographs is None else {"photographs": photographs}
     quality = choose_jpeg(jpeg, table, min(height, width))
 
     result = np.empty(batch.shape, "uint8" if batch.dtype == np.uint8 else "float32")
@@ -100,7 +111,7 @@ def corrupt(
         if corruption.random:
             places = range(start + part.start, start + part.stop)
             generators = draws.seed_generators(name, severity, seed=seed, places=places)
-            planes = corruption.function(planes, generators, *values)
+            planes = corruption.function(planes, generators, *values, **extra)
         else:
             planes = corruption.function(planes, *values)
         planes = np.clip(planes, 0, 1)
