@@ -308,6 +308,47 @@ def test_spatter_adds_light_as_water_and_hides_as_mud():
     assert (mud[covered][:, 2] < 0.3).all()
 
 
+@pytest.mark.parametrize(
+    ("table", "published"),
+    # Root mean square of the weight of the color over 100 images, by the published steps in OpenCV.
+    [("small", (0.0409, 0.0643, 0.0937)), ("medium", (0.0408, 0.0697, 0.1017))],
+)
+def test_water_is_as_strong_as_published(table, published):
+    side = {"small": 32, "medium": 64}[table]
+    black = np.zeros((100, side, side, 1), "float32")
+    for severity, expected in enumerate(published, 1):
+        color = 0.299 * 175 / 255 + 0.701 * 238 / 255
+        water = corrupt(black, "spatter", severity, table=table, jpeg=0) / color
+        assert 20 * np.log10(np.sqrt(np.square(water).mean()) / expected) == pytest.approx(0, abs=0.1)
+
+
+def test_edges_are_those_of_canny_pixel_by_pixel(rng):
+    smooth = filters.gaussian(rng.random((6, 1, 24, 19), dtype="float32"), 1.0)[:, 0]
+    drops = np.where(smooth > 0.55, smooth, 0) * 255
+    waves = (smooth - smooth.min()) * 400  # gradients around both thresholds
+    for levels in (drops.astype("int32"), np.clip(waves, 0, 255).astype("int32")):
+        found = spatter._find_edges(levels)
+        assert 0.02 < found.mean() < 0.6
+        np.testing.assert_array_equal(found, [oracles.canny(image, 50, 150) for image in levels])
+    assert not spatter._find_edges(np.full((1, 5, 5), 200, "int32")).any()
+
+
+def test_distances_are_ways_of_king_and_knight():
+    y, x = np.mgrid[:6, :6]
+    lengths = np.full((6, 6), np.inf)
+    lengths[0, 0] = 0
+    steps = {(0, 1): 1, (1, 0): 1, (1, 1): 1.4, (1, 2): 2.1969, (2, 1): 2.1969}
+    for row in range(6):
+        for column in range(6):
+            for (down, right), length in steps.items():
+                if row >= down and column >= right:
+                    way = lengths[row - down, column - right] + length
+                    lengths[row, column] = min(lengths[row, column], way)
+    np.testing.assert_allclose(spatter._chamfer(np.zeros_like(y), y, x), lengths)
+    assert (spatter._chamfer(np.ones_like(y), y, x) == 20).all()
+    assert spatter._chamfer(np.int32(0), np.int32(30), np.int32(2)) == 20
+
+
 def test_equalization_spreads_the_levels():
     levels = np.array([0, 0, 1, 2, 2, 2, 5, 20]).reshape(1, 1, 2, 4)
     equalized = spatter._equalize(levels).ravel()
