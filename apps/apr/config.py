@@ -214,8 +214,10 @@ class Corrupt:
     """Writes a corrupted copy of a split, in the layout of CIFAR-10-C.
 
     `folder`: where to. `image_size`: side that the images of a TFDS set are brought to (null: as they are).
-    `corruptions`: names; standard: the 15 of the benchmark, all: the 4 others too. `table`: small, large or
-    auto, the parameters for 32 or for 224 pixels.
+    `corruptions`: names; standard: the 15 of the benchmark, all: the 4 others too. `table`: small,
+    medium, large or auto, the parameters for 32, 64 or 224 pixels. `jpeg`: quality of the JPEG files that
+    the images go through (0: none; null: 85 for medium and large, as published). `frost`: folder of
+    photographs of ice (null: ice is generated).
     """
 
     folder: str
@@ -226,12 +228,16 @@ class Corrupt:
     image_size: int | None = None
     corruptions: tuple[str, ...] = ("standard",)
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
-    table: Literal["auto", "small", "large"] = "auto"
+    table: Literal["auto", "small", "medium", "large"] = "auto"
+    jpeg: int | None = None
+    frost: str | None = None
 
     def __post_init__(self):
         check_least("seed", self.seed, 0)
         check_all("severities", self.severities, 1, 5)
         check_least("image_size", self.image_size, 1)
+        if self.jpeg is not None and not 0 <= self.jpeg <= 95:
+            raise ValueError(f"`jpeg` must be null or from 0 to 95. Received: jpeg={self.jpeg}")
         if not self.corruptions or len(set(self.corruptions)) < len(self.corruptions):
             raise ValueError(
                 "`corruptions` must hold names, each once, standard or all. "

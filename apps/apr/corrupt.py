@@ -46,6 +46,8 @@ def _write(config: Corrupt, pixels: np.ndarray, labels: np.ndarray, folder: Path
         severities=config.severities,
         seed=config.seed,
         table=config.table,
+        jpeg=config.jpeg,
+        frost=config.frost,
         progress=False,
     )
     return {"measure": "images", "corruption": name, "value": len(config.severities) * len(labels)}

@@ -56,7 +56,7 @@ class ImageNet(Repeated):
     corrupted: str | None = None
     corruptions: tuple[str, ...] | None = None
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
-    table: Literal["auto", "small", "large"] = "large"
+    table: Literal["auto", "small", "medium", "large"] = "large"
 
     def __post_init__(self):
         super().__post_init__()

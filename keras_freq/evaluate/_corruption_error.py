@@ -18,7 +18,7 @@ from keras_freq._core.pixels import to_bytes
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
 from keras_freq.data._corruptions.apply import check_corruptions, corrupt
-from keras_freq.data._corruptions.catalog import CORRUPTIONS, SEVERITIES
+from keras_freq.data._corruptions.catalog import CORRUPTIONS, SEVERITIES, choose_jpeg, choose_table
 from keras_freq.data._corruptions.read import open_stored
 from keras_freq.evaluate._predictions import DeviceCounts, count_correct
 
@@ -80,6 +80,7 @@ def corruption_error(
     seed: int = 0,
     table: str = "auto",
     top: int = 1,
+    jpeg: int | None = None,
     data_dir: str | os.PathLike | None = None,
     batch_size: int | None = None,
     progress: bool | None = None,
@@ -99,7 +100,10 @@ def corruption_error(
         corruptions: Names, by default the 15 of the benchmark.
         severities: Some of 1 to 5.
         seed: Seed of the corruptions, see `keras_freq.data.corrupt`. Without effect on corrupted data.
-        table: "small", "large" or "auto", see `keras_freq.data.corrupt`. Without effect on corrupted data.
+        table: "small", "medium", "large" or "auto", see `keras_freq.data.corrupt`. Without effect on
+            corrupted data.
+        jpeg: Quality of the JPEG files that corrupted images go through, 0 for none; `None`: 85 for "medium"
+            and "large", as published, see `keras_freq.data.corrupt`. Without effect on corrupted data.
         top: An image counts as right where its class is among so many with the largest logits; 5 measures the
             top-5 error.
         data_dir: Folder of TFDS.
@@ -111,8 +115,8 @@ def corruption_error(
 
     Raises:
         FileNotFoundError: If a file or set of corrupted images is missing; nothing has been measured then.
-        ValueError: If a name, severity or table is unknown, the data are empty or leave [0, 1], labels are
-            not among the model's outputs, or the sets of two corruptions differ in size.
+        ValueError: If a name, severity, table or quality is unknown, the data are empty or leave [0, 1],
+            labels are not among the model's outputs, or the sets of two corruptions differ in size.
 
     Source: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and
         Perturbations", ICLR 2019, section 4.
@@ -126,6 +130,8 @@ def corruption_error(
     top = check_whole(top, "top")
     cells = [(name, severity) for name in names for severity in severities]
     stored = isinstance(data, (str, os.PathLike))
+    choose_jpeg(jpeg, table, 1)
+    options: dict[str, Any] = {"seed": None, "table": None, "jpeg": None}
     clean_error, measured = float("nan"), []
     feeds: Iterator[ModelFeed]
     with progress_bar(progress, "corruptions") as advance:
@@ -136,8 +142,14 @@ def corruption_error(
         else:
             check_readable_again(data, when="for every corruption")
             clean = ModelFeed(model, data, batch_size=batch_size)
+            side = min(clean.size)
+            options = {
+                "seed": seed,
+                "table": choose_table(table, side),
+                "jpeg": choose_jpeg(jpeg, table, side),
+            }
             clean_error, *_ = _measure_error(clean, advance, top)
-            feeds = (ModelFeed(clean.model, _corrupt_batches(clean, *cell, seed, table)) for cell in cells)
+            feeds = (ModelFeed(clean.model, _corrupt_batches(clean, *cell, options)) for cell in cells)
         for feed in feeds:
             measured.append(_measure_error(feed, advance, top))
     sizes = {size for _, size, _ in measured}
@@ -149,8 +161,7 @@ def corruption_error(
         n=sizes.pop(),
         settings={
             "data": os.fspath(data) if stored else None,
-            "seed": None if stored else seed,
-            "table": None if stored else table,
+            **options,
             "top": top,
             "batch_size": batch_size,
             **feed.settings,
@@ -177,14 +188,14 @@ def _measure_error(feed: ModelFeed, advance: Callable[[int], None], top: int) ->
 
 
 def _corrupt_batches(
-    clean: ModelFeed, name: str, severity: int, seed: int, table: str
+    clean: ModelFeed, name: str, severity: int, options: dict[str, Any]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     start = 0
     for images, labels, valid in clean:
         pixels = to_bytes(images[:valid])
         if clean.data_format == "channels_first":
             pixels = np.moveaxis(pixels, 1, -1)
-        pixels = corrupt(pixels, name, severity, seed=seed, start=start, table=table)
+        pixels = corrupt(pixels, name, severity, start=start, **options)
         if clean.data_format == "channels_first":
             pixels = np.moveaxis(pixels, -1, 1)
         yield pixels, labels[:valid]

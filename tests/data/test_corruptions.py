@@ -28,6 +28,7 @@ FIXED = {
 # Published parameters that trade one kind of damage for another from one severity to the next.
 NOT_MONOTONE = {
     "small": {"glass_blur", "motion_blur", "frost", "elastic_transform", "spatter", "saturate"},
+    "medium": {"glass_blur", "motion_blur", "frost", "elastic_transform", "spatter", "saturate"},
     "large": {"glass_blur", "snow", "frost", "fog", "elastic_transform", "spatter", "saturate"},
 }
 
@@ -42,8 +43,8 @@ def test_the_names_are_those_of_the_benchmark():
     assert len(EXTRA_CORRUPTIONS) == 4
     assert tuple(CATALOG) == ALL
     for record in CATALOG.values():
-        assert len(record.small) == len(record.large) == 5
-        assert len({len(row) for row in record.small + record.large}) == 1
+        assert len(record.small) == len(record.medium) == len(record.large) == 5
+        assert len({len(row) for row in record.small + record.medium + record.large}) == 1
         assert record.random == (record.name not in FIXED)
     for names, count in ((CORRUPTIONS, (3, 4, 4, 4)), (EXTRA_CORRUPTIONS, (1, 1, 1, 1))):
         categories = [CATALOG[name].category for name in names]
@@ -53,7 +54,7 @@ def test_the_names_are_those_of_the_benchmark():
 @pytest.mark.parametrize("name", ALL)
 def test_shape_dtype_range_and_repetition(photos, name):
     for severity in (1, 5):
-        for table in ("small", "large"):
+        for table in ("small", "medium", "large"):
             first = corrupt(photos[:4], name, severity, table=table)
             assert first.shape == (4, 32, 32, 3)
             assert first.dtype == np.uint8
@@ -102,7 +103,7 @@ def test_seeds_matter_to_random_corruptions_alone(photos, name):
     assert np.array_equal(twins[0], twins[1]) == (name in FIXED)
 
 
-@pytest.mark.parametrize("table", ["small", "large"])
+@pytest.mark.parametrize("table", ["small", "medium", "large"])
 @pytest.mark.parametrize("name", ALL)
 def test_damage_grows_with_severity(photos, name, table):
     clean = photos / 255
@@ -135,7 +136,7 @@ def test_any_size_gray_or_not(rng, name, shape):
     width=st.integers(1, 12),
     channels=st.sampled_from([1, 3]),
     severity=st.integers(1, 5),
-    table=st.sampled_from(["small", "large"]),
+    table=st.sampled_from(["small", "medium", "large"]),
     value=st.sampled_from([0.0, 0.5, 1.0]),
 )
 def test_tiny_and_constant_images(height, width, channels, severity, table, value):
@@ -150,12 +151,53 @@ def test_tiny_and_constant_images(height, width, channels, severity, table, valu
 
 
 @pytest.mark.parametrize(
-    ("side", "table"), [(8, "small"), (84, "small"), (85, "large"), (112, "large"), (600, "large")]
+    ("side", "table"),
+    [
+        (8, "small"),
+        (45, "small"),
+        (46, "medium"),
+        (64, "medium"),
+        (119, "medium"),
+        (120, "large"),
+        (600, "large"),
+    ],
 )
 def test_the_table_follows_the_shorter_side(side, table):
     jpeg = CATALOG["jpeg_compression"]
     assert jpeg.parameters(2, table="auto", side=side) == jpeg.parameters(2, table=table, side=1)
-    assert jpeg.parameters(2, table=table, side=1) == {"small": (65,), "large": (18,)}[table]
+    assert jpeg.parameters(2, table=table, side=1) == {"small": (65,), "medium": (58,), "large": (18,)}[table]
+
+
+# The numbers of Tiny ImageNet-C, a line for each corruption and severity after severity.
+MEDIUM = """
+gaussian_noise .04 .08 .12 .15 .18
+shot_noise 250 100 50 30 15
+impulse_noise .01 .02 .05 .08 .14
+speckle_noise .15 .2 .25 .3 .35
+gaussian_blur .5 .75 1 1.25 1.5
+contrast .4 .3 .2 .1 .05
+brightness .1 .2 .3 .4 .5
+pixelate .9 .8 .7 .6 .5
+jpeg_compression 65 58 50 40 25
+defocus_blur .5,.6 1,.1 1.5,.1 2.5,.01 3,.1
+glass_blur .1,1,1 .5,1,1 .6,1,2 .7,2,1 .9,2,2
+motion_blur 10,1 10,1.5 10,2 10,2.5 12,3
+zoom_blur 1.06,.01 1.11,.01 1.16,.01 1.21,.01 1.26,.01
+snow .1,.2,1,.6,8,3,.8 .1,.2,1,.5,10,4,.8 .15,.3,1.75,.55,10,4,.7 .25,.3,2.25,.6,12,6,.65 \
+    .3,.3,1.25,.65,14,12,.6
+frost 1,.3,.3 .9,.4,.3 .8,.45,.3 .75,.5,.3 .7,.55,.3
+fog .4,3 .7,3 1,2.5 1.5,2 2,1.75
+elastic_transform 0,0,.08 .05,.3,.06 .1,.08,.06 .1,.03,.03 .16,.03,.02
+spatter .62,.1,.7,.7,.6,0 .65,.1,.8,.7,.6,0 .65,.3,1,.69,.6,0 .65,.1,.7,.68,.6,1 .65,.1,.5,.67,.6,1
+saturate .3,0 .1,0 2,0 5,.1 30,.2
+"""
+
+
+def test_the_medium_table_is_that_of_tiny_imagenet_c():
+    lines = [line.split() for line in MEDIUM.strip().splitlines()]
+    assert {name for name, *_ in lines} == set(ALL)
+    for name, *rows in lines:
+        assert CATALOG[name].medium == tuple(tuple(map(float, row.split(","))) for row in rows), name
 
 
 def test_the_input_and_the_global_generator_are_left_alone(photos):
@@ -188,7 +230,13 @@ def broken(value):
         (lambda: corrupt(IMAGES, "fog", True), ValueError, "severity=True"),
         (lambda: corrupt(IMAGES, "fog", 1, seed=-1), ValueError, "`seed`.*seed=-1"),
         (lambda: corrupt(IMAGES, "fog", 1, start=1.5), ValueError, "`start`.*start=1.5"),
-        (lambda: corrupt(IMAGES, "fog", 1, table="tiny"), ValueError, "'small', 'large'.*table='tiny'"),
+        (
+            lambda: corrupt(IMAGES, "fog", 1, table="tiny"),
+            ValueError,
+            "'small', 'medium', 'large'.*table='tiny'",
+        ),
+        (lambda: corrupt(IMAGES, "fog", 1, jpeg=96), ValueError, "`jpeg`.*from 0 to 95.*jpeg=96"),
+        (lambda: corrupt(IMAGES, "fog", 1, jpeg=False), ValueError, "jpeg=False"),
         (lambda: corrupt(IMAGES[0, 0], "fog", 1), ValueError, r"\(batch, height.*\(8, 3\)"),
         (lambda: corrupt(IMAGES[..., :2], "fog", 1), ValueError, r"1 or 3 channels.*\(2, 8, 8, 2\)"),
         (lambda: corrupt(IMAGES[:0], "fog", 1), ValueError, r"empty.*\(0, 8, 8, 3\)"),

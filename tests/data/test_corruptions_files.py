@@ -113,6 +113,7 @@ def test_progress_is_shown(tmp_path, images, capsys):
         ({"severities": ()}, "1 to 5"),
         ({"seed": -1}, "seed=-1"),
         ({"table": "big"}, "table='big'"),
+        ({"jpeg": 100}, "jpeg=100"),
     ],
 )
 def test_bad_input_writes_nothing(tmp_path, images, changed, message):
@@ -126,6 +127,8 @@ def test_folders_are_not_mixed(tmp_path, images):
     write_corrupted(images, LABELS, tmp_path / "copy", corruptions=["contrast"])
     for images_, options, what in (
         (images, {"seed": 1}, "seed"),
+        (images, {"jpeg": 85}, "jpeg"),
+        (images, {"table": "large"}, "table, jpeg"),
         (images[::-1], {}, "crc32"),
         (images, {"severities": (1, 2)}, "severities"),
     ):
@@ -146,6 +149,32 @@ def test_the_record_says_what_the_folder_holds(tmp_path, images):
     record = json.loads((tmp_path / "corruptions.json").read_text())
     assert record["images"] == [7, 12, 10, 3]
     assert record["seed"] == 3
+    assert record["table"] == "small"
+    assert record["jpeg"] == 0
+    # Folders of the time before images went through JPEG hold no word of it.
+    (tmp_path / "corruptions.json").write_text(json.dumps({**record, "table": "auto", "jpeg": None}))
+    with pytest.raises(ValueError, match=r"settings \(table, jpeg\)"):
+        write_corrupted(images, LABELS, tmp_path, corruptions=["fog"], seed=3)
+
+
+def test_the_photographs_of_frost_belong_to_the_settings(tmp_path, images):
+    image = pytest.importorskip("PIL.Image")
+    (tmp_path / "ice").mkdir()
+    for level in (90, 200):
+        image.new("RGB", (64, 64), (level,) * 3).save(tmp_path / "ice" / "one.png")
+        options = {"corruptions": ["frost"], "severities": (5,), "frost": tmp_path / "ice"}
+        write_corrupted(images, LABELS, tmp_path / str(level), **options)
+        written = read_corrupted(tmp_path / str(level), "frost", 5)[0]
+        np.testing.assert_allclose(written, np.clip(0.75 * images + 0.45 * level, 0, 255), atol=0.51)
+    for other in ({"frost": None}, {}):
+        with pytest.raises(ValueError, match=r"settings \(frost\)"):
+            write_corrupted(images, LABELS, tmp_path / "90", **(options | other))
+
+
+def test_copies_go_through_jpeg(tmp_path, images):
+    write_corrupted(images, LABELS, tmp_path, corruptions=["contrast"], severities=(2,), table="medium")
+    expected = corrupt(images, "contrast", 2, table="medium", jpeg=85)
+    np.testing.assert_array_equal(np.load(tmp_path / "contrast.npy"), expected)
 
 
 def test_what_is_missing_or_wrong_is_named(tmp_path, images):

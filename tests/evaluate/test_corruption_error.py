@@ -32,6 +32,7 @@ def test_every_cell_is_the_error_on_those_images(classifier, levels, labels):
     )
     assert result.corruptions == NAMES
     assert result.severities == (1, 5)
+    assert [result.settings[key] for key in ("seed", "table", "jpeg")] == [3, "small", 0]
     expected = [[by_hand(classifier, levels, labels, n, s, seed=3) for s in (1, 5)] for n in NAMES]
     np.testing.assert_allclose(result.errors, expected, atol=1e-12)
     assert result.mean == float(result) == pytest.approx(np.mean(expected))
@@ -52,6 +53,15 @@ def test_a_feed_gives_what_arrays_give(classifier, levels, labels):
     listed = [(levels[:4] / np.float32(255), labels[:4]), (levels[4:] / np.float32(255), labels[4:])]
     assert corruption_error(classifier, feed, **options).errors == arrays.errors
     assert corruption_error(classifier, listed, **options).errors == arrays.errors
+
+
+def test_jpeg_reaches_the_copies(classifier, levels, labels, tmp_path):
+    options = {"corruptions": NAMES, "severities": (3,), "table": "large"}
+    write_corrupted(levels, labels, tmp_path, **options)
+    made = corruption_error(classifier, (levels, labels), **options)
+    assert made.settings["jpeg"] == 85
+    del options["table"]
+    assert corruption_error(classifier, tmp_path, **options).errors == made.errors
 
 
 def test_a_folder_is_read_as_it_is(classifier, levels, labels, tmp_path):
@@ -120,7 +130,8 @@ def test_the_sets_of_tfds_are_read_as_they_are(classifier, levels, labels, tmp_p
         ({"corruptions": "fog"}, "must be a list of names"),
         ({"corruptions": ()}, "must be a list of names"),
         ({"severities": (0,)}, "must be a list of 1 to 5"),
-        ({"table": "tiny"}, "`table` must be one of 'auto', 'small', 'large'"),
+        ({"jpeg": 99}, "`jpeg` must be a whole number from 0 to 95. Received: jpeg=99"),
+        ({"table": "tiny"}, "`table` must be one of 'auto', 'small', 'medium', 'large'"),
     ],
 )
 def test_wrong_options_are_one_line(classifier, levels, labels, options, message):

@@ -181,3 +181,35 @@ def jpeg_compression(image, quality):
     file = io.BytesIO()
     _picture(image).save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file)).reshape(image.shape) / 255
+
+
+def canny(levels, weak, strong):
+    """Edges of one image of whole numbers, pixel by pixel."""
+    height, width = levels.shape
+    dx = scipy.ndimage.sobel(levels.astype(int), axis=1, mode="nearest")
+    dy = scipy.ndimage.sobel(levels.astype(int), axis=0, mode="nearest")
+    size = np.abs(dx) + np.abs(dy)
+
+    def at(y, x):
+        return size[y, x] if 0 <= y < height and 0 <= x < width else 0
+
+    def is_largest(y, x):
+        angle = math.degrees(math.atan2(dy[y, x], dx[y, x])) % 180
+        if min(angle, 180 - angle) < 22.5:
+            return at(y, x) > at(y, x - 1) and at(y, x) >= at(y, x + 1)
+        if abs(angle - 90) < 22.5:
+            return at(y, x) > at(y - 1, x) and at(y, x) >= at(y + 1, x)
+        step = 1 if angle < 90 else -1
+        return at(y, x) > max(at(y - 1, x - step), at(y + 1, x + step))
+
+    places = [(y, x) for y in range(height) for x in range(width)]
+    chain = {(y, x) for y, x in places if at(y, x) > weak and is_largest(y, x)}
+    waiting = [(y, x) for y, x in chain if at(y, x) > strong]
+    edges = np.zeros(levels.shape, bool)
+    while waiting:
+        y, x = waiting.pop()
+        if not edges[y, x]:
+            edges[y, x] = True
+            near = [(y + v, x + u) for v in (-1, 0, 1) for u in (-1, 0, 1)]
+            waiting += [place for place in near if place in chain]
+    return edges

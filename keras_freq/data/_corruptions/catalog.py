@@ -1,7 +1,7 @@
 """All corruptions, a record each: to add one, write its function and enter it here.
 
 Source: Hendrycks, Dietterich, Benchmarking Neural Network Robustness to Common Corruptions and Perturbations,
-ICLR 2019. The numbers are those of CIFAR-10-C (32 pixels) and of ImageNet-C (224 pixels).
+ICLR 2019. The numbers are those of CIFAR-10-C (32 pixels), Tiny ImageNet-C (64) and ImageNet-C (224).
 """
 
 from __future__ import annotations
@@ -13,10 +13,15 @@ from typing import Any, Literal
 
 import numpy as np
 
+from keras_freq._core.checks import check_whole
 from keras_freq.data._corruptions import blur, digital, elastic, frost, glass, noise, spatter, weather
 
 SEVERITIES = (1, 2, 3, 4, 5)
-TABLES = ("auto", "small", "large")
+# The side in pixels that each published table is meant for.
+SIDES = {"small": 32, "medium": 64, "large": 224}
+# The JPEG quality in which each published set is stored; 0 is none.
+STORED_QUALITY = {"small": 0, "medium": 85, "large": 85}
+TABLES = ("auto", *SIDES)
 # The parameters of a function at the severities 1 to 5. Lengths are in pixels.
 Rows = tuple[tuple[Any, ...], ...]
 
@@ -31,6 +36,7 @@ class Corruption:
             the corruption.
         category: The paper's.
         small: Parameters for images of 32 pixels, a row for each severity.
+        medium: The same for 64 pixels.
         large: The same for 224 pixels.
         random: Whether it draws.
         extra: Whether it is meant for tuning, outside of the benchmark.
@@ -39,6 +45,7 @@ class Corruption:
     function: Callable[..., np.ndarray]
     category: Literal["noise", "blur", "weather", "digital"]
     small: Rows
+    medium: Rows
     large: Rows
     random: bool = True
     extra: bool = False
@@ -48,12 +55,23 @@ class Corruption:
         return self.function.__name__
 
     def parameters(self, severity: int, *, table: str, side: int) -> tuple[Any, ...]:
-        """The row of a table; `side` is the shorter side of the images.
+        """The row of a table; `side` is the shorter side of the images."""
+        rows: Rows = getattr(self, choose_table(table, side))
+        return rows[severity - 1]
 
-        `"auto"` takes the table whose own size, 32 or 224, is nearer in ratio: small up to 84 pixels.
-        """
-        small = side < math.sqrt(32 * 224) if table == "auto" else table == "small"
-        return (self.small if small else self.large)[severity - 1]
+
+def choose_table(table: str, side: int) -> str:
+    """`"auto"` is the table whose own side is nearest in ratio: small up to 45 pixels, large from 120 on."""
+    if table != "auto":
+        return table
+    return min(SIDES, key=lambda name: abs(math.log(side / SIDES[name])))
+
+
+def choose_jpeg(jpeg: int | None, table: str, side: int) -> int:
+    """The quality asked for, else that in which the images of the table were published; 0 is none."""
+    if jpeg is None:
+        return STORED_QUALITY[choose_table(table, side)]
+    return check_whole(jpeg, "jpeg", least=0, most=95)
 
 
 # The published displacements of ImageNet-C are shares of 244 pixels though its images have 224.
@@ -65,6 +83,7 @@ _RECORDS = (
         "noise",
         # standard deviation
         small=((0.04,), (0.06,), (0.08,), (0.09,), (0.10,)),
+        medium=((0.04,), (0.08,), (0.12,), (0.15,), (0.18,)),
         large=((0.08,), (0.12,), (0.18,), (0.26,), (0.38,)),
     ),
     Corruption(
@@ -72,6 +91,7 @@ _RECORDS = (
         "noise",
         # photons of a white pixel
         small=((500,), (250,), (100,), (75,), (50,)),
+        medium=((250,), (100,), (50,), (30,), (15,)),
         large=((60,), (25,), (12,), (5,), (3,)),
     ),
     Corruption(
@@ -79,6 +99,7 @@ _RECORDS = (
         "noise",
         # share of the values replaced
         small=((0.01,), (0.02,), (0.03,), (0.05,), (0.07,)),
+        medium=((0.01,), (0.02,), (0.05,), (0.08,), (0.14,)),
         large=((0.03,), (0.06,), (0.09,), (0.17,), (0.27,)),
     ),
     Corruption(
@@ -86,6 +107,7 @@ _RECORDS = (
         "blur",
         # radius of the disk, standard deviation that smooths its rim
         small=((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1)),
+        medium=((0.5, 0.6), (1, 0.1), (1.5, 0.1), (2.5, 0.01), (3, 0.1)),
         large=((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)),
         random=False,
     ),
@@ -94,6 +116,7 @@ _RECORDS = (
         "blur",
         # standard deviation of the blur before and after, reach, rounds
         small=((0.05, 1, 1), (0.25, 1, 1), (0.4, 1, 1), (0.25, 1, 2), (0.4, 1, 2)),
+        medium=((0.1, 1, 1), (0.5, 1, 1), (0.6, 1, 2), (0.7, 2, 1), (0.9, 2, 2)),
         large=((0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2)),
     ),
     Corruption(
@@ -101,6 +124,7 @@ _RECORDS = (
         "blur",
         # radius, standard deviation of the trail
         small=((6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5)),
+        medium=((10, 1), (10, 1.5), (10, 2), (10, 2.5), (12, 3)),
         large=((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)),
     ),
     Corruption(
@@ -108,6 +132,7 @@ _RECORDS = (
         "blur",
         # largest zoom (its end is open), step
         small=((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)),
+        medium=((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)),
         large=((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)),
         random=False,
     ),
@@ -123,6 +148,13 @@ _RECORDS = (
             (0.25, 0.3, 2.25, 0.6, 12, 6, 0.85),
             (0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
         ),
+        medium=(
+            (0.1, 0.2, 1, 0.6, 8, 3, 0.8),
+            (0.1, 0.2, 1, 0.5, 10, 4, 0.8),
+            (0.15, 0.3, 1.75, 0.55, 10, 4, 0.7),
+            (0.25, 0.3, 2.25, 0.6, 12, 6, 0.65),
+            (0.3, 0.3, 1.25, 0.65, 14, 12, 0.6),
+        ),
         large=(
             (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
             (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
@@ -136,6 +168,7 @@ _RECORDS = (
         "weather",
         # weight of the image, weight of the ice, scale of the ice
         small=((1, 0.2, 0.2), (1, 0.3, 0.2), (0.9, 0.4, 0.2), (0.85, 0.4, 0.2), (0.75, 0.45, 0.2)),
+        medium=((1, 0.3, 0.3), (0.9, 0.4, 0.3), (0.8, 0.45, 0.3), (0.75, 0.5, 0.3), (0.7, 0.55, 0.3)),
         large=((1, 0.4, 1), (0.8, 0.6, 1), (0.7, 0.7, 1), (0.65, 0.7, 1), (0.6, 0.75, 1)),
     ),
     Corruption(
@@ -143,6 +176,7 @@ _RECORDS = (
         "weather",
         # strength, decay of the fractal from octave to octave
         small=((0.2, 3), (0.5, 3), (0.75, 2.5), (1, 2), (1.5, 1.75)),
+        medium=((0.4, 3), (0.7, 3), (1, 2.5), (1.5, 2), (2, 1.75)),
         large=((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)),
     ),
     Corruption(
@@ -150,6 +184,7 @@ _RECORDS = (
         "weather",
         # added to the value
         small=((0.05,), (0.1,), (0.15,), (0.2,), (0.3,)),
+        medium=((0.1,), (0.2,), (0.3,), (0.4,), (0.5,)),
         large=((0.1,), (0.2,), (0.3,), (0.4,), (0.5,)),
         random=False,
     ),
@@ -158,6 +193,7 @@ _RECORDS = (
         "digital",
         # factor
         small=((0.75,), (0.5,), (0.4,), (0.3,), (0.15,)),
+        medium=((0.4,), (0.3,), (0.2,), (0.1,), (0.05,)),
         large=((0.4,), (0.3,), (0.2,), (0.1,), (0.05,)),
         random=False,
     ),
@@ -172,6 +208,13 @@ _RECORDS = (
             (0.1, 0.04, 0.05),
             (0.1, 0.03, 0.03),
         ),
+        medium=(
+            (0, 0, 0.08),
+            (0.05, 0.3, 0.06),
+            (0.1, 0.08, 0.06),
+            (0.1, 0.03, 0.03),
+            (0.16, 0.03, 0.02),
+        ),
         large=(
             (2 * _244, 0.7 * _244, 0.1 * _244),
             (2 * _244, 0.08 * _244, 0.2 * _244),
@@ -185,6 +228,7 @@ _RECORDS = (
         "digital",
         # size of the small copy in sizes of the image
         small=((0.95,), (0.9,), (0.85,), (0.75,), (0.65,)),
+        medium=((0.9,), (0.8,), (0.7,), (0.6,), (0.5,)),
         large=((0.6,), (0.5,), (0.4,), (0.3,), (0.25,)),
         random=False,
     ),
@@ -193,6 +237,7 @@ _RECORDS = (
         "digital",
         # JPEG quality
         small=((80,), (65,), (58,), (50,), (40,)),
+        medium=((65,), (58,), (50,), (40,), (25,)),
         large=((25,), (18,), (15,), (10,), (7,)),
         random=False,
     ),
@@ -201,6 +246,7 @@ _RECORDS = (
         "noise",
         # standard deviation relative to the pixel
         small=((0.06,), (0.1,), (0.12,), (0.16,), (0.2,)),
+        medium=((0.15,), (0.2,), (0.25,), (0.3,), (0.35,)),
         large=((0.15,), (0.2,), (0.35,), (0.45,), (0.6,)),
         extra=True,
     ),
@@ -209,6 +255,7 @@ _RECORDS = (
         "blur",
         # standard deviation
         small=((0.4,), (0.6,), (0.7,), (0.8,), (1,)),
+        medium=((0.5,), (0.75,), (1,), (1.25,), (1.5,)),
         large=((1,), (2,), (3,), (4,), (6,)),
         random=False,
         extra=True,
@@ -224,6 +271,13 @@ _RECORDS = (
             (0.65, 0.1, 0.7, 0.69, 0.6, True),
             (0.65, 0.1, 0.5, 0.68, 0.6, True),
         ),
+        medium=(
+            (0.62, 0.1, 0.7, 0.7, 0.6, False),
+            (0.65, 0.1, 0.8, 0.7, 0.6, False),
+            (0.65, 0.3, 1, 0.69, 0.6, False),
+            (0.65, 0.1, 0.7, 0.68, 0.6, True),
+            (0.65, 0.1, 0.5, 0.67, 0.6, True),
+        ),
         large=(
             (0.65, 0.3, 4, 0.69, 0.6, False),
             (0.65, 0.3, 3, 0.68, 0.6, False),
@@ -238,6 +292,7 @@ _RECORDS = (
         "digital",
         # factor on the saturation, added to it
         small=((0.3, 0), (0.1, 0), (1.5, 0), (2, 0.1), (2.5, 0.2)),
+        medium=((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (30, 0.2)),
         large=((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2)),
         random=False,
         extra=True,

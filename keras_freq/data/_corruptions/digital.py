@@ -57,12 +57,20 @@ def _box(size: int, target: int) -> np.ndarray:
 
 def jpeg_compression(planes: np.ndarray, quality: int) -> np.ndarray:
     """Through a JPEG file of the given quality, color at half resolution, in Pillow."""
+    return unit_float32(through_jpeg(to_bytes(planes), quality))
+
+
+def through_jpeg(planes: np.ndarray, quality: int) -> np.ndarray:
+    """What is read back of uint8 `(n, channels, height, width)` that Pillow saves as JPEG.
+
+    The published sets were saved with Pillow's `optimize=True`, which shortens files and changes no pixel.
+    """
     from PIL import Image
 
-    pixels = to_bytes(planes).transpose(0, 2, 3, 1)
+    pixels = planes.transpose(0, 2, 3, 1)
     result = np.empty(pixels.shape, "uint8")
     for image, decoded in zip(pixels, result, strict=True):
         file = io.BytesIO()
         Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, "JPEG", quality=quality)
         decoded[...] = np.asarray(Image.open(file)).reshape(image.shape)
-    return unit_float32(result.transpose(0, 3, 1, 2))
+    return result.transpose(0, 3, 1, 2)

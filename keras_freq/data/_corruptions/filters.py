@@ -100,7 +100,7 @@ def _correlate_fft(padded: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 def zoom(planes: np.ndarray, factor: float) -> np.ndarray:
     """The middle of every plane, enlarged bilinearly to the full size."""
     for axis in (-2, -1):
-        planes = _interpolate(planes, _zoom_positions(planes.shape[axis], factor), axis)
+        planes = interpolate(planes, _zoom_positions(planes.shape[axis], factor), axis)
     return planes
 
 
@@ -112,7 +112,8 @@ def _zoom_positions(size: int, factor: float) -> np.ndarray:
     return places * ((middle - 1) / max(large - 1, 1)) + (size - middle) // 2
 
 
-def _interpolate(planes: np.ndarray, positions: np.ndarray, axis: int) -> np.ndarray:
+def interpolate(planes: np.ndarray, positions: np.ndarray, axis: int) -> np.ndarray:
+    """The planes at other places along axis -2 or -1, linearly between the pixels."""
     last = planes.shape[axis] - 1
     low = np.clip(np.floor(positions).astype(int), 0, last)
     weight = (positions - low).astype("float32")

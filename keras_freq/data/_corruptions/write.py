@@ -16,7 +16,14 @@ from keras_freq._core.files import write_whole
 from keras_freq._core.pixels import to_bytes
 from keras_freq._core.progress import progress_bar
 from keras_freq.data._corruptions.apply import check_corruptions, check_images, corrupt
-from keras_freq.data._corruptions.catalog import CORRUPTIONS, SEVERITIES, check_severities
+from keras_freq.data._corruptions.catalog import (
+    CORRUPTIONS,
+    SEVERITIES,
+    check_severities,
+    choose_jpeg,
+    choose_table,
+)
+from keras_freq.data._corruptions.photographs import Photographs
 
 _RECORD = "corruptions.json"
 _BATCH = 500
@@ -31,6 +38,8 @@ def write_corrupted(
     severities: Sequence[int] = SEVERITIES,
     seed: int = 0,
     table: str = "auto",
+    jpeg: int | None = None,
+    frost: str | os.PathLike | None = None,
     progress: bool | None = None,
 ) -> tuple[Path, ...]:
     """Writes corrupted copies of images in the layout of CIFAR-10-C.
@@ -49,6 +58,9 @@ def write_corrupted(
         severities: Some of 1 to 5; readers of CIFAR-10-C expect all of them.
         seed: Seed of the draws; image `i` gets what `corrupt(..., seed=seed, start=i)` gives.
         table: See `corrupt`.
+        jpeg: Quality of the JPEG files that the images go through before they are kept as arrays, see
+            `corrupt`.
+        frost: Folder of photographs of ice, see `corrupt`.
         progress: `True` shows a bar and needs tqdm, `False` does not, `None` shows it on a terminal if tqdm
             is installed.
 
@@ -56,8 +68,9 @@ def write_corrupted(
         The paths of the files written by this call.
 
     Raises:
-        ValueError: If images, labels, names or severities are not as above, or the folder holds other
-            corrupted images.
+        FileNotFoundError: If there is no folder `frost`.
+        ValueError: If images, labels, names or options are not as above, or the folder holds other corrupted
+            images.
 
     Source: Hendrycks, Dietterich, Benchmarking Neural Network Robustness to Common Corruptions and
         Perturbations, ICLR 2019; layout of the published CIFAR-10-C.
@@ -73,6 +86,11 @@ def write_corrupted(
     corruptions, severities = check_corruptions(corruptions, severities, table=table)
     seed = check_whole(seed, "seed", least=0)
 
+    side = min(images.shape[1:3])
+    table, jpeg = choose_table(table, side), choose_jpeg(jpeg, table, side)
+
+    photographs = Photographs.of(frost)
+
     folder = Path(folder).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     settings = {
@@ -82,8 +100,11 @@ def write_corrupted(
         "severities": list(severities),
         "seed": seed,
         "table": table,
+        "jpeg": jpeg,
+        "frost": None if photographs is None else photographs.checksum(),
     }
     _claim(folder, settings)
+    options: dict[str, Any] = {"seed": seed, "table": table, "jpeg": jpeg, "frost": frost}
 
     shape = (len(severities) * len(images), *images.shape[1:])
     repeated = np.tile(labels.astype("uint8" if labels.max() < 256 else "int64"), len(severities))
@@ -100,7 +121,7 @@ def write_corrupted(
                 for severity in severities:
                     for start in range(0, len(images), _BATCH):
                         batch = images[start : start + _BATCH]
-                        result = corrupt(batch, name, severity, seed=seed, start=start, table=table)
+                        result = corrupt(batch, name, severity, start=start, **options)
                         file.write(to_bytes(result).data)
                         advance(len(batch))
 
