@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -51,6 +52,36 @@ def write_whole(path: str | os.PathLike, content: str | bytes | Callable[[Binary
         raise
     sync_folder(path.parent)
     return path
+
+
+@contextlib.contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Holds a folder for one process, where the system has locks, and clears what a killed one left half
+    written.
+
+    Raises:
+        ValueError: If another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows: files are whole even so
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ValueError(
+                "Only one process can write to a folder at a time: wait for it, or choose another folder. "
+                f"Received: folder={str(folder)!r}, which is in use"
+            ) from None
+        for path in folder.glob(".*.tmp"):
+            if re.fullmatch(r"\..+\.[0-9a-f]{16}\.tmp", path.name):
+                path.unlink()
+        yield
+    finally:
+        os.close(handle)
 
 
 def sync_folder(folder: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from keras_freq._core import files
 from keras_freq.data import CORRUPTIONS, corrupt, read_corrupted, write_corrupted
 from keras_freq.data._corruptions import write
 from tests.refusals import refused
@@ -232,3 +233,18 @@ def test_folders_of_image_files_are_read(tmp_path, images, group):
     # Arrays win where both are there.
     write_corrupted(images[:2], LABELS[:2], tmp_path, corruptions=["fog"])
     assert len(read_corrupted(tmp_path, "fog", 3)[0]) == 2
+
+
+def test_one_process_writes_to_a_folder(tmp_path, images):
+    pytest.importorskip("fcntl")
+    half = tmp_path / f".fog.npy.{'0f' * 8}.tmp"  # of a killed one
+    half.write_bytes(b"half")
+    own = tmp_path / ".notes.tmp"
+    own.write_text("not ours")
+    with files.lock_folder(tmp_path):
+        assert not half.exists()
+        with refused("in use"):
+            write_corrupted(images, LABELS, tmp_path, corruptions=("fog",))
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".notes.tmp"]
+    assert len(write_corrupted(images, LABELS, tmp_path, corruptions=("fog",))) == 2
+    assert own.exists()

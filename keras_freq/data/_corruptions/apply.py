@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_pixels, check_whole
+from keras_freq._core.checks import check_choice, check_pixels, check_whole, show
 from keras_freq._core.pixels import to_bytes, unit_float32
 from keras_freq.data._corruptions import draws
 from keras_freq.data._corruptions.catalog import CATALOG, TABLES, Corruption, check_severities, choose_jpeg
@@ -128,7 +128,7 @@ def check_request(name: str, severity: int, table: str) -> Corruption:
     if not isinstance(name, str) or name not in CATALOG:
         near = difflib.get_close_matches(str(name), CATALOG, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"allowed are {', '.join(CATALOG)}."
-        raise ValueError(f"`name` must be a known corruption: {hint} Received: name={name!r}")
+        raise ValueError(f"`name` must be a known corruption: {hint} Received: name={show(name)}")
     check_whole(severity, "severity", least=1, most=5)
     check_choice(table, "table", TABLES)
     return CATALOG[name]
@@ -140,7 +140,7 @@ def check_corruptions(
     """Names, each once, and severities in ascending order, or a one-line error."""
     severities = check_severities(severities)
     if isinstance(corruptions, str) or not corruptions:
-        raise ValueError(f"`corruptions` must be a list of names. Received: corruptions={corruptions!r}")
+        raise ValueError(f"`corruptions` must be a list of names. Received: corruptions={show(corruptions)}")
     names = tuple(dict.fromkeys(corruptions))
     for name in names:
         check_request(name, severities[0], table)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from keras_freq._core.checks import check_whole
+from keras_freq._core.checks import check_whole, show
 from keras_freq.data._corruptions import blur, digital, elastic, frost, glass, noise, spatter, weather
 
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -311,5 +311,5 @@ def check_severities(severities: Any) -> tuple[int, ...]:
     except TypeError:
         values = ()
     if not values or any(isinstance(value, bool) or value not in SEVERITIES for value in values):
-        raise ValueError(f"`severities` must be a list of 1 to 5. Received: severities={severities!r}")
+        raise ValueError(f"`severities` must be a list of 1 to 5. Received: severities={show(severities)}")
     return tuple(sorted({int(value) for value in values}))

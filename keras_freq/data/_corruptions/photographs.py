@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_freq._core.checks import show
 from keras_freq._core.pixels import unit_float32
 from keras_freq.data._corruptions import draws, filters
 from keras_freq.data._image_files import image_endings, read_image
@@ -33,7 +34,7 @@ class Photographs:
         if folder is None:
             return None
         if not isinstance(folder, (str, os.PathLike)):
-            raise ValueError(f"`frost` must be the path of a folder or None. Received: frost={folder!r}")
+            raise ValueError(f"`frost` must be the path of a folder or None. Received: frost={show(folder)}")
         root = Path(folder).expanduser()
         if not root.is_dir():
             raise FileNotFoundError(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_freq._core.checks import show
 from keras_freq._core.labels import class_indices
 from keras_freq.data._corruptions.catalog import check_severities
 from keras_freq.data._corruptions.tfds_corrupted import TFDS_CORRUPTED, check_prepared, load_corrupted
@@ -74,14 +75,15 @@ def read_corrupted(
     severities = read_severities(folder) if severities is None else check_severities(severities)
     if isinstance(severity, bool) or severity not in severities:
         raise ValueError(
-            f"`severity` must be one of {', '.join(map(str, severities))}. Received: severity={severity!r}"
+            f"`severity` must be one of {', '.join(map(str, severities))}. "
+            f"Received: severity={show(severity)}"
         )
     if not path.is_file():
         found = sorted(file.stem for file in folder.glob("*.npy") if file.stem != "labels")
         raise FileNotFoundError(
             f"There is no {path.name} in {folder}, which holds {', '.join(found) or 'no .npy file'} and no "
             f"folder {name}. "
-            f"Received: name={name!r}"
+            f"Received: name={show(name)}"
         )
     images = load_array(path)
     if images.dtype != np.uint8 or images.ndim != 4:
@@ -114,7 +116,7 @@ def _find_images(folder: Path, name: str, severity: Any) -> Path | None:
         held = sorted(path.name for path in places[0].iterdir() if path.is_dir())
         raise ValueError(
             f"`severity` must be one of {', '.join(held)}, the folders in {places[0]}. "
-            f"Received: severity={severity!r}"
+            f"Received: severity={show(severity)}"
         )
     return found
 

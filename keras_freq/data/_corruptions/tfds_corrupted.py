@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from keras_freq._core.checks import show
 from keras_freq.data._image_data import ImageData
 from keras_freq.data._load import load
 from keras_freq.data._tfds_sets import default_data_dir, find_prepared
@@ -29,7 +30,7 @@ def check_prepared(source: str, name: str, severity: int, *, data_dir: str | os.
     if find_prepared(wanted, root) is None:
         raise FileNotFoundError(
             f"No prepared data set {wanted!r} was found under {root}. Pass data_dir= if it lies elsewhere, "
-            f"or let keras_freq.data.load({wanted!r}, download=True) fetch it. Received: {source!r}"
+            f"or let keras_freq.data.load({wanted!r}, download=True) fetch it. Received: {show(source)}"
         )
 
 

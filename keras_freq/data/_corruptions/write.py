@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from keras_freq._core.checks import check_labeled_images, check_whole
-from keras_freq._core.files import write_whole
+from keras_freq._core.checks import check_labeled_images, check_whole, show
+from keras_freq._core.files import lock_folder, write_whole
 from keras_freq._core.pixels import to_bytes
 from keras_freq._core.progress import progress_bar
 from keras_freq.data._corruptions.apply import check_corruptions, check_images, corrupt
@@ -46,8 +46,8 @@ def write_corrupted(
 
     `NAME.npy` is uint8 `(severities * n, height, width, channels)`: all images at the lowest severity, then
     all at the next. `labels.npy` repeats the labels as often. Each file is written whole or not at all, and a
-    call that was interrupted goes on with the files that are missing; `corruptions.json` tells whether the
-    folder belongs to the same images and settings.
+    call that was interrupted goes on with the files that are missing. `corruptions.json` tells whether the
+    folder belongs to the same images and settings; one process writes to it at a time.
 
     Args:
         images: uint8 `(n, height, width, channels)`, or floats in [0, 1], which are rounded at the end. A
@@ -103,29 +103,30 @@ def write_corrupted(
         "jpeg": jpeg,
         "frost": None if photographs is None else photographs.checksum(),
     }
-    _claim(folder, settings)
-    options: dict[str, Any] = {"seed": seed, "table": table, "jpeg": jpeg, "frost": frost}
+    with lock_folder(folder):
+        _claim(folder, settings)
+        options: dict[str, Any] = {"seed": seed, "table": table, "jpeg": jpeg, "frost": frost}
 
-    shape = (len(severities) * len(images), *images.shape[1:])
-    repeated = np.tile(labels.astype("uint8" if labels.max() < 256 else "int64"), len(severities))
-    written = []
-    if not _is_complete(folder / "labels.npy", repeated.shape):
-        written.append(write_whole(folder / "labels.npy", lambda file: np.save(file, repeated)))
-    missing = [name for name in corruptions if not _is_complete(folder / f"{name}.npy", shape)]
-    with progress_bar(progress, "Corrupting", total=len(missing) * shape[0]) as advance:
-        for name in missing:
+        shape = (len(severities) * len(images), *images.shape[1:])
+        repeated = np.tile(labels.astype("uint8" if labels.max() < 256 else "int64"), len(severities))
+        written = []
+        if not _is_complete(folder / "labels.npy", repeated.shape):
+            written.append(write_whole(folder / "labels.npy", lambda file: np.save(file, repeated)))
+        missing = [name for name in corruptions if not _is_complete(folder / f"{name}.npy", shape)]
+        with progress_bar(progress, "Corrupting", total=len(missing) * shape[0]) as advance:
+            for name in missing:
 
-            def write(file: BinaryIO, name: str = name) -> None:
-                header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(file, header)
-                for severity in severities:
-                    for start in range(0, len(images), _BATCH):
-                        batch = images[start : start + _BATCH]
-                        result = corrupt(batch, name, severity, start=start, **options)
-                        file.write(to_bytes(result).data)
-                        advance(len(batch))
+                def write(file: BinaryIO, name: str = name) -> None:
+                    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                    np.lib.format.write_array_header_1_0(file, header)
+                    for severity in severities:
+                        for start in range(0, len(images), _BATCH):
+                            batch = images[start : start + _BATCH]
+                            result = corrupt(batch, name, severity, start=start, **options)
+                            file.write(to_bytes(result).data)
+                            advance(len(batch))
 
-            written.append(write_whole(folder / f"{name}.npy", write))
+                written.append(write_whole(folder / f"{name}.npy", write))
     return tuple(written)
 
 
@@ -160,7 +161,7 @@ def read_severities(folder: Path) -> tuple[int, ...]:
         return SEVERITIES
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{folder / _RECORD} must be the record that write_corrupted leaves. Received: {error!r}"
+            f"{folder / _RECORD} must be the record that write_corrupted leaves. Received: {show(error)}"
         ) from error
     return check_severities(held)
 
