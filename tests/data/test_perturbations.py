@@ -26,7 +26,7 @@ CLEAN = {
 
 @pytest.fixture(scope="module")
 def photos():
-    return np.ascontiguousarray(read_sample()[0]["test"][0][::250])
+    return np.ascontiguousarray(read_sample().splits["test"][0][::250])
 
 
 def test_the_names_are_those_of_the_benchmark():
@@ -222,17 +222,18 @@ def test_water_runs_down(size):
     flow = CATALOG["spatter"].tables[size][-1]
     seen = []
     planes, rngs = np.zeros((1, 3, 96, 32), "float32"), [np.random.default_rng(0)]
-    relief = sequences.spatter._relief
+    shade = sequences.spatter.shade_drops
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sequences.spatter, "_relief", lambda wet: seen.append(wet) or relief(wet))
+        patch.setattr(sequences.spatter, "shade_drops", lambda layer: seen.append(layer) or shade(layer))
         frames = list(sequences.water(planes, rngs, 6, *CATALOG["spatter"].tables[size][1:]))
     threshold = CATALOG["spatter"].tables[size][4]
     noise = np.random.default_rng(0).standard_normal((96, 32), dtype="float32")
     mean, deviation, smoothing = CATALOG["spatter"].tables[size][1:4]
     liquid = gaussian_filter(mean + deviation * noise.astype("float64"), smoothing, mode="nearest")
     liquid[liquid < threshold] = 0
-    for wet in seen:
-        assert (wet[0, 0] != (liquid > threshold / 2)).mean() < 0.005
+    for layer in seen:
+        # A pixel at the threshold may fall on either side of it.
+        assert np.mean(np.abs(layer[0, 0] - liquid) > 1e-4) < 0.02
         liquid = np.apply_along_axis(np.convolve, 0, liquid, flow, mode="same")
     assert frames[0].max() == pytest.approx(0.6 * 238 / 255, rel=1e-5)
 

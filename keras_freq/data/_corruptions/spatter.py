@@ -7,7 +7,7 @@ import numpy as np
 from keras_freq.data._corruptions import draws, filters
 from keras_freq.data._corruptions.weather import gray
 
-_WATER = np.array([175, 238, 238], "float32")[None, :, None, None] / 255
+WATER = np.array([175, 238, 238], "float32")[None, :, None, None] / 255
 _MUD = np.array([63, 42, 20], "float32")[None, :, None, None] / 255
 _RELIEF = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]], "float32")
 _FARTHEST = 20
@@ -34,7 +34,7 @@ def spatter(
     liquid += mean
     liquid = filters.gaussian(liquid, smoothing)
     wet = liquid > threshold
-    color = _MUD if mud else _WATER
+    color = _MUD if mud else WATER
     if planes.shape[1] == 1:
         color = gray(color)
     if mud:
@@ -42,9 +42,14 @@ def spatter(
         cover[cover < 0.8] = 0
         return planes * (1 - cover) + cover * color
     light = np.where(wet, liquid, 0)
-    light *= _relief(_find_edges(np.floor(255 * light[:, 0]).astype("int32")))
+    light *= shade_drops(light)
     light *= extent / np.maximum(light.max(axis=(2, 3), keepdims=True), 1e-12)
     return planes + light * color
+
+
+def shade_drops(liquid: np.ndarray) -> np.ndarray:
+    """Light and shade on the drops of a layer of liquid `(n, 1, height, width)`, 0 where there is none."""
+    return _relief(_find_edges(np.floor(255 * liquid[:, 0]).astype("int32")))
 
 
 def _find_edges(levels: np.ndarray) -> np.ndarray:

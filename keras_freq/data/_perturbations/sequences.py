@@ -102,15 +102,14 @@ def water(
     liquid = draws.normal(rngs, (1, *planes.shape[2:])) * np.float32(deviation) + np.float32(mean)
     liquid = filters.gaussian(liquid, smoothing)
     liquid = np.where(liquid < threshold, 0, liquid).astype("float32")
-    color = spatter._WATER if planes.shape[1] == 3 else weather.gray(spatter._WATER)
+    color = spatter.WATER if planes.shape[1] == 3 else weather.gray(spatter.WATER)
     size, start = planes.shape[2], (len(flow) - 1) // 2
     # Row by row, what `numpy.convolve(column, flow, mode="same")` gives for every column.
     run = np.zeros((size, size), "float32")
     for lag, weight in enumerate(flow):
         run += np.float32(weight) * np.eye(size, k=start - lag, dtype="float32")
     for _ in range(frames):
-        # Where water has run, its rim is where it has half of the height that it had.
-        light = liquid * spatter._relief(liquid > threshold / 2)
+        light = liquid * spatter.shade_drops(liquid)
         yield planes + 0.6 * color * light / np.maximum(light.max(axis=(2, 3), keepdims=True), 1e-12)
         liquid = run @ liquid
 
