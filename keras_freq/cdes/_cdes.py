@@ -59,6 +59,7 @@ class CDES:
         filters: Channels between the two convolutions, at least 1.
         kernel_size: Odd side of the kernels in pixels.
         rho: Weight of the target's second curve, at least 0; see `keras_freq.cdes.target_density`.
+        peak: Band of that curve, see there; `None`: half of the smaller side.
         radius: Cut-off below which an image keeps its own frequencies, at least 0, in index units.
         center: `"dc"` measures the bands of the density from DC; `"pixel"` half a bin off, as published.
         bins: `"inner"` leaves out the last band and, as published, the first, which is the mean color and
@@ -103,6 +104,7 @@ class CDES:
         kernel_size: int = 7,
         rho: float = 1.0,
         *,
+        peak: float | None = None,
         radius: float = 10,
         center: Center = "dc",
         bins: Bins = "inner",
@@ -118,6 +120,7 @@ class CDES:
         if self.kernel_size % 2 == 0:
             raise ValueError(f"`kernel_size` must be odd. Received: kernel_size={kernel_size}")
         self.rho = check_number(rho, "rho", least=0)
+        self.peak = None if peak is None else check_number(peak, "peak", least=0)
         self.radius = check_radius(radius)
         self.center: Center = check_choice(center, "center", ("dc", "pixel"))
         self.bins: Bins = check_choice(bins, "bins", ("all", "inner"))
@@ -144,7 +147,7 @@ class CDES:
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make the same object, untrained."""
-        names = ("filters", "kernel_size", "rho", "radius", "center", "bins", "masks", "noise")
+        names = ("filters", "kernel_size", "rho", "peak", "radius", "center", "bins", "masks", "noise")
         return {name: getattr(self, name) for name in (*names, "similarity", "reduction", "rescale", "seed")}
 
     def with_seed(self, seed: int) -> CDES:
@@ -205,7 +208,7 @@ class CDES:
             raise ValueError(
                 f"Images must be large enough for two bands. Received: images of shape {images.shape}"
             )
-        target = target_density(len(radii), size=min(height, width), rho=self.rho)
+        target = target_density(len(radii), size=min(height, width), rho=self.rho, peak=self.peak)
         model = self._compile_model(target, images.shape[1:], momentum, weight_decay)
         model.begin(self._first_kernels(channels, start), seed=self.seed)
         kept = KernelHistory(on_epoch)

@@ -7,16 +7,18 @@ import numpy as np
 from keras_freq._core.checks import check_number, check_whole
 
 
-def target_density(bands: int, *, size: int, rho: float = 1.0) -> np.ndarray:
-    """Two bell curves over the bands, one at the lowest frequencies and one at half the image size.
+def target_density(bands: int, *, size: int, rho: float = 1.0, peak: float | None = None) -> np.ndarray:
+    """Two bell curves over the bands, one at the lowest frequencies and one at high frequencies.
 
-    `g(k) = exp(-k^2 / 2 s^2) + rho * exp(-(k - size / 2)^2 / 2 s^2)`, `s = size / 10`, for `k = 0, 1, ...`,
+    `g(k) = exp(-k^2 / 2 s^2) + rho * exp(-(k - peak)^2 / 2 s^2)`, `s = size / 10`, for `k = 0, 1, ...`,
     then `(g - min g) / (max g - min g)`.
 
     Args:
         bands: Number of bands, at least 2; `k` counts them from 0.
         size: Smaller side of the images in pixels, at least 2.
         rho: Weight of the second curve, at least 0. The published code has 1, where both peaks are 1.
+        peak: Band of the second curve, at least 0; `None`: half the size. The published code has 16, half of
+            its 32 pixels, whatever the size.
 
     Returns:
         `(bands,)`, float64 in [0, 1].
@@ -33,6 +35,7 @@ def target_density(bands: int, *, size: int, rho: float = 1.0) -> np.ndarray:
     """
     bands, size = check_whole(bands, "bands", least=2), check_whole(size, "size", least=2)
     check_number(rho, "rho", least=0)
+    peak = size / 2 if peak is None else check_number(peak, "peak", least=0)
     k, width = np.arange(bands), size / 10
-    density = np.exp(-0.5 * (k / width) ** 2) + rho * np.exp(-0.5 * ((k - size / 2) / width) ** 2)
+    density = np.exp(-0.5 * (k / width) ** 2) + rho * np.exp(-0.5 * ((k - peak) / width) ** 2)
     return (density - density.min()) / (density.max() - density.min())

@@ -22,7 +22,7 @@ from keras_freq._core.result import Result, versions
 from keras_freq._core.sweep import choose_batch_size, sweep_items
 from keras_freq.shortcuts._class_losses import compile_class_losses
 from keras_freq.shortcuts._frequency_maps import FrequencyMaps, digest_images
-from keras_freq.shortcuts._hfss_masks import GRIDS, MIRRORS, StageMasks, choose_patches
+from keras_freq.shortcuts._hfss_masks import GRIDS, MIRRORS, ROUNDINGS, StageMasks, choose_patches
 from keras_freq.shortcuts._masked_images import apply_masks, compute_spectra, halve_masks
 
 # Images per compiled step by default: a larger step is slower on CPUs.
@@ -113,6 +113,7 @@ def hfss(
     patches: Sequence[int] | None = None,
     budgets: Sequence[int] = (1000, 2000, 4000, 8000),
     share: float = 0.6,
+    rounding: str = "nearest",
     top: int = 10,
     grid: str = "all",
     mirror: str = "conjugate",
@@ -154,6 +155,7 @@ def hfss(
         budgets: Masks of each stage.
         share: Part of the patches that a mask keeps, above 0 and below 1. The authors' code has 0.8 where the
             paper has 0.6.
+        rounding: Of the number of these patches: to the `"nearest"` whole number, or `"down"`, as published.
         top: Masks that are kept for each class.
         grid: Where the patches lie: `"aligned"` at the border of the spectrum, `"shifted"` by half a patch,
             `"union"` of one of each with half the share, or `"all"`: the three in turn, as published.
@@ -196,6 +198,7 @@ def hfss(
     patches, budgets = _check_stages(patches, budgets)
     share = check_number(share, "share", above=0, below=1)
     top, seed = check_whole(top, "top"), check_whole(seed, "seed", least=0)
+    check_choice(rounding, "rounding", ROUNDINGS)
     check_choice(grid, "grid", GRIDS)
     check_choice(mirror, "mirror", MIRRORS)
     per_step = _IMAGES_PER_STEP if per_step is None else check_whole(per_step, "per_step")
@@ -222,6 +225,7 @@ def hfss(
         "patches": patches,
         "budgets": budgets,
         "share": share,
+        "rounding": rounding,
         "top": top,
         "grid": grid,
         "mirror": mirror,
@@ -237,7 +241,9 @@ def hfss(
         run["rows"] = "losses, undefined"
         run |= {"weights": weights_digest(feed.model.model), "images": feed.digest()}
     journal = SweepJournal(checkpoint, run, what="hfss")
-    masks = StageMasks(feed.size, patches, share=share, grid=grid, mirror=mirror, seed=seed)
+    masks = StageMasks(
+        feed.size, patches, share=share, rounding=rounding, grid=grid, mirror=mirror, seed=seed
+    )
     shape, masks_per_step = (feed.channels, *feed.size), max(1, per_step // feed.batch_size)
     total, done = feed.n * (1 + sum(budgets)), feed.n * len(journal.rows)
     with progress_bar(progress, "HFSS", "image pass", total=total, done=done) as advance:

@@ -11,6 +11,7 @@ from keras_freq.spectral import mirror_index
 from keras_freq.spectral._grid import mirror as mirror_map
 
 GRIDS = ("all", "aligned", "shifted", "union")
+ROUNDINGS = ("nearest", "down")
 MIRRORS = ("conjugate", "n-1-i")
 _IN_TURN = ("aligned", "shifted", "union")
 
@@ -64,6 +65,7 @@ class StageMasks:
         size: Height and width of the images.
         patches: Side of the patches of each stage.
         share: Part of the patches that a mask keeps.
+        rounding: `"nearest"` or `"down"`, of the number of these patches.
         grid: `"aligned"`, `"shifted"`, `"union"`, or `"all"` for the three in turn.
         mirror: `"conjugate"` or `"n-1-i"`.
         seed: Seed of all masks.
@@ -75,12 +77,14 @@ class StageMasks:
         patches: Sequence[int],
         *,
         share: float,
+        rounding: str = "nearest",
         grid: str,
         mirror: str,
         seed: int,
     ):
         self.size, self.patches = size, tuple(patches)
         self._share, self._grid, self._mirror, self._seed = share, grid, mirror, seed
+        self._rounding = rounding
         self._parents: list[list[list[int]]] = []
 
     def keep(self, best: Sequence[Sequence[int]]) -> None:
@@ -114,7 +118,8 @@ class StageMasks:
         numbers = number_patches(*self.size, self.patches[stage], shifted, self._mirror)
         count = int(numbers.max()) + 1
         kept = np.zeros(count, bool)
-        kept[generator.permutation(count)[: max(1, round(share * count))]] = True
+        wanted = int(share * count) if self._rounding == "down" else round(share * count)
+        kept[generator.permutation(count)[: max(1, wanted)]] = True
         return kept[numbers]
 
 

@@ -47,7 +47,8 @@ def enhance_density(
         noise: `n`, of the shape of the images, or `None` for 0. It reaches the convolutions alone.
         radius: Cut-off, at least 0, in index units.
         masks: `"complementary"`, or `"reference"`: the two published masks, which leave out the ring between
-            `radius` and `radius + 1` and are centered half a bin off DC.
+            `radius` and `radius + 1` and are centered half a bin off DC (and, of odd sides, the middle row
+            and column).
         rescale: `"minmax"` as above, `"clip"` to [0, 1], or `"none"`.
         data_format: `"channels_last"` or `"channels_first"`.
         method: `"fft"`, `"matmul"` or `"auto"`.
@@ -137,10 +138,12 @@ def reference_masks(height: int, width: int, radius: float) -> tuple[np.ndarray,
     """The published low and high mask of CDES, as they act on real images.
 
     One quadrant holds `d <= radius`, or `d >= radius + 1`, and is mirrored about the middle of the array. The
-    result is not Hermitian; dropping the imaginary part, as published, is the mean with its mirror image.
+    middle row and column of odd sides, the frequencies with a 0 in them, are in neither. The result is not
+    Hermitian; dropping the imaginary part, as published, is the mean with its mirror image.
     """
     rows, columns = (n // 2 - np.minimum(np.arange(n), n - 1 - np.arange(n)) for n in (height, width))
     distance = np.hypot(rows[:, None], columns)
-    low, high = (symmetrize(mask, "mean") for mask in (distance <= radius, distance >= radius + 1))
+    inside = (rows > 0)[:, None] & (columns > 0)
+    low, high = (symmetrize(mask & inside, "mean") for mask in (distance <= radius, distance >= radius + 1))
     low.flags.writeable = high.flags.writeable = False
     return low, high

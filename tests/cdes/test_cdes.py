@@ -41,11 +41,18 @@ def test_target_as_published():
     published = target_density(20, size=32)
     assert published[[0, 16]] == pytest.approx([1, 1], abs=1e-5)
     assert published.argmin() == 8
+    # The published code has the peak at band 16 whatever the size.
+    large = target_density(43, size=64, peak=16)
+    assert large[20] < large[16] > large[12]
+    assert target_density(43, size=64).argmax() in (0, 32)
+    np.testing.assert_array_equal(target_density(20, size=32, peak=16), published)
     # The second peak of the paper's figure.
     assert 0.3 < target_density(18, size=32, rho=0.4)[16] < 0.45
 
 
-@pytest.mark.parametrize("options", [{"bands": 1}, {"size": 1}, {"rho": -1}, {"rho": float("nan")}])
+@pytest.mark.parametrize(
+    "options", [{"bands": 1}, {"size": 1}, {"rho": -1}, {"rho": float("nan")}, {"peak": -1}]
+)
 def test_target_refuses(options):
     with pytest.raises(ValueError, match=f"`{next(iter(options))}` must be"):
         target_density(**({"bands": 20, "size": 32} | options))

@@ -117,3 +117,16 @@ def test_default_patches_are_the_published_ones():
     assert choose_patches(32, 32, 4) == (8, 4, 2, 1)
     assert choose_patches(224, 224, 6) == (56, 28, 14, 8, 4, 2)
     assert choose_patches(3, 9, 2) == (1, 1)
+
+
+def test_the_published_number_of_patches():
+    """Cut off, not rounded."""
+    for side, patch in ((16, 4), (13, 2), (9, 3)):
+        nearest, down = (
+            StageMasks((side, side), (patch,), **OPTIONS | {"grid": "aligned", "rounding": rounding})
+            for rounding in ("nearest", "down")
+        )
+        numbers = number_patches(side, side, patch, False, "conjugate")
+        count = int(numbers.max()) + 1
+        for masks, wanted in ((nearest, round(0.6 * count)), (down, int(0.6 * count))):
+            assert len(np.unique(numbers[masks.mask(0, 1)])) == wanted

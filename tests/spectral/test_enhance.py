@@ -61,6 +61,18 @@ def test_noise_reaches_the_kernels_alone(images, rng):
     )
 
 
+@pytest.mark.once
+@pytest.mark.parametrize("size", [32, 31, 17])
+def test_the_published_masks_of_any_size(size):
+    partner = kf.spectral.mirror_index(size)
+    published = oracle.reference_masks(size, 5)
+    for ours, wanted in zip(enhance.reference_masks(size, size, 5), published, strict=True):
+        np.testing.assert_array_equal(ours, (wanted + wanted[np.ix_(partner, partner)]) / 2)
+        if size % 2:
+            assert not ours[size // 2].any()
+            assert not ours[:, size // 2].any()
+
+
 def test_the_published_masks():
     low, high = oracle.reference_masks(32, 10)
     disk = kf.spectral.radial_distance(32, 32) <= 10
