@@ -7,7 +7,7 @@ import pytest
 
 from keras_freq._core import files
 from keras_freq.data import CORRUPTIONS, corrupt, read_corrupted, write_corrupted
-from keras_freq.data._corruptions import write
+from keras_freq.data._corruptions import write, write_files
 from tests.refusals import refused
 
 pytestmark = pytest.mark.once
@@ -248,3 +248,62 @@ def test_one_process_writes_to_a_folder(tmp_path, images):
         assert sorted(path.name for path in tmp_path.iterdir()) == [".notes.tmp"]
     assert len(write_corrupted(images, LABELS, tmp_path, corruptions=("fog",))) == 2
     assert own.exists()
+
+
+@pytest.mark.parametrize(("jpeg", "ending"), [(85, "JPEG"), (None, "png")])
+def test_copies_as_image_files(tmp_path, images, jpeg, ending):
+    options = {"corruptions": ("fog", "contrast"), "severities": (1, 3), "jpeg": jpeg, "layout": "files"}
+    images = np.repeat(images, 2, axis=1)
+    written = write_corrupted(images, LABELS, tmp_path / "copy", **options)
+    folder = tmp_path / "copy"
+    assert written == tuple(folder / n / s for n in ("fog", "contrast") for s in ("1", "3"))
+    assert sorted(path.name for path in (folder / "fog" / "3").iterdir()) == list("123459")
+    assert [path.name for path in (folder / "fog" / "3" / "1").iterdir()].count(f"1.{ending}") == 1
+    order = [1, 6, 0, 2, 4, 5, 3]
+    for severity in (1, 3):
+        found, labels = read_corrupted(folder, "fog", severity)
+        wanted = corrupt(images, "fog", severity, jpeg=jpeg or 0)
+        np.testing.assert_array_equal(found, wanted[order])
+        np.testing.assert_array_equal(labels, [0, 1, 2, 3, 4, 5, 0])
+    assert write_corrupted(images, LABELS, folder, **options) == ()
+    with refused("other images or settings (classes)"):
+        write_corrupted(images, LABELS, folder, classes=[*"abcdefghij"], **options)
+
+
+def test_image_files_that_were_cut_short_are_written_anew(tmp_path, images, monkeypatch):
+    calls = []
+
+    def failing(batch, name, severity, **options):
+        calls.append(severity)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return corrupt(batch, name, severity, **options)
+
+    monkeypatch.setattr(write_files, "corrupt", failing)
+    monkeypatch.setattr(write_files, "_BATCH", 3)
+    names = [f"class {letter}" for letter in "abcdefghij"]
+    options = {"corruptions": ("fog",), "layout": "files", "classes": names}
+    with pytest.raises(KeyboardInterrupt):
+        write_corrupted(images, LABELS, tmp_path, **options)
+    assert [path.name for path in (tmp_path / "fog").iterdir()] == ["1"]
+    (tmp_path / "fog" / ".2.0011223344556677.tmp" / "class a").mkdir(parents=True)  # of a killed process
+    written = write_corrupted(images, LABELS, tmp_path, **options)
+    assert [path.name for path in written] == ["2", "3", "4", "5"]
+    assert len(list((tmp_path / "fog").iterdir())) == 5
+    np.testing.assert_array_equal(read_corrupted(tmp_path, "fog", 2)[1], [0, 1, 2, 3, 4, 5, 0])
+
+
+def test_names_of_folders_are_checked(tmp_path, images):
+    for classes, says in (
+        (["b", "a", *"cdefghij"], "alphabetical order"),
+        (["a"], "must be 10 names"),
+        (["../a", *"bcdefghij"], "must be 10 names"),
+        ("abcdefghij", "must be 10 names"),
+    ):
+        with refused(says):
+            write_corrupted(images, LABELS, tmp_path / "new", layout="files", classes=classes)
+    with refused("of layout='files'"):
+        write_corrupted(images, LABELS, tmp_path / "new", classes=[*"abcdefghij"])
+    with refused("`layout` must be"):
+        write_corrupted(images, LABELS, tmp_path / "new", layout="jpeg")
+    assert not (tmp_path / "new").exists()

@@ -1,4 +1,4 @@
-"""Corrupted copies of a data set on disk, in the layout of CIFAR-10-C."""
+"""Corrupted copies of a data set on disk, in the layout of CIFAR-10-C or of ImageNet-C."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
-from keras_freq._core.checks import check_labeled_images, check_whole, show
+from keras_freq._core.checks import check_choice, check_labeled_images, check_whole, show
 from keras_freq._core.files import lock_folder, write_whole
 from keras_freq._core.pixels import to_bytes
 from keras_freq._core.progress import progress_bar
@@ -24,6 +24,7 @@ from keras_freq.data._corruptions.catalog import (
     choose_table,
 )
 from keras_freq.data._corruptions.photographs import Photographs
+from keras_freq.data._corruptions.write_files import name_folders, write_files
 
 _RECORD = "corruptions.json"
 _BATCH = 500
@@ -40,14 +41,20 @@ def write_corrupted(
     table: str = "auto",
     jpeg: int | None = None,
     frost: str | os.PathLike | None = None,
+    layout: Literal["arrays", "files"] = "arrays",
+    classes: Sequence[str] | None = None,
     progress: bool | None = None,
 ) -> tuple[Path, ...]:
-    """Writes corrupted copies of images in the layout of CIFAR-10-C.
+    """Writes corrupted copies of images in the layout of CIFAR-10-C, or of ImageNet-C.
 
-    `NAME.npy` is uint8 `(severities * n, height, width, channels)`: all images at the lowest severity, then
-    all at the next. `labels.npy` repeats the labels as often. Each file is written whole or not at all, and a
-    call that was interrupted goes on with the files that are missing. `corruptions.json` tells whether the
-    folder belongs to the same images and settings; one process writes to it at a time.
+    With `layout="arrays"` `NAME.npy` is uint8 `(severities * n, height, width, channels)`: all images at the
+    lowest severity, then all at the next. `labels.npy` repeats the labels as often. With `"files"` each image
+    is a file `NAME/SEVERITY/<class>/<place>.JPEG`, which takes much less room. `read_corrupted` and
+    `keras_freq.evaluate.corruption_error` read both.
+
+    Each array, or folder of a severity, is written whole or not at all, and a call that was interrupted goes
+    on with those that are missing. `corruptions.json` tells whether the folder belongs to the same images and
+    settings; one process writes to it at a time.
 
     Args:
         images: uint8 `(n, height, width, channels)`, or floats in [0, 1], which are rounded at the end. A
@@ -59,13 +66,16 @@ def write_corrupted(
         seed: Seed of the draws; image `i` gets what `corrupt(..., seed=seed, start=i)` gives.
         table: See `corrupt`.
         jpeg: Quality of the JPEG files that the images go through before they are kept as arrays, see
-            `corrupt`.
+            `corrupt`; of image files the quality of these, and PNG where it is 0.
         frost: Folder of photographs of ice, see `corrupt`.
+        layout: `"arrays"` or `"files"`.
+        classes: Names of the folders of image files in the order of the labels, which must be alphabetical;
+            `None`: the labels as numbers.
         progress: `True` shows a bar and needs tqdm, `False` does not, `None` shows it on a terminal if tqdm
             is installed.
 
     Returns:
-        The paths of the files written by this call.
+        The paths of the files, or folders of a severity, written by this call.
 
     Raises:
         FileNotFoundError: If there is no folder `frost`.
@@ -90,6 +100,10 @@ def write_corrupted(
     table, jpeg = choose_table(table, side), choose_jpeg(jpeg, table, side)
 
     photographs = Photographs.of(frost)
+    check_choice(layout, "layout", ("arrays", "files"))
+    if classes is not None and layout == "arrays":
+        raise ValueError("`classes` are names of folders, of layout='files'. Received: layout='arrays'")
+    names = name_folders(classes, 1 + int(labels.max())) if layout == "files" else ()
 
     folder = Path(folder).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
@@ -103,9 +117,15 @@ def write_corrupted(
         "jpeg": jpeg,
         "frost": None if photographs is None else photographs.checksum(),
     }
+    if names:
+        settings |= {"layout": layout, "classes": list(names)}
+    options: dict[str, Any] = {"seed": seed, "table": table, "jpeg": jpeg, "frost": frost}
     with lock_folder(folder):
         _claim(folder, settings)
-        options: dict[str, Any] = {"seed": seed, "table": table, "jpeg": jpeg, "frost": frost}
+        if names:
+            cells = [(name, severity) for name in corruptions for severity in severities]
+            with progress_bar(progress, "Corrupting", total=len(cells) * len(images)) as advance:
+                return tuple(write_files(folder, images, labels, names, cells, options, advance))
 
         shape = (len(severities) * len(images), *images.shape[1:])
         repeated = np.tile(labels.astype("uint8" if labels.max() < 256 else "int64"), len(severities))
