@@ -199,7 +199,7 @@ def test_frost_is_a_texture_of_the_stated_weight(photos):
     np.testing.assert_allclose(frosted, np.clip(0.75 * images + frozen[:3], 0, 1), atol=1e-6)
 
 
-@pytest.mark.parametrize(("side", "scale"), [(32, 0.2), (64, 0.3), (224, 1.0)])
+@pytest.mark.parametrize(("side", "scale"), [(32, 0.2), (64, 0.3), (112, 1.0)])
 def test_generated_ice_has_the_mean_and_deviation_of_photographs(monkeypatch, side, scale):
     def textures(count):
         rngs = draws.seed_generators("frost", 1, seed=0, places=range(count))
