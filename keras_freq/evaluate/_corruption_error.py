@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
-from keras_freq._core.checks import check_readable_again, check_whole
+from keras_freq._core.checks import check_choice, check_readable_again, check_whole
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
@@ -20,6 +22,7 @@ from keras_freq._core.result import Result, versions
 from keras_freq.data._corruptions.apply import check_corruptions, corrupt
 from keras_freq.data._corruptions.catalog import CORRUPTIONS, SEVERITIES, choose_jpeg, choose_table
 from keras_freq.data._corruptions.read import open_stored
+from keras_freq.evaluate._calibration_error import KINDS, calibration_error
 from keras_freq.evaluate._predictions import DeviceCounts, count_correct
 
 
@@ -35,6 +38,9 @@ class CorruptionResult(Result):
             only.
         mean: Mean of `errors` over severities and corruptions: the corruption error of CIFAR-10-C.
         undefined: Corrupted images whose outputs are NaN or have no finite largest one; they count as wrong.
+        calibration: Calibration error as asked for, `(corruptions, severities)`, NaN where an output is
+            undefined; None where it was not asked for.
+        clean_calibration: The same of the clean images.
 
     Example:
         >>> result = keras_freq.evaluate.corruption_error(model, data, corruptions=("contrast", "fog"))
@@ -48,6 +54,8 @@ class CorruptionResult(Result):
     clean_error: float
     mean: float
     undefined: int = 0
+    calibration: tuple[tuple[float, ...], ...] | None = None
+    clean_calibration: float | None = None
 
     def __float__(self) -> float:
         return self.mean
@@ -60,11 +68,15 @@ class CorruptionResult(Result):
 
     def rows(self) -> list[dict[str, Any]]:
         """One row for each corruption and severity, after one for the clean images."""
-        start = {"model": self.model}
-        rows = [{**start, "corruption": "none", "severity": 0, "error": self.clean_error, "n": self.n}]
-        for name, errors in zip(self.corruptions, self.errors, strict=True):
-            for severity, error in zip(self.severities, errors, strict=True):
-                rows.append({**start, "corruption": name, "severity": severity, "error": error, "n": self.n})
+        cells = [("none", 0), *((name, s) for name in self.corruptions for s in self.severities)]
+        errors = [self.clean_error, *itertools.chain(*self.errors)]
+        rows: list[dict[str, Any]] = [
+            {"model": self.model, "corruption": name, "severity": severity, "error": error, "n": self.n}
+            for (name, severity), error in zip(cells, errors, strict=True)
+        ]
+        if self.calibration is not None:
+            gaps = (self.clean_calibration, *itertools.chain(*self.calibration))
+            rows = [{**row, "calibration error": gap} for row, gap in zip(rows, gaps, strict=True)]
         return rows
 
     def _headline(self) -> dict[str, Any]:
@@ -80,6 +92,7 @@ def corruption_error(
     seed: int = 0,
     table: str = "auto",
     top: int = 1,
+    calibration: str | None = None,
     jpeg: int | None = None,
     data_dir: str | os.PathLike | None = None,
     batch_size: int | None = None,
@@ -106,6 +119,8 @@ def corruption_error(
             and "large", as published, see `keras_freq.data.corrupt`. Without effect on corrupted data.
         top: An image counts as right where its class is among so many with the largest logits; 5 measures the
             top-5 error.
+        calibration: Measure also how far confidence and accuracy lie apart, by corruption and severity:
+            `"ece"`, `"rms"` or `"mce"`, see `calibration_error`, whose 15 bins are taken.
         data_dir: Folder of TFDS.
         batch_size: Images per batch where `data` are arrays or a folder, default 128.
         progress: Show a progress bar; `None`: on a terminal.
@@ -128,34 +143,42 @@ def corruption_error(
     """
     names, severities = check_corruptions(corruptions, severities, table=table)
     top = check_whole(top, "top")
+    if calibration is not None:
+        check_choice(calibration, "calibration", KINDS)
+    confident = calibration is not None
     cells = [(name, severity) for name in names for severity in severities]
     stored = isinstance(data, (str, os.PathLike))
     choose_jpeg(jpeg, table, 1)
     options: dict[str, Any] = {"seed": None, "table": None, "jpeg": None}
-    clean_error, measured = float("nan"), []
+    clean_error, clean_gap, measured = float("nan"), None, []
     feeds: Iterator[ModelFeed]
     with progress_bar(progress, "corruptions") as advance:
         if stored:
             # All files are looked at before the first image is classified.
             opened = [open_stored(data, *cell, data_dir=data_dir, batch_size=batch_size) for cell in cells]
-            feeds = (ModelFeed(model, open_set(), batch_size=batch_size) for open_set in opened)
+            feeds = (
+                ModelFeed(model, open_set(), batch_size=batch_size, needs_logits=confident)
+                for open_set in opened
+            )
         else:
             check_readable_again(data, when="for every corruption")
-            clean = ModelFeed(model, data, batch_size=batch_size)
+            clean = ModelFeed(model, data, batch_size=batch_size, needs_logits=confident)
             side = min(clean.size)
             options = {
                 "seed": seed,
                 "table": choose_table(table, side),
                 "jpeg": choose_jpeg(jpeg, table, side),
             }
-            clean_error, *_ = _measure_error(clean, advance, top)
+            clean_error, _, _, clean_gap = _measure_error(clean, advance, top, calibration)
             feeds = (ModelFeed(clean.model, _corrupt_batches(clean, *cell, options)) for cell in cells)
         for feed in feeds:
-            measured.append(_measure_error(feed, advance, top))
-    sizes = {size for _, size, _ in measured}
+            measured.append(_measure_error(feed, advance, top, calibration))
+    sizes = {size for _, size, _, _ in measured}
     if len(sizes) > 1:
         raise ValueError(f"all corruptions must have as many images. Received: {min(sizes)} to {max(sizes)}")
-    errors = np.reshape([error for error, _, _ in measured], (len(names), len(severities)))
+    shape = (len(names), len(severities))
+    errors = np.reshape([error for error, *_ in measured], shape)
+    gaps = np.reshape([gap for *_, gap in measured], shape) if calibration else None
     return CorruptionResult(
         model=feed.model.name,
         n=sizes.pop(),
@@ -163,6 +186,7 @@ def corruption_error(
             "data": os.fspath(data) if stored else None,
             **options,
             "top": top,
+            "calibration": calibration,
             "batch_size": batch_size,
             **feed.settings,
         },
@@ -172,19 +196,41 @@ def corruption_error(
         errors=tuple(map(tuple, errors.tolist())),
         clean_error=clean_error,
         mean=float(np.mean(errors)),
-        undefined=sum(undefined for _, _, undefined in measured),
+        undefined=sum(undefined for _, _, undefined, _ in measured),
+        calibration=None if gaps is None else tuple(map(tuple, gaps.tolist())),
+        clean_calibration=clean_gap,
     )
 
 
-def _measure_error(feed: ModelFeed, advance: Callable[[int], None], top: int) -> tuple[float, int, int]:
-    """Share of the images that are classified wrongly, how many there are, and how many are undefined."""
-    count, counts = compile_logits(feed.model, None, count_correct), DeviceCounts()
+def _count_and_keep(logits: Any, labels: Any, valid: Any, top: Any = None) -> Any:
+    return count_correct(logits, labels, valid, top), logits
+
+
+def _measure_error(
+    feed: ModelFeed, advance: Callable[[int], None], top: int, calibration: str | None
+) -> tuple[float, int, int, float | None]:
+    """Share of the images that are classified wrongly, how many there are, how many are undefined, and the
+    calibration error."""
+    run, counts = (
+        compile_logits(feed.model, None, _count_and_keep if calibration else count_correct),
+        DeviceCounts(),
+    )
+    among = () if top == 1 else (np.int32(top),)
+    kept = []
     for images, labels, valid in feed:
-        among = () if top == 1 else (np.int32(top),)
-        counts.add("all", count(images, reduce_args=(labels, np.int32(valid), *among)))
+        found = run(images, reduce_args=(labels, np.int32(valid), *among))
+        if calibration:
+            found, logits = found
+            kept.append(ops.convert_to_numpy(logits)[:valid])
+        counts.add("all", found)
         advance(valid)
     *correct, undefined = counts.fetch("all").tolist()
-    return 1 - sum(correct) / feed.n, feed.n, undefined
+    gap = None
+    if calibration:
+        logits = np.concatenate(kept)
+        whole = np.isfinite(logits).all()
+        gap = float(calibration_error(logits, feed.labels, kind=calibration)) if whole else float("nan")
+    return 1 - sum(correct) / feed.n, feed.n, undefined, gap
 
 
 def _corrupt_batches(

@@ -244,3 +244,27 @@ def test_top_errors(rng):
     assert result.clean_error == pytest.approx(1 - right.mean())
     with refused("`top` must be"):
         corruption_error(declared, (images, labels), corruptions=("fog",), severities=(1,), top=0)
+
+
+@pytest.mark.parametrize("kind", ["ece", "rms"])
+def test_calibration_by_corruption_and_severity(classifier, levels, labels, kind):
+    options = {"corruptions": ("fog", "contrast"), "severities": (1, 4), "batch_size": 3}
+    plain = corruption_error(classifier, (levels, labels), **options)
+    assert (plain.calibration, plain.clean_calibration) == (None, None)
+    softmax = keras.Sequential([classifier, keras.layers.Softmax()])
+    for model in (classifier, softmax):
+        result = corruption_error(model, (levels, labels), calibration=kind, **options)
+        assert result.errors == plain.errors
+        assert result.settings["calibration"] == kind
+        for name, gaps in zip(options["corruptions"], result.calibration, strict=True):
+            for severity, gap in zip(options["severities"], gaps, strict=True):
+                logits = kf.evaluate.predict_logits(classifier, corrupt(levels, name, severity))
+                wanted = float(kf.evaluate.calibration_error(logits, labels, kind=kind))
+                assert gap == pytest.approx(wanted, abs=1e-6)
+        clean = kf.evaluate.predict_logits(classifier, levels)
+        wanted = float(kf.evaluate.calibration_error(clean, labels, kind=kind))
+        assert result.clean_calibration == pytest.approx(wanted, abs=1e-6)
+        assert result.rows()[0]["calibration error"] == result.clean_calibration
+        assert kf.evaluate.CorruptionResult.from_json(result.to_json()) == result
+    with refused("`calibration` must be"):
+        corruption_error(classifier, (levels, labels), calibration="brier", **options)
