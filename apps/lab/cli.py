@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from apps.lab.config import describe_type, field_types, load_config
 from apps.lab.errors import RunError, one_line
 from apps.lab.files import write_whole
-from apps.lab.interruption import remembered_interruptions
+from apps.lab.interruption import exit_status, remembered_interruptions
 from apps.lab.logs import quiet_start
 
 
@@ -36,8 +36,23 @@ class Experiment:
 
 
 def main(app: str, experiments: Experiment | Mapping[str, Experiment]) -> NoReturn:
-    """Runs an app from the command line and exits: 0 done, 1 failed, 2 wrong settings, 130 interrupted."""
+    """Runs an app from the command line and exits: 0 done, 1 failed, 2 wrong settings, 130 interrupted.
+
+    Other signals that stop a run end it with 128 and their number.
+    """
+    _open_closed_streams()
     sys.exit(command(app, experiments, sys.argv[1:]))
+
+
+def _open_closed_streams() -> None:
+    """Opens what was closed with `2>&-`: the next file, one of the run's, would take its place."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def command(app: str, experiments: Experiment | Mapping[str, Experiment], words: list[str]) -> int:
@@ -67,7 +82,7 @@ def command(app: str, experiments: Experiment | Mapping[str, Experiment], words:
             print(f"interrupted; the run in {run.folder} was finished", file=sys.stderr)
         else:
             print(f"interrupted; go on with: {run.command(resume=True)}", file=sys.stderr)
-        return 130
+        return exit_status()
     except RunError as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return error.code

@@ -61,9 +61,15 @@ def start(*words: object, **environment: str) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell that starts the tests in the background has them ignore the signal.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=_take_signals,
     )
+
+
+def _take_signals() -> None:
+    """A shell that starts the tests in the background, or nohup, has them ignore signals."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for kind in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(kind, signal.SIG_DFL)
 
 
 def wait_until(done: Callable[[], object], process: subprocess.Popen) -> None:

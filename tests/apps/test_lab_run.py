@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from apps.lab import Experiment, RunError, cli
 from apps.lab.report import markdown, print_table
 from apps.lab.run import Run
 from tests.apps import tiny_app
-from tests.apps.running import numbers, records, start, wait_until
+from tests.apps.running import ROOT, numbers, records, start, wait_until
 
 APP = Experiment(tiny_app.Tiny, "tests.apps.tiny_app:tiny")
 
@@ -328,12 +329,15 @@ def test_an_interrupt_waits_until_a_number_is_stored(here, monkeypatch, request)
 
 
 @pytest.mark.slow
-def test_interrupt_leaves_a_usable_folder_and_resume_ends_the_same(here):
+@pytest.mark.parametrize("kind", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_leaves_a_usable_folder_and_resume_ends_the_same(here, kind):
+    if not hasattr(signal, kind):
+        pytest.skip(f"no {kind} here")
     process = start(tiny_app.__file__, "tiny.yaml", "output=out", "seconds=1.0", "radii=[4, 8, 12]")
     wait_until(lambda: records("out"), process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(getattr(signal, kind))
     _, error = process.communicate(timeout=60)
-    assert process.returncode == 130, error
+    assert process.returncode == {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}[kind], error
     assert error.splitlines()[-1] == f"interrupted; go on with: python -m apps.tiny --resume {here / 'out'}"
     assert "Traceback" not in error
     before = numbers("out")
@@ -344,3 +348,16 @@ def test_interrupt_leaves_a_usable_folder_and_resume_ends_the_same(here):
     assert numbers("out")[: len(before)] == before
     assert call("tiny.yaml", "seed=0", "output=straight", "radii=[4, 8, 12]") == 0
     assert [r["value"] for r in numbers("out")] == [r["value"] for r in numbers("straight")]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="a shell of Unix")
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-"])
+def test_closed_streams_do_not_end_up_in_the_files(here, closed):
+    words = f"exec {sys.executable} {tiny_app.__file__} tiny.yaml output=out {closed}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["sh", "-c", words], env=environment, timeout=120, check=False)
+    assert done.returncode == 0
+    assert len(numbers("out")) == 4
+    assert call("tiny.yaml", "output=straight") == 0
+    assert numbers("out") == numbers("straight")
