@@ -26,6 +26,8 @@ from keras_freq.data._resize import resize_and_crop, tf_resize_and_crop
 CACHE_BYTES = 1 << 30
 # The encoded images of some classes stay in memory up to this size: finding them reads the whole set.
 ENCODED_BYTES = 2 << 30
+# Ending of a folder that waits for the one that replaces it.
+REPLACED = ".replaced"
 # Sets whose test split has no labels.
 UNLABELLED = ("imagenet2012",)
 
@@ -33,6 +35,14 @@ UNLABELLED = ("imagenet2012",)
 def default_data_dir() -> Path:
     """Where TFDS keeps its sets."""
     return Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
+
+
+def restore_replaced(root: Path) -> None:
+    """Puts versions back that a process moved aside for new ones, and was killed before these were there."""
+    for aside in root.glob(f".*{REPLACED}"):
+        folder = root / aside.name[1 : -len(REPLACED)]
+        if not folder.exists():
+            os.replace(aside, folder)
 
 
 def find_prepared(name: str, data_dir: Path) -> Path | None:
@@ -43,6 +53,7 @@ def find_prepared(name: str, data_dir: Path) -> Path | None:
     """
     name, _, version = name.partition(":")
     root = data_dir / name
+    restore_replaced(root)
     if (folder := _find_newest(root, version)) is not None:
         return folder
     configs = {}

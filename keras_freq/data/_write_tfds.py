@@ -18,7 +18,7 @@ import numpy as np
 from keras_freq._core.checks import check_whole, show
 from keras_freq.data import _tf_feed as tf_feed
 from keras_freq.data._check_splits import check_splits
-from keras_freq.data._tfds_sets import import_tfds
+from keras_freq.data._tfds_sets import REPLACED, import_tfds, restore_replaced
 
 FORMATS = ("tfrecord", "array_record")
 
@@ -104,7 +104,7 @@ def write_tfds(
         config = tfds.download.DownloadConfig(num_shards=shards, try_download_gcs=False)
         with _show_bars(tfds, progress):
             builder.download_and_prepare(download_config=config)
-        _move(Path(builder.data_dir), folder, Path(temporary) / "replaced")
+        _move(Path(builder.data_dir), folder)
     return folder
 
 
@@ -194,9 +194,16 @@ def _show_bars(tfds: Any, progress: bool | None) -> Iterator[None]:
             tfds.display_progress_bar(True)
 
 
-def _move(made: Path, folder: Path, replaced: Path) -> None:
-    """Puts the folder where it belongs; one that was there is kept until the new one is whole."""
+def _move(made: Path, folder: Path) -> None:
+    """Puts the folder where it belongs; one that was there is kept until the new one is whole.
+
+    Where the process is killed between the two steps, `restore_replaced` puts the old one back.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    restore_replaced(folder.parent)
+    replaced = folder.with_name(f".{folder.name}{REPLACED}")
+    if replaced.exists():  # of a process that was killed when all was done
+        shutil.rmtree(replaced)
     if folder.exists():
         os.replace(folder, replaced)
     try:

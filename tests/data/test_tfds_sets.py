@@ -1,10 +1,11 @@
+import shutil
 import socket
 
 import keras
 import numpy as np
 import pytest
 
-from keras_freq.data import iterate_batches, load, write_tfds
+from keras_freq.data import _write_tfds, iterate_batches, load, write_tfds
 from tests.data.test_load import BACKEND, WITHOUT_TENSORFLOW, run_python
 
 tf = pytest.importorskip("tensorflow")
@@ -278,3 +279,25 @@ def test_a_set_without_its_features(tmp_path):
     np.testing.assert_array_equal(labels, pair[1])
     with pytest.raises(ValueError, match=r"own.1\.0\.0 has no features\.json, and this TFDS does not know"):
         load("own", data_dir=tmp_path)
+
+
+def test_a_kill_while_a_set_is_replaced_loses_none(tmp_path):
+    """What a process leaves that dies behind the first of the two renames, and behind the second."""
+    old, new = (np.full((10, 8, 8, 3), level, "uint8") for level in (10, 200))
+    labels = np.arange(10) % 2
+    folder = write_tfds("own", tmp_path, test=(old, labels))
+    aside = folder.with_name(".1.0.0.replaced")
+    folder.rename(aside)
+    np.testing.assert_array_equal(load("own", data_dir=tmp_path).arrays("test", dtype="uint8")[0], old)
+    assert list(folder.parent.iterdir()) == [folder]
+    shutil.copytree(folder, aside)
+    write_tfds("own", tmp_path, test=(new, labels), overwrite=True)
+    assert list(folder.parent.iterdir()) == [folder]
+    np.testing.assert_array_equal(load("own", data_dir=tmp_path).arrays("test", dtype="uint8")[0], new)
+    # Between the two the old one waits under that name.
+    with pytest.MonkeyPatch.context() as patch:
+        moves = []
+        patch.setattr(_write_tfds.os, "replace", lambda *pair: moves.append(pair) or shutil.move(*pair))
+        write_tfds("own", tmp_path, test=(old, labels), overwrite=True)
+    assert moves[-2] == (folder, aside)
+    assert moves[-1][1] == folder
