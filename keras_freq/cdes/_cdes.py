@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypedDict
@@ -351,10 +352,19 @@ class CDES:
                 target = stored["target"]
                 parts = [stored[f"part_{k}"] for k in range(4)]
             loaded = cls(**note["config"])
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            loaded._kernels = [list(kernels) for kernels in zip(*parts, strict=True)]
+            loaded.history, loaded.target = note["history"], target
+            loaded.radii = tuple(note["radii"])
+            sound = target.shape == (len(loaded.radii),) and all(np.isfinite(part).all() for part in parts)
+            if not sound or any(len(losses) != len(parts[0]) for losses in loaded.history.values()):
+                raise ValueError("its parts do not fit each other")
+        # What zipfile, NumPy and JSON raise for bytes that are damaged.
+        except (
+            OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError, MemoryError,
+            zipfile.BadZipFile, zlib.error,
+        ) as error:  # fmt: skip
+            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise ValueError(
-                f"The file must be one that CDES.save wrote. Received: path={os.fspath(path)!r} ({error})"
+                f"The file must be one that CDES.save wrote. Received: path={os.fspath(path)!r} ({reason})"
             ) from error
-        loaded._kernels = [list(kernels) for kernels in zip(*parts, strict=True)]
-        loaded.history, loaded.target, loaded.radii = note["history"], target, tuple(note["radii"])
         return loaded

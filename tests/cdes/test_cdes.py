@@ -196,6 +196,31 @@ def test_files_that_hold_no_kernels(tmp_path):
             CDES.load(tmp_path / f"{name}.npz")
 
 
+def test_every_damage_to_a_file_is_one_line(tmp_path, trained):
+    """Bytes flipped, cut or missing: refused, or what was saved (zip files have bytes that nobody reads)."""
+    content = trained.save(tmp_path / "whole.npz").read_bytes()
+    path, rng = tmp_path / "damaged.npz", np.random.default_rng(0)
+    places = [*range(0, 64), *rng.integers(0, len(content), 60), *range(len(content) - 40, len(content))]
+    damages = [content[:place] for place in places[::4]]
+    for place in places:
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << int(rng.integers(8))
+        damages.append(bytes(flipped))
+    lines = []
+    for damaged in damages:
+        path.write_bytes(damaged)
+        try:
+            loaded = CDES.load(path)
+        except ValueError as error:
+            lines.append(str(error))
+            continue
+        assert repr(loaded) == repr(trained)
+        for one, other in zip(loaded.kernels(), trained.kernels(), strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert len(lines) > len(damages) / 2
+    assert all("Received: path=" in line and "\n" not in line for line in lines)
+
+
 def test_an_interrupted_training_leaves_what_was(real, trained):
     before = trained.kernels()
 
