@@ -120,7 +120,7 @@ class Generate:
     output: str | None = None
     data: Data = dataclasses.field(default_factory=Data)
     kernels: Kernels = dataclasses.field(default_factory=Kernels)
-    folder: str = "enhanced"
+    folder: str = "runs/enhanced"
     sets: tuple[str, ...] = ("scr", "wcr")
     tfds: bool = True
     examples: int = 1
