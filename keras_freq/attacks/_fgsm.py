@@ -15,7 +15,7 @@ from keras_freq.attacks._pgd import pgd
 def fgsm(
     model: keras.Model | Classifier,
     images: Any,
-    labels: Any,
+    labels: Any = None,
     *,
     epsilon: float,
     random_start: bool = False,
@@ -32,7 +32,8 @@ def fgsm(
             mode.
         images: `(batch, height, width, channels)`, or any layout that the model takes; floats in the
             range that it takes, or bytes.
-        labels: True classes: indices `(batch,)` or one-hot rows `(batch, classes)`.
+        labels: True classes: indices `(batch,)` or one-hot rows `(batch, classes)`. `None`: `images` is data,
+            `(images, labels)` or another form that `keras_freq.evaluate.accuracy` takes.
         epsilon: Largest change of a pixel, at least 0.
         random_start: Step from a uniform draw from the ball, and project the result onto the ball.
         seed: Seed of the random start.

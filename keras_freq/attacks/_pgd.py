@@ -28,7 +28,7 @@ from keras_freq.attacks._norm_balls import (
 def pgd(
     model: keras.Model | Classifier,
     images: Any,
-    labels: Any,
+    labels: Any = None,
     *,
     epsilon: float,
     norm: Literal["linf", "l2"] = "linf",
@@ -51,7 +51,8 @@ def pgd(
             mode.
         images: `(batch, height, width, channels)`, or any layout that the model takes; floats in the
             range that it takes, or bytes.
-        labels: True classes: indices `(batch,)` or one-hot rows `(batch, classes)`.
+        labels: True classes: indices `(batch,)` or one-hot rows `(batch, classes)`. `None`: `images` is data,
+            `(images, labels)` or another form that `keras_freq.evaluate.accuracy` takes.
         epsilon: Radius of the ball, in pixel units, at least 0. For `"l2"` the length of a whole image's
             perturbation.
         norm: `"linf"` or `"l2"`.
@@ -90,7 +91,8 @@ def pgd(
     step_size = check_number(step_size, "step_size", **{"above" if epsilon > 0 else "least": 0})
     if restarts > 1 and not random_start:
         raise ValueError(f"`restarts` above 1 needs random_start=True. Received: restarts={restarts}")
-    feed = ModelFeed(model, (images, labels), batch_size=batch_size, value_range=bounds, needs_gradients=True)
+    data = images if labels is None else (images, labels)
+    feed = ModelFeed(model, data, batch_size=batch_size, value_range=bounds, needs_gradients=True)
     images, labels = feed.arrays()
 
     attack = _linf_loop if norm == "linf" else _l2_loop

@@ -27,7 +27,7 @@ _HALVED_AT = (10, 50, 200, 1000, 2000, 4000, 6000, 8000)
 def square(
     model: keras.Model | Classifier,
     images: Any,
-    labels: Any,
+    labels: Any = None,
     *,
     epsilon: float,
     queries: int = 500,
@@ -49,7 +49,8 @@ def square(
             mode.
         images: `(batch, height, width, channels)`, or channels first; floats in the range that the
             model takes, or bytes.
-        labels: True classes: indices `(batch,)` or one-hot rows `(batch, classes)`.
+        labels: True classes: indices `(batch,)` or one-hot rows `(batch, classes)`. `None`: `images` is data,
+            `(images, labels)` or another form that `keras_freq.evaluate.accuracy` takes.
         epsilon: Largest change of a pixel, at least 0.
         queries: Forward passes for each image. The paper makes 10,000.
         seed: Seed of the search. Every image has a stream of its own, so nothing depends on `batch_size`.
@@ -79,7 +80,7 @@ def square(
     queries, batch_size = check_whole(queries, "queries"), check_whole(batch_size, "batch_size")
     feed = ModelFeed(
         model,
-        (images, labels),
+        images if labels is None else (images, labels),
         batch_size=batch_size,
         value_range=bounds,
         data_format=data_format,

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from keras_freq.attacks import fgsm, foolbox_model, foolbox_seed, pgd
+from keras_freq.attacks import fgsm, foolbox_model, foolbox_seed, pgd, square
 from keras_freq.attacks._foolbox_model import foolbox_attack
+from keras_freq.data import ArrayBatches
 from tests.refusals import refused
 
 
@@ -92,3 +93,14 @@ def test_labels_are_checked_against_a_model_of_unknown_shape(rng):
     images = rng.random((4, 8, 8, 3), dtype="float32")
     with pytest.raises(ValueError, match=r"from 0 to 2, the model's outputs. Received: labels from 0 to 3"):
         pgd(Subclassed(), images, np.arange(4), epsilon=0.1)
+
+
+@pytest.mark.parametrize("attack", [fgsm, pgd, square])
+def test_attacks_take_data_in_place_of_images_and_labels(attack, classifier, images, labels):
+    options = {"epsilon": 0.02} | ({"queries": 3} if attack is square else {})
+    wanted = attack(classifier, images, labels, **options)
+    batches = ArrayBatches(images, labels, batch_size=3)
+    for data in ((images, labels), batches, {"image": images, "label": labels}):
+        np.testing.assert_array_equal(attack(classifier, data, **options), wanted)
+    with refused("a tuple of arrays (images, labels)", error=TypeError):
+        attack(classifier, images, **options)
