@@ -58,6 +58,15 @@ def _both(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
     return _single(keras, kf, training, seed) | _pair(keras, kf, training, seed)
 
 
+def _twice(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
+    # The clean images once more, moved and mirrored anew: as many passes as APR-P, nothing recombined.
+    return {"pair": kf.layers.CropFlip(training.crop.padding or 0, mode="reflect", seed=seed + 3)}
+
+
+def _gaussian_noise(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
+    return {"after": keras.layers.GaussianNoise(training.augmentations.gaussian_noise, seed=seed + 3)}
+
+
 def _cutout(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
     area, hole = training.augmentations.cutout**2, training.augmentations.hole
     options = {"factor": (1.0, 1.0), "scale": (area, area), "fill_value": hole, "value_range": (0, 1)}
@@ -104,6 +113,7 @@ def _fda(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
 _PAIR, _SINGLE = ("pair", "pair_space"), ("single", "level")
 ROWS: dict[str, Row] = {
     "standard": Row("Standard", adversarial=True),
+    "standard_twice": Row("Standard, two halves", _twice),
     "apr_p": Row("APR-P", _pair, _PAIR, adversarial=True),
     "apr_s": Row("APR-S", _single, _SINGLE, adversarial=True),
     "apr_sp": Row("APR-SP", _both, _SINGLE + _PAIR, adversarial=True),
@@ -112,6 +122,7 @@ ROWS: dict[str, Row] = {
     "cut_mix": Row("CutMix", _cut_mix, ("cut_mix",)),
     "aug_mix": Row("AugMix", _aug_mix, ("aug_mix",)),
     "rand_augment": Row("RandAugment", _rand_augment, ("rand_augment",)),
+    "gaussian_noise": Row("Gaussian noise", _gaussian_noise, ("gaussian_noise",)),
     "fourier_noise": Row("FourierNoise", _fourier_noise, ("fourier_noise",)),
     "hybrid_augment": Row("HybridAugment", _hybrid, ("hybrid",)),
     "hybrid_augment_pp": Row("HybridAugment++", functools.partial(_hybrid, plus=True), ("hybrid",)),
@@ -141,14 +152,17 @@ def wrap(classifier: keras.Model, training: Training, shape: tuple[int, ...], *,
             crop=cropping_layer(training, seed=seed + 1),
             single=single,
             augment=_sequence(flip, after),
+            reduction=training.halves,
             **layers,
             **name,
         )
     crops = []
+    options: dict[str, Any]
     if crop.padding is not None:
-        crops.append(kf.layers.CropFlip(crop.padding, fill=crop.fill, mode=crop.mode, seed=seed + 1))
+        options = {"flip": crop.flip == "random", "fill": crop.fill, "mode": crop.mode}
+        crops.append(kf.layers.CropFlip(crop.padding, **options, seed=seed + 1))
     if crop.area is not None:
-        options: dict[str, Any] = {"area": crop.area, "aspect": crop.aspect, "flip": not crops, "center": 1.0}
+        options = {"area": crop.area, "aspect": crop.aspect, "flip": not crops, "center": 1.0}
         crops.append(kf.layers.RandomResizedCrop(*shape[:2], **options, seed=seed + 4))
     if training.adversary.steps:
         return kf.training.AdversarialModel(
@@ -164,7 +178,9 @@ def wrap(classifier: keras.Model, training: Training, shape: tuple[int, ...], *,
         return kf.training.MixtureModel(classifier, augment=augment, **layers, **name)
     if single is None and augment is None and not layers:
         return classifier
-    return kf.APRModel(classifier, single=single, augment=augment, **layers, **name)
+    return kf.APRModel(
+        classifier, single=single, augment=augment, reduction=training.halves, **layers, **name
+    )
 
 
 def cropping_layer(training: Training, *, seed: int | None = None) -> keras.Layer:

@@ -29,11 +29,13 @@ class Network:
         build: `(models, shape, classes, **options) -> keras.Model`, where `models` is `keras_freq.models`
             and the options are those of the settings that are set, `seed` and `name`.
         lacks: Settings among `width`, `normalization` and `dropout` that it does not have.
+        sees_images: Whether it starts from training images, which it takes as the option `images`.
     """
 
     label: str
     build: Callable[..., Any]
     lacks: tuple[str, ...] = ()
+    sees_images: bool = False
 
 
 def _resnet(depth: int) -> Callable[..., Any]:
@@ -69,6 +71,11 @@ NETWORKS: dict[str, Network] = {
     "small_resnet": Network(
         "small ResNet", lambda models, shape, classes, **o: models.small_resnet(shape, classes, **o)
     ),
+    "whitened_net": Network(
+        "whitened network",
+        lambda models, shape, classes, **o: models.whitened_net(shape, classes, **o),
+        sees_images=True,
+    ),
     "resnet18": Network("ResNet-18", _resnet(18)),
     "resnet20": Network("ResNet-20", _resnet(20)),
     "resnet32": Network("ResNet-32", _resnet(32)),
@@ -101,9 +108,12 @@ NETWORKS: dict[str, Network] = {
 
 
 def classifier(
-    training: Training, shape: tuple[int, ...], classes: int, *, seed: int, name: str
+    training: Training, shape: tuple[int, ...], classes: int, *, seed: int, name: str, images: Any = None
 ) -> keras.Model:
-    """The network of a recipe with weights drawn from the seed: pixels in [0, 1] in, logits out."""
+    """The network of a recipe with weights drawn from the seed: pixels in [0, 1] in, logits out.
+
+    `images`: training images, for a network that starts from their statistics.
+    """
     import keras
 
     import keras_freq as kf
@@ -118,6 +128,8 @@ def classifier(
         options["normalization"] = None if training.normalization == "none" else training.normalization
     if training.statistics != "cifar10":
         options["mean"], options["std"] = STATISTICS[training.statistics]
+    if NETWORKS[training.network].sees_images:
+        options["images"] = images
     with precision(training.precision):
         return NETWORKS[training.network].build(kf.models, shape, classes, **options)
 

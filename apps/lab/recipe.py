@@ -18,13 +18,17 @@ _IDLE = {
     "weight_decay": 0.0,
     "label_smoothing": 0.0,
     "validation": 0.0,
+    "lookahead": 0,
+    "begin": 0.0,
+    "end": 0.0,
+    "halves": "sum",
     "augmentation": "standard",
 }
 _OF_SCHEDULE = {
     "constant": (),
     "steps": ("milestones", "factor"),
     "cosine": ("warmup",),
-    "cyclic": ("peak",),
+    "cyclic": ("peak", "begin", "end"),
     "plateau": ("factor", "patience"),
 }
 
@@ -34,10 +38,10 @@ def recipe(training: Training) -> dict[str, Any]:
     names = ["network", "width", "normalization", "dropout", "statistics", "precision"]
     names += ["iterations" if training.iterations else "epochs", "batch_size", "optimizer", "learning_rate"]
     if training.optimizer == "sgd":
-        names += ["momentum", "nesterov"]
+        names += ["momentum", "nesterov", "lookahead"]
     names += ["weight_decay"] + (["decoupled"] if training.weight_decay else [])
     names += ["label_smoothing", "schedule", *_OF_SCHEDULE[training.schedule]]
-    names += ["validation", "augmentation"]
+    names += ["validation", "augmentation", "halves"]
     found = {name: getattr(training, name) for name in names}
     found = {name: value for name, value in found.items() if name not in _IDLE or value != _IDLE[name]}
     strengths = ROWS[training.augmentation].strengths
@@ -53,6 +57,7 @@ def _of_crop(crop: Crop) -> tuple[str, ...]:
     names: tuple[str, ...] = ()
     if crop.padding is not None:
         names += ("padding", "mode") + (("fill",) if crop.mode == "constant" else ())
+        names += ("flip",) if crop.flip != "random" else ()
     if crop.area is not None:
         names += ("area", "aspect")
     if crop.size is not None:

@@ -19,26 +19,29 @@ VALIDATION_LOSS = "val_cross_entropy"
 
 @keras.saving.register_keras_serializable(package="keras_freq_apps")
 class Cyclic(keras.optimizers.schedules.LearningRateSchedule):
-    """Linearly from 0 up to `rate` at the step `peak`, and down to 0 at the step `total`."""
+    """Linearly from `begin * rate` up to `rate` at the step `peak`, and down to `end * rate` at `total`."""
 
-    def __init__(self, rate: float, peak: float, total: int):
+    def __init__(self, rate: float, peak: float, total: int, begin: float = 0.0, end: float = 0.0):
         super().__init__()
         self.rate, self.peak, self.total = rate, peak, total
+        self.begin, self.end = begin, end
 
     def __call__(self, step):
         step = ops.cast(step, "float32")
         up, down = step / self.peak, (self.total - step) / (self.total - self.peak)
-        return self.rate * ops.maximum(ops.minimum(up, down), 0.0)
+        up, down = self.begin + (1 - self.begin) * up, self.end + (1 - self.end) * ops.maximum(down, 0.0)
+        return self.rate * ops.minimum(up, down)
 
     def get_config(self):
-        return {"rate": self.rate, "peak": self.peak, "total": self.total}
+        bounds = {"rate": self.rate, "peak": self.peak, "total": self.total}
+        return {**bounds, "begin": self.begin, "end": self.end}
 
 
 def learning_rate(training: Training, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """The rate by step, for `steps` steps an epoch; that of a plateau is set by `Plateau`."""
     rate, total = training.learning_rate, training.iterations or steps * training.epochs
     if training.schedule == "cyclic":
-        return Cyclic(rate, training.peak * total, total)
+        return Cyclic(rate, training.peak * total, total, training.begin, training.end)
     if training.schedule == "cosine":
         warmup = min(steps * training.warmup, total - 1)
         if not warmup:

@@ -107,14 +107,16 @@ class Adversary:
 class Crop:
     """Random crops and flips of training images; as it stands, neither.
 
-    `padding`: pixels around the image before a random crop of its old size, with a random flip (null: none);
-    they hold the number `fill`, or with `mode: reflect` the mirrored image. `area`: bounds of the share of
+    `padding`: pixels around the image before a random crop of its old size, with a `flip` (null: none); they
+    hold the number `fill`, or with `mode: reflect` the mirrored image. An alternating flip shows every image
+    as it is in one epoch, mirrored in the next. `area`: bounds of the share of
     the area that a random box covers, `aspect`: of its ratio of width to height; it is resized to the whole,
     with a random flip (null: no box). `size`: side of what the network sees (null: that of the images); in
     testing it sees the middle, `center` of the shorter side, brought to that size.
     """
 
     padding: int | None = None
+    flip: Literal["random", "alternating", "none"] = "random"
     mode: Literal["constant", "reflect"] = "constant"
     fill: float = 0.0
     area: tuple[float, float] | None = None
@@ -135,6 +137,11 @@ class Crop:
                     f"Received: crop.{name}={list(bounds)}"
                 )
         check_least("crop.size", self.size, 8)
+        if self.flip != "random" and self.padding is None:
+            raise ValueError(
+                "`crop.flip` needs `crop.padding`. "
+                f"Received: crop.flip={self.flip}, crop.padding={self.padding}"
+            )
         if self.size is not None and (self.area is None or self.padding is not None):
             raise ValueError(
                 "`crop.size` needs `crop.area` and no `crop.padding`. "
@@ -150,8 +157,9 @@ class Augmentations:
     `pair_space`: APR-P mixes pixels, or pixels normalized as the network sees them. `cutout`: side of the
     hole as a share of the image; `hole`: what it holds. `mix_up`, `cut_mix`: alpha of the Beta distribution.
     `aug_mix`: level of its operations. `rand_augment`: strength of its two operations, in [0, 1].
-    `fourier_noise`: mean L2 norm of the wave in a channel, exponentially distributed. `hybrid`: chance of a
-    hybrid image. `fda`: half-width of the amplitude window as a share of the shorter side.
+    `gaussian_noise`: its standard deviation, of pixels in [0, 1]. `fourier_noise`: mean L2 norm of the wave
+    in a channel, exponentially distributed. `hybrid`: chance of a hybrid image. `fda`: half-width of the
+    amplitude window as a share of the shorter side.
     """
 
     pair: float = 0.6
@@ -164,12 +172,23 @@ class Augmentations:
     cut_mix: float = 1.0
     aug_mix: float = 3.0
     rand_augment: float = 0.3
+    gaussian_noise: float = 0.1
     fourier_noise: float = 4.0
     hybrid: float = 0.6
     fda: float = 0.05
 
     def __post_init__(self):
-        for name in ("pair", "single", "cutout", "hole", "cut_mix", "rand_augment", "hybrid", "fda"):
+        for name in (
+            "pair",
+            "single",
+            "cutout",
+            "hole",
+            "cut_mix",
+            "rand_augment",
+            "gaussian_noise",
+            "hybrid",
+            "fda",
+        ):
             check_between(f"augmentations.{name}", getattr(self, name), 0, 1)
         for name in ("level", "aug_mix"):
             check_between(f"augmentations.{name}", getattr(self, name), 0.1, 10)
@@ -189,15 +208,19 @@ class Training:
 
     `epochs`, or so many `iterations` of `batch_size` images (null: whole epochs). `momentum` and `nesterov`
     are SGD's. `weight_decay` is part of the loss, `weight_decay / 2 * |w|^2`, or with `decoupled` taken from
-    the weights apart from the gradient.
+    the weights apart from the gradient. `lookahead`: every so many steps SGD's weights fall back to their
+    slow average (`apps.lab.lookahead.Lookahead`; 0: never).
 
     `schedule`: constant; steps, the rate times `factor` after each of the `milestones` (epochs); cosine, down
-    to 0, after `warmup` epochs of linear rise; cyclic, linearly from 0 up to the rate at `peak` (a share of
-    the training) and down to 0; plateau, times `factor` where the loss of the validation images has not
-    fallen for `patience` epochs. `validation`: share of the training images that is held out for it.
+    to 0, after `warmup` epochs of linear rise; cyclic, linearly from `begin` times the rate up to the rate at
+    `peak` (a share of the training) and down to `end` times the rate; plateau, times `factor` where the loss
+    of the validation images has not fallen for `patience` epochs. `validation`: share of the training images
+    that is held out for it.
 
     `augmentation`: a name of `apps.lab.augmentations.ROWS`, which comes after the `crop`, with the strengths
-    `augmentations`. `adversary`: the attack, where there is one.
+    `augmentations`. `halves`: a row that mixes the images of a batch trains on the sum of the losses of the
+    clean and the mixed half, as published, or on their mean, as large as the loss of a row that does not.
+    `adversary`: the attack, where there is one.
     """
 
     network: str = "small_resnet"
@@ -213,6 +236,7 @@ class Training:
     learning_rate: float = 0.1
     momentum: float = 0.9
     nesterov: bool = False
+    lookahead: int = 0
     weight_decay: float = 5e-4
     decoupled: bool = False
     label_smoothing: float = 0.0
@@ -221,9 +245,12 @@ class Training:
     milestones: tuple[int, ...] = ()
     factor: float = 0.1
     peak: float = 0.4
+    begin: float = 0.0
+    end: float = 0.0
     patience: int = 10
     validation: float = 0.0
     augmentation: str = "standard"
+    halves: Literal["sum", "mean"] = "sum"
     augmentations: Augmentations = dataclasses.field(default_factory=Augmentations)
     crop: Crop = dataclasses.field(default_factory=Crop)
     adversary: Adversary = dataclasses.field(default_factory=Adversary)
@@ -238,7 +265,15 @@ class Training:
         for name in ("factor", "peak"):
             check_within(f"training.{name}", getattr(self, name), 0, 1)
         check_within("training.learning_rate", self.learning_rate, 0, 10)
-        check_least("training.warmup", self.warmup, 0)
+        for name in ("begin", "end"):
+            check_between(f"training.{name}", getattr(self, name), 0, 1)
+        for name in ("warmup", "lookahead"):
+            check_least(f"training.{name}", getattr(self, name), 0)
+        if self.lookahead and self.optimizer != "sgd":
+            raise ValueError(
+                "`training.lookahead` must be 0 but for SGD. "
+                f"Received: training.lookahead={self.lookahead}, training.optimizer={self.optimizer}"
+            )
         if self.milestones:
             check_all("training.milestones", self.milestones, 1)
         if self.schedule == "steps" and not self.milestones:

@@ -12,6 +12,8 @@ import numpy as np
 
 import keras_freq as kf
 from apps.lab.augmentations import wrap
+from apps.lab.flips import AlternatingFlips
+from apps.lab.lookahead import Lookahead
 from apps.lab.networks import classifier
 from apps.lab.recipe import recipe
 from apps.lab.resumable import fit_resumably
@@ -19,6 +21,9 @@ from apps.lab.run import Run
 from apps.lab.schedules import VALIDATION_LOSS, Plateau, learning_rate
 from apps.lab.settings import Training
 from apps.lab.store import Kept, dependencies, open_network
+
+# How many training images a network is shown that starts from their statistics.
+WHITENED = 5000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +142,8 @@ def _build(training: Training, data: Any, classes: int, *, seed: int, name: str)
     shape = data.shape if isinstance(data, Stream) else data[0].shape[1:]
     side = training.crop.size
     seen = shape if side is None else (side, side, shape[2])
-    return classifier(training, seen, classes, seed=seed, name=name)
+    images = None if isinstance(data, Stream) else data[0][:WHITENED]
+    return classifier(training, seen, classes, seed=seed, name=name, images=images)
 
 
 def _describe_data(run: Run, data: Any) -> str:
@@ -172,7 +178,8 @@ def _fit(
         images, labels = (part[rows] if len(held) else part for part in data)
         if len(held):
             validation = kf.data.ArrayBatches(*(part[held] for part in data), batch_size=training.batch_size)
-        feed = kf.data.ArrayBatches(images, labels, batch_size=training.batch_size, shuffle=True, seed=seed)
+        kind = AlternatingFlips if training.crop.flip == "alternating" else kf.data.ArrayBatches
+        feed = kind(images, labels, batch_size=training.batch_size, shuffle=True, seed=seed)
         shape = images.shape[1:]
         facts["n"] = len(labels)
     wrapper = wrap(model, training, shape, seed=seed)
@@ -215,11 +222,16 @@ def compile_for(model: keras.Model, training: Training, *, steps: int, classes: 
         # In the loss, as the published optimizers have it: their momentum gathers the decay too.
         for variable in model.trainable_variables:
             variable.regularizer = keras.regularizers.L2(training.weight_decay / 2)
-    optimizer = (
-        keras.optimizers.Adam(rate, **decay)
-        if training.optimizer == "adam"
-        else keras.optimizers.SGD(rate, momentum=training.momentum, nesterov=training.nesterov, **decay)
-    )
+    optimizer: keras.optimizers.Optimizer
+    if training.optimizer == "adam":
+        optimizer = keras.optimizers.Adam(rate, **decay)
+    else:
+        momenta = {"momentum": training.momentum, "nesterov": training.nesterov}
+        optimizer = (
+            Lookahead(rate, total=_count_steps(training, steps), every=training.lookahead, **momenta, **decay)
+            if training.lookahead
+            else keras.optimizers.SGD(rate, **momenta, **decay)
+        )
     smoothing = training.label_smoothing
     loss: Any = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     if isinstance(model, kf.training.MixtureModel):
@@ -238,6 +250,10 @@ def compile_for(model: keras.Model, training: Training, *, steps: int, classes: 
         name = VALIDATION_LOSS.removeprefix("val_")
         metrics.append(keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name=name))
     model.compile(optimizer, loss, metrics=metrics)
+
+
+def _count_steps(training: Training, steps: int) -> int:
+    return training.iterations or steps * training.epochs
 
 
 def hold_out(labels: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:

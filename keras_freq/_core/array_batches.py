@@ -72,6 +72,10 @@ class ArrayBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return len(self._order)
 
+    def rows(self, index: int) -> np.ndarray:
+        """Places, among all images, of those in the batch `index` of the current epoch."""
+        return self._order.rows(index)
+
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         rows = self._order.rows(index)
         return unit_float32(self.images[rows]), self.labels[rows]

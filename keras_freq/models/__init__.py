@@ -11,18 +11,23 @@ from keras_freq.models._densenet_cifar import densenet_cifar
 from keras_freq.models._grouped_convolution import GroupedConv2D
 from keras_freq.models._resnet_cifar import resnet_cifar
 from keras_freq.models._resnext_cifar import resnext_cifar
+from keras_freq.models._scaled_bias import ScaledBias
 from keras_freq.models._small_resnet import small_resnet
 from keras_freq.models._smooth_kernels import smooth_kernel, smooth_kernels
 from keras_freq.models._tokens import ClassToken, PositionEmbedding
 from keras_freq.models._vgg16_bn import vgg16_bn
 from keras_freq.models._vit import vit
+from keras_freq.models._whitened_net import PassThrough, whitened_net
+from keras_freq.models._whitening import whitening_kernel
 from keras_freq.models._wide_resnet import wide_resnet
 
 __all__ = [
     "BatchStatisticsNormalization",
     "ClassToken",
     "GroupedConv2D",
+    "PassThrough",
     "PositionEmbedding",
+    "ScaledBias",
     "alexnet_small",
     "all_conv",
     "densenet_cifar",
@@ -33,6 +38,8 @@ __all__ = [
     "smooth_kernels",
     "vgg16_bn",
     "vit",
+    "whitened_net",
+    "whitening_kernel",
     "wide_resnet",
 ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -29,6 +29,7 @@ def make_classifier(
     std: float | Sequence[float],
     name: str,
     drop_pooled: bool = False,
+    head: Mapping[str, Any] | None = None,
 ) -> keras.Model:
     """Checks the arguments that all networks share, and makes input, head and model around a body.
 
@@ -44,6 +45,7 @@ def make_classifier(
         std: Standard deviation of the pixels.
         name: Name of the model.
         drop_pooled: Whether the head drops averaged features; otherwise `dropout` is the body's affair.
+        head: Options of the last layer, `keras.layers.Dense`.
     """
     shape = _check_shape(input_shape)
     check_whole(classes, "classes", least=2)
@@ -64,7 +66,8 @@ def make_classifier(
     if drop_pooled and dropout:
         x = layers.Dropout(float(dropout), seed=seed, name="dropout")(x)
     # float32 also under mixed precision.
-    return keras.Model(inputs, layers.Dense(classes, dtype="float32", name="logits")(x), name=name)
+    last = layers.Dense(classes, dtype="float32", name="logits", **(head or {}))
+    return keras.Model(inputs, last(x), name=name)
 
 
 def _check_shape(input_shape: Any) -> tuple[int | None, int | None, int]:

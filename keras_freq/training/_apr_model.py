@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import keras
 
+from keras_freq._core.checks import check_choice
 from keras_freq._core.classifier import Classifier
 from keras_freq.spectral._backend import Array
 from keras_freq.training._base import TrainingModel
@@ -22,8 +23,8 @@ class APRModel(TrainingModel):
 
     In training a batch goes through `single`, then `augment`; `pair` makes a mixed copy of the result; both
     halves go through the classifier as one batch (batch normalization sees both), and the loss is
-    `loss(clean) + loss(mixed)`, with the same labels and sample weights. Metrics are those of the clean half.
-    Without `pair` there is one half and the usual loss.
+    `loss(clean) + loss(mixed)`, or half of that, with the same labels and sample weights. Metrics are those
+    of the clean half. Without `pair` there is one half and the usual loss.
 
     `compile`, `fit`, `evaluate`, `predict`, `save` and `keras.saving.load_model` work as with any model.
     `evaluate` and `predict`, and calls with `training=False`, run the classifier alone. A call with
@@ -38,11 +39,14 @@ class APRModel(TrainingModel):
         pair: Layer that mixes a batch, such as `keras_freq.layers.APRPair()`, or `None`.
         augment: Layer or model applied between the two, the published place of crop and flip
             (`keras_freq.layers.CropFlip()`), or `None`.
+        reduction: `"sum"` of the two losses, as published, or their `"mean"`. A sum is twice as large as the
+            loss without `pair`, which acts like twice the learning rate: compare with a mean, or with a
+            classifier whose loss is doubled too.
         **kwargs: `name`, `dtype` and so on of `keras.Model`.
 
     Raises:
         TypeError: if `classifier` is no model, or one of the others no Keras layer.
-        ValueError: if `classifier` has several outputs.
+        ValueError: if `classifier` has several outputs, or `reduction` is none of the two.
 
     Source: Chen et al., "Amplitude-Phase Recombination: Rethinking Robustness of Convolutional Neural
         Networks in Frequency Domain", ICCV 2021, section 3.3: APR-S with `single`, APR-P
@@ -64,9 +68,11 @@ class APRModel(TrainingModel):
         single: keras.Layer | None = None,
         pair: keras.Layer | None = None,
         augment: keras.Layer | None = None,
+        reduction: Literal["sum", "mean"] = "sum",
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.reduction = check_choice(reduction, "reduction", ("sum", "mean"))
         self.hold(classifier=classifier, single=single, pair=pair, augment=augment)
 
     def call(self, images, training=False):
@@ -90,10 +96,15 @@ class APRModel(TrainingModel):
         if not isinstance(y_pred, Halves):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         loss = sum(super(APRModel, self).compute_loss(x, y, half, sample_weight, training) for half in y_pred)
+        if self.reduction == "mean":
+            return loss / 2
         # Weight decay and other added losses belong to the model, not to a half: count them once.
         for added in self.losses:
             loss = loss - keras.ops.sum(keras.ops.cast(added, loss.dtype))
         return loss
+
+    def get_config(self):
+        return {**super().get_config(), "reduction": self.reduction}
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         clean = y_pred.clean if isinstance(y_pred, Halves) else y_pred

@@ -16,6 +16,7 @@ from keras_freq.models import (
     small_resnet,
     vgg16_bn,
     vit,
+    whitened_net,
     wide_resnet,
 )
 from tests.refusals import refused
@@ -25,6 +26,7 @@ to_numpy = keras.ops.convert_to_numpy
 # Small enough to run everywhere.
 NETWORKS = {
     "small_resnet": lambda *args, **kwargs: small_resnet(*args, width=4, **kwargs),
+    "whitened_net": lambda *args, **kwargs: whitened_net(*args, width=4, **kwargs),
     "resnet20": lambda *args, **kwargs: resnet_cifar(20, *args, width=2, **kwargs),
     "wide_resnet": lambda *args, **kwargs: wide_resnet(10, 1, *args, **kwargs),
     "all_conv": lambda *args, **kwargs: all_conv(*args, width=8, **kwargs),
@@ -60,6 +62,7 @@ def test_channels_last_whatever_keras_is_configured_for(kind):
         keras.config.set_image_data_format(configured)
     name, shape = {
         "small_resnet": ("small_resnet", (4, 4, 32)),
+        "whitened_net": ("whitened_net", (3, 3, 16)),
         "resnet20": ("resnet20_cifar", (8, 8, 8)),
         "wide_resnet": ("wide_resnet10_1", (8, 8, 64)),
         "all_conv": ("all_conv", (6, 6, 16)),
@@ -87,6 +90,7 @@ def test_channels_last_whatever_keras_is_configured_for(kind):
     [
         ("small_resnet", 3, [(31, 45), (28, 28)]),
         ("resnet20", 4, [(9, 8)]),
+        ("whitened_net", 4, [(31, 9), (32, 32)]),
         ("wide_resnet", 3, [(31, 45)]),
         ("all_conv", 1, [(9, 14)]),
         ("densenet", 1, [(17, 9)]),
@@ -143,7 +147,7 @@ def test_models_save_and_load(kind, images, tmp_path):
     np.testing.assert_allclose(predict(again, x), predict(model, x), rtol=1e-5, atol=1e-5)
     # Where no layer is the package's own, the file needs Keras alone.
     config = zipfile.ZipFile(tmp_path / "model.keras").read("config.json").decode()
-    assert ("keras_freq" in config) == (kind in ("resnext", "vit"))
+    assert ("keras_freq" in config) == (kind in ("resnext", "vit", "whitened_net"))
     assert "Lambda" not in config
 
 
@@ -157,7 +161,8 @@ def test_normalization_is_optional(kind, images):
         assert not kinds & {keras.layers.BatchNormalization, keras.layers.Dropout}
         assert (BatchStatisticsNormalization in kinds) == (normalization == "batch_statistics")
         biased = {layer.use_bias for layer in layers_of(model, keras.layers.Conv2D)}
-        assert biased == {kind in ("all_conv", "vgg16_bn", "alexnet_small") or normalization is None}
+        always, never = kind in ("all_conv", "vgg16_bn", "alexnet_small"), kind == "whitened_net"
+        assert biased == {not never and (always or normalization is None)}
     assert np.abs(predict(model, images[:2, ::2, ::2])).max() < 50
 
 
@@ -178,7 +183,9 @@ def test_dropout_is_seeded(kind):
     assert not np.array_equal(draws[2][0], draws[0][0])
 
 
-@pytest.mark.parametrize("kind", ["small_resnet", "all_conv", "resnext", "vgg16_bn", "alexnet_small", "vit"])
+@pytest.mark.parametrize(
+    "kind", ["small_resnet", "whitened_net", "all_conv", "resnext", "vgg16_bn", "alexnet_small", "vit"]
+)
 def test_mixed_precision_gives_float32_logits(kind, images):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
@@ -221,7 +228,16 @@ def test_mixed_precision_gives_float32_logits(kind, images):
 )
 def test_bad_arguments_that_all_share(arguments, message):
     resnet20 = lambda **options: resnet_cifar(20, **options)  # noqa: E731
-    makers = [small_resnet, resnet20, wide_resnet, all_conv, densenet_cifar, resnext_cifar, vgg16_bn]
+    makers = [
+        small_resnet,
+        whitened_net,
+        resnet20,
+        wide_resnet,
+        all_conv,
+        densenet_cifar,
+        resnext_cifar,
+        vgg16_bn,
+    ]
     for make in [*makers, alexnet_small, *([] if "normalization" in arguments else [vit])]:
         with refused(match=message):
             make(**arguments)
@@ -235,6 +251,10 @@ def test_bad_arguments_that_all_share(arguments, message):
         (small_resnet, {"width": 1.5}, r"`width` must be .*Received: width=1\.5$"),
         (small_resnet, {"width": None}, "`width` must be .*Received: width=None$"),
         (small_resnet, {"width": True}, "`width` must be .*Received: width=True$"),
+        (whitened_net, {"width": 0}, "`width` must be .*Received: width=0$"),
+        (whitened_net, {"input_shape": (8, 32, 3)}, r"at least 9 .*Received: input_shape=\(8, 32, 3\)$"),
+        (whitened_net, {"images": np.zeros((4, 9, 9, 1), "uint8")}, "the 3 channels .*images of 1 channels$"),
+        (whitened_net, {"images": np.zeros((4, 9, 9), "uint8")}, "must have rank 4.*Received"),
         (resnet_cifar, {"depth": 18, "width": 0}, "`width` must be .*Received: width=0$"),
         *(
             (resnet_cifar, {"depth": depth}, r"`depth` must be one of 18, 20, 32, 50\. Received: depth=")

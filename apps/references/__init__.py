@@ -1,0 +1,1 @@
+"""The reference networks: how each is trained, tested and kept."""

@@ -1,0 +1,48 @@
+"""The table of reference networks: to add one is to add one entry. Nothing here imports Keras."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from apps.lab.settings import Training
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """One way to train a reference network.
+
+    Args:
+        label: Its name in tables and figures.
+        training: What of the common recipe is otherwise.
+        groups: The same of the groups `augmentations`, `crop` and `adversary` of the recipe.
+    """
+
+    label: str
+    training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    groups: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+
+    def recipe(self, common: Training) -> Training:
+        """The recipe of this network."""
+        groups = {
+            name: dataclasses.replace(getattr(common, name), **values) for name, values in self.groups.items()
+        }
+        return dataclasses.replace(common, **self.training, **groups)
+
+
+_FGSM = {"adversary": {"steps": 1, "epsilon": 8 / 255, "step_size": 10 / 255, "random_start": True}}
+
+REFERENCES: dict[str, Reference] = {
+    "standard": Reference("Standard"),
+    "standard_twice": Reference("Standard, two halves", {"augmentation": "standard_twice"}),
+    "apr_p": Reference("APR-P", {"augmentation": "apr_p"}),
+    "apr_s": Reference("APR-S", {"augmentation": "apr_s"}),
+    "apr_sp": Reference("APR-SP", {"augmentation": "apr_sp"}),
+    "aug_mix": Reference("AugMix", {"augmentation": "aug_mix"}),
+    "cut_mix": Reference("CutMix", {"augmentation": "cut_mix"}),
+    "rand_augment": Reference("RandAugment", {"augmentation": "rand_augment"}),
+    "hybrid_augment_pp": Reference("HybridAugment++", {"augmentation": "hybrid_augment_pp"}),
+    "gaussian_noise": Reference("Gaussian noise", {"augmentation": "gaussian_noise"}),
+    "adversarial": Reference("FGSM training", {}, _FGSM),
+}
