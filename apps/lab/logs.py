@@ -19,6 +19,8 @@ def quiet_start() -> Iterator[None]:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    # On processors without AVX-512 TensorFlow leaves its fast convolutions off: four times slower.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # Waiting threads of PyTorch's OpenMP otherwise spin: far slower on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.stderr.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from apps.lab.settings import Data, Repeated, Training, check_names
+from apps.lab.settings import Data, Repeated, Training, check_least, check_names
 from apps.references.rows import REFERENCES
 
 
@@ -13,12 +13,20 @@ class References(Repeated):
     """Trains networks for anyone to look at, and tests them.
 
     `rows`: names of `apps.references.rows.REFERENCES`; each is the recipe `training` with what it changes.
+    `corrupted`: folder for the corrupted copies of the test images, written where they are not there yet.
+    `attacked`: how many of the first test images are attacked. `folder`: where records, outcomes and, with
+    `weights`, weights are kept for others (null: nowhere); what is there of other networks stays.
     """
 
     data: Data = dataclasses.field(default_factory=Data)
     rows: tuple[str, ...] = ("standard",)
+    corrupted: str = "runs/corrupted"
+    attacked: int = 1000
+    folder: str | None = None
+    weights: bool = True
     training: Training = dataclasses.field(default_factory=Training)
 
     def __post_init__(self):
         super().__post_init__()
+        check_least("attacked", self.attacked, 1)
         check_names("rows", self.rows, tuple(REFERENCES))

@@ -1,33 +1,179 @@
-"""Trains the reference networks, seed by seed."""
+"""Trains the reference networks seed by seed, tests them, and keeps weights, outcomes and what is known."""
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
 import keras
+import numpy as np
 
 import keras_freq as kf
 from apps.lab import Run
-from apps.lab.images import Images, load_images
+from apps.lab.files import write_whole
+from apps.lab.images import Images, as_bytes, load_images
+from apps.lab.recipe import recipe
 from apps.lab.report import print_table, values
 from apps.lab.train import trained
+from apps.lab.versions import versions
 from apps.references.config import References
+from apps.references.outcomes import (
+    Outcomes,
+    conditions,
+    digest_of_labels,
+    swap_outcomes,
+    write_outcomes,
+)
 from apps.references.rows import REFERENCES
+from keras_freq.models._references import INDEX, Reference, read_index
+
+TERMS = (
+    "Apache-2.0, as the package. Trained on CIFAR-10 (Krizhevsky, Learning Multiple Layers of Features from "
+    "Tiny Images, 2009)."
+)
 
 
 def train(run: Run, config: References) -> None:
     images = load_images(run, config.data, most_bytes=0)
+    corrupted = _corrupted(run, config, images)
     for seed in config.all_seeds:  # all rows of one seed first: a comparison of two needs no more
         for row in config.rows:
-            recipe = REFERENCES[row].recipe(config.training)
-            model, _ = trained(run, row, recipe, images.train, classes=len(images.classes), seed=seed)
-            run.measure(f"{row}/seed{seed}/test", _test, model, images, row, seed)
+            settings = REFERENCES[row].recipe(config.training)
+            model, _ = trained(run, row, settings, images.train, classes=len(images.classes), seed=seed)
+            content = pack(model)
+            restore(model, content)
+            outcomes = _look(run, config, model, images, corrupted, f"{row}/seed{seed}")
+            known = run.measured(f"{row}/seed{seed}/training")[0]
+            one = _describe(config, row, seed, settings, model, outcomes, known, content)
+            run.measure(f"{row}/seed{seed}/summary", _summary, one)
+            if config.folder is not None:
+                _keep(Path(config.folder), one, content, outcomes, weights=config.weights)
+    _report(run, config, len(images.test[1]))
+
+
+def pack(model: keras.Model) -> bytes:
+    """The weights as an .npz: trained ones in half precision, statistics and fixed kernels in single."""
+    halves = {id(variable) for variable in model.trainable_variables}
+    arrays = {
+        f"weight.{index:05d}": keras.ops.convert_to_numpy(variable).astype(
+            "float16" if id(variable) in halves else "float32"
+        )
+        for index, variable in enumerate(model.weights)
+    }
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def restore(model: keras.Model, content: bytes) -> None:
+    """Gives the model the weights as they were packed: what is measured is what others get."""
+    with np.load(io.BytesIO(content)) as stored:
+        model.set_weights([stored[name].astype("float32") for name in sorted(stored.files)])
+
+
+def _corrupted(run: Run, config: References, images: Images) -> Path:
+    pixels, labels = images.test
+    folder = Path(config.corrupted)
+    run.say(f"corrupted copies of the {len(labels)} test images: {folder}")
+    kf.data.write_corrupted(as_bytes(pixels), labels, folder, seed=0)
+    return folder
+
+
+def _look(
+    run: Run, config: References, model: keras.Model, images: Images, corrupted: Path, label: str
+) -> Outcomes:
+    """Every condition is one stage of the run, so that a look that was cut short goes on where it was."""
+    pixels, labels = images.test
+    right: dict[str, np.ndarray] = {}
+    predicted: dict[str, np.ndarray] = {}
+    asked = conditions(model, pixels, labels, corrupted=corrupted, attacked=config.attacked)
+    for name, predict in asked:
+        found = run.arrays(f"{label}/{name}", lambda p=predict: {"classes": p()})["classes"]
+        right[name] = found == labels[: len(found)]
+        if name == "clean":
+            predicted[name] = found
+    predicted |= run.arrays(f"{label}/swap", swap_outcomes, model, pixels, labels)
+    note = {"labels": digest_of_labels(labels), "attack": "PGD, 20 steps", "corruptions": "seed 0"}
+    return Outcomes(right, predicted, note)
+
+
+def _describe(
+    config: References,
+    row: str,
+    seed: int,
+    settings: Any,
+    model: keras.Model,
+    outcomes: Outcomes,
+    known: dict[str, Any],
+    content: bytes,
+) -> Reference:
+    name = f"{config.data.name}/{row}"
+    found = versions()
+    robust = {
+        condition.removeprefix("attacked "): round(outcomes.rate(condition), 6)
+        for condition in outcomes.right
+        if condition.startswith("attacked ")
+    }
+    return Reference(
+        name=name,
+        seed=seed,
+        network=settings.network,
+        options={
+            "width": settings.width,
+            "input_shape": list(model.input_shape[1:]),
+            "classes": model.output_shape[-1],
+        },
+        recipe=json.loads(json.dumps(recipe(settings))),
+        n=len(outcomes.right["clean"]),
+        accuracy=round(outcomes.rate("clean"), 6),
+        corruption_error=round(outcomes.mean_error("corrupted "), 6),
+        robust_accuracy=robust,
+        robust_n=config.attacked,
+        minutes=round(known["training_minutes"], 1),
+        command=f"python -m apps.references train configs/references/cifar10.yaml rows=[{row}] seed={seed}",
+        made_with={key: str(found[key]) for key in ("keras", "backend", "backend_version", "keras_freq")},
+        terms=TERMS,
+        file=f"{name.replace('/', '-')}-{seed}.npz",
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def _summary(one: Reference) -> list[dict[str, Any]]:
+    common = {"network": one.name.split("/")[1], "seed": one.seed}
+    rows = [{"measure": "accuracy", "value": one.accuracy, "n": one.n}]
+    rows.append({"measure": "corruption error", "value": one.corruption_error, "n": one.n})
+    rows += [
+        {"measure": f"accuracy, {attack}", "value": value, "n": one.robust_n}
+        for attack, value in one.robust_accuracy.items()
+    ]
+    return [common | row for row in rows]
+
+
+def _keep(folder: Path, one: Reference, content: bytes, outcomes: Outcomes, *, weights: bool) -> None:
+    """Writes outcomes, weights if wanted, and the index, in which a network has one place."""
+    stem = str(one.file).removesuffix(".npz")
+    write_outcomes(folder / "outcomes" / f"{stem}.npz", outcomes)
+    if weights:
+        write_whole(folder / str(one.file), content)
+    else:
+        one = dataclasses.replace(one, file=None, sha256=None)
+    others = [other for other in read_index(folder) if (other.name, other.seed) != (one.name, one.seed)]
+    records = sorted([*others, one], key=lambda other: (other.name, other.seed))
+    text = ",\n".join(record.to_json().strip() for record in records)
+    write_whole(folder / INDEX, f"[\n{text}\n]\n")
+
+
+def _report(run: Run, config: References, n: int) -> None:
+    measures = ("accuracy", "corruption error", "accuracy, linf 1/255", "accuracy, l2 0.25")
     table = [
-        [REFERENCES[row].label, *(f"{100 * x:.2f}" for x in values(run, network=row, measure="test"))]
+        [
+            REFERENCES[row].label,
+            *(" ".join(f"{x:.3f}" for x in values(run, network=row, measure=name)) for name in measures),
+        ]
         for row in config.rows
     ]
-    head = ["network", *(f"seed {seed}" for seed in config.all_seeds)]
-    print_table(f"Test accuracy in %, n = {len(images.test[1])}", head, table)
-
-
-def _test(model: keras.Model, images: Images, row: str, seed: int) -> dict:
-    result = kf.evaluate.accuracy(model, images.test)
-    return {"network": row, "measure": "test", "value": result.accuracy, "seed": seed, "n": result.n}
+    print_table(f"Reference networks, n = {n}, seeds side by side", ("network", *measures), table)
