@@ -1,4 +1,4 @@
-"""``python -m apps.lab networks [--folder FOLDER]``: which trained networks are there."""
+"""``python -m apps.lab networks`` lists trained networks, ``evidence`` what the reference networks show."""
 
 from __future__ import annotations
 
@@ -8,37 +8,63 @@ from pathlib import Path
 from apps.lab.errors import RunError, one_line
 from apps.lab.logs import quiet_start
 
-USAGE = "python -m apps.lab networks [--folder FOLDER]"
+COMMANDS = {
+    "networks": "networks [--folder FOLDER]: lists the trained networks in FOLDER (runs/networks)",
+    "evidence": "evidence [--write]: tables and claims of the reference networks, from their outcomes; "
+    "with --write they are put into apps/references/README.md",
+}
+USAGE = "\n".join(f"python -m apps.lab {line}" for line in COMMANDS.values())
 
 
 def command(words: list[str]) -> int:
     """The command with the words of its line, returning the exit status."""
     try:
         if "-h" in words or "--help" in words:
-            print(f"usage: {USAGE}\n\nLists the trained networks in FOLDER (runs/networks).")
+            print(f"usage:\n{USAGE}")
             return 0
-        folder = _parse(words)
-        with quiet_start():
-            from apps.lab.listing import HEAD, list_networks
-            from apps.lab.report import print_table
-        rows = list_networks(folder)
-        print_table(f"{len(rows)} networks in {folder}", HEAD, rows, whole=True)
+        if words[:1] == ["evidence"]:
+            _show_evidence(words[1:])
+        else:
+            _list_networks(_parse(words))
         return 0
     except RunError as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return error.code
 
 
+def _list_networks(folder: Path) -> None:
+    with quiet_start():
+        from apps.lab.listing import HEAD, list_networks
+        from apps.lab.report import print_table
+    rows = list_networks(folder)
+    print_table(f"{len(rows)} networks in {folder}", HEAD, rows, whole=True)
+
+
+def _show_evidence(words: list[str]) -> None:
+    if words not in ([], ["--write"]):
+        raise RunError(f"the command is python -m apps.lab evidence [--write]. Received: {' '.join(words)}")
+    from apps.references import evidence
+
+    text = evidence.render(evidence.read_networks())
+    print(text, end="")
+    if words:
+        evidence.write_readme(text)
+
+
 def _parse(words: list[str]) -> Path:
     if words[:1] != ["networks"]:
-        raise RunError(f"the command is {USAGE}. Received: {' '.join(words) or 'nothing'}")
+        raise RunError(
+            f"there must be a command, networks or evidence. Received: {' '.join(words) or 'nothing'}"
+        )
     folder = "runs/networks"
     if len(words) == 2 and words[1].startswith("--folder="):
         folder = words[1].partition("=")[2]
     elif len(words) == 3 and words[1] == "--folder":
         folder = words[2]
     elif len(words) > 1:
-        raise RunError(f"the command is {USAGE}. Received: {' '.join(words)}")
+        raise RunError(
+            f"the command is python -m apps.lab networks [--folder FOLDER]. Received: {' '.join(words)}"
+        )
     if not Path(folder).is_dir():
         raise RunError(f"there must be a folder of trained networks. Received: {folder}")
     return Path(folder)

@@ -21,13 +21,8 @@ from apps.lab.report import print_table, values
 from apps.lab.train import trained
 from apps.lab.versions import versions
 from apps.references.config import References
-from apps.references.outcomes import (
-    Outcomes,
-    conditions,
-    digest_of_labels,
-    swap_outcomes,
-    write_outcomes,
-)
+from apps.references.looking import conditions, swap_outcomes
+from apps.references.outcomes import Outcomes, digest_of_labels, write_outcomes
 from apps.references.rows import REFERENCES
 from keras_freq.models._references import INDEX, Reference, read_index
 

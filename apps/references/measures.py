@@ -1,0 +1,51 @@
+"""Measures of a network, image by image, from its outcomes. Nothing here imports Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from apps.references.outcomes import Outcomes
+from apps.references.statistics import Samples
+
+
+def measure(outcomes: Outcomes, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """What is counted, and among what, one number an image each.
+
+    Names: ``accuracy``; ``error CORRUPTION`` and ``corruption error``, the mean of all; ``accuracy
+    CONDITION`` of filtered or attacked images; ``follows phase`` and ``follows amplitude``, among the
+    recombinations of two images that the network puts into different classes.
+    """
+    right = outcomes.right
+    if name == "accuracy":
+        above = right["clean"].astype("float64")
+    elif name in ("corruption error", *(f"error {one}" for one in corruptions(outcomes))):
+        wanted = "corrupted " + ("" if name == "corruption error" else f"{name.removeprefix('error ')} ")
+        found = [~bits for condition, bits in right.items() if condition.startswith(wanted)]
+        above = np.mean(found, axis=0)
+    elif name in ("follows phase", "follows amplitude"):
+        phase, amplitude = (outcomes.predicted[f"swap {part}"] for part in ("phase", "amplitude"))
+        followed = phase if name == "follows phase" else amplitude
+        differ = phase != amplitude
+        return ((outcomes.predicted["swap"] == followed) & differ).astype("float64"), differ.astype("float64")
+    elif name.startswith("accuracy ") and name.removeprefix("accuracy ") in right:
+        above = right[name.removeprefix("accuracy ")].astype("float64")
+    else:
+        raise ValueError(
+            f"a measure must be accuracy, corruption error, error CORRUPTION, accuracy CONDITION, follows "
+            f"phase or follows amplitude. Received: {name}"
+        )
+    return above, np.ones_like(above)
+
+
+def corruptions(outcomes: Outcomes) -> tuple[str, ...]:
+    """The corruptions that a network was shown."""
+    names = (name.split(" ")[1] for name in outcomes.right if name.startswith("corrupted "))
+    return tuple(dict.fromkeys(names))
+
+
+def samples(networks: Sequence[Outcomes], name: str) -> Samples:
+    """The measure of all networks of a row."""
+    pairs = [measure(network, name) for network in networks]
+    return Samples(np.array([above for above, _ in pairs]), np.array([below for _, below in pairs]))

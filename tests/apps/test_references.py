@@ -1,0 +1,112 @@
+"""The reference networks: trained, looked at and kept in miniature; the tables of the README follow."""
+
+import json
+
+import numpy as np
+import pytest
+
+from apps.lab.__main__ import command
+from apps.references import evidence
+from apps.references.outcomes import Outcomes, write_outcomes
+from apps.references.rows import REFERENCES
+from keras_freq.models._references import reference, references
+from tests.apps import running
+from tests.apps.running import CONFIGS
+
+SMALL = [
+    "data.name=cifar10_mini",
+    "data.train_images=60",
+    "data.test_images=12",
+    "training.iterations=2",
+    "training.batch_size=20",
+    "training.width=2",
+    "attacked=4",
+    "corrupted=corrupted",
+    "folder=kept",
+    "store=store",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_a_network_is_trained_looked_at_and_kept(here, capsys):
+    config = CONFIGS / "references" / "cifar10.yaml"
+    words = ["train", config, "rows=[standard,apr_sp]", *SMALL]
+    assert running.call("references", *words, "output=run") == 0
+    found = [one for one in references(folder=here / "kept") if one.name.startswith("cifar10_mini")]
+    assert [one.name for one in found] == ["cifar10_mini/apr_sp", "cifar10_mini/standard"]
+    model = reference("cifar10_mini/standard", folder=here / "kept")
+    assert model.output_shape == (None, 10)
+    known = found[1]
+    assert (known.n, known.robust_n) == (12, 4)
+    assert known.recipe["lookahead"] == 5
+    assert "rows=[standard] seed=0" in known.command
+    networks = evidence.read_networks(here / "kept" / "outcomes")
+    outcomes = networks["standard"][0]
+    assert len(outcomes.right) == 1 + 8 + 75 + 5
+    assert outcomes.rate("clean") == pytest.approx(known.accuracy, abs=1e-6)
+    assert outcomes.mean_error("corrupted ") == pytest.approx(known.corruption_error, abs=1e-6)
+    # Once more: nothing is trained again, and the index has each network once.
+    capsys.readouterr()
+    assert running.call("references", *words, "output=again") == 0
+    assert "found in" in capsys.readouterr().out
+    assert len(json.loads((here / "kept" / "references.json").read_text())) == 2
+    # Without weights the record stays, and says how to train.
+    assert running.call("references", "train", config, "rows=[standard]", *SMALL, "weights=false") == 0
+    assert [one.file is None for one in references(folder=here / "kept") if "mini" in one.name] == [
+        False,
+        True,
+    ]
+
+
+@pytest.mark.once
+def test_every_row_has_a_recipe():
+    from apps.lab.config import load_config
+    from apps.references.config import References
+
+    common = load_config(References, CONFIGS / "references" / "cifar10.yaml").training
+    recipes = {name: row.recipe(common) for name, row in REFERENCES.items()}
+    assert recipes["standard"] == common
+    assert recipes["adversarial"].adversary.steps == 1
+    assert len({str(one) for one in recipes.values()}) == len(recipes)
+
+
+def invent(rng, corrupted):
+    right = {"clean": rng.random(400) < 0.9}
+    for name in ("low", "high"):
+        right |= {f"{name} {radius}": rng.random(400) < 0.5 for radius in (4, 8, 12, 16)}
+    for name in ("gaussian_noise", "fog", "contrast"):
+        right[f"corrupted {name} 3"] = rng.random(400) > corrupted
+    for name in ("linf 1/255", "linf 8/255", "l2 0.25"):
+        right[f"attacked {name}"] = rng.random(50) < 0.2
+    names = ("swap", "swap phase", "swap amplitude")
+    return Outcomes(right, {name: rng.integers(0, 10, 400).astype("uint8") for name in names}, {})
+
+
+@pytest.mark.once
+def test_tables_and_verdicts_of_networks_that_are_made_up(here, rng):
+    for row, corrupted in (("standard", 0.4), ("standard_twice", 0.39), ("apr_sp", 0.2)):
+        for seed in (0, 1):
+            write_outcomes(here / f"cifar10-{row}-{seed}.npz", invent(rng, corrupted))
+    networks = evidence.read_networks(here)
+    assert list(networks) == ["standard", "standard_twice", "apr_sp"]
+    head, standard, *_ = evidence.table(networks)
+    cell = standard[head.index("corruption error")]
+    rates = [one.mean_error("corrupted ") for one in networks["standard"].values()]
+    assert cell.startswith(f"{np.mean(rates):.3f}".removeprefix("0"))
+    assert " to " in cell
+    lines = {line[1]: line for line in evidence.claims(networks)}
+    assert lines["APR-SP lowers the error under corruptions"][-1] == "shown"
+    assert lines["APR-P alone lowers it"][-1] == "not testable here: no network of apr_p"
+    page = here / "README.md"
+    page.write_text(f"before\n{evidence.BEGIN}\nold\n{evidence.END}\nafter\n")
+    evidence.write_readme(evidence.render(networks), page)
+    assert evidence.read_readme(page) == evidence.render(networks)
+    assert page.read_text().startswith("before\n")
+    assert page.read_text().endswith("\nafter\n")
+
+
+@pytest.mark.once
+def test_the_command_refuses_other_words(capsys):
+    assert command(["evidence", "--read"]) == 2
+    assert "Received: --read" in capsys.readouterr().err
