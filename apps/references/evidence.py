@@ -16,7 +16,7 @@ from apps.references.rows import REFERENCES
 from apps.references.statistics import Difference, compare, holm, verdict
 
 HERE = Path(__file__).parent
-CLAIMS = HERE.parents[1] / "configs" / "references" / "claims.yaml"
+CLAIMS = HERE / "claims.yaml"
 OUTCOMES = HERE / "networks" / "outcomes"
 README = HERE / "README.md"
 BEGIN, END = "<!-- evidence -->", "<!-- end of evidence -->"
@@ -97,7 +97,7 @@ def render(networks: Networks) -> str:
     return (
         f"Shares of the {n} test images; attacks: PGD, 20 steps, on the first images. Where there are "
         f"several seeds: mean (lowest to highest).\n\n{_markdown(table(networks))}\n\n"
-        f"Claims, written down before the trainings (`configs/references/claims.yaml`):\n\n"
+        f"Claims, written down before the trainings (`apps/references/claims.yaml`):\n\n"
         f"{_markdown(claims(networks))}\n"
     )
 

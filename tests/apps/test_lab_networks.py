@@ -11,7 +11,15 @@ from apps.lab.networks import classifier
 from apps.lab.settings import Crop, Training
 from apps.lab.train import compile_for
 
-WIDTHS = {"small_resnet": 2, "resnet18": 2, "resnet50": 2, "vgg16_bn": 2, "alexnet_small": 4, "vit": 8}
+WIDTHS = {
+    "small_resnet": 2,
+    "whitened_net": 2,
+    "resnet18": 2,
+    "resnet50": 2,
+    "vgg16_bn": 2,
+    "alexnet_small": 4,
+    "vit": 8,
+}
 # Torch alone compiles nothing.
 compiled = pytest.mark.slow if keras.backend.backend() != "torch" else ()
 DEEP = ("resnet18", "resnet50", "vgg16_bn", "vit")

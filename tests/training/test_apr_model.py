@@ -9,6 +9,7 @@ import pytest
 
 import keras_freq as kf
 from keras_freq.training._apr_model import Halves
+from tests.refusals import refused
 
 to_numpy = keras.ops.convert_to_numpy
 
@@ -40,6 +41,21 @@ def test_loss_is_the_sum_over_both_halves(classifier, images, labels):
     history = model.fit(images, labels, batch_size=8, epochs=1, verbose=0, shuffle=False).history
     assert history["loss"][0] == pytest.approx(expected, rel=1e-5)
     assert history["accuracy"][0] == pytest.approx(accuracy)
+
+
+def test_loss_is_the_mean_where_that_is_asked_for(classifier, images, labels):
+    """Added losses count once in either; the model that is saved says which it was."""
+    clean, mixed = (to_numpy(classifier(x)) for x in (images, images[::-1, :, ::-1]))
+    expected = (cross_entropy(clean, labels) + cross_entropy(mixed, labels)) / 2
+    kernel = classifier.trainable_variables[0]
+    kernel.regularizer = keras.regularizers.L2(0.5)
+    expected += 0.5 * np.sum(to_numpy(kernel) ** 2)
+    model = compiled(kf.APRModel(classifier, pair=Reverse(), reduction="mean"))
+    history = model.fit(images, labels, batch_size=8, epochs=1, verbose=0, shuffle=False).history
+    assert history["loss"][0] == pytest.approx(expected, rel=1e-5)
+    assert model.get_config()["reduction"] == "mean"
+    with refused(match="`reduction` must be .*Received: reduction='max'$"):
+        kf.APRModel(classifier, pair=Reverse(), reduction="max")
 
 
 def test_weights_move_as_by_hand(classifier, images, labels, eagerly):
