@@ -47,12 +47,12 @@ def adversarial(run: Run, config: Adversarial) -> None:
 def _recipe(config: Adversarial, row: str) -> Training:
     """The recipe with what the row has of its own."""
     training = config.training
-    chance = config.singles.get(row, training.augmentations.single)
+    applied = config.singles.get(row, training.augmentations.applied)
     return dataclasses.replace(
         training,
         epochs=config.epochs.get(row, training.epochs),
         learning_rate=config.rates.get(row, training.learning_rate),
-        augmentations=dataclasses.replace(training.augmentations, single=chance),
+        augmentations=dataclasses.replace(training.augmentations, applied=applied),
     )
 
 

@@ -166,9 +166,10 @@ def _published_adversarial() -> Training:
         epochs=55,
         learning_rate=0.2,
         schedule="cyclic",
+        peak=0.5,
         precision="mixed_float16",
         augmentations=Augmentations(pair=0.16),
-        crop=Crop(padding=4, fill=128 / 255),
+        crop=Crop(padding=4),
         adversary=Adversary(steps=1, epsilon=8 / 255, step_size=10 / 255, random_start=True),
     )
 
@@ -177,8 +178,9 @@ def _published_adversarial() -> Training:
 class Adversarial(Study):
     """Adversarial training in one random step, with and without recombination; worst case of several attacks.
 
-    Training: the attack is `training.adversary`. Each row may have its own epochs, largest rate and chance of
-    APR-S (`epochs`, `rates`, `singles`; a row that is not named takes those of `training`).
+    Training: the attack is `training.adversary`. Each row may have its own epochs, largest rate and chance
+    that APR-S is applied to an image (`epochs`, `rates`, `singles`; a row that is not named takes those of
+    `training`).
     Testing: the first `attack_images` test images in a ball of `epsilon`; `attacks` run one after the other
     on the images that still stand. `auto_attack`: also AutoAttack, through its package, on PyTorch.
     """

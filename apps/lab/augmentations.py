@@ -40,8 +40,9 @@ class Row:
 
 
 def _single(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
-    chance, level = training.augmentations.single, training.augmentations.level
-    return {"single": kf.layers.APRSingle(probability=chance, level=level, seed=seed + 2)}
+    own = training.augmentations
+    options = {"applied": own.applied, "level": own.level, "overflow": own.overflow}
+    return {"single": kf.layers.APRSingle(probability=own.single, **options, seed=seed + 2)}
 
 
 def _pair(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
@@ -110,7 +111,7 @@ def _fda(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
     return {"pair": kf.layers.FDAPair(beta=training.augmentations.fda, seed=seed + 3)}
 
 
-_PAIR, _SINGLE = ("pair", "pair_space"), ("single", "level")
+_PAIR, _SINGLE = ("pair", "pair_space"), ("single", "level", "applied", "overflow")
 ROWS: dict[str, Row] = {
     "standard": Row("Standard", adversarial=True),
     "standard_twice": Row("Standard, two halves", _twice),

@@ -24,6 +24,7 @@ _IDLE = {
     "halves": "sum",
     "augmentation": "standard",
 }
+_IDLE_STRENGTHS = {"applied": 1.0, "overflow": "clip"}
 _OF_SCHEDULE = {
     "constant": (),
     "steps": ("milestones", "factor"),
@@ -45,8 +46,10 @@ def recipe(training: Training) -> dict[str, Any]:
     found = {name: getattr(training, name) for name in names}
     found = {name: value for name, value in found.items() if name not in _IDLE or value != _IDLE[name]}
     strengths = ROWS[training.augmentation].strengths
+    own = {name: getattr(training.augmentations, name) for name in strengths}
+    own = {k: v for k, v in own.items() if k not in _IDLE_STRENGTHS or v != _IDLE_STRENGTHS[k]}
     groups = {
-        "augmentations": {name: getattr(training.augmentations, name) for name in strengths},
+        "augmentations": own,
         "crop": {name: getattr(training.crop, name) for name in _of_crop(training.crop)},
         "adversary": dataclasses.asdict(training.adversary) if training.adversary.steps else {},
     }

@@ -153,7 +153,9 @@ class Crop:
 class Augmentations:
     """Strengths of the augmentations; a row of `apps.lab.augmentations.ROWS` uses its own alone.
 
-    `pair`, `single`: chances to recombine of APR-P and APR-S; `level`: strength of the operations of APR-S.
+    `pair`, `single`: chances to recombine of APR-P and APR-S; `applied`: chance that APR-S does anything to
+    an image, `level`: strength of its operations, `overflow`: what becomes of levels beyond 0 to 255, clip,
+    or wrap as in the published code.
     `pair_space`: APR-P mixes pixels, or pixels normalized as the network sees them. `cutout`: side of the
     hole as a share of the image; `hole`: what it holds. `mix_up`, `cut_mix`: alpha of the Beta distribution.
     `aug_mix`: level of its operations. `rand_augment`: strength of its two operations, in [0, 1].
@@ -165,6 +167,8 @@ class Augmentations:
     pair: float = 0.6
     pair_space: Literal["pixels", "normalized"] = "pixels"
     single: float = 0.5
+    applied: float = 1.0
+    overflow: Literal["clip", "wrap"] = "clip"
     level: float = 3.0
     cutout: float = 0.5
     hole: float = 128 / 255
@@ -178,17 +182,8 @@ class Augmentations:
     fda: float = 0.05
 
     def __post_init__(self):
-        for name in (
-            "pair",
-            "single",
-            "cutout",
-            "hole",
-            "cut_mix",
-            "rand_augment",
-            "gaussian_noise",
-            "hybrid",
-            "fda",
-        ):
+        shares = ("pair", "single", "applied", "cutout", "hole", "cut_mix", "rand_augment", "hybrid", "fda")
+        for name in (*shares, "gaussian_noise"):
             check_between(f"augmentations.{name}", getattr(self, name), 0, 1)
         for name in ("level", "aug_mix"):
             check_between(f"augmentations.{name}", getattr(self, name), 0.1, 10)

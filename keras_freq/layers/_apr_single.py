@@ -32,10 +32,12 @@ class APRSingle(RandomFrequencyLayer):
     Operations and strengths are drawn for each image on its own, and everything happens on the device, inside
     the compiled step.
 
-    The operations are defined on 256 levels, so the result is on 256 levels too.
+    The operations are defined on 256 levels, so the result is on 256 levels too. An image that the layer is
+    not `applied` to stays as it is.
 
     Args:
         probability: Chance of an image to be recombined, 0 to 1.
+        applied: Chance of an image to be augmented at all, 0 to 1; the others come out as they went in.
         level: Largest strength, 0.1 to 10; each operation draws its own, uniform from 0.1 up to it.
         operations: Names of the operations to draw from, uniformly; by default all nine.
         axes: `"chw"` recombines over channels and space, as published; `"hw"` channel by channel.
@@ -74,6 +76,7 @@ class APRSingle(RandomFrequencyLayer):
         self,
         *,
         probability: float = 0.5,
+        applied: float = 1.0,
         level: float = 3.0,
         operations: Sequence[str] = OPERATIONS,
         axes: Axes = "chw",
@@ -86,6 +89,7 @@ class APRSingle(RandomFrequencyLayer):
     ):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.probability = check_number(probability, "probability", least=0, most=1)
+        self.applied = check_number(applied, "applied", least=0, most=1)
         self.level = check_level(level)
         self.operations = check_operations(operations)
         self.axes = check_choice(axes, "axes", ("chw", "hw"))
@@ -96,7 +100,7 @@ class APRSingle(RandomFrequencyLayer):
     checks_range = True
 
     def draw_shape(self, batch, channels):
-        return (batch, 8)
+        return (batch, 8 if self.applied == 1 else 9)
 
     def transform(self, images, draws):
         planes, back = to_planes(images, self.data_format, open_size=True)
@@ -119,12 +123,15 @@ class APRSingle(RandomFrequencyLayer):
             whole = xp.where(mixed < 0, -xp.floor(-mixed), xp.floor(mixed))
             mixed = whole - 256 * xp.floor(whole / 256)
         levels = xp.where(toss(6, self.probability), mixed, first)
-        return back(from_levels(levels, self.value_range))
+        if self.applied == 1:
+            return back(from_levels(levels, self.value_range))
+        return back(xp.where(toss(8, self.applied), from_levels(levels, self.value_range), planes))
 
     def get_config(self):
         return {
             **super().get_config(),
             "probability": self.probability,
+            "applied": self.applied,
             "level": self.level,
             "operations": list(self.operations),
             "axes": self.axes,

@@ -78,6 +78,18 @@ def test_apr_single_recombines_half_of_the_images():
     assert recombined.mean() == pytest.approx(0.5, abs=0.08)
 
 
+def test_apr_single_leaves_the_images_that_it_is_not_applied_to():
+    x, draws = natural(400, size=16), np.random.default_rng(0).random((400, 9)).astype("float32")
+    options = {"operations": ["shear_x"], "level": 10, "probability": 1}
+    always, partly = (kf.layers.APRSingle(applied=p, **options).transform(x, draws) for p in (1, 0.9))
+    changed = (partly != x).any((1, 2, 3))
+    np.testing.assert_array_equal(changed, draws[:, 8] < np.float32(0.9))
+    np.testing.assert_array_equal(partly[changed], always[changed])
+    layer = kf.layers.APRSingle(applied=0, seed=0)
+    np.testing.assert_array_equal(to_numpy(layer(x, training=True)), x)
+    assert layer.get_config()["applied"] == 0
+
+
 def test_apr_single_keeps_its_range_and_levels():
     x = natural() * 4 - 2
     y = to_numpy(kf.layers.APRSingle(seed=0, value_range=(-2, 2), probability=1)(x, training=True))

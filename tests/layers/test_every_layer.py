@@ -23,7 +23,14 @@ AUGMENTATIONS = {
     "APRSingle": lambda **k: kf.layers.APRSingle(**{"seed": 3, **k}),
     # The nine operations are compiled once, in APRSingle.
     "APRSingle_wrap": lambda **k: kf.layers.APRSingle(
-        **{"seed": 3, "overflow": "wrap", "axes": "hw", "operations": ["rotate", "posterize"], **k}
+        **{
+            "seed": 3,
+            "overflow": "wrap",
+            "axes": "hw",
+            "operations": ["rotate", "posterize"],
+            "applied": 0.7,
+            **k,
+        }
     ),
     "APRPair": lambda **k: kf.layers.APRPair(**{"seed": 3, "probability": 0.9, **k}),
     "APRPair_sample": lambda **k: kf.layers.APRPair(**{"seed": 3, "scope": "sample", "clip": (0, 1), **k}),
