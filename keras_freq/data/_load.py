@@ -48,7 +48,7 @@ def load(
     - A folder, as a path object or as text (`"./photos"`, or `"photos"` where there are image files in its
       folders): image files in `train/<class>/` and `test/<class>/` (or `validation`, `valid`, `val`), or in
       `<class>/`, a single split which becomes `test`; or Tiny ImageNet as it is unpacked. All kinds of files
-      that Pillow opens are read, as a viewer shows them, in RGB, batch by batch, with a file of each class in
+      that Pillow opens are read, as a viewer shows them, in sRGB, batch by batch, a file of each class in
       turn. The classes are `classes`, or else all folders in alphabetical order. `check` finds broken files.
     - Any other name is a set of TensorFlow Datasets: `"cifar10"`, `"name/config"`, `"name:version"`. Its test
       split is `test`, or else `validation` (and that of `imagenet2012`, whose test images have no labels).
