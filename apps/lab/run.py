@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import datetime
 import io
-import json
 import re
 import sys
 import time
@@ -21,7 +20,16 @@ import numpy as np
 
 from apps.lab.config import as_dict, as_yaml, differences, load_config
 from apps.lab.errors import RunError, one_line
-from apps.lab.files import append_records, as_lines, hold, read_records, write_json, write_whole
+from apps.lab.files import (
+    append_records,
+    as_lines,
+    hold,
+    read_arrays,
+    read_checked,
+    read_records,
+    write_checked,
+    write_whole,
+)
 from apps.lab.interruption import stop_if_interrupted, uninterrupted
 from apps.lab.tables import escape
 from apps.lab.versions import versions
@@ -97,7 +105,7 @@ class Run:
             lock = _lock(folder / ".lock")
             _check_new(folder)
             write_whole(folder / "config.yaml", as_yaml(config))
-            write_json(folder / "versions.json", {"app": app, "seed": config.seed, **versions()})
+            write_checked(folder / "versions.json", {"app": app, "seed": config.seed, **versions()})
         except OSError as error:
             raise RunError(
                 f"the output folder must be one that can be written. Received: {folder} ({error.strerror})",
@@ -225,18 +233,8 @@ class Run:
             }
             write_whole(path, lambda file: np.savez(file, **arrays))
         try:
-            with np.load(path) as stored:
-                return {key: stored[key] for key in stored.files}
-        # What zipfile and NumPy raise for bytes that are damaged.
-        except (
-            OSError,
-            EOFError,
-            ValueError,
-            KeyError,
-            RuntimeError,
-            zipfile.BadZipFile,
-            zlib.error,
-        ) as error:
+            return read_arrays(path)
+        except ValueError as error:
             raise RunError(
                 f"{path} must hold the arrays of this run: remove it, and they are made again. "
                 f"Received: {one_line(error)}",
@@ -383,7 +381,7 @@ def _read_versions(folder: Path) -> dict:
     """What `start` wrote down."""
     path = folder / "versions.json"
     try:
-        made = json.loads(path.read_text(encoding="utf-8"))
+        made = read_checked(path)
         missing = {"backend", "backend_version", "keras", "cpu_count", "platform"} - set(made)
     except (OSError, ValueError, TypeError) as error:
         raise RunError(f"{path} must be as the run wrote it. Received: {one_line(error)}", code=1) from error
