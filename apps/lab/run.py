@@ -9,7 +9,6 @@ import io
 import re
 import sys
 import time
-import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -37,7 +36,6 @@ from apps.lab.versions import versions
 if TYPE_CHECKING:
     from keras_freq.evaluate import Result
 
-_DAMAGED = (zipfile.BadZipFile, zlib.error)
 Kind = TypeVar("Kind", bound="Result")
 
 
@@ -211,15 +209,23 @@ class Run:
             path.parent.mkdir(parents=True, exist_ok=True)
             result.to_json(path)
             file = path.relative_to(self.folder).as_posix()
-            return {"measure": "result", "value": type(result).__name__, "n": result.n, "file": file}
+            check = f"{zlib.crc32(path.read_bytes()):08x}"
+            shown = {"measure": "result", "value": type(result).__name__, "n": result.n}
+            return {**shown, "file": file, "check": check}
 
-        self.measure(stage, keep)
+        (record, *_) = self.measure(stage, keep)
         try:
-            found: Any = Result.from_json(path.read_text(encoding="utf-8"))
+            content = path.read_bytes()
+            check = f"{zlib.crc32(content):08x}"
+            if record.get("check", check) != check:
+                raise ValueError("it is damaged")
+            found: Any = Result.from_json(content.decode("utf-8"))
             return found
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise RunError(
-                f"{path} must hold the result of the stage {stage}. Received: {one_line(error)}", code=1
+                f"{path} must hold the result of the stage {stage}: take the line of that stage out of "
+                f"{self._jsonl}, and it is measured again. Received: {one_line(error)}",
+                code=1,
             ) from error
 
     def arrays(

@@ -287,10 +287,13 @@ def test_a_result_is_kept_whole(here, monkeypatch):
     run.close()
     again = Run.resume("tiny", run.config, Path("out"))
     assert again.result("plain/seed0/band0.5", pytest.fail, "computed twice") == result
-    (here / "out" / record["file"]).write_text("{")
-    with pytest.raises(RunError, match=r"band0\.5\.json must hold the result of the stage") as caught:
-        again.result("plain/seed0/band0.5", pytest.fail, "computed twice")
-    assert "\n" not in str(caught.value)
+    file = here / "out" / record["file"]
+    content = file.read_text()
+    for damaged in ("{", content.replace("0.25", "0.75")):
+        file.write_text(damaged)
+        with pytest.raises(RunError, match=r"band0\.5\.json must hold the result of the stage") as caught:
+            again.result("plain/seed0/band0.5", pytest.fail, "computed twice")
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no flock")
