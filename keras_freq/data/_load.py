@@ -78,8 +78,11 @@ def load(
     Raises:
         FileNotFoundError: If the file, the folder or a prepared TFDS set is not there and may not be fetched.
         ImportError: If TensorFlow or tensorflow-datasets is needed and not installed.
-        ValueError: If an option is not one of those above, a class is missing, or the data are no labeled
-            images.
+        ValueError: If an option is not one of those above, a class is missing, the data are no labeled
+            images, or files of a TFDS set are missing or cut: the lengths of TFRecords are held against the
+            number of examples (of sets with more than 200 000, the files' size alone). A byte that is damaged
+            within a record is found when it is read: by `arrays` and a PyDataset as one line, by tf.data, in
+            `fit`, as TensorFlow's own error.
 
     Example:
         >>> data = kf.data.load("cifar10_mini", batch_size=64)
