@@ -44,6 +44,7 @@ def load(
     - A path that ends in `.npz`: arrays `x_train`, `y_train`, `x_test`, `y_test` (uint8, or floats in
       [0, 1]), the residual-coded `r_train`, `r_test` of `samples/cifar10_mini.md` in place of `x_train`,
       `x_test`, or a single split `x`, `y`, which becomes `test`. An array `classes` may name the classes.
+      An array may unpack to 64 GiB.
       Or a folder that holds such arrays as `x_test.npy`, `y_test.npy` and so on, or the path of one of them.
     - A folder, as a path object or as text (`"./photos"`, or `"photos"` where there are image files in its
       folders): image files in `train/<class>/` and `test/<class>/` (or `validation`, `valid`, `val`), or in

@@ -93,7 +93,9 @@ def read_arrays(path: str) -> StoredArrays:
             return _read(archive, path)
     except ValueError as error:
         if "Received: " in str(error):
-            raise
+            if str(path) in str(error):
+                raise
+            raise ValueError(f"{error}, in {path}") from error
         raise ValueError(
             f"The file must be a whole .npz archive of NumPy arrays. Received: name={show(path)} ({error})"
         ) from error
