@@ -12,7 +12,8 @@ _HEAD, _FRAME = 12, 16
 
 def find_fault(path: Path, records: int) -> str | None:
     """What is wrong with a file that should hold so many records, or None; what they hold is not read."""
-    size, place, heads = path.stat().st_size, 0, []
+    size, place = path.stat().st_size, 0
+    heads: list[bytes] = []
     with open(path, "rb", buffering=0) as file:
         while place + _FRAME <= size and len(heads) <= records:
             file.seek(place)
