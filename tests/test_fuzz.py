@@ -208,3 +208,17 @@ def test_bad_input_is_one_clear_line(model):
     share = 1 - len(failures) / len(chosen)
     print(f"{share:.4f} of {len(chosen)} of {len(cases)} cases held")
     assert share >= SHARE, "\n".join(failures)
+
+
+def test_flags_are_true_or_false(model):
+    """Of every call, and of every layer: no text or number is taken for True."""
+    asked = 0
+    for function, arguments in calls(model).values():
+        for flag, parameter in inspect.signature(function).parameters.items():
+            if isinstance(parameter.default, bool):
+                asked += 1
+                line = rf"^`{flag}` must be True or False\. Received: {flag}="
+                for value in ("no", 1, [False]):
+                    with pytest.raises(ValueError, match=line):
+                        function(**{**arguments, flag: value})
+    assert asked > 15

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import stat
 import tempfile
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
+
+import numpy as np
+
+from apps.lab.errors import one_line
 
 
 def write_whole(path: str | os.PathLike, content: str | bytes | Callable[[BinaryIO], Any]) -> Path:
@@ -44,6 +50,65 @@ def write_whole(path: str | os.PathLike, content: str | bytes | Callable[[Binary
 def write_json(path: str | os.PathLike, value: Any) -> Path:
     """Writes JSON, indented, whole or not at all."""
     return write_whole(path, json.dumps(value, indent=2, allow_nan=True) + "\n")
+
+
+def with_check(values: dict[str, Any]) -> dict[str, Any]:
+    """A dictionary for JSON, with the CRC-32 of its content as its last entry."""
+    values = json.loads(json.dumps(values))  # as it will be read
+    return {**values, "crc32": _digits(values)}
+
+
+def without_check(values: Any) -> dict[str, Any]:
+    """What `with_check` was given; a dictionary without a check sum is taken as it is.
+
+    Raises:
+        ValueError: If it is damaged, or no dictionary.
+    """
+    if not isinstance(values, dict):
+        raise ValueError("no dictionary")
+    values = dict(values)
+    if values.pop("crc32", None) not in (None, _digits(values)):
+        raise ValueError("it does not fit its check sum")
+    return values
+
+
+def write_checked(path: str | os.PathLike, values: dict[str, Any]) -> Path:
+    """Writes a dictionary as JSON with a check sum."""
+    return write_json(path, with_check(values))
+
+
+def read_checked(path: str | os.PathLike) -> dict[str, Any]:
+    """Reads what `write_checked` wrote: an OSError if it cannot be read, a ValueError if it is damaged."""
+    return without_check(json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+def read_arrays(path: str | os.PathLike, only: str | None = None) -> dict[str, np.ndarray]:
+    """The arrays that `np.savez` wrote, or one of them, each read whole and held against its check sum.
+
+    Raises:
+        ValueError: If the file cannot be read or is damaged; one line.
+    """
+    try:
+        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+            file.seek(-22, os.SEEK_END)  # of the list, zipfile may see a part
+            if int.from_bytes(file.read()[10:12], "little") not in (len(names), 0xFFFF):
+                raise ValueError("its list of arrays is damaged")
+            names = names if only is None else [f"{only}.npy"]
+            return {name.removesuffix(".npy"): _read_member(archive, name) for name in names}
+    # Bytes that are damaged raise a dozen kinds of errors in zipfile and in NumPy.
+    except Exception as error:
+        raise ValueError(one_line(error)) from error
+
+
+def _read_member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:  # it may unpack to any size
+        raise ValueError(f"{name} is compressed")
+    content = io.BytesIO(archive.read(name))
+    array = np.lib.format.read_array(content, allow_pickle=False)
+    if content.read(1):
+        raise ValueError(f"{name} is longer than its array")
+    return array
 
 
 def append_records(path: str | os.PathLike, records: list[dict]) -> None:
@@ -114,6 +179,10 @@ def hold(path: Path) -> TextIO | None:
     except (ImportError, OSError):
         pass
     return file
+
+
+def _digits(values: dict[str, Any]) -> str:
+    return f"{zlib.crc32(json.dumps(values, sort_keys=True).encode()):08x}"
 
 
 _CHECK = b', "crc32": "'

@@ -11,7 +11,7 @@ import keras
 
 import keras_freq as kf
 from apps.lab.errors import RunError, one_line
-from apps.lab.files import write_json
+from apps.lab.files import with_check, without_check, write_json
 
 
 class KeptHistory(keras.callbacks.Callback):
@@ -29,11 +29,12 @@ class KeptHistory(keras.callbacks.Callback):
         if not self._path.exists():
             return
         try:
-            rows = json.loads(self._path.read_text(encoding="utf-8"))
+            rows = map(without_check, json.loads(self._path.read_text(encoding="utf-8")))
             self.history = [(row["moment"], kf.evaluate.Result.from_json(row["result"])) for row in rows]
-        except (ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise RunError(
-                f"{self._path} must hold what was measured of this network. Received: {one_line(error)}",
+                f"{self._path} must hold what was measured of this network: remove its folder to train it "
+                f"again. Received: {one_line(error)}",
                 code=1,
             ) from error
 
@@ -51,4 +52,4 @@ class KeptHistory(keras.callbacks.Callback):
         super().on_epoch_end(epoch, logs)
         if self._path is not None:
             rows = [{"moment": moment, "result": result.to_json()} for moment, result in self.history]
-            write_json(self._path, rows)
+            write_json(self._path, [with_check(row) for row in rows])

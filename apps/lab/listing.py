@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from apps.lab.errors import RunError
+from apps.lab.files import read_checked
 from apps.lab.recipe import shorten
 from apps.lab.resumable import epochs_done
 from apps.lab.store import BROKEN
@@ -33,7 +34,7 @@ def list_networks(store: Path) -> list[tuple[str, ...]]:
 
 def _row(folder: Path) -> tuple[str, ...]:
     try:
-        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        recipe = read_checked(folder / "recipe.json")
         follows = recipe["follows from"]
         shown = (
             shorten(follows["recipe"]),
@@ -42,7 +43,7 @@ def _row(folder: Path) -> tuple[str, ...]:
             f"{follows['backend']} {follows['backend_version']}",
             *_progress(folder, recipe, follows["recipe"]),
         )
-    except BROKEN as error:
+    except (RunError, *BROKEN) as error:
         return (folder.name, f"broken: {type(error).__name__} {error}", *[""] * (len(HEAD) - 2))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
     return (folder.name, *shown, f"{size:.1f}", "" if recipe["watch"] is None else "yes")

@@ -6,7 +6,6 @@ import json
 import math
 import sys
 import time
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from apps.lab.errors import RunError
-from apps.lab.files import write_whole
+from apps.lab.errors import RunError, one_line
+from apps.lab.files import read_arrays, write_whole
 from apps.lab.interruption import stop_if_interrupted
 
 
@@ -95,18 +94,32 @@ def _is_tf_data(feed: Any) -> bool:
 
 
 def epochs_done(checkpoint: str | Path) -> int:
-    """How many epochs of a training a checkpoint holds."""
-    return int(_note(checkpoint)["epochs_done"])
+    """How many epochs of a training a checkpoint holds; a RunError if it is damaged."""
+    return _read(checkpoint, only="note")[1]
 
 
 def kept_history(checkpoint: str | Path) -> dict[str, list[float]]:
     """The history that a checkpoint holds: metric name to one number for each of the epochs done."""
-    return _note(checkpoint)["history"]
+    return _read(checkpoint, only="note")[2]
 
 
-def _note(checkpoint: str | Path) -> dict[str, Any]:
-    with np.load(checkpoint) as stored:
-        return json.loads(str(stored["note"]))
+def _read(
+    checkpoint: str | Path, only: str | None = None
+) -> tuple[dict[str, np.ndarray], int, dict[str, list[float]]]:
+    """Arrays, epochs done and history of a checkpoint; else a RunError."""
+    try:
+        arrays = read_arrays(checkpoint, only)
+        note = json.loads(str(arrays.pop("note")))
+        done, history = note["epochs_done"], note["history"]
+        if not isinstance(done, int) or any(len(values) != done for values in history.values()):
+            raise ValueError(f"a history of other than {done} epochs")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(
+            f"{checkpoint} must be a checkpoint of this run: remove it, and the training begins anew. "
+            f"Received: {one_line(error)}",
+            code=1,
+        ) from error
+    return arrays, done, history
 
 
 class _KeepState(keras.callbacks.Callback):
@@ -156,15 +169,10 @@ def _keep(model: keras.Model, checkpoint: Path, done: int, history: dict[str, li
 
 
 def _restore(model: keras.Model, checkpoint: Path) -> tuple[int, dict[str, list[float]]]:
-    try:
-        with np.load(checkpoint) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        note = json.loads(str(arrays.pop("note")))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise RunError(f"{checkpoint} must be a checkpoint of this run. Received: {error}", code=1) from error
+    arrays, done, history = _read(checkpoint)
     state = _state(model)
     expected = {name: tuple(variable.shape) for name, variable in state}
-    received = {name: array.shape for name, array in arrays.items()}
+    received = {name: array.shape for name, array in arrays.items() if array.dtype.kind in "biuf"}
     if expected != received:
         name = next((n for n in expected | received if expected.get(n) != received.get(n)), "")
         raise RunError(
@@ -173,4 +181,4 @@ def _restore(model: keras.Model, checkpoint: Path) -> tuple[int, dict[str, list[
         )
     for name, variable in state:
         variable.assign(arrays[name])
-    return int(note["epochs_done"]), note["history"]
+    return done, history

@@ -6,11 +6,9 @@ import csv
 import dataclasses
 import datetime
 import io
-import json
 import re
 import sys
 import time
-import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +19,16 @@ import numpy as np
 
 from apps.lab.config import as_dict, as_yaml, differences, load_config
 from apps.lab.errors import RunError, one_line
-from apps.lab.files import append_records, as_lines, hold, read_records, write_json, write_whole
+from apps.lab.files import (
+    append_records,
+    as_lines,
+    hold,
+    read_arrays,
+    read_checked,
+    read_records,
+    write_checked,
+    write_whole,
+)
 from apps.lab.interruption import stop_if_interrupted, uninterrupted
 from apps.lab.tables import escape
 from apps.lab.versions import versions
@@ -29,7 +36,6 @@ from apps.lab.versions import versions
 if TYPE_CHECKING:
     from keras_freq.evaluate import Result
 
-_DAMAGED = (zipfile.BadZipFile, zlib.error)
 Kind = TypeVar("Kind", bound="Result")
 
 
@@ -97,7 +103,7 @@ class Run:
             lock = _lock(folder / ".lock")
             _check_new(folder)
             write_whole(folder / "config.yaml", as_yaml(config))
-            write_json(folder / "versions.json", {"app": app, "seed": config.seed, **versions()})
+            write_checked(folder / "versions.json", {"app": app, "seed": config.seed, **versions()})
         except OSError as error:
             raise RunError(
                 f"the output folder must be one that can be written. Received: {folder} ({error.strerror})",
@@ -203,15 +209,23 @@ class Run:
             path.parent.mkdir(parents=True, exist_ok=True)
             result.to_json(path)
             file = path.relative_to(self.folder).as_posix()
-            return {"measure": "result", "value": type(result).__name__, "n": result.n, "file": file}
+            check = f"{zlib.crc32(path.read_bytes()):08x}"
+            shown = {"measure": "result", "value": type(result).__name__, "n": result.n}
+            return {**shown, "file": file, "check": check}
 
-        self.measure(stage, keep)
+        (record, *_) = self.measure(stage, keep)
         try:
-            found: Any = Result.from_json(path.read_text(encoding="utf-8"))
+            content = path.read_bytes()
+            check = f"{zlib.crc32(content):08x}"
+            if record.get("check", check) != check:
+                raise ValueError("it is damaged")
+            found: Any = Result.from_json(content.decode("utf-8"))
             return found
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise RunError(
-                f"{path} must hold the result of the stage {stage}. Received: {one_line(error)}", code=1
+                f"{path} must hold the result of the stage {stage}: take the line of that stage out of "
+                f"{self._jsonl}, and it is measured again. Received: {one_line(error)}",
+                code=1,
             ) from error
 
     def arrays(
@@ -225,18 +239,8 @@ class Run:
             }
             write_whole(path, lambda file: np.savez(file, **arrays))
         try:
-            with np.load(path) as stored:
-                return {key: stored[key] for key in stored.files}
-        # What zipfile and NumPy raise for bytes that are damaged.
-        except (
-            OSError,
-            EOFError,
-            ValueError,
-            KeyError,
-            RuntimeError,
-            zipfile.BadZipFile,
-            zlib.error,
-        ) as error:
+            return read_arrays(path)
+        except ValueError as error:
             raise RunError(
                 f"{path} must hold the arrays of this run: remove it, and they are made again. "
                 f"Received: {one_line(error)}",
@@ -383,7 +387,7 @@ def _read_versions(folder: Path) -> dict:
     """What `start` wrote down."""
     path = folder / "versions.json"
     try:
-        made = json.loads(path.read_text(encoding="utf-8"))
+        made = read_checked(path)
         missing = {"backend", "backend_version", "keras", "cpu_count", "platform"} - set(made)
     except (OSError, ValueError, TypeError) as error:
         raise RunError(f"{path} must be as the run wrote it. Received: {one_line(error)}", code=1) from error

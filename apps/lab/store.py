@@ -13,7 +13,6 @@ import contextlib
 import hashlib
 import json
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,13 +20,14 @@ from typing import Any
 import numpy as np
 
 from apps.lab.errors import RunError, one_line
-from apps.lab.files import hold, write_json, write_whole
+from apps.lab.files import hold, read_arrays, read_checked, write_checked, write_whole
 from apps.lab.interruption import stop_if_interrupted
 from apps.lab.versions import versions
 
 # Of `apps.lab.versions.versions()`: what the numbers of a training follow from.
 _DEPENDENCIES = ("keras", "backend", "backend_version", "keras_freq")
-BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
+# What reading a damaged or foreign file raises.
+BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError)
 
 
 def describe(value: Any) -> Any:
@@ -88,7 +88,7 @@ class Kept:
     def recipe(self) -> dict[str, Any]:
         """`recipe.json`, once it is seen to be that of this network; else a RunError."""
         try:
-            found = json.loads((self.folder / "recipe.json").read_text(encoding="utf-8"))
+            found = read_checked(self.folder / "recipe.json")
             same = found["follows from"] == self.follows and found["watch"] == self.watch
         except BROKEN as error:
             raise self._broken(error) from error
@@ -102,7 +102,7 @@ class Kept:
             _ = self.recipe
             return
         content = {"digest": self.digest, **about, "follows from": self.follows, "watch": self.watch}
-        write_json(self.folder / "recipe.json", content | {"versions": versions()})
+        write_checked(self.folder / "recipe.json", content | {"versions": versions()})
 
     def finish(self, weights: list[np.ndarray], history: dict[str, list[float]], **facts: Any) -> None:
         """Keeps the weights and the history, and drops the state that a training goes on from."""
@@ -115,8 +115,7 @@ class Kept:
         """Weights (of these shapes), history and facts of a finished training; else a RunError."""
         recipe = self.recipe
         try:
-            with np.load(self.folder / "network.npz") as stored:
-                arrays = {name: stored[name] for name in stored.files}
+            arrays = read_arrays(self.folder / "network.npz")
             note = json.loads(str(arrays.pop("note")))
             weights = [arrays[name] for name in sorted(arrays)]
             digest, history, facts = (note[name] for name in ("digest", "history", "facts"))
@@ -131,7 +130,7 @@ class Kept:
     def _close(self, facts: Mapping[str, Any]) -> None:
         recipe = self.recipe
         ended = time.strftime("%Y-%m-%d %H:%M:%S")
-        write_json(self.folder / "recipe.json", recipe | {"finished": {**facts, "ended": ended}})
+        write_checked(self.folder / "recipe.json", recipe | {"finished": {**facts, "ended": ended}})
         self.checkpoint.unlink(missing_ok=True)
 
     def _broken(self, reason: BaseException | str) -> RunError:
@@ -179,7 +178,7 @@ def _finished(store: Path, own: Kept) -> Kept | None:
     if own.watch is None:
         for folder in sorted(store.glob(f"{own.digest}-*")):
             try:
-                watch = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))["watch"]
+                watch = read_checked(folder / "recipe.json")["watch"]
             except BROKEN:  # a broken folder with columns that nobody asked for
                 continue
             other = Kept(folder, own.digest, own.follows, watch)

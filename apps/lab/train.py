@@ -107,7 +107,7 @@ def trained(
             _fit(kept, training, model, data, classes=classes, seed=seed, label=label, callbacks=callbacks)
         weights, history, facts = kept.read([tuple(weight.shape) for weight in model.weights])
         model.set_weights(weights)
-        here = kept.recipe["run"] == str(run.folder)
+        here = kept.recipe.get("run") == str(run.folder)
     found = run.measured(f"{label}/training")
     if not here and not found:
         run.say(f"{label}: found in {kept.folder} (trained in {facts['minutes']:.1f} minutes)")

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from keras_freq._core.checks import check_whole, show
+from keras_freq._core.checks import check_flag, check_whole, show
 
 
 class EpochOrder:
@@ -20,6 +20,7 @@ class EpochOrder:
     """
 
     def __init__(self, length: int, *, batch_size: int, shuffle: bool, seed: int) -> None:
+        check_flag(shuffle, "shuffle")
         self.length = length
         self.batch_size = check_whole(batch_size, "batch_size")
         self.seed = check_whole(seed, "seed", least=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import weakref
 import zlib
 from pathlib import Path
@@ -53,7 +54,13 @@ class SweepJournal:
         self._end = 0  # where the next line begins
         if self._path is None:
             return
-        self._handle = _open_locked(self._path)
+        try:
+            self._handle = _open_locked(self._path)
+        except OSError as error:
+            raise ValueError(
+                "`checkpoint` must be a file that can be read and written. "
+                f"Received: checkpoint={str(self._path)!r} ({error.strerror or error})"
+            ) from error
         self._close = weakref.finalize(self, os.close, self._handle)
         _HOLDERS[_identity(self._handle)] = self
         try:
@@ -122,11 +129,19 @@ class SweepJournal:
 
 
 def _check_path(path: Any) -> Path:
-    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path) or Path(path).is_dir():
+    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path) or _is_special(Path(path)):
         raise ValueError(
             f"`checkpoint` must be the path of a file, or None. Received: checkpoint={show(path)}"
         )
     return Path(path)
+
+
+def _is_special(path: Path) -> bool:
+    """Whether there is something that is no file: a folder, or a pipe, which would be waited for."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):  # none yet, or none that can be
+        return False
 
 
 def _line(value: dict[str, Any]) -> bytes:
@@ -137,7 +152,8 @@ def _line(value: dict[str, Any]) -> bytes:
 def _parse(line: bytes) -> dict[str, Any] | None:
     """What `_line` wrote, or None where it is damaged."""
     check, _, text = line.partition(b" ")
-    return json.loads(text) if check == b"%08x" % zlib.crc32(text) else None
+    parsed = json.loads(text) if check == b"%08x" % zlib.crc32(text) else None
+    return parsed if isinstance(parsed, dict) else None
 
 
 def _read(handle: int) -> bytes:

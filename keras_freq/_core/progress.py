@@ -6,6 +6,8 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
+from keras_freq._core.checks import check_flag
+
 
 @contextlib.contextmanager
 def progress_bar(
@@ -23,7 +25,7 @@ def progress_bar(
     Yields:
         A function that takes how many more are done.
     """
-    if not (sys.stderr.isatty() if show is None else show):
+    if not (sys.stderr.isatty() if show is None else check_flag(show, "progress")):
         yield lambda count: None
         return
     from tqdm.auto import tqdm

@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_freq._core.checks import (
     check_choice,
+    check_flag,
     check_labeled_images,
     check_labels,
     check_model_classes,
@@ -172,6 +173,7 @@ def foolbox_attack(
         >>> round(attack.abs_stepsize * 255, 6)
         2.0
     """
+    check_flag(random_start, "random_start")
     check_choice(loss, "loss", ("cross_entropy", "margin"))
     table = FIXED_SIZE | MINIMAL_SIZE
     kind, _, default_steps = table[check_choice(name, "attack", tuple(table))]

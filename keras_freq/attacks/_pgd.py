@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_choice, check_linf_epsilon, check_number, check_whole
+from keras_freq._core.checks import check_choice, check_flag, check_linf_epsilon, check_number, check_whole
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits, compile_loss_gradient, to_tensor
 from keras_freq._core.feeds import ModelFeed
@@ -82,6 +82,7 @@ def pgd(
         >>> bool(np.abs(adversarial - images).max() <= np.float32(8 / 255))
         True
     """
+    check_flag(random_start, "random_start")
     check_choice(norm, "norm", ("linf", "l2"))
     epsilon = check_linf_epsilon(epsilon) if norm == "linf" else check_number(epsilon, "epsilon", least=0)
     steps, batch_size = check_whole(steps, "steps"), check_whole(batch_size, "batch_size")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypedDict
@@ -13,6 +11,7 @@ from typing import Any, TypedDict
 import keras
 import numpy as np
 
+from keras_freq._core.archive import Archive
 from keras_freq._core.array_batches import ArrayBatches
 from keras_freq._core.checks import check_choice, check_number, check_pixels, check_radius, check_whole
 from keras_freq._core.files import write_whole
@@ -347,7 +346,7 @@ class CDES:
         if not Path(path).is_file():
             raise FileNotFoundError(f"There is no such file of kernels. Received: path={os.fspath(path)!r}")
         try:
-            with np.load(path) as stored:
+            with Archive(path) as stored:
                 note = json.loads(str(stored["note"]))
                 target = stored["target"]
                 parts = [stored[f"part_{k}"] for k in range(4)]
@@ -358,11 +357,8 @@ class CDES:
             sound = target.shape == (len(loaded.radii),) and all(np.isfinite(part).all() for part in parts)
             if not sound or any(len(losses) != len(parts[0]) for losses in loaded.history.values()):
                 raise ValueError("its parts do not fit each other")
-        # What zipfile, NumPy and JSON raise for bytes that are damaged.
-        except (
-            OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError, MemoryError,
-            zipfile.BadZipFile, zlib.error,
-        ) as error:  # fmt: skip
+        # What a note and parts of another kind raise.
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise ValueError(
                 f"The file must be one that CDES.save wrote. Received: path={os.fspath(path)!r} ({reason})"

@@ -12,7 +12,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from keras_freq._core.checks import check_labeled_images, check_whole
+from keras_freq._core.checks import check_flag, check_labeled_images, check_whole
 from keras_freq._core.files import write_whole
 from keras_freq._core.labels import class_indices
 from keras_freq._core.progress import progress_bar
@@ -103,6 +103,9 @@ def make_scr(
         >>> scr.images.shape, len(scr.kernels)
         ((8, 32, 32, 3), 4)
     """
+    check_flag(include_test, "include_test")
+    check_flag(carry_over, "carry_over")
+    check_flag(noise, "noise")
     options = _Options(cdes, train_limit, include_test, carry_over, epoch, noise, folder, progress, fit)
     labels = class_indices(labels)
     return _enhance_by_class(
@@ -156,6 +159,8 @@ def make_wcr(
         >>> wcr.test_images.shape, len(wcr.kernels)
         ((8, 32, 32, 3), 1)
     """
+    check_flag(include_test, "include_test")
+    check_flag(noise, "noise")
     options = _Options(cdes, train_limit, include_test, False, epoch, noise, folder, progress, fit)
     return _enhance_by_class(images, class_indices(labels), test, [None], options, "WCR kernels")
 

@@ -44,11 +44,12 @@ def load(
     - A path that ends in `.npz`: arrays `x_train`, `y_train`, `x_test`, `y_test` (uint8, or floats in
       [0, 1]), the residual-coded `r_train`, `r_test` of `samples/cifar10_mini.md` in place of `x_train`,
       `x_test`, or a single split `x`, `y`, which becomes `test`. An array `classes` may name the classes.
+      An array may unpack to 64 GiB.
       Or a folder that holds such arrays as `x_test.npy`, `y_test.npy` and so on, or the path of one of them.
     - A folder, as a path object or as text (`"./photos"`, or `"photos"` where there are image files in its
       folders): image files in `train/<class>/` and `test/<class>/` (or `validation`, `valid`, `val`), or in
       `<class>/`, a single split which becomes `test`; or Tiny ImageNet as it is unpacked. All kinds of files
-      that Pillow opens are read, as a viewer shows them, in RGB, batch by batch, with a file of each class in
+      that Pillow opens are read, as a viewer shows them, in sRGB, batch by batch, a file of each class in
       turn. The classes are `classes`, or else all folders in alphabetical order. `check` finds broken files.
     - Any other name is a set of TensorFlow Datasets: `"cifar10"`, `"name/config"`, `"name:version"`. Its test
       split is `test`, or else `validation` (and that of `imagenet2012`, whose test images have no labels).
@@ -78,8 +79,11 @@ def load(
     Raises:
         FileNotFoundError: If the file, the folder or a prepared TFDS set is not there and may not be fetched.
         ImportError: If TensorFlow or tensorflow-datasets is needed and not installed.
-        ValueError: If an option is not one of those above, a class is missing, or the data are no labeled
-            images.
+        ValueError: If an option is not one of those above, a class is missing, the data are no labeled
+            images, or files of a TFDS set are missing or cut: the lengths of TFRecords are held against the
+            number of examples (of sets with more than 200 000, the files' size alone). A byte that is damaged
+            within a record is found when it is read: by `arrays` and a PyDataset as one line, by tf.data, in
+            `fit`, as TensorFlow's own error.
 
     Example:
         >>> data = kf.data.load("cifar10_mini", batch_size=64)

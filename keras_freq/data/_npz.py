@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.resources
-import math
 import warnings
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from keras_freq._core.archive import Archive
 from keras_freq._core.checks import check_labeled_images, show
 from keras_freq.data._check_splits import Splits
 
-# An array may unpack to 64 GiB, no more.
-LARGEST_ARRAY = 1 << 36
 # Split, names of the images, of which the first that is there is taken, and of the labels: our own, those of
 # MedMNIST, and a single split, which is something to measure on.
 FORMS = (
@@ -93,18 +89,16 @@ def read_arrays(path: str) -> StoredArrays:
     if not file.is_file():
         raise FileNotFoundError(f"There is no such .npz file. Received: name={show(path)}")
     try:
-        opened = np.load(file, allow_pickle=False)
-        if not isinstance(opened, np.lib.npyio.NpzFile):
-            raise ValueError("it is a single array")
-        with opened as archive:
-            return _read(_Arrays(archive), path)
-    # What zipfile and NumPy raise for bytes that are damaged.
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError, KeyError, RuntimeError) as error:
-        raise _damaged(path, error) from error
+        with Archive(file) as archive:
+            return _read(archive, path)
     except ValueError as error:
         if "Received: " in str(error):
-            raise
-        raise _damaged(path, error) from error
+            if str(path) in str(error):
+                raise
+            raise ValueError(f"{error}, in {path}") from error
+        raise ValueError(
+            f"The file must be a whole .npz archive of NumPy arrays. Received: name={show(path)} ({error})"
+        ) from error
 
 
 def _read(arrays: Any, path: str) -> StoredArrays:
@@ -115,13 +109,6 @@ def _read(arrays: Any, path: str) -> StoredArrays:
         _warn_of_no_class_0(splits, path)
     known = tuple(map(str, range(count))) if names is None else _check_names(names, count, path)
     return StoredArrays(splits, known, taken)
-
-
-def _damaged(path: str, error: Exception) -> ValueError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return ValueError(
-        f"The file must be a whole .npz archive of NumPy arrays. Received: name={show(path)} ({reason})"
-    )
 
 
 class _Files:
@@ -142,27 +129,6 @@ class _Files:
             raise ValueError(
                 f"{path} must be a whole .npy file. Received: one that is not ({reason})"
             ) from error
-
-
-class _Arrays:
-    """The arrays of an archive, each looked at before it is read: a header may promise what is not there."""
-
-    def __init__(self, archive: Any):
-        self._archive, self.files = archive, list(archive.files)
-
-    def __getitem__(self, key: str) -> np.ndarray:
-        stored = self._archive.zip.getinfo(f"{key}.npy").file_size
-        if stored > LARGEST_ARRAY:
-            raise ValueError(f"{key} unpacks to {stored} bytes, more than {LARGEST_ARRAY}")
-        with self._archive.zip.open(f"{key}.npy") as member:
-            version = np.lib.format.read_magic(member)
-            first = version == (1, 0)
-            header = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
-            shape, _, dtype = header(member)
-            promised = math.prod(shape) * dtype.itemsize
-        if not dtype.hasobject and promised > stored:
-            raise ValueError(f"{key} promises {promised} bytes and holds {stored}")
-        return self._archive[key]
 
 
 def _check_names(names: np.ndarray, count: int, path: str) -> tuple[str, ...]:

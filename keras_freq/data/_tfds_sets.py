@@ -20,12 +20,15 @@ from keras_freq._core.epoch_order import EpochOrder
 from keras_freq._core.pixels import unit_float32
 from keras_freq.data import _tf_feed as tf_feed
 from keras_freq.data._class_subset import ClassSubset, SubsetSource, choose_classes
+from keras_freq.data._record_files import find_fault
 from keras_freq.data._resize import resize_and_crop, tf_resize_and_crop
 
 # Decoded images up to this size stay in memory after their first use.
 CACHE_BYTES = 1 << 30
 # The encoded images of some classes stay in memory up to this size: finding them reads the whole set.
 ENCODED_BYTES = 2 << 30
+# Of sets with up to so many examples, the length of every record is looked at when they are opened.
+WALKED = 200_000
 # Ending of a folder that waits for the one that replaces it.
 REPLACED = ".replaced"
 # Sets whose test split has no labels.
@@ -127,14 +130,20 @@ def _open_folder(tfds: Any, folder: Path, name: str, root: Path) -> Any:
 
 def _check_files(builder: Any, name: str) -> None:
     """Looks whether the files of records are there and as long as what they hold."""
-    for split, info in builder.info.splits.items():
+    splits = builder.info.splits
+    few = sum(info.num_examples for info in splits.values()) <= WALKED
+    walk = few and builder.info.file_format.value == "tfrecord"
+    for split, info in splits.items():
         paths = [Path(path) for path in info.filepaths]
         missing = [path for path in paths if not path.is_file()]
         length = sum(path.stat().st_size for path in paths if path.is_file())
-        if missing or length < info.num_bytes:
-            found = f"{length} bytes of {info.num_bytes}"
-            if missing:
-                found = f"{missing[0].name} is not there"
+        found = f"{length} bytes of {info.num_bytes}" if length < info.num_bytes else None
+        if missing:
+            found = f"{missing[0].name} is not there"
+        elif walk:
+            faults = ((path, find_fault(path, n)) for path, n in zip(paths, info.shard_lengths, strict=True))
+            found = next((f"{path.name} is {fault}" for path, fault in faults if fault), found)
+        if found is not None:
             raise ValueError(
                 f"The files of the split {split!r} in {builder.data_dir} must be whole: prepare the set "
                 f"anew. Received: name={show(name)}, where {found}"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_freq._core.checks import check_flag
 from keras_freq._core.files import write_whole
 from keras_freq.data._check_splits import check_splits
 
@@ -47,6 +48,7 @@ def write_npz(
         >>> kf.data.load(path).classes
         ('cat', 'dog')
     """
+    check_flag(overwrite, "overwrite")
     path = Path(path).expanduser()
     if path.suffix != ".npz":
         raise ValueError(f"`path` must end in .npz. Received: path={str(path)!r}")

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from keras_freq._core.checks import check_whole, show
+from keras_freq._core.checks import check_flag, check_whole, show
 from keras_freq.data import _tf_feed as tf_feed
 from keras_freq.data._check_splits import check_splits
 from keras_freq.data._tfds_sets import REPLACED, import_tfds, restore_replaced
@@ -74,6 +74,7 @@ def write_tfds(
         >>> kf.data.load("two", data_dir="sets").classes
         ('cat', 'dog')
     """
+    check_flag(overwrite, "overwrite")
     folder = _check_folder(name, data_dir, version, overwrite)
     if file_format not in FORMATS:
         raise ValueError(

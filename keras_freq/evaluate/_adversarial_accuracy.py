@@ -13,6 +13,7 @@ import numpy as np
 from keras_freq._core.checks import (
     check_choice,
     check_epsilons,
+    check_flag,
     check_number,
     check_whole,
 )
@@ -135,6 +136,8 @@ def adversarial_accuracy(
         >>> result.n, result.clean >= result.accuracy[0] >= result.accuracy[1]
         (4, True)
     """
+    check_flag(random_start, "random_start")
+    check_flag(keep_images, "keep_images")
     options = check_attack(attack, epsilons, steps, step_size, seed, engine)
     sizes, steps, seed = (options[name] for name in ("epsilons", "steps", "seed"))
     norm = FIXED_SIZE[attack][1]

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core.checks import check_choice, check_interval, check_whole
+from keras_freq._core.checks import check_choice, check_flag, check_interval, check_whole
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import Feed, ModelFeed
@@ -143,6 +143,7 @@ def amplitude_swap(
         >>> result.n, len(result.pairs.predictions)
         (8, 8)
     """
+    check_flag(keep_images, "keep_images")
     check_choice(axes, "axes", ("chw", "hw"))
     seed = check_whole(seed, "seed", least=0)
     clip = None if clip is None else check_interval(clip, "clip")

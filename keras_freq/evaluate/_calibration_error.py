@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
-from keras_freq._core.checks import check_choice, check_labels, check_whole
+from keras_freq._core.checks import check_choice, check_flag, check_labels, check_whole
 from keras_freq._core.classifier import is_model
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
@@ -112,6 +112,7 @@ def calibration_error(
         >>> round(float(result), 3), result.counts, result.accuracy
         (0.229, (0, 0, 0, 1, 3), 0.75)
     """
+    check_flag(from_logits, "from_logits")
     check_choice(kind, "kind", KINDS)
     check_choice(binning, "binning", BINNINGS)
     bins = check_whole(bins, "bins", most=MOST_BINS)

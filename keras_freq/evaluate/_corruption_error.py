@@ -21,6 +21,7 @@ from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
 from keras_freq.data._corruptions.apply import check_corruptions, corrupt
 from keras_freq.data._corruptions.catalog import CORRUPTIONS, SEVERITIES, choose_jpeg, choose_table
+from keras_freq.data._corruptions.photographs import Photographs
 from keras_freq.data._corruptions.read import open_stored
 from keras_freq.evaluate._calibration_error import KINDS, calibration_error
 from keras_freq.evaluate._predictions import DeviceCounts, count_correct
@@ -94,6 +95,7 @@ def corruption_error(
     top: int = 1,
     calibration: str | None = None,
     jpeg: int | None = None,
+    frost: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
     batch_size: int | None = None,
     progress: bool | None = None,
@@ -117,6 +119,9 @@ def corruption_error(
             corrupted data.
         jpeg: Quality of the JPEG files that corrupted images go through, 0 for none; `None`: 85 for "medium"
             and "large", as published, see `keras_freq.data.corrupt`. Without effect on corrupted data.
+        frost: Folder of photographs of ice for "frost", `None`: ice is generated, see
+            `keras_freq.data.corrupt`; the settings of the result have the CRC-32 of its files. Without effect
+            on corrupted data.
         top: An image counts as right where its class is among so many with the largest logits; 5 measures the
             top-5 error.
         calibration: Measure also how far confidence and accuracy lie apart, by corruption and severity:
@@ -129,9 +134,11 @@ def corruption_error(
         A `CorruptionResult`. Images whose outputs are NaN or infinite count as wrong.
 
     Raises:
-        FileNotFoundError: If a file or set of corrupted images is missing; nothing has been measured then.
+        FileNotFoundError: If a file or set of corrupted images or the folder `frost` is missing; nothing has
+            been measured then.
         ValueError: If a name, severity, table or quality is unknown, the data are empty or leave [0, 1],
-            labels are not among the model's outputs, or the sets of two corruptions differ in size.
+            labels are not among the model's outputs, the sets of two corruptions differ in size, or
+            the folder `frost` holds no image, or one that is broken or too small.
 
     Source: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and
         Perturbations", ICLR 2019, section 4.
@@ -149,7 +156,8 @@ def corruption_error(
     cells = [(name, severity) for name in names for severity in severities]
     stored = isinstance(data, (str, os.PathLike))
     choose_jpeg(jpeg, table, 1)
-    options: dict[str, Any] = {"seed": None, "table": None, "jpeg": None}
+    photographs = Photographs.of(frost)
+    options: dict[str, Any] = {"seed": None, "table": None, "jpeg": None, "frost": None}
     clean_error, clean_gap, measured = float("nan"), None, []
     feeds: Iterator[ModelFeed]
     with progress_bar(progress, "corruptions") as advance:
@@ -168,9 +176,11 @@ def corruption_error(
                 "seed": seed,
                 "table": choose_table(table, side),
                 "jpeg": choose_jpeg(jpeg, table, side),
+                "frost": None if photographs is None or "frost" not in names else photographs.checksum(),
             }
+            making = options | {"frost": frost}
             clean_error, _, _, clean_gap = _measure_error(clean, advance, top, calibration)
-            feeds = (ModelFeed(clean.model, _corrupt_batches(clean, *cell, options)) for cell in cells)
+            feeds = (ModelFeed(clean.model, _corrupt_batches(clean, *cell, making)) for cell in cells)
         for feed in feeds:
             measured.append(_measure_error(feed, advance, top, calibration))
     sizes = {size for _, size, _, _ in measured}

@@ -13,6 +13,7 @@ import numpy as np
 from keras_freq._core.checks import (
     check_choice,
     check_epsilons,
+    check_flag,
     check_number,
     check_whole,
     show,
@@ -143,6 +144,7 @@ def minimal_adversarials(
         >>> len(result.distances), result.accuracy_at(0.0) <= result.clean
         (4, True)
     """
+    check_flag(keep_images, "keep_images")
     table = MINIMAL_SIZE | FIXED_SIZE
     _, norm, default_steps = table[check_choice(attack, "attack", tuple(table))]
     seed = check_whole(seed, "seed", least=0)

@@ -4,7 +4,7 @@ from typing import Literal
 
 import keras
 
-from keras_freq._core.checks import check_choice
+from keras_freq._core.checks import check_choice, check_flag
 from keras_freq.layers._pair_layer import PairLayer
 from keras_freq.spectral._backend import library_of
 from keras_freq.spectral._dft import Method
@@ -78,7 +78,7 @@ class APRPair(PairLayer):
             **kwargs,
         )
         self.axes = check_choice(axes, "axes", ("chw", "hw"))
-        self.derangement = bool(derangement)
+        self.derangement = check_flag(derangement, "derangement")
 
     def mix(self, images, draws):
         xp = library_of(images)

@@ -103,6 +103,8 @@ class APRSingle(RandomFrequencyLayer):
         return (batch, 8 if self.applied == 1 else 9)
 
     def transform(self, images, draws):
+        if images.shape[0] == 0:  # what the tone operations look for is in none
+            return images
         planes, back = to_planes(images, self.data_format, open_size=True)
         xp = library_of(planes)
         levels = to_levels(planes, self.value_range)

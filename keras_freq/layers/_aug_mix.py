@@ -102,6 +102,8 @@ class AugMix(RandomFrequencyLayer):
         return LONGEST if self.depth == -1 else self.depth
 
     def transform(self, images, draws):
+        if images.shape[0] == 0:  # what the tone operations look for is in none
+            return images
         planes, back = to_planes(images, self.data_format, open_size=True)
         xp = library_of(planes)
         levels = to_levels(planes, self.value_range)

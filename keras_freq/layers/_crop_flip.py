@@ -4,7 +4,7 @@ from typing import Literal
 
 import keras
 
-from keras_freq._core.checks import check_choice, check_number, check_whole
+from keras_freq._core.checks import check_choice, check_flag, check_number, check_whole
 from keras_freq.layers._base import RandomFrequencyLayer
 from keras_freq.spectral._backend import library_of, places_along, sides_of
 from keras_freq.spectral._images import to_planes
@@ -64,7 +64,7 @@ class CropFlip(RandomFrequencyLayer):
     ):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.padding = check_whole(padding, "padding", least=0)
-        self.flip = bool(flip)
+        self.flip = check_flag(flip, "flip")
         self.fill = check_number(fill, "fill")
         self.mode = check_choice(mode, "mode", ("constant", "reflect"))
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 import keras
 
+from keras_freq._core.checks import check_flag
 from keras_freq.layers._pair_layer import PairLayer
 from keras_freq.spectral._backend import library_of, sides_of
 from keras_freq.spectral._dft import Method
@@ -90,7 +91,7 @@ class HybridPair(PairLayer):
         )
         blur_mask(1, 1, sigma, kernel_size=kernel_size)  # checks both
         self.sigma, self.kernel_size = float(sigma), int(kernel_size)
-        self.recombine_amplitude = bool(recombine_amplitude)
+        self.recombine_amplitude = check_flag(recombine_amplitude, "recombine_amplitude")
 
     def mix(self, images, draws):
         xp = library_of(images)

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_number, check_whole, show
+from keras_freq._core.checks import check_flag, check_number, check_whole, show
 from keras_freq.layers._base import RandomFrequencyLayer
 from keras_freq.spectral._backend import Array, dtype_of, library_of
 from keras_freq.spectral._images import check_images_shape, to_planes
@@ -80,7 +80,7 @@ class RandomResizedCrop(RandomFrequencyLayer):
         self.width = self.height if width is None else check_whole(width, "width")
         self.area = _check_bounds(area, "area", 1)
         self.aspect = _check_bounds(aspect, "aspect", math.inf)
-        self.flip = bool(flip)
+        self.flip = check_flag(flip, "flip")
         self.center = check_number(center, "center", above=0, most=1)
 
     def draw_shape(self, batch, channels):

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_number, show
+from keras_freq._core.checks import check_choice, check_flag, check_number, show
 from keras_freq._core.classifier import Classifier
 
 Model = TypeVar("Model", keras.Model, Classifier)
@@ -65,6 +65,7 @@ def smooth_kernel(
                [0.5, 1. , 0.5],
                [0.5, 0.5, 0.5]], dtype=float32)
     """
+    check_flag(normalize, "normalize")
     rho = check_number(rho, "rho", least=0)
     check_choice(layout, "layout", ("HWIO", "OIHW"))
     kernel = np.asarray(kernel)
@@ -126,6 +127,7 @@ def smooth_kernels(
         >>> smoothed.predict(images, verbose=0).shape
         (8, 4)
     """
+    check_flag(normalize, "normalize")
     if isinstance(model, Classifier):
         return model.of(smooth_kernels(model.model, rho, layers=layers, normalize=normalize))
     rho = check_number(rho, "rho", least=0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_freq._core.checks import show
+from keras_freq._core.checks import check_flag, show
 from keras_freq.plots._pixels import extent
 from keras_freq.plots._results import Results, name_images, name_seeds
 from keras_freq.plots._style import styled
@@ -68,6 +68,8 @@ def heat_map(
         >>> figure = keras_freq.plots.heat_map({"natural training": heat}, difference=True)
         >>> figure.savefig("heat_map.png")
     """
+    check_flag(difference, "difference")
+    check_flag(layer, "layer")
     import matplotlib
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

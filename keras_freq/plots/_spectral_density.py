@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_freq._core.checks import check_whole, show
+from keras_freq._core.checks import check_flag, check_whole, show
 from keras_freq._core.result import Result
 from keras_freq.plots._results import Results, name_radius, name_seeds, results_by_label
 from keras_freq.plots._style import colors, styled
@@ -65,6 +65,8 @@ def spectral_density(
         >>> figure = keras_freq.plots.spectral_density({"class 3": density.of_class(3), "all": density})
         >>> figure.savefig("density.png")
     """
+    check_flag(rescale, "rescale")
+    check_flag(band, "band")
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 

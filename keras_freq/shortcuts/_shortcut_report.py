@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from keras_freq._core.batches import Batch
-from keras_freq._core.checks import check_choice, check_whole
+from keras_freq._core.checks import check_choice, check_flag, check_whole
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
@@ -186,6 +186,7 @@ def shortcut_report(
         >>> report.tpr.shape, report.n
         ((4,), 4)
     """
+    check_flag(others, "others")
     check_choice(split, "split", ("separate", "test"))
     per_step = IMAGES_PER_STEP if per_step is None else check_whole(per_step, "per_step")
     masks = check_masks(maps)

@@ -175,6 +175,35 @@ def _tensorflow_irfft2(spectrum, height, width):
     return planes
 
 
+def _torch_rfft2(x):
+    import torch
+
+    if 0 in x.shape:  # MKL refuses a batch of none
+        return torch.zeros((*x.shape[:-1], x.shape[-1] // 2 + 1), dtype=torch.complex64, device=x.device)
+    return torch.fft.rfft2(x)
+
+
+def _torch_irfft2(spectrum, height, width):
+    import torch
+
+    if 0 in spectrum.shape:
+        return torch.zeros((*spectrum.shape[:-2], height, width), device=spectrum.device)
+    return torch.fft.irfft2(spectrum, s=(height, width))
+
+
+def _torch_extreme(name):
+    import torch
+
+    of_none, of_some = getattr(torch, f"a{name}"), getattr(keras.ops, name)
+
+    def reduce(x, axis, keepdims=False):
+        if 0 in x.shape:  # which Keras refuses
+            return of_none(x, dim=axis, keepdim=keepdims)
+        return of_some(x, axis, keepdims=keepdims)
+
+    return reduce
+
+
 class KerasLibrary:
     """The active backend through `keras.ops`; only what `keras.ops` lacks is written natively."""
 
@@ -185,6 +214,7 @@ class KerasLibrary:
 
             self.matmul = tf.matmul
             self.take = _tensorflow_take
+            self.min, self.max = tf.reduce_min, tf.reduce_max  # Keras refuses a batch of none
             self._rfft2 = _tensorflow_rfft2
             self._irfft2 = _tensorflow_irfft2
             self._complex, self._real, self._imag = tf.complex, tf.math.real, tf.math.imag
@@ -202,8 +232,8 @@ class KerasLibrary:
             import torch
 
             self.matmul = torch.matmul
-            self._rfft2 = torch.fft.rfft2
-            self._irfft2 = lambda z, height, width: torch.fft.irfft2(z, s=(height, width))
+            self._rfft2, self._irfft2 = _torch_rfft2, _torch_irfft2
+            self.min, self.max = _torch_extreme("min"), _torch_extreme("max")
             self._complex, self._real, self._imag = torch.complex, torch.real, torch.imag
             self._gain = lambda z, mask: z * mask
         else:

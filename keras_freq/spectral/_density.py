@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from keras_freq._core.checks import check_choice, show
+from keras_freq._core.checks import check_choice, check_flag, show
 from keras_freq.spectral._backend import Array, as_array, dtype_of, is_floating, library_of, symbolic
 from keras_freq.spectral._dft import Method, full_spectrum, rfft2
 from keras_freq.spectral._grid import UNITS, Units, check_sides
@@ -179,6 +179,7 @@ def spectral_density(
         >>> keras_freq.spectral.spectral_density(np.random.default_rng(0).random((2, 32, 32, 3))).shape
         (2, 23)
     """
+    check_flag(normalize, "normalize")
     images = as_array(images)
     planes, _ = to_planes(images, data_format)
     xp = library_of(planes)

@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_freq._core.checks import (
     check_choice,
+    check_flag,
     check_interval,
     check_linf_epsilon,
     check_number,
@@ -119,7 +120,7 @@ class AdversarialModel(BatchTransformModel):
         self.norm = check_choice(norm, "norm", ("linf", "l2"))
         whole = norm == "linf"
         self.epsilon = check_linf_epsilon(epsilon) if whole else check_number(epsilon, "epsilon", least=0)
-        self.random_start = bool(random_start)
+        self.random_start = check_flag(random_start, "random_start")
         declared = self.declared.value_range
         self.bounds = (declared or UNIT) if bounds is None else check_interval(bounds, "bounds")
         if declared is not None and self.bounds != declared:

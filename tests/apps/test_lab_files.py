@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from apps.lab.files import append_records, read_records, write_json, write_whole
+from apps.lab.files import append_records, read_checked, read_records, write_checked, write_json, write_whole
 
 pytestmark = pytest.mark.once
 
@@ -107,3 +107,26 @@ def test_lines_that_were_written_survive_an_interrupt_and_not_a_bad_disk(tmp_pat
     with pytest.raises(type(error)):
         append_records(path, [{"a": 2}])
     assert read_records(path)[0] == [{"a": 1}, {"a": 2}][:kept]
+
+
+def test_a_damaged_dictionary_is_told(tmp_path):
+    """Every byte changed: what was written, or an error."""
+    path = tmp_path / "a.json"
+    values = {"a": [1, 2.5], "b": {"c": None, 3: "é"}, "nan": float("inf")}
+    content = write_checked(path, values).read_bytes()
+    expected = {"a": [1, 2.5], "b": {"c": None, "3": "é"}, "nan": float("inf")}
+    assert read_checked(path) == expected
+    for place in range(len(content)):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 7
+        path.write_bytes(damaged)
+        try:
+            found = read_checked(path)
+        except ValueError:
+            continue
+        assert {name: found.get(name) for name in expected} == expected
+    path.write_text('{"a": 1}')  # of before there were check sums
+    assert read_checked(path) == {"a": 1}
+    path.write_text("[1]")
+    with pytest.raises(ValueError, match="no dictionary"):
+        read_checked(path)

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import io
+import os
+import zipfile
+
 import keras
 import numpy as np
 import pytest
 
-from apps.lab import RunError
-from apps.lab.resumable import fit_resumably
+from apps.lab import RunError, resumable
+from apps.lab.resumable import epochs_done, fit_resumably, kept_history
 from keras_freq.data import ArrayBatches
 
 
@@ -149,3 +153,69 @@ def test_wrong_checkpoints_feeds_and_epochs(arrays, tmp_path):
         fit_resumably(build(), arrays, epochs=3, checkpoint=tmp_path / "b.npz")
     with pytest.raises(ValueError, match=r"`epochs`.*Received: epochs=0"):
         fit_resumably(build(), batches(arrays), epochs=0, checkpoint=tmp_path / "b.npz")
+
+
+def damages(path, content, rng, flips):
+    """A file damaged in every way, one after the other."""
+    for length in (0, 1, 30, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:length])
+        yield f"cut to {length}"
+    places = [*rng.integers(0, len(content), flips), *range(len(content) - 60, len(content))]
+    for place in places:
+        damaged = bytearray(content)
+        damaged[place] ^= int(rng.integers(1, 256))
+        path.write_bytes(damaged)
+        yield f"byte {place}"
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f4", "fortran_order": False, "shape": (1 << 50,)}
+    )
+    for form in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        with zipfile.ZipFile(path, "w", form) as archive:
+            archive.writestr("note.npy", header.getvalue() + bytes(1 << 16))
+        yield "an array of petabytes"
+    for arrays in (
+        {"x": np.arange(3)},
+        {"note": np.array([{}], dtype=object)},
+        {"note": np.asarray("{"), "x": np.arange(3)},
+        {"note": np.asarray("[1]")},
+        {"note": np.asarray('{"epochs_done": 2, "history": {"loss": [1.0]}}')},
+    ):
+        np.savez(path, **arrays)
+        yield f"foreign, {list(arrays)}"
+    path.unlink()
+    path.mkdir()
+    yield "a folder"
+    path.rmdir()
+    path.write_bytes(content)
+    path.chmod(0)
+    if not os.access(path, os.R_OK):  # root may read all
+        yield "unreadable"
+    path.chmod(0o644)
+
+
+@pytest.mark.once
+def test_every_damage_to_a_checkpoint_is_one_line_or_changes_nothing(arrays, tmp_path, rng):
+    checkpoint = tmp_path / "a.npz"
+    history = fit_resumably(build(), batches(arrays), epochs=1, checkpoint=checkpoint)
+    content = checkpoint.read_bytes()
+    model = build()
+    model.optimizer.build(model.trainable_variables)
+    whole = resumable._restore(model, checkpoint)
+    expected = [np.copy(value) for value in model.get_weights()]
+    refused = 0
+    for damage in damages(checkpoint, content, rng, 200):
+        for read in (lambda: resumable._restore(model, checkpoint), lambda: epochs_done(checkpoint)):
+            try:
+                found = read()
+            except RunError as error:
+                line = str(error)
+                assert f"{checkpoint} must be a checkpoint of this run: remove it, and the" in line, damage
+                assert "\n" not in line, damage
+                refused += 1
+                continue
+            assert found in (whole, 1), damage
+            assert kept_history(checkpoint) == history, damage
+            for one, other in zip(model.get_weights(), expected, strict=True):
+                np.testing.assert_array_equal(one, other, err_msg=damage)
+    assert refused > 200

@@ -12,10 +12,12 @@ import pytest
 
 from apps.lab import Run, RunError, store
 from apps.lab.__main__ import command
+from apps.lab.listing import list_networks
 from apps.lab.recipe import recipe, shorten
 from apps.lab.settings import Adversary, Augmentations, Crop, Training
 from tests.apps import tiny_training
 from tests.apps.running import start, wait_until
+from tests.apps.test_lab_resumable import damages
 from tests.apps.tiny_training import RECIPE, Settings, images, train
 
 STORE = Path("runs/networks")
@@ -366,3 +368,31 @@ def test_validation_plateau_and_iterations(here):
     straight = dataclasses.replace(RECIPE, epochs=1)
     once, _ = train(run, straight, name="once")
     assert not np.array_equal(model.get_weights()[2], once.get_weights()[2])
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("name", ["network.npz", "recipe.json"])
+def test_every_damage_to_a_kept_network_is_one_line_or_changes_nothing(here, rng, name):
+    model, _ = train(begin("out"))
+    (folder,) = network_folders()
+    content = json.loads((folder / "recipe.json").read_text())
+    kept = store.Kept(folder, folder.name, content["follows from"], None)
+    shapes = [weight.shape for weight in model.get_weights()]
+    whole, recipe_of = kept.read(shapes), kept.recipe
+    refused = 0
+    for damage in damages(folder / name, (folder / name).read_bytes(), rng, 250):
+        try:
+            weights, found, facts = kept.read(shapes)
+        except RunError as error:
+            line = str(error)
+            assert f"{folder} must hold the network" in line, damage
+            assert "remove the folder to train it again. Received: " in line, damage
+            assert "\n" not in line, damage
+            refused += 1
+            continue
+        assert (found, facts) == (whole[1], whole[2]), damage
+        assert recipe_of.items() <= kept.recipe.items(), damage
+        for one, other in zip(weights, whole[0], strict=True):
+            np.testing.assert_array_equal(one, other, err_msg=damage)
+        assert len(list_networks(STORE)) == 1
+    assert refused > 200

@@ -227,6 +227,41 @@ def test_works_where_there_are_no_locks(system, tmp_path, monkeypatch):
     assert journal(tmp_path / "journal").rows == WANTED
 
 
+def test_random_damage_is_one_line_or_measured_again(tmp_path, rng):
+    """Never other numbers: rows that are read are those that were written."""
+    path = tmp_path / "journal"
+    content = written(path)
+    told = 0
+    for place in [*rng.integers(0, len(content), 300), *range(len(content) - 40, len(content))]:
+        damaged = bytearray(content)
+        damaged[place] ^= int(rng.integers(1, 256))
+        path.write_bytes(damaged)
+        try:
+            kept = journal(path)
+        except ValueError as error:
+            told += "\n" not in str(error) and f"Received: checkpoint={str(path)!r}" in str(error)
+            continue
+        assert kept.rows.items() <= WANTED.items(), place
+        kept.close()
+        told += len(kept.rows) < len(WANTED)
+    assert told == 340
+
+
+def test_what_cannot_be_opened_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=r"^`checkpoint` must be a file that can be read.*Received: [^\n]*$"):
+        journal(tmp_path / "file" / "journal")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(ValueError, match=r"^`checkpoint` must be the path of a file"):
+            journal(tmp_path / "pipe")
+    if hasattr(os, "geteuid") and os.geteuid():  # root may read all
+        written(tmp_path / "secret")
+        (tmp_path / "secret").chmod(0)
+        with pytest.raises(ValueError, match="must be a file that can be read and written"):
+            journal(tmp_path / "secret")
+
+
 @pytest.mark.parametrize("path", ["", 3, b"x", True])
 def test_what_is_no_path_of_a_file_is_refused(path, tmp_path):
     for value in (path, tmp_path):

@@ -248,7 +248,10 @@ def test_wrong_requests_are_one_line(photos):
         ({"name": "fog"}, "`name` must be one of 'gaussian_noise'"),
         ({"name": "tilt", "difficulty": 4}, "`difficulty` must be a whole number from 1 to 3"),
         ({"name": "tilt", "size": 48}, "`size` must be 'auto', 32, 64 or 224"),
-        ({"name": "motion_blur", "size": 64}, "has no numbers for 64 pixels"),
+        (
+            {"name": "motion_blur", "size": 64},
+            "has no numbers for 64 pixels: the published ones blurred the pictures before they were resized",
+        ),
         ({"name": "tilt", "seed": -1}, "`seed` must be a whole number"),
         ({"name": "tilt", "start": -1}, "`start` must be a whole number"),
     ):

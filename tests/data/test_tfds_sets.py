@@ -7,6 +7,7 @@ import pytest
 
 from keras_freq.data import _write_tfds, iterate_batches, load, write_tfds
 from tests.data.test_load import BACKEND, WITHOUT_TENSORFLOW, run_python
+from tests.refusals import refused
 
 tf = pytest.importorskip("tensorflow")
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -267,6 +268,26 @@ def test_damaged_records_are_one_line_with_the_folder(tmp_path, kind, how):
         load("own", data_dir=tmp_path).arrays("test")
     assert "\n" not in str(error.value)
     assert "node" not in str(error.value)
+
+
+@pytest.mark.parametrize("how", ["missing", "empty", "cut", "cut at the end", "a record less", "length"])
+def test_cut_records_are_told_before_a_training(tmp_path, how):
+    """A tf.data feed reads them in `fit`, where TensorFlow tells them with the names of its nodes."""
+    images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype="uint8")
+    pair = images, np.arange(20) % 2
+    folder = write_tfds("own", tmp_path, train=pair, test=pair, file_format="tfrecord")
+    load("own", data_dir=tmp_path, feed="tf.data")
+    path = next(folder.glob("own-train.*record*"))
+    content = path.read_bytes()
+    first = 16 + int.from_bytes(content[:8], "little")
+    if how == "a record less":
+        path.write_bytes(content[first:])
+    elif how == "length":
+        path.write_bytes(content[:first] + bytes([content[first] ^ 1]) + content[first + 1 :])
+    else:
+        damage(path, how)
+    with refused(match=r"own.1\.0\.0 must be whole: prepare the set anew"):
+        load("own", data_dir=tmp_path, feed="tf.data")
 
 
 def test_a_set_without_its_features(tmp_path):

@@ -1,6 +1,7 @@
 """Error under corruptions: by hand, from files, from TFDS; and the mean relative to a reference."""
 
 import dataclasses
+import zlib
 
 import keras
 import numpy as np
@@ -62,6 +63,28 @@ def test_jpeg_reaches_the_copies(classifier, levels, labels, tmp_path):
     assert made.settings["jpeg"] == 85
     del options["table"]
     assert corruption_error(classifier, tmp_path, **options).errors == made.errors
+
+
+@pytest.mark.once
+def test_the_photographs_of_frost_reach_the_copies(classifier, levels, labels, tmp_path):
+    from PIL import Image
+
+    (tmp_path / "ice").mkdir()
+    photograph = np.random.default_rng(0).integers(0, 256, (200, 180, 3)).astype("uint8")
+    Image.fromarray(photograph).save(tmp_path / "ice" / "0.png")
+    kinds = {"corruptions": ("frost", "fog"), "severities": (1, 5)}
+    options = {**kinds, "calibration": "ece"}
+    photographed = corruption_error(classifier, (levels, labels), frost=tmp_path / "ice", **options)
+    write_corrupted(levels, labels, tmp_path / "copy", frost=tmp_path / "ice", **kinds)
+    read = corruption_error(classifier, tmp_path / "copy", **options)
+    assert (read.errors, read.calibration) == (photographed.errors, photographed.calibration)
+    generated = corruption_error(classifier, (levels, labels), **options)
+    assert photographed.calibration[0] != generated.calibration[0]
+    assert photographed.calibration[1] == generated.calibration[1]
+    assert generated.settings["frost"] is None
+    assert photographed.settings["frost"] == zlib.crc32((tmp_path / "ice" / "0.png").read_bytes())
+    with refused("`frost` must be a folder of photographs", error=FileNotFoundError):
+        corruption_error(classifier, (levels, labels), frost=tmp_path / "nowhere", **options)
 
 
 def test_a_folder_is_read_as_it_is(classifier, levels, labels, tmp_path):

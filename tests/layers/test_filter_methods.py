@@ -83,3 +83,16 @@ def test_exports_to_litert_without_an_fft(name, way, pixels, tmp_path):
     interpreter.invoke()
     outputs = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
     np.testing.assert_allclose(outputs, model.predict(pixels, verbose=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["fft", "matmul"])
+def test_a_batch_of_none_stays_one(method):
+    none = keras.ops.zeros((0, 8, 6, 3))
+    for layer in (kf.layers.LowPass(2, method=method), kf.layers.BandPass(1, 3, method=method)):
+        assert tuple(layer(none).shape) == (0, 8, 6, 3)
+    for layer in (kf.layers.APRSingle(), kf.layers.APRPair(), kf.layers.AugMix(), kf.layers.HybridPair()):
+        assert tuple(layer(none, training=True).shape) == (0, 8, 6, 3)
+    assert tuple(kf.spectral.recombine(none, none, method=method).shape) == (0, 8, 6, 3)
+    assert tuple(kf.spectral.spectral_density(none).shape) == (0, 6)
+    assert tuple(kf.spectral.high_pass(none, 2, method=method).shape) == (0, 8, 6, 3)
+    assert tuple(kf.spectral.amplitude(none, method=method).shape) == (0, 8, 6, 3)

@@ -44,7 +44,8 @@ def perturb(
         difficulty: 1 to 3: strength of the noises, whose first frame is clean. Without effect on the others,
             which `flip_rate` compares over longer steps instead.
         size: Whose numbers: 32 those of CIFAR-10-P, 224 those of ImageNet-P, 64 those between. `"auto"` takes
-            the nearest in ratio to the shorter side. There is no `"motion_blur"` for 64.
+            the nearest in ratio to the shorter side. There is no `"motion_blur"` for 64: the published one
+            blurred the pictures before they were resized.
         seed: Seed of the draws, a whole number of at least 0; noises, snow and spatter draw.
         start: Place of the first image in its data set.
 

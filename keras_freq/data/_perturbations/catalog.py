@@ -131,8 +131,9 @@ def choose_size(size: Any, side: int, names: tuple[str, ...]) -> int:
     for name in names:
         if size not in CATALOG[name].tables:
             raise ValueError(
-                f"{name!r} has no numbers for {size} pixels, where it was made before the pictures were "
-                f"resized: leave it out, or choose size=32 or 224. Received: size={size} for images of "
+                f"{name!r} has no numbers for {size} pixels: the published ones blurred the pictures before "
+                "they were resized to that, which images that have this size do not allow. Leave it out, or "
+                f"choose size=32 or 224. Received: size={size} for images of "
                 f"{side} pixels"
             )
     return size
