@@ -56,6 +56,11 @@ def digest_of(value: Any, *, length: int = 16) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
+def origin_of(follows: Mapping[str, Any]) -> str:
+    """Digest of what a network follows from but for backend and versions."""
+    return digest_of({name: value for name, value in follows.items() if name not in _DEPENDENCIES})
+
+
 def dependencies() -> dict[str, Any]:
     """The backend, and the versions that a trained network follows from."""
     found = versions()

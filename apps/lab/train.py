@@ -20,7 +20,8 @@ from apps.lab.resumable import fit_resumably
 from apps.lab.run import Run
 from apps.lab.schedules import VALIDATION_LOSS, Plateau, learning_rate
 from apps.lab.settings import Training
-from apps.lab.store import Kept, dependencies, open_network
+from apps.lab.shared import find_reference
+from apps.lab.store import Kept, dependencies, describe, open_network, origin_of
 
 # How many training images a network is shown that starts from their statistics.
 WHITENED = 5000
@@ -53,6 +54,7 @@ def trained(
     record: Mapping[str, Any] | None = None,
     callbacks: Iterable[keras.callbacks.Callback] = (),
     watch: Any = None,
+    anew: bool = False,
 ) -> tuple[keras.Model, dict[str, list[float]]]:
     """The network of a recipe: trained once, and found by whoever asks for it again.
 
@@ -74,6 +76,8 @@ def trained(
             `keep_in(folder)` is told the folder of the network first, where it may keep files of its own.
         watch: What the callbacks measure, with which settings and on which images: numbers, text, lists,
             dictionaries, arrays. Needed with callbacks.
+        anew: Whether it is trained even where it is a reference network, whose weights (in half precision, of
+            any backend) are taken otherwise.
 
     Returns:
         The classifier, and the history: metric name to one number an epoch.
@@ -88,15 +92,27 @@ def trained(
             f"Received: training.validation={training.validation}"
         )
     label = f"{name}/seed{seed}"
-    follows = {
-        "recipe": recipe(training),
-        "data": data.content
-        if isinstance(data, Stream)
-        else {"images": data[0], "labels": np.asarray(data[1], "int64")},
-        "classes": classes,
-        "seed": seed,
-        **dependencies(),
-    }
+    follows = describe(
+        {
+            "recipe": recipe(training),
+            "data": data.content
+            if isinstance(data, Stream)
+            else {"images": data[0], "labels": np.asarray(data[1], "int64")},
+            "classes": classes,
+            "seed": seed,
+            **dependencies(),
+        }
+    )
+    origin, about = origin_of(follows), record or {"network": name}
+    shared = None if anew or watch is not None else find_reference(origin)
+    if shared is not None:
+        known, weights, history, facts = shared
+        model = _build(training, data, classes, seed=seed, name=name.replace("/", "-"))
+        model.set_weights(weights)
+        if not run.measured(f"{label}/training"):
+            run.say(f"{label}: the reference network {known} (trained in {facts['minutes']:.1f} minutes)")
+        run.measure(f"{label}/training", _record, origin, origin, history, facts, False, seed, about)
+        return model, history
     with open_network(run.config.store, follows, watch=watch, say=run.say, label=label) as kept:
         model = _build(training, data, classes, seed=seed, name=name.replace("/", "-"))
         for callback in callbacks:
@@ -111,14 +127,13 @@ def trained(
     found = run.measured(f"{label}/training")
     if not here and not found:
         run.say(f"{label}: found in {kept.folder} (trained in {facts['minutes']:.1f} minutes)")
-    run.measure(
-        f"{label}/training", _record, kept.digest, history, facts, here, seed, record or {"network": name}
-    )
+    run.measure(f"{label}/training", _record, kept.digest, origin, history, facts, here, seed, about)
     return model, history
 
 
 def _record(
     digest: str,
+    origin: str,
     history: dict[str, list[float]],
     facts: dict[str, Any],
     here: bool,
@@ -132,6 +147,7 @@ def _record(
         "seed": seed,
         **{name: facts[name] for name in ("epochs", "parameters", "n", "batches") if name in facts},
         "digest": digest,
+        "origin": origin,
         "trained": "here" if here else "before",
         "training_minutes": facts["minutes"],
         "seconds": sum(history["seconds"]) if here else 0.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -51,15 +52,15 @@ def conditions(
             raise RunError(f"{corrupted} must hold copies of the test images. Received: other labels")
         return predict(pixels)
 
-    yield "clean", lambda: predict(images)
+    yield "clean", functools.partial(predict, images)
     for radius in RADII:
-        yield f"low {radius}", lambda radius=radius: filtered(kf.spectral.low_pass, radius)
-        yield f"high {radius}", lambda radius=radius: filtered(kf.spectral.high_pass, radius)
+        yield f"low {radius}", functools.partial(filtered, kf.spectral.low_pass, radius)
+        yield f"high {radius}", functools.partial(filtered, kf.spectral.high_pass, radius)
     for name in kf.data.CORRUPTIONS:
         for severity in range(1, 6):
-            yield f"corrupted {name} {severity}", lambda n=name, s=severity: corrupt(n, s)
+            yield f"corrupted {name} {severity}", functools.partial(corrupt, name, severity)
     for name, (norm, epsilon) in ATTACKS.items():
-        yield f"attacked {name}", lambda n=norm, e=epsilon: attack(n, e)
+        yield f"attacked {name}", functools.partial(attack, norm, epsilon)
 
 
 def swap_outcomes(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:

@@ -52,7 +52,9 @@ def digest_of_labels(labels: np.ndarray) -> str:
 
 
 def write_outcomes(path: Path, outcomes: Outcomes) -> None:
-    arrays = {f"right.{name}": np.packbits(np.asarray(bits, bool)) for name, bits in outcomes.right.items()}
+    arrays: dict[str, Any] = {
+        f"right.{name}": np.packbits(np.asarray(bits, bool)) for name, bits in outcomes.right.items()
+    }
     arrays |= {f"predicted.{name}": np.asarray(found) for name, found in outcomes.predicted.items()}
     counts = {name: len(bits) for name, bits in outcomes.right.items()}
     note = np.asarray(json.dumps({**outcomes.note, "counts": counts}))

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,12 @@ def train(run: Run, config: References) -> None:
     for seed in config.all_seeds:  # all rows of one seed first: a comparison of two needs no more
         for row in config.rows:
             settings = REFERENCES[row].recipe(config.training)
-            model, _ = trained(run, row, settings, images.train, classes=len(images.classes), seed=seed)
-            content = pack(model)
+            classes = len(images.classes)
+            model, history = trained(run, row, settings, images.train, classes=classes, seed=seed, anew=True)
+            known = run.measured(f"{row}/seed{seed}/training")[0]
+            content = pack(model, {"history": history, "facts": {"minutes": known["training_minutes"]}})
             restore(model, content)
             outcomes = _look(run, config, model, images, corrupted, f"{row}/seed{seed}")
-            known = run.measured(f"{row}/seed{seed}/training")[0]
             one = _describe(config, row, seed, settings, model, outcomes, known, content)
             run.measure(f"{row}/seed{seed}/summary", _summary, one)
             if config.folder is not None:
@@ -50,8 +52,8 @@ def train(run: Run, config: References) -> None:
     _report(run, config, len(images.test[1]))
 
 
-def pack(model: keras.Model) -> bytes:
-    """The weights as an .npz: trained ones in half precision, statistics and fixed kernels in single."""
+def pack(model: keras.Model, note: Mapping[str, Any]) -> bytes:
+    """Weights and note as an .npz: trained ones in half precision, statistics and fixed kernels in single."""
     halves = {id(variable) for variable in model.trainable_variables}
     arrays = {
         f"weight.{index:05d}": keras.ops.convert_to_numpy(variable).astype(
@@ -60,14 +62,15 @@ def pack(model: keras.Model) -> bytes:
         for index, variable in enumerate(model.weights)
     }
     file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
+    np.savez_compressed(file, note=np.asarray(json.dumps(note)), **arrays)
     return file.getvalue()
 
 
 def restore(model: keras.Model, content: bytes) -> None:
     """Gives the model the weights as they were packed: what is measured is what others get."""
     with np.load(io.BytesIO(content)) as stored:
-        model.set_weights([stored[name].astype("float32") for name in sorted(stored.files)])
+        names = sorted(name for name in stored.files if name.startswith("weight."))
+        model.set_weights([stored[name].astype("float32") for name in names])
 
 
 def _corrupted(run: Run, config: References, images: Images) -> Path:
@@ -134,6 +137,7 @@ def _describe(
         terms=TERMS,
         file=f"{name.replace('/', '-')}-{seed}.npz",
         sha256=hashlib.sha256(content).hexdigest(),
+        digest=known["origin"],
     )
 
 

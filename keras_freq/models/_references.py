@@ -45,6 +45,8 @@ class Reference(Record):
         terms: What the weights may be used for.
         file: Name of the file of weights, or None where only this record is there.
         sha256: Digest of that file.
+        digest: Digest of what the network follows from but for backend and versions: recipe, training images
+            and labels, classes, seed.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Reference(Record):
     terms: str
     file: str | None = None
     sha256: str | None = None
+    digest: str = ""
 
     def rows(self) -> list[dict[str, Any]]:
         """One row."""
@@ -169,11 +172,11 @@ def reference(name: str, *, seed: int = 0, folder: str | Path | None = None) -> 
         (None, 10)
     """
     seed = check_whole(seed, "seed", least=0)
-    known = {}
+    known: dict[tuple[str, int], list[tuple[Path, Reference]]] = {}
     for place in _folders(folder):
         for one in read_index(place):
             known.setdefault((one.name, one.seed), []).append((place, one))
-    if (name, seed) not in known if isinstance(name, str) else True:
+    if not isinstance(name, str) or (name, seed) not in known:
         raise ValueError(_unknown(name, seed, list(known)))
     for place, one in known[name, seed]:
         if one.file is not None:
@@ -187,26 +190,43 @@ def reference(name: str, *, seed: int = 0, folder: str | Path | None = None) -> 
 
 def load_reference(one: Reference, folder: Path) -> keras.Model:
     """The network of a record, with its weights from a file in the folder."""
-    path = folder / str(one.file)
-    model = getattr(keras_freq.models, one.network)(
-        name=one.name.replace("/", "-"), **_arguments(one.options)
-    )
+    arrays = _read_file(one, folder)
+    make = getattr(keras_freq.models, one.network)
+    model = make(name=one.name.replace("/", "-"), **_arguments(one.options))
+    names = sorted(name for name in arrays if name.startswith("weight."))
     try:
-        content = path.read_bytes()
+        model.set_weights([arrays[name].astype("float32") for name in names])
+    except _BROKEN as error:
+        raise _damaged(one, folder, error) from error
+    return model
+
+
+def find_file(one: Reference) -> dict[str, np.ndarray]:
+    """The arrays of the file of a network that `references()` knows."""
+    folders = _folders(None)
+    here = [place for place in folders if (place / str(one.file)).is_file()]
+    return _read_file(one, [*here, folders[0]][0])
+
+
+def _read_file(one: Reference, folder: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file, once it is seen to be the one that was stored."""
+    try:
+        content = (folder / str(one.file)).read_bytes()
         digest = hashlib.sha256(content).hexdigest()
         if digest != one.sha256:
             raise ValueError(f"sha256 {digest} in place of {one.sha256}")
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            names = sorted(name for name in stored.files if name.startswith("weight."))
-            weights = [stored[name].astype("float32") for name in names]
-        model.set_weights(weights)
+            return {name: stored[name] for name in stored.files}
     except _BROKEN as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(
-            f"The weights of {one.name} must be as they were stored; fetch the file again. "
-            f"Received: {path} ({reason})"
-        ) from error
-    return model
+        raise _damaged(one, folder, error) from error
+
+
+def _damaged(one: Reference, folder: Path, error: Exception) -> ValueError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return ValueError(
+        f"The weights of {one.name} must be as they were stored; fetch the file again. "
+        f"Received: {folder / str(one.file)} ({reason})"
+    )
 
 
 def read_index(folder: Path) -> tuple[Reference, ...]:

@@ -303,6 +303,51 @@ def test_a_plain_network_does_not_satisfy_one_that_asks_for_columns(here, counte
     assert len(counted) == 2
 
 
+def test_a_reference_network_is_not_trained_again(here, capsys, monkeypatch):
+    """It is found by what it follows from, whatever the backend and the versions were."""
+    import hashlib
+
+    from apps.references.training import pack
+    from keras_freq.models import _references as references
+
+    run = begin("out")
+    model, history = train(run)
+    known = record(run)
+    assert known["origin"] != known["digest"]
+    content = pack(model, {"history": history, "facts": {"minutes": 7.5}})
+    (here / "tiny.npz").write_bytes(content)
+    entry = references.Reference(
+        name="tiny/plain",
+        seed=0,
+        network="whitened_net",
+        options={},
+        recipe={},
+        n=1,
+        accuracy=0.5,
+        minutes=7.5,
+        command="",
+        made_with={},
+        terms="",
+        file="tiny.npz",
+        sha256=hashlib.sha256(content).hexdigest(),
+        digest=known["origin"],
+    )
+    (here / references.INDEX).write_text(f"[{entry.to_json()}]")
+    monkeypatch.setattr(references, "_folders", lambda folder: [here])
+    other = begin("other")
+    capsys.readouterr()
+    again, told = train(other)
+    assert "the reference network tiny/plain, seed 0 (trained in 7.5 minutes)" in capsys.readouterr().out
+    assert told == history
+    assert (record(other)["trained"], record(other)["training_minutes"]) == ("before", 7.5)
+    for ours, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)
+    (here / "tiny.npz").write_bytes(content[:-1])
+    with pytest.raises(RunError, match="tiny/plain must be as they were stored"):
+        train(begin("third"))
+    train(begin("fourth"), anew=True)  # from the store
+
+
 @pytest.mark.once
 def test_the_list_of_networks(here, capsys):
     run = begin("out")

@@ -151,11 +151,11 @@ def test_half_precision_keeps_what_it_says(model):
     from apps.references.training import pack, restore
 
     before = model.get_weights()
-    content = pack(model)
+    content = pack(model, {"history": {}})
     restore(model, content)
     trained = {variable.path for variable in model.trainable_variables}
     for variable, old in zip(model.weights, before, strict=True):
         new = keras.ops.convert_to_numpy(variable)
         kept = old.astype("float16").astype("float32") if variable.path in trained else old
         np.testing.assert_array_equal(new, kept)
-    assert pack(model) == content
+    assert pack(model, {"history": {}}) == content
