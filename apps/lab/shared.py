@@ -10,7 +10,6 @@ import numpy as np
 from apps.lab.errors import RunError, one_line
 from keras_freq.models._references import find_file, references
 
-
 Found = tuple[str, list[np.ndarray], dict[str, list[float]], dict[str, Any]]
 
 
