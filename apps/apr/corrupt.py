@@ -65,7 +65,7 @@ def _names(config: Corrupt) -> list[str]:
     unknown = [name for name in names if name not in known]
     if unknown:
         raise RunError(
-            f"`corruptions` must hold standard, all, cifar10_bar, imagenet_bar, or some of {', '.join(sorted(known))}. "
+            f"`corruptions` must hold {', '.join(groups)}, or some of {', '.join(sorted(known))}. "
             f"Received: corruptions={unknown}"
         )
     return list(dict.fromkeys(names))

@@ -1,4 +1,4 @@
-"""Common corruptions, of Hendrycks and Dietterich (ICLR 2019) and of C-bar, whole batches at once, from seeds."""
+"""Common corruptions, of Hendrycks and Dietterich (ICLR 2019) and of C-bar, in batches, from seeds."""
 
 from keras_freq.data._corruptions.apply import corrupt
 from keras_freq.data._corruptions.bar_tables import CIFAR10_BAR_CORRUPTIONS, IMAGENET_BAR_CORRUPTIONS

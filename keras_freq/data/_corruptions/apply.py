@@ -73,7 +73,8 @@ def corrupt(
 
     Returns:
         The corrupted images in the shape they came in: uint8 from uint8, rounded (those of
-        C-bar truncated); float32 in [0, 1] from floats, not rounded to bytes (but by `jpeg` and by `"jpeg_compression"`, which code bytes).
+        C-bar truncated); float32 in [0, 1] from floats, not rounded to bytes (but by `jpeg` and by
+        `"jpeg_compression"`, which code bytes).
 
     Raises:
         ValueError: If the images are empty, infinite or outside [0, 1], of another rank, dtype or number of
