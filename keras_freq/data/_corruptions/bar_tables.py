@@ -6,9 +6,15 @@ Robustness, NeurIPS 2021. CIFAR-10-C-bar and ImageNet-C-bar hold ten corruptions
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
+
 from keras_freq.data._corruptions import bar_blur, bar_clouds, bar_noise, bar_overlays, bar_warps
 
-CIFAR10 = {
+Table = dict[Callable[..., np.ndarray], tuple[float, ...]]
+
+CIFAR10: Table = {
     bar_noise.blue_noise_sample: (0.7, 1.4, 2.1, 3.5, 4.2),
     bar_noise.brownish_noise: (2.5, 4, 5.5, 6.5, 7),
     bar_overlays.checkerboard_cutout: (1, 2, 3, 4, 5),
@@ -20,7 +26,7 @@ CIFAR10 = {
     bar_overlays.lines: (0.5, 1, 1.5, 2, 2.5),
     bar_blur.transverse_chromatic_abberation: (1, 2, 5, 9, 10),
 }
-IMAGENET = {
+IMAGENET: Table = {
     bar_noise.blue_noise_sample: (0.8, 1.6, 2.4, 4, 5.6),
     bar_noise.brownish_noise: (1, 2, 3, 4, 5),
     bar_overlays.checkerboard_cutout: (2, 3, 4, 5, 6),
