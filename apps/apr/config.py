@@ -216,8 +216,8 @@ class Corrupt:
     `folder`: where to. `image_size`: side that the images of a TFDS set are brought to (null: as they are).
     `corruptions`: names; standard: the 15 of the benchmark, all: the 4 others too, cifar10_bar and
     imagenet_bar: the 10 of each list of C-bar. `table`: small, medium, large or auto, the parameters for
-    32, 64 or 224 pixels. `jpeg`: quality of the JPEG files that the images go through (0: none; null: 85 for medium and large, as published). `frost`: folder of
-    photographs of ice (null: ice is generated).
+    32, 64 or 224 pixels. `jpeg`: quality of the JPEG files that the images go through (0: none; null: 85
+    for medium and large, as published). `frost`: folder of photographs of ice (null: ice is generated).
     """
 
     folder: str
