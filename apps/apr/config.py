@@ -216,10 +216,10 @@ class Corrupt:
     """Writes a corrupted copy of a split, in the layout of CIFAR-10-C.
 
     `folder`: where to. `image_size`: side that the images of a TFDS set are brought to (null: as they are).
-    `corruptions`: names; standard: the 15 of the benchmark, all: the 4 others too. `table`: small,
-    medium, large or auto, the parameters for 32, 64 or 224 pixels. `jpeg`: quality of the JPEG files that
-    the images go through (0: none; null: 85 for medium and large, as published). `frost`: folder of
-    photographs of ice (null: ice is generated).
+    `corruptions`: names; standard: the 15 of the benchmark, all: the 4 others too, cifar10_bar and
+    imagenet_bar: the 10 of each list of C-bar. `table`: small, medium, large or auto, the parameters for
+    32, 64 or 224 pixels. `jpeg`: quality of the JPEG files that the images go through (0: none; null: 85
+    for medium and large, as published). `frost`: folder of photographs of ice (null: ice is generated).
     """
 
     folder: str

@@ -54,12 +54,18 @@ def _write(config: Corrupt, pixels: np.ndarray, labels: np.ndarray, folder: Path
 
 
 def _names(config: Corrupt) -> list[str]:
-    groups = {"standard": kf.data.CORRUPTIONS, "all": kf.data.CORRUPTIONS + kf.data.EXTRA_CORRUPTIONS}
+    groups = {
+        "standard": kf.data.CORRUPTIONS,
+        "all": kf.data.CORRUPTIONS + kf.data.EXTRA_CORRUPTIONS,
+        "cifar10_bar": kf.data.CIFAR10_BAR_CORRUPTIONS,
+        "imagenet_bar": kf.data.IMAGENET_BAR_CORRUPTIONS,
+    }
     names = [name for word in config.corruptions for name in groups.get(word, (word,))]
-    unknown = [name for name in names if name not in groups["all"]]
+    known = {name for group in groups.values() for name in group}
+    unknown = [name for name in names if name not in known]
     if unknown:
         raise RunError(
-            f"`corruptions` must hold standard, all, or some of {', '.join(groups['all'])}. "
+            f"`corruptions` must hold {', '.join(groups)}, or some of {', '.join(sorted(known))}. "
             f"Received: corruptions={unknown}"
         )
     return list(dict.fromkeys(names))

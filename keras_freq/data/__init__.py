@@ -18,6 +18,7 @@ from keras_freq.data._write_tfds import write_tfds
 
 if TYPE_CHECKING:
     from keras_freq.data._corruptions.apply import corrupt
+    from keras_freq.data._corruptions.bar_tables import CIFAR10_BAR_CORRUPTIONS, IMAGENET_BAR_CORRUPTIONS
     from keras_freq.data._corruptions.catalog import CORRUPTIONS, EXTRA_CORRUPTIONS
     from keras_freq.data._corruptions.read import read_corrupted
     from keras_freq.data._corruptions.write import write_corrupted
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from keras_freq.data._perturbations.catalog import EXTRA_PERTURBATIONS, PERTURBATIONS
 
 __all__ = [
+    "CIFAR10_BAR_CORRUPTIONS",
     "CORRUPTIONS",
     "EXTRA_CORRUPTIONS",
     "EXTRA_PERTURBATIONS",
+    "IMAGENET_BAR_CORRUPTIONS",
     "PERTURBATIONS",
     "ArrayBatches",
     "ImageData",

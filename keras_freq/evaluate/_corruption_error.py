@@ -112,7 +112,8 @@ def corruption_error(
             `(images, labels)`, a `tf.data.Dataset`, a `keras.utils.PyDataset` or an iterable of batches that
             can be read again. Or corrupted ones: a folder in the layout of CIFAR-10-C or of ImageNet-C, or
             `"cifar10_corrupted"` or `"imagenet2012_corrupted"` of TFDS, see `keras_freq.data.read_corrupted`.
-        corruptions: Names, by default the 15 of the benchmark.
+        corruptions: Names, by default the 15 of the benchmark; `keras_freq.data.CIFAR10_BAR_CORRUPTIONS` are
+            those of CIFAR-10-C-bar, whose published figure is this mean too.
         severities: Some of 1 to 5.
         seed: Seed of the corruptions, see `keras_freq.data.corrupt`. Without effect on corrupted data.
         table: "small", "medium", "large" or "auto", see `keras_freq.data.corrupt`. Without effect on

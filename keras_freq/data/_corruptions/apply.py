@@ -34,7 +34,9 @@ def corrupt(
 
     The draws of image `i` follow from `seed`, `start + i`, the name and the severity alone: any split into
     batches gives the same images (up to float32 rounding), as long as `start` says where a batch begins.
-    `CORRUPTIONS` lists the 15 corruptions of the benchmark, `EXTRA_CORRUPTIONS` the 4 meant for tuning.
+    `CORRUPTIONS` lists the 15 corruptions of the benchmark, `EXTRA_CORRUPTIONS` the 4 meant for tuning,
+    `CIFAR10_BAR_CORRUPTIONS` and `IMAGENET_BAR_CORRUPTIONS` the 10 of CIFAR-10-C-bar and of ImageNet-C-bar,
+    which are unlike the augmentations in use.
 
     Args:
         images: `(n, height, width, channels)` or one image `(height, width, channels)`, 1 or 3 channels, any
@@ -42,17 +44,24 @@ def corrupt(
         name: `"gaussian_noise"`, `"shot_noise"`, `"impulse_noise"`, `"defocus_blur"`, `"glass_blur"`,
             `"motion_blur"`, `"zoom_blur"`, `"snow"`, `"frost"`, `"fog"`, `"brightness"`, `"contrast"`,
             `"elastic_transform"`, `"pixelate"` or `"jpeg_compression"`; or one of the four others,
-            `"speckle_noise"`, `"gaussian_blur"`, `"spatter"` and `"saturate"`.
+            `"speckle_noise"`, `"gaussian_blur"`, `"spatter"` and `"saturate"`; or, spelled as published, one
+            of C-bar: `"blue_noise_sample"`, `"brownish_noise"`, `"checkerboard_cutout"`,
+            `"inverse_sparkles"` and `"sparkles"` of both lists; `"pinch_and_twirl"`, `"ripple"`,
+            `"circular_motion_blur"`, `"lines"` and `"transverse_chromatic_abberation"` of that for CIFAR-10;
+            `"caustic_refraction"`, `"perlin_noise"`, `"plasma_noise"`, `"cocentric_sine_waves"` and
+            `"single_frequency_greyscale"` of that for ImageNet.
         severity: 1 (mild) to 5.
         seed: Seed of the draws, a whole number of at least 0. Without effect on `"defocus_blur"`,
-            `"zoom_blur"`, `"gaussian_blur"`, `"brightness"`, `"contrast"`, `"saturate"`, `"pixelate"` and
-            `"jpeg_compression"`.
+            `"zoom_blur"`, `"gaussian_blur"`, `"brightness"`, `"contrast"`, `"saturate"`, `"pixelate"`,
+            `"jpeg_compression"` and `"circular_motion_blur"`.
         start: Place of the first image in its data set.
         table: Parameters of the severities: `"small"` those of CIFAR-10-C (32 pixels), `"medium"` those of
             Tiny ImageNet-C (64), `"large"` those of ImageNet-C (224), each stronger than the one before.
             `"auto"` takes the one nearest to the shorter side in ratio: `"small"` up to 45 pixels, `"medium"`
             up to 119. Lengths in pixels are not scaled to the images, except those of `"elastic_transform"`,
-            which are shares of the shorter side.
+            which are shares of the shorter side. C-bar has two lists: `"small"` and `"medium"` take that for
+            CIFAR-10, `"large"` that for ImageNet, all of them the one list that holds the corruption; lengths
+            are shares of the shorter side.
         jpeg: Quality, 1 to 95, of the JPEG file that every corrupted image goes through at the end, as the
             images of Tiny ImageNet-C and ImageNet-C did before they were published: at 85 it takes half of
             the energy of `"gaussian_noise"` beyond half of the Nyquist frequency. 0: none. `None`: 85 where
@@ -63,8 +72,9 @@ def corrupt(
             generated. Without effect on other corruptions.
 
     Returns:
-        The corrupted images in the shape they came in: uint8 from uint8, rounded; float32 in [0, 1] from
-        floats, not rounded to bytes (but by `jpeg` and by `"jpeg_compression"`, which code bytes).
+        The corrupted images in the shape they came in: uint8 from uint8, rounded (those of
+        C-bar truncated); float32 in [0, 1] from floats, not rounded to bytes (but by `jpeg` and by
+        `"jpeg_compression"`, which code bytes).
 
     Raises:
         ValueError: If the images are empty, infinite or outside [0, 1], of another rank, dtype or number of
@@ -75,7 +85,8 @@ def corrupt(
 
     Source: Hendrycks, Dietterich, Benchmarking Neural Network Robustness to Common Corruptions and
         Perturbations, ICLR 2019, section 3 and appendix; parameters as published with CIFAR-10-C,
-        Tiny ImageNet-C and ImageNet-C.
+        Tiny ImageNet-C and ImageNet-C. C-bar: Mintun, Kirillov, Xie, On Interaction Between Augmentations and
+        Corruptions in Natural Corruption Robustness, NeurIPS 2021.
         Differs from the original: the published files are not reproduced pixel by pixel, since their draws
         were not seeded, and JPEG files depend on the library that writes them. Bytes are rounded, not
         truncated, and in between nothing is rounded at all. `"frost"` lays a generated texture of ice needles
@@ -86,6 +97,9 @@ def corrupt(
         `"glass_blur"` moves pixels as the published loop does: its swap copies. `"spatter"` keeps liquid
         above 1, where the byte of the original wraps round. `"elastic_transform"` interpolates at exact
         places, not at 1/32 pixel. Height and width are treated alike in images that are not square.
+        Bytes of C-bar are truncated at the end, as published, but not after every one of the `"lines"`, which
+        cover pixels by their distance to the line alone. Gray images get one field of `"brownish_noise"`, the
+        mean of the three of `"plasma_noise"`, and one of the zooms of `"transverse_chromatic_abberation"`.
 
     Example:
         >>> foggy = kf.data.corrupt(images, "fog", 3)
@@ -116,11 +130,19 @@ def corrupt(
         else:
             planes = corruption.function(planes, *values)
         planes = np.clip(planes, 0, 1)
+        code = truncate_bytes if corruption.category == "bar" else to_bytes
         if quality:
-            planes = through_jpeg(to_bytes(planes), quality)
-        planes = to_bytes(planes) if result.dtype == np.uint8 else unit_float32(planes)
+            planes = through_jpeg(code(planes), quality)
+        planes = code(planes) if result.dtype == np.uint8 else unit_float32(planes)
         result[part] = planes.transpose(0, 2, 3, 1)
     return result.reshape(images.shape)
+
+
+def truncate_bytes(planes: np.ndarray) -> np.ndarray:
+    """Floats in [0, 1] as uint8, truncated; uint8 as it is. A whole number that rounding left short stays."""
+    if planes.dtype == np.uint8:
+        return planes
+    return (planes * np.float32(255) + np.float32(1e-3)).astype("uint8")
 
 
 def check_request(name: str, severity: int, table: str) -> Corruption:

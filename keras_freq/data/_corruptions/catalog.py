@@ -14,7 +14,18 @@ from typing import Any, Literal
 import numpy as np
 
 from keras_freq._core.checks import check_whole, show
-from keras_freq.data._corruptions import blur, digital, elastic, frost, glass, noise, spatter, weather
+from keras_freq.data._corruptions import (
+    bar_blur,
+    bar_tables,
+    blur,
+    digital,
+    elastic,
+    frost,
+    glass,
+    noise,
+    spatter,
+    weather,
+)
 
 SEVERITIES = (1, 2, 3, 4, 5)
 # The side in pixels that each published table is meant for.
@@ -28,13 +39,13 @@ Rows = tuple[tuple[Any, ...], ...]
 
 @dataclasses.dataclass(frozen=True)
 class Corruption:
-    """A corruption of the benchmark, or one of the four meant for tuning.
+    """A corruption of the benchmark, one of the four meant for tuning, or one of C-bar.
 
     Attributes:
         function: `function(planes, generators, *parameters)`, without generators where nothing is random:
             float32 `(n, channels, height, width)` in [0, 1] to the same, not clipped yet. Its name is that of
             the corruption.
-        category: The paper's.
+        category: The paper's; "bar" those of C-bar, whose bytes are truncated, as published.
         small: Parameters for images of 32 pixels, a row for each severity.
         medium: The same for 64 pixels.
         large: The same for 224 pixels.
@@ -43,7 +54,7 @@ class Corruption:
     """
 
     function: Callable[..., np.ndarray]
-    category: Literal["noise", "blur", "weather", "digital"]
+    category: Literal["noise", "blur", "weather", "digital", "bar"]
     small: Rows
     medium: Rows
     large: Rows
@@ -299,8 +310,21 @@ _RECORDS = (
     ),
 )
 
-CATALOG = {record.name: record for record in _RECORDS}
-CORRUPTIONS = tuple(name for name, record in CATALOG.items() if not record.extra)
+
+def _bar_records() -> tuple[Corruption, ...]:
+    """Those of C-bar: two tables at most, of which that of CIFAR-10 is nearer to 64 pixels too."""
+    records = []
+    for function in bar_tables.CIFAR10 | bar_tables.IMAGENET:
+        cifar10 = bar_tables.CIFAR10.get(function) or bar_tables.IMAGENET[function]
+        imagenet = bar_tables.IMAGENET.get(function) or cifar10
+        small, large = (tuple((value,) for value in row) for row in (cifar10, imagenet))
+        drawn = function is not bar_blur.circular_motion_blur
+        records.append(Corruption(function, "bar", small=small, medium=small, large=large, random=drawn))
+    return tuple(records)
+
+
+CATALOG = {record.name: record for record in (*_RECORDS, *_bar_records())}
+CORRUPTIONS = tuple(name for name, record in CATALOG.items() if not record.extra and record.category != "bar")
 EXTRA_CORRUPTIONS = tuple(name for name, record in CATALOG.items() if record.extra)
 
 
