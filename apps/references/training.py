@@ -25,7 +25,7 @@ from apps.references.config import References
 from apps.references.looking import conditions, swap_outcomes
 from apps.references.outcomes import Outcomes, digest_of_labels, write_outcomes
 from apps.references.rows import REFERENCES
-from keras_freq.models._references import INDEX, Reference, read_index
+from keras_freq.models._references import INDEX, PACKAGE, Reference, read_index
 
 TERMS = (
     "Apache-2.0, as the package. Trained on CIFAR-10 (Krizhevsky, Learning Multiple Layers of Features from "
@@ -48,7 +48,7 @@ def train(run: Run, config: References) -> None:
             one = _describe(config, row, seed, settings, model, outcomes, known, content)
             run.measure(f"{row}/seed{seed}/summary", _summary, one)
             if config.folder is not None:
-                _keep(Path(config.folder), one, content, outcomes, weights=config.weights)
+                _keep(config, row, one, content, outcomes)
     _report(run, config, len(images.test[1]))
 
 
@@ -152,14 +152,16 @@ def _summary(one: Reference) -> list[dict[str, Any]]:
     return [common | row for row in rows]
 
 
-def _keep(folder: Path, one: Reference, content: bytes, outcomes: Outcomes, *, weights: bool) -> None:
+def _keep(config: References, row: str, one: Reference, content: bytes, outcomes: Outcomes) -> None:
     """Writes outcomes, weights if wanted, and the index, in which a network has one place."""
-    stem = str(one.file).removesuffix(".npz")
+    folder, stem = Path(str(config.folder)), str(one.file).removesuffix(".npz")
     write_outcomes(folder / "outcomes" / f"{stem}.npz", outcomes)
-    if weights:
-        write_whole(folder / str(one.file), content)
-    else:
+    if not config.weights:
         one = dataclasses.replace(one, file=None, sha256=None)
+    elif row in config.packaged and one.seed == 0:
+        folder = PACKAGE
+    if config.weights:
+        write_whole(folder / str(one.file), content)
     others = [other for other in read_index(folder) if (other.name, other.seed) != (one.name, one.seed)]
     records = sorted([*others, one], key=lambda other: (other.name, other.seed))
     text = ",\n".join(record.to_json().strip() for record in records)

@@ -20,6 +20,8 @@ from keras_freq._core.checks import check_whole, show
 from keras_freq._core.result import Record
 
 INDEX = "references.json"
+# The weights that come with the package.
+PACKAGE = Path(__file__).parent / "weights"
 _BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 
 
@@ -245,7 +247,7 @@ def read_index(folder: Path) -> tuple[Reference, ...]:
 
 def _folders(folder: str | Path | None) -> list[Path]:
     """The package's own, and the given one, or that of a clone."""
-    own = Path(__file__).parent / "weights"
+    own = PACKAGE
     if folder is None:
         return [own, Path(keras_freq.__file__).parent.parent / "apps" / "references" / "networks"]
     folder = Path(folder)

@@ -23,6 +23,7 @@ SMALL = [
     "attacked=4",
     "corrupted=corrupted",
     "folder=kept",
+    "packaged=[]",
     "store=store",
 ]
 
