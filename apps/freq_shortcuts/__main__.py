@@ -9,6 +9,7 @@ EXPERIMENTS = {
     "adcs": Experiment(config.Adcs, "apps.freq_shortcuts.adcs:adcs"),
     "study": Experiment(config.Study, "apps.freq_shortcuts.study:study"),
     "transfer": Experiment(config.Transfer, "apps.freq_shortcuts.transfer:transfer"),
+    "pretrained": Experiment(config.Pretrained, "apps.freq_shortcuts.pretrained:pretrained"),
     "hfss": Experiment(config.Compare, "apps.freq_shortcuts.hfss:hfss"),
 }
 

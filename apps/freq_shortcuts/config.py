@@ -277,3 +277,46 @@ class Compare(Shared):
         check_all("thresholds", self.thresholds, 0, 1)
         check_between("severity", self.severity, 1, 5)
         check_within("fgsm", self.fgsm, -1e-9, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pretrained:
+    """Looks at EfficientNet-Lite0 with its weights of ImageNet-1k, through ten of its classes.
+
+    `data`: what `keras_freq.data.load` takes, whose classes have the names of Imagenette's; `images`: how
+    many of them, `image_size`: the side that they are brought to (null: as they are). Bands at `radii`; the
+    heat map with waves of `epsilon` on `heat_map_images`, within `window` of DC; corruptions at `severity` on
+    `corrupted_images`; PGD of `attack_steps` in balls of `levels`/255 on `attack_images`. The ranking of
+    squares of `patch` bins, cut at `fraction`, and HFSS with its `budgets` see `images_per_class`.
+    """
+
+    seed: int = 0
+    output: str | None = None
+    data: str = "imagenette112_val.npz"
+    images: int | None = None
+    image_size: int | None = None
+    radii: tuple[float, ...] = (4, 8, 16, 32, 48)
+    epsilon: float = 14.0
+    heat_map_images: int = 100
+    window: int = 8
+    severity: int = 3
+    corrupted_images: int = 200
+    levels: tuple[float, ...] = (0.25, 0.5, 1)
+    attack_steps: int = 10
+    attack_images: int = 100
+    images_per_class: int = 10
+    patch: int = 8
+    fraction: float = 0.05
+    budgets: tuple[int, ...] = (50, 100, 200)
+
+    def __post_init__(self):
+        for name in ("images", "heat_map_images", "corrupted_images", "attack_images", "images_per_class"):
+            check_least(name, getattr(self, name), 1)
+        for name in ("window", "attack_steps", "patch"):
+            check_least(name, getattr(self, name), 1)
+        check_least("image_size", self.image_size, 32)
+        check_between("severity", self.severity, 1, 5)
+        check_between("fraction", self.fraction, 0, 1)
+        check_all("radii", self.radii, 0.5)
+        check_all("levels", self.levels, 0, 255)
+        check_all("budgets", self.budgets, 1)
