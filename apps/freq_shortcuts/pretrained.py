@@ -60,7 +60,8 @@ def pretrained(run: Run, config: Pretrained) -> None:
         n=config.attack_images,
         engine="own",
     )
-    search = _search_images(images, labels, config.images_per_class)
+    chosen = _choose_search(labels, config.images_per_class)
+    search, rest = (images[chosen], labels[chosen]), (images[~chosen], labels[~chosen])
     ranking = run.result(
         "ranking",
         kf.shortcuts.frequency_importance,
@@ -83,7 +84,7 @@ def pretrained(run: Run, config: Pretrained) -> None:
         "HFSS": stages.maps,
     }
     reports = {
-        name: run.result(f"shortcuts/{name}", kf.shortcuts.shortcut_report, ten, data, found)
+        name: run.result(f"shortcuts/{name}", kf.shortcuts.shortcut_report, ten, rest, found)
         for name, found in maps.items()
     }
     run.figure("heat_map", kf.plots.heat_map(heat))
@@ -130,10 +131,16 @@ def _measure_accuracy(
     ]
 
 
-def _search_images(images: np.ndarray, labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first images of every class."""
-    rows = np.sort(np.concatenate([np.flatnonzero(labels == label)[:count] for label in np.unique(labels)]))
-    return images[rows], labels[rows]
+def _choose_search(labels: np.ndarray, count: int) -> np.ndarray:
+    """Marks the first images of every class: maps are tested on the others."""
+    chosen = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        chosen[np.flatnonzero(labels == label)[:count]] = True
+    if chosen.all():
+        raise RunError(
+            f"`images_per_class` must leave images to test the maps on. Received: images_per_class={count}"
+        )
+    return chosen
 
 
 def _report(run: Run, config: Pretrained, classes, bands, heat, corrupted, attacked, reports) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import keras_freq as kf
 from apps.lab import Run
 from apps.lab.files import write_whole
-from apps.lab.images import Images, as_bytes, load_images
+from apps.lab.images import Images, load_images
 from apps.lab.recipe import recipe
 from apps.lab.report import print_table, values
 from apps.lab.train import trained
@@ -34,7 +34,7 @@ TERMS = (
 
 
 def train(run: Run, config: References) -> None:
-    images = load_images(run, config.data, most_bytes=0)
+    images = load_images(run, config.data, most_bytes=0)  # bytes
     corrupted = _corrupted(run, config, images)
     for seed in config.all_seeds:  # all rows of one seed first: a comparison of two needs no more
         for row in config.rows:
@@ -77,7 +77,7 @@ def _corrupted(run: Run, config: References, images: Images) -> Path:
     pixels, labels = images.test
     folder = Path(config.corrupted)
     run.say(f"corrupted copies of the {len(labels)} test images: {folder}")
-    kf.data.write_corrupted(as_bytes(pixels), labels, folder, seed=0)
+    kf.data.write_corrupted(pixels, labels, folder, seed=0)
     return folder
 
 

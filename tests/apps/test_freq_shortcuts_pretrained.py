@@ -102,7 +102,7 @@ def test_the_experiment_in_miniature(here, rng, capsys):
     images = rng.integers(0, 255, (6, 32, 32, 3), dtype="uint8")
     np.savez("ten.npz", x_test=images, y_test=np.arange(6) % 2, classes=np.array(names))
     small = ["data=ten.npz", "radii=[4]", "window=1", "heat_map_images=4", "corrupted_images=2", "levels=[1]"]
-    small += ["attack_steps=1", "attack_images=2", "images_per_class=2", "budgets=[4,4]"]
+    small += ["attack_steps=1", "attack_images=2", "images_per_class=1", "budgets=[4,5]"]
     config = CONFIGS / "freq_shortcuts" / "pretrained.yaml"
     assert running.call("freq_shortcuts", "pretrained", config, *small, "output=run") == 0
     out = capsys.readouterr().out
