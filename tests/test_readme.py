@@ -69,7 +69,7 @@ def test_the_example_runs_as_written(tmp_path):
 def test_every_example_runs_with_jax_alone(tmp_path):
     """Those of `tf.data` apart, and with fewer images."""
     first, *others = (example for example in examples() if "tf.data" not in example)
-    assert len(others) == 3
+    assert len(others) == 4
     program = ALONE + FEWER + first + OWN + "\n".join(others)
     for whole, fewer in (
         ("n=100", "n=4"),

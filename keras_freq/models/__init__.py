@@ -1,7 +1,7 @@
 """Image classifiers: pixels in [0, 1] in, `(batch, height, width, channels)`; logits out.
 
 The first layer of each normalizes the pixels, so that attacks and filters work in the space of images.
-`smooth_kernels` copies a classifier with smoother convolutions.
+`smooth_kernels` copies a classifier with smoother convolutions. `reference` gives a trained network.
 """
 
 from keras_freq.models._alexnet_small import alexnet_small
@@ -9,6 +9,7 @@ from keras_freq.models._all_conv import all_conv
 from keras_freq.models._batch_statistics import BatchStatisticsNormalization
 from keras_freq.models._densenet_cifar import densenet_cifar
 from keras_freq.models._grouped_convolution import GroupedConv2D
+from keras_freq.models._references import Reference, References, reference, references
 from keras_freq.models._resnet_cifar import resnet_cifar
 from keras_freq.models._resnext_cifar import resnext_cifar
 from keras_freq.models._scaled_bias import ScaledBias
@@ -27,10 +28,14 @@ __all__ = [
     "GroupedConv2D",
     "PassThrough",
     "PositionEmbedding",
+    "Reference",
+    "References",
     "ScaledBias",
     "alexnet_small",
     "all_conv",
     "densenet_cifar",
+    "reference",
+    "references",
     "resnet_cifar",
     "resnext_cifar",
     "small_resnet",
