@@ -151,7 +151,8 @@ def _report(run: Run, config: Pretrained, classes, bands, heat, corrupted, attac
     for name, rates in (("low", bands.low), ("high", bands.high)):
         for radius, rate in zip(bands.radii, rates, strict=True):
             accuracies.append([f"{name}-passed, r = {radius:g}", f"{rate:.3f}", str(bands.n)])
-    for ring, error in heat.ring_means().items():
+    measured = {ring: error for ring, error in heat.ring_means().items() if np.isfinite(error)}
+    for ring, error in measured.items():
         accuracies.append([f"error under waves of {ring} frequency", f"{error:.3f}", str(heat.n)])
     accuracies.append(["corruption error", f"{corrupted.mean:.3f}", str(corrupted.n)])
     for level, rate in zip(config.levels, attacked.accuracy, strict=True):

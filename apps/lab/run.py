@@ -300,7 +300,7 @@ class Run:
         figures = sorted(path.name for path in (self.folder / "figures").glob("[!.]*.png"))
         parts = [
             f"# {title}",
-            "\n".join(f"| {' | '.join(row)} |" for row in table),
+            "\n".join(f"| {' | '.join(row)} |" for row in table) if claims else "",
             notes,
             f"{self.minutes():.1f} minutes of measuring and training in all, on {made['backend']} "
             f"{made['backend_version']}, keras {made['keras']}, {made['cpu_count']} CPU cores, "
