@@ -33,6 +33,8 @@ def _published() -> Training:
         schedule="steps",
         milestones=(60, 120, 160, 190),
         factor=0.2,
+        statistics="cifar10_pytorch",
+        augmentations=Augmentations(overflow="wrap"),
         crop=Crop(padding=4, fill=128 / 255),
     )
 

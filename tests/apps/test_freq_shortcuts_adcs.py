@@ -9,7 +9,7 @@ from apps.freq_shortcuts import adcs
 from tests.apps import running
 from tests.apps.running import interrupt, records
 
-TINY = "data: {name: cifar10_mini, train_images: 200, test_images: 10}\n"
+TINY = "data: {name: cifar10_mini, train_images: 200, test_images: 10}\nsplit: train\nimages_per_class: null\n"
 
 
 def test_in_miniature_and_again_after_a_kill(here):
