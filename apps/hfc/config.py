@@ -24,6 +24,7 @@ def _published() -> Training:
     """Adam with a constant rate; as published, no augmentation of natural images."""
     return Training(
         network="resnet32",
+        statistics="none",
         normalization="none",
         epochs=100,
         batch_size=100,

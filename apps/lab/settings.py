@@ -9,6 +9,8 @@ from typing import Literal
 from apps.lab.augmentations import ROWS
 from apps.lab.networks import NETWORKS
 
+Statistics = Literal["cifar10", "cifar10_pytorch", "imagenet", "imagenet10", "synthetic", "none"]
+
 
 # Null passes the first three: it stands where a setting may be left out.
 def check_least(name: str, value: float | None, least: float) -> None:
@@ -199,7 +201,8 @@ class Training:
     of its tokens; `dropout`: share of the last features (null: as published). `normalization`: as published,
     none, batch, or batch_statistics, which takes the statistics of the batch at hand at test time too.
     `statistics`: of which images the mean and deviation are that the first layer normalizes with;
-    cifar10_pytorch has the smaller deviations of the codes of APR and FreqBias, .2023 .1994 .2010.
+    cifar10_pytorch has the smaller deviations of the codes of APR and FreqBias, .2023 .1994 .2010; none
+    leaves pixels as they are.
     `precision`: the Keras policy of the network.
 
     `epochs`, or so many `iterations` of `batch_size` images (null: whole epochs). `momentum` and `nesterov`
@@ -223,7 +226,7 @@ class Training:
     width: int | None = None
     normalization: Literal["published", "none", "batch", "batch_statistics"] = "published"
     dropout: float | None = None
-    statistics: Literal["cifar10", "cifar10_pytorch", "imagenet", "imagenet10"] = "cifar10"
+    statistics: Statistics = "cifar10"
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     epochs: int = 200
     iterations: int | None = None
