@@ -56,6 +56,7 @@ def _published(**changes: Any) -> Training:
         weight_decay=1e-4,
         schedule="plateau",
         patience=11,
+        threshold=1e-4,
         validation=0.1,
         crop=Crop(padding=4),
     )

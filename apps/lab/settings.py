@@ -211,10 +211,10 @@ class Training:
     slow average (`apps.lab.lookahead.Lookahead`; 0: never).
 
     `schedule`: constant; steps, the rate times `factor` after each of the `milestones` (epochs); cosine, down
-    to 0, after `warmup` epochs of linear rise; cyclic, linearly from `begin` times the rate up to the rate at
-    `peak` (a share of the training) and down to `end` times the rate; plateau, times `factor` where the loss
-    of the validation images has not fallen for `patience` epochs. `validation`: share of the training images
-    that is held out for it.
+    to 0, after `warmup` epochs of linear rise; cyclic, linearly from `begin` times the rate up to the
+    rate at `peak` (a share of the training) and down to `end` times the rate; plateau, times `factor`
+    where the loss of the validation images has not fallen, by more than the share `threshold`, for
+    `patience` epochs. `validation`: share of the training images that is held out for it.
 
     `augmentation`: a name of `apps.lab.augmentations.ROWS`, which comes after the `crop`, with the strengths
     `augmentations`. `halves`: a row that mixes the images of a batch trains on the sum of the losses of the
@@ -247,6 +247,7 @@ class Training:
     begin: float = 0.0
     end: float = 0.0
     patience: int = 10
+    threshold: float = 0.0
     validation: float = 0.0
     augmentation: str = "standard"
     halves: Literal["sum", "mean"] = "sum"
@@ -264,7 +265,7 @@ class Training:
         for name in ("factor", "peak"):
             check_within(f"training.{name}", getattr(self, name), 0, 1)
         check_within("training.learning_rate", self.learning_rate, 0, 10)
-        for name in ("begin", "end"):
+        for name in ("begin", "end", "threshold"):
             check_between(f"training.{name}", getattr(self, name), 0, 1)
         for name in ("warmup", "lookahead"):
             check_least(f"training.{name}", getattr(self, name), 0)
