@@ -33,6 +33,8 @@ def _published() -> Training:
         schedule="steps",
         milestones=(60, 120, 160, 190),
         factor=0.2,
+        statistics="cifar10_pytorch",
+        augmentations=Augmentations(overflow="wrap"),
         crop=Crop(padding=4, fill=128 / 255),
     )
 
@@ -111,13 +113,15 @@ class Detection(Study):
     """Telling images of other sets from those of known classes, and calibration, clean and corrupted.
 
     `outside`: sets of images of unknown classes, as `keras_freq.data.load` names them (TFDS, in
-    `data.data_dir`, or .npz files); their test splits are taken. `scores`: larger for known classes.
+    `data.data_dir`, or .npz files); their test splits are taken, of each the first `outside_images` (null:
+    all). `scores`: larger for known classes.
     `bins`: of the reliability diagram and the calibration error. `severities`: of the 15 corruptions that
     calibration is measured under, on the first `corrupted_images` test images (null: all); `corrupted` is as
     in `table`.
     """
 
     outside: tuple[str, ...] = ()
+    outside_images: int | None = None
     scores: tuple[str, ...] = ("max_logit", "max_softmax")
     bins: int = 15
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
@@ -129,7 +133,8 @@ class Detection(Study):
         check_names("scores", self.scores, ("max_logit", "max_softmax", "energy"))
         check_least("bins", self.bins, 1)
         check_all("severities", self.severities, 1, 5)
-        check_least("corrupted_images", self.corrupted_images, 1)
+        for name in ("outside_images", "corrupted_images"):
+            check_least(name, getattr(self, name), 1)
         if not self.outside or len(set(self.outside)) < len(self.outside):
             raise ValueError(
                 f"`outside` must name at least one set, each once. Received: outside={list(self.outside)}"
@@ -168,7 +173,7 @@ def _published_adversarial() -> Training:
         schedule="cyclic",
         peak=0.5,
         precision="mixed_float16",
-        augmentations=Augmentations(pair=0.16),
+        augmentations=Augmentations(pair=0.16, overflow="wrap"),
         crop=Crop(padding=4),
         adversary=Adversary(steps=1, epsilon=8 / 255, step_size=10 / 255, random_start=True),
     )

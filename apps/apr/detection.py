@@ -30,7 +30,9 @@ KINDS = {"ece": "ECE", "rms": "RMS"}
 
 def detection(run: Run, config: Detection) -> None:
     images = load_images(run, config.data)
-    outside = dict(other_images(name, config.data, images) for name in config.outside)
+    outside = dict(
+        other_images(name, config.data, images, limit=config.outside_images) for name in config.outside
+    )
     source = corrupted_source(run, config, images)
     for row in config.rows:
         for seed in config.all_seeds:

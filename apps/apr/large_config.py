@@ -28,7 +28,7 @@ def _imagenet_training() -> Training:
         weight_decay=1e-4,
         schedule="steps",
         milestones=(30, 60, 90),
-        augmentations=Augmentations(pair=0.5, pair_space="normalized"),
+        augmentations=Augmentations(pair=0.5, pair_space="normalized", overflow="wrap"),
         crop=Crop(area=(0.08, 1.0), size=224, center=224 / 256),
     )
 

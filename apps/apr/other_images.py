@@ -31,8 +31,8 @@ def corrupted_source(run: Run, config: Table | Detection, images: Images) -> str
     return folder
 
 
-def other_images(name: str, settings: Data, images: Images) -> tuple[str, np.ndarray]:
-    """The name of a set and its first test images, at most as many as there are of ours."""
+def other_images(name: str, settings: Data, images: Images, *, limit: int | None) -> tuple[str, np.ndarray]:
+    """The name of a set and its first `limit` test images, or all."""
     try:
         found = kf.data.load(name, data_dir=settings.data_dir, download=settings.download)
     except (FileNotFoundError, ImportError) as error:
@@ -44,4 +44,4 @@ def other_images(name: str, settings: Data, images: Images) -> tuple[str, np.nda
         )
     if found.test is None:
         raise RunError(f"{name} must have a test split. Received: a training split alone")
-    return found.name, found.arrays("test", limit=len(images.test[1]))[0]
+    return found.name, found.arrays("test", limit=limit)[0]

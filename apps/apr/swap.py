@@ -31,7 +31,7 @@ def swap(run: Run, config: Swap) -> None:
     check_counts(images, pairs=config.pairs)
     donors: dict[str, np.ndarray | None] = {images.name: None}
     if config.donors is not None:
-        name, others = other_images(config.donors, config.data, images)
+        name, others = other_images(config.donors, config.data, images, limit=len(images.test[1]))
         donors[name] = others
     shown: dict[str, dict[str, Any]] = {name: {} for name in donors}
     for row in config.rows:

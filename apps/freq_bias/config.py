@@ -27,6 +27,7 @@ def _published() -> Training:
     """ResNet-18 as the authors' code trains it."""
     return Training(
         network="resnet18",
+        statistics="cifar10_pytorch",
         epochs=200,
         schedule="steps",
         milestones=(50, 100, 150),

@@ -20,14 +20,15 @@ FORMS: dict[str, dict[str, Any]] = {
 
 def adcs(run: Run, config: Adcs) -> None:
     images = load_images(run, config.data)
-    n, classes = len(images.train[1]), len(images.classes)
-    counts = np.bincount(images.train[1], minlength=classes)
+    classes = len(images.classes)
+    chosen = _choose(*getattr(images, config.split), classes, config.images_per_class)
+    n, counts = len(chosen[1]), np.bincount(chosen[1], minlength=classes)
     head = ["class", "n", "lowest", "highest", "mean", "share of bins above all others", "their mean radius"]
     distance = kf.spectral.radial_distance(*images.shape[:2])
     tables, claims = [], []
     for form in FORMS if config.published else ("ours",):
         options = FORMS[form] or {"channel": config.channel}
-        result = run.result(f"adcs/{form}", kf.shortcuts.adcs, *images.train, classes=classes, **options)
+        result = run.result(f"adcs/{form}", kf.shortcuts.adcs, *chosen, classes=classes, **options)
         maps = result.maps
         known = int(np.isfinite(maps[:, 0, 0]).sum())
         top = known - (1 if form == "ours" else 2)
@@ -62,6 +63,16 @@ def adcs(run: Run, config: Adcs) -> None:
             )
         )
     run.summary("Frequency shortcuts: ADCS maps", claims, notes="\n\n".join(tables))
+
+
+def _choose(
+    pixels: np.ndarray, labels: np.ndarray, classes: int, per_class: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first so many images of each class, in the stored order."""
+    if per_class is None:
+        return pixels, labels
+    rows = np.concatenate([np.flatnonzero(labels == label)[:per_class] for label in range(classes)])
+    return pixels[np.sort(rows)], labels[np.sort(rows)]
 
 
 def _summarize(found: np.ndarray, distance: np.ndarray, top: int) -> dict[str, float]:

@@ -21,6 +21,7 @@ from apps.lab.settings import (
 )
 
 METHODS = ("hfss", "exact", "hybrid", "gradient")
+Mean = Literal["dataset", "zero"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +55,8 @@ def _published(**changes: Any) -> Training:
         nesterov=True,
         weight_decay=1e-4,
         schedule="plateau",
+        patience=11,
+        threshold=1e-4,
         validation=0.1,
         crop=Crop(padding=4),
     )
@@ -81,7 +84,9 @@ class Search:
     `split: test` the test images themselves, as published. `patch`: side of the blocks of bins that are
     removed together. `method` of `keras_freq.shortcuts.frequency_importance`; `mirror: reference` removes the
     blocks of the published code. `fraction`: share of the bins that a map keeps. `dc`: whether DC is ranked
-    like the others (as published), kept in every map or in none; images without it have the mean 0.
+    like the others (as published), kept in every map or in none. `mean`: what images without it lie about:
+    the mean of the data set that the network normalizes with, as where normalized images are filtered (as
+    published), or 0.
     """
 
     images_per_class: int | None = None
@@ -91,6 +96,7 @@ class Search:
     mirror: Literal["conjugate", "reference"] = "conjugate"
     fraction: float = 0.05
     dc: Literal["rank", "keep", "drop"] = "rank"
+    mean: Mean = "dataset"
 
     def __post_init__(self):
         check_least("search.images_per_class", self.images_per_class, 1)
@@ -184,7 +190,9 @@ class Adcs:
     """ADCS maps of a data set: at which frequencies a class has more amplitude than the others.
 
     `channel`: how the channels become one map; with `published` the maps of the published code stand beside
-    (sums, the class compared with itself, ties counted as -1, luma).
+    (sums, the class compared with itself, ties counted as -1, luma). `split`: the images that the maps are
+    of, the first `images_per_class` of each class (null: all); published: 50 images of the validation
+    split, which is the test split here.
     """
 
     seed: int = 0
@@ -192,9 +200,12 @@ class Adcs:
     data: LabelledImages = dataclasses.field(default_factory=LabelledImages)
     channel: Literal["mean", "luma", "sign_then_mean"] = "mean"
     published: bool = True
+    split: Literal["train", "test"] = "test"
+    images_per_class: int | None = 50
 
     def __post_init__(self):
         check_least("seed", self.seed, 0)
+        check_least("images_per_class", self.images_per_class, 1)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ import keras_freq as kf
 from apps.freq_shortcuts.config import Compare
 from apps.freq_shortcuts.hfss_report import SAME, draw, kept, kept_by, report
 from apps.freq_shortcuts.images import corrupted, load_images
-from apps.freq_shortcuts.maps import count_forwards, journal, measure_maps, search_images
+from apps.freq_shortcuts.maps import count_forwards, journal, mean_of, measure_maps, search_images
 from apps.lab import Run
 from apps.lab.images import Images, as_floats
 from apps.lab.train import trained
@@ -48,7 +48,7 @@ def hfss(run: Run, config: Compare) -> None:
                     model,
                     test,
                     maps,
-                    split=config.search.split,
+                    search=config.search,
                     classes=images.classes,
                     record={"method": method, "kept": cut, "set": name, "seed": seed},
                 )
@@ -88,7 +88,7 @@ def _search(
     stage = f"{method}/search/seed{seed}"
     checkpoint = journal(run, f"search/{method}/seed{seed}")
     unbroken = not checkpoint.exists()
-    options: dict[str, Any] = {"seed": seed, "checkpoint": checkpoint}
+    options: dict[str, Any] = {"seed": seed, "checkpoint": checkpoint, "mean": mean_of(config.search)}
     found: Found
     if method == "hfss":
         found = run.result(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 import keras_freq as kf
@@ -43,6 +45,10 @@ def first_of_each(test: tuple[np.ndarray, np.ndarray], classes: int) -> np.ndarr
     return np.stack([as_floats(pixels[rows[0]]) for rows in there]) if all(map(len, there)) else None
 
 
-def filter_each(images: np.ndarray, maps: kf.shortcuts.FrequencyMaps) -> np.ndarray:
-    """What the map of each class leaves of its image."""
-    return np.stack([kf.spectral.apply_mask(*pair) for pair in zip(images, maps.masks, strict=True)])
+def filter_each(
+    images: np.ndarray, maps: kf.shortcuts.FrequencyMaps, mean: Sequence[float] | float
+) -> np.ndarray:
+    """What the map of each class leaves of its image; where that is without DC, it lies about `mean`."""
+    mean = np.asarray(mean, "float32")
+    pairs = zip(images - mean, maps.masks, strict=True)
+    return np.stack([kf.spectral.apply_mask(*pair) for pair in pairs]) + mean

@@ -14,6 +14,8 @@ import keras_freq as kf
 from apps.freq_shortcuts.config import Search
 from apps.lab import Run, RunError
 from apps.lab.images import Images
+from apps.lab.networks import STATISTICS
+from apps.lab.settings import Training
 
 RATES = ("tpr", "fpr", "clean_tpr", "clean_fpr", "share")
 STRONG = 0.6  # TPR from which the paper on HFSS calls a shortcut strong
@@ -45,6 +47,16 @@ def search_images(images: Images, search: Search, *, seed: int) -> tuple[np.ndar
         rows.append(np.random.default_rng([seed, label]).permutation(own)[:wanted])
     chosen = np.sort(np.concatenate(rows))
     return pixels[chosen], labels[chosen]
+
+
+def mean_of(search: Search) -> float | None:
+    """For `keras_freq.shortcuts`, where None is the mean that the network normalizes with."""
+    return None if search.mean == "dataset" else 0.0
+
+
+def shown_mean(search: Search, training: Training) -> Sequence[float] | float:
+    """The same as numbers, for pictures of filtered images."""
+    return STATISTICS[training.statistics][0] if search.mean == "dataset" else 0.0
 
 
 def journal(run: Run, stage: str) -> Path:
@@ -85,6 +97,7 @@ def find_maps(
         patch=search.patch,
         method=search.method,
         mirror=search.mirror,
+        mean=mean_of(search),
         seed=seed,
         checkpoint=journal(run, stage),
     )
@@ -122,12 +135,13 @@ def measure_maps(
     test: tuple[np.ndarray, np.ndarray],
     maps: kf.shortcuts.FrequencyMaps | np.ndarray,
     *,
-    split: str,
+    search: Search,
     classes: Sequence[str],
     record: Mapping[str, Any],
 ) -> kf.shortcuts.ShortcutReport:
     """What the maps leave of a network, measured once; the rates of each class are records."""
-    report = run.result(stage, kf.shortcuts.shortcut_report, model, test, maps, split=split)
+    options = {"split": search.split, "mean": mean_of(search)}
+    report = run.result(stage, kf.shortcuts.shortcut_report, model, test, maps, **options)
     run.measure(f"{stage}/rates", record_rates, report, classes, record)
     return report
 

@@ -16,9 +16,11 @@ from apps.freq_shortcuts.maps import (
     by_class,
     disks,
     find_maps,
+    mean_of,
     measure_maps,
     record_rates,
     search_images,
+    shown_mean,
 )
 from apps.lab import Claim, Run
 from apps.lab.augmentations import ROWS
@@ -63,7 +65,7 @@ def study(run: Run, config: Study) -> None:
                     model,
                     images.test,
                     masks,
-                    split=config.search.split,
+                    search=config.search,
                     classes=images.classes,
                     record={**record, "seed": seed, "masks": name},
                 )
@@ -85,8 +87,8 @@ def _grow(
     run: Run, config: Study, images: Images, maps: kf.shortcuts.FrequencyMaps, every: int
 ) -> KeptMaskTest:
     """The first network once more, tested under its final maps while it trains."""
-    network, split = config.networks[0], config.search.split
-    test = KeptMaskTest(kf.data.ArrayBatches(*images.test), maps, every=every, split=split)
+    network, split, mean = config.networks[0], config.search.split, mean_of(config.search)
+    test = KeptMaskTest(kf.data.ArrayBatches(*images.test), maps, every=every, split=split, mean=mean)
     trained(
         run,
         "growth",
@@ -96,7 +98,14 @@ def _grow(
         seed=config.seed,
         record={"network": network, "augmentation": "standard", "masks": "growth"},
         callbacks=[test],
-        watch={"measure": "maps", "maps": maps.masks, "every": every, "split": split, "on": images.test},
+        watch={
+            "measure": "maps",
+            "maps": maps.masks,
+            "every": every,
+            "split": split,
+            "mean": config.search.mean,
+            "on": images.test,
+        },
     )
     for epoch, (_, report) in zip(test.epochs, test.history, strict=True):
         record = {"stage of training": "growth", "epoch": epoch, "masks": "growth"}
@@ -137,11 +146,12 @@ def _draw(
     key = names[0]
     chosen = first_of_each(images.test, len(images.classes))
     if chosen is not None:
+        mean = shown_mean(config.search, config.training)
         figure = kf.plots.frequency_maps(
             {"map": shown[key]},
             classes=images.classes,
             reports={"map": reports[key]},
-            examples={"image": chosen, "filtered": filter_each(chosen, shown[key])},
+            examples={"image": chosen, "filtered": filter_each(chosen, shown[key], mean)},
             title=f"What is left of the images: {name_of(*key)}, seed {config.seed}",
         )
         run.figure("filtered", figure)

@@ -12,7 +12,7 @@ import numpy as np
 import keras_freq as kf
 from apps.freq_shortcuts.config import Transfer
 from apps.freq_shortcuts.images import corrupted, filter_each, first_of_each, load_images
-from apps.freq_shortcuts.maps import by_class, disks, find_maps, measure_maps, search_images
+from apps.freq_shortcuts.maps import by_class, disks, find_maps, measure_maps, search_images, shown_mean
 from apps.lab import Claim, Run, RunError
 from apps.lab.augmentations import ROWS
 from apps.lab.images import Images
@@ -58,7 +58,7 @@ def transfer(run: Run, config: Transfer) -> None:
                         model,
                         test,
                         masks,
-                        split=config.search.split,
+                        search=config.search,
                         classes=images.classes,
                         record={**record, "seed": seed, "set": name, "masks": kind},
                     )
@@ -115,10 +115,11 @@ def _draw(
 ) -> None:
     """One image of each class in every set, as it is and under the maps of the first network and seed."""
     rows: dict[str, np.ndarray] = {}
+    mean = shown_mean(config.search, config.training)
     for name, test in list(sets.items())[:3]:
         chosen = first_of_each(test, len(images.classes))
         if chosen is not None:
-            rows |= {name: chosen, f"{name},\nfiltered": filter_each(chosen, maps)}
+            rows |= {name: chosen, f"{name},\nfiltered": filter_each(chosen, maps, mean)}
     figure = kf.plots.frequency_maps(
         {"map": maps},
         classes=images.classes,

@@ -19,7 +19,7 @@ def train_both(
     """The classifiers by name and seed, both trained from the same weights."""
     recipes = {
         "natural": config.training,
-        "adversarial": config.adversary.applied_to(config.training, images.shape[0]),
+        "adversarial": config.adversary.applied_to(config.training),
     }
     classes = len(images.classes)
     return {

@@ -24,6 +24,7 @@ def _published() -> Training:
     """Adam with a constant rate; as published, no augmentation of natural images."""
     return Training(
         network="resnet32",
+        statistics="none",
         normalization="none",
         epochs=100,
         batch_size=100,
@@ -37,29 +38,31 @@ def _published() -> Training:
 class AdversarialTraining(Adversary):
     """Adversarial training beside the natural one: the attack, and what differs from `training`.
 
-    `epsilon` and `step_size` in pixel units (pixels in [0, 1]). `crop_and_flip`: pad by an eighth of the
-    side, random crop, random flip before the attack, as published for adversarial training. `epochs` and
-    `learning_rate` take the place of those of natural training (null: the same).
+    `epsilon` and `step_size` in pixel units (pixels in [0, 1]). `crop_and_flip`: `padding` pixels
+    around the image, random crop, random flip before the attack, as published for adversarial training.
+    `epochs` and `learning_rate` take the place of those of natural training (null: the same).
     """
 
     steps: int = 10
     crop_and_flip: bool = True
+    padding: int = 2
     epochs: int | None = None
     learning_rate: float | None = None
 
     def __post_init__(self):
         super().__post_init__()
         check_least("adversary.steps", self.steps, 1)
+        check_least("adversary.padding", self.padding, 0)
         check_least("adversary.epochs", self.epochs, 1)
         check_within("adversary.learning_rate", self.learning_rate, 0, 10)
 
-    def applied_to(self, training: Training, side: int) -> Training:
-        """The recipe with the attack, for images of that side."""
+    def applied_to(self, training: Training) -> Training:
+        """The recipe with the attack."""
         return dataclasses.replace(
             training,
             epochs=self.epochs or training.epochs,
             learning_rate=self.learning_rate or training.learning_rate,
-            crop=Crop(padding=round(side / 8)) if self.crop_and_flip else training.crop,
+            crop=Crop(padding=self.padding) if self.crop_and_flip else training.crop,
             adversary=Adversary(self.steps, self.epsilon, self.step_size, self.random_start),
         )
 

@@ -90,7 +90,7 @@ def _recipe(name: str, config: Heuristics, images: Images) -> Training:
     if name == "batch_norm":
         return dataclasses.replace(training, normalization=config.batch_norm)
     if name == "adversarial":
-        return config.adversary.applied_to(training, images.shape[0])
+        return config.adversary.applied_to(training)
     return training
 
 

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 # Mean and deviation of the pixels, in [0, 1], that the first layer of a network normalizes with.
 STATISTICS = {
+    "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+    # Of the synthetic sets of the paper on frequency shortcuts.
+    "synthetic": ((0.498, 0.498, 0.498), (0.172, 0.172, 0.172)),
     "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+    # As the codes of APR and FreqBias have it.
+    "cifar10_pytorch": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "imagenet10": ((0.479838, 0.470448, 0.429404), (0.258143, 0.252662, 0.272406)),
 }

@@ -21,6 +21,7 @@ _IDLE = {
     "lookahead": 0,
     "begin": 0.0,
     "end": 0.0,
+    "threshold": 0.0,
     "halves": "sum",
     "augmentation": "standard",
 }
@@ -30,7 +31,7 @@ _OF_SCHEDULE = {
     "steps": ("milestones", "factor"),
     "cosine": ("warmup",),
     "cyclic": ("peak", "begin", "end"),
-    "plateau": ("factor", "patience"),
+    "plateau": ("factor", "patience", "threshold"),
 }
 
 

@@ -56,15 +56,17 @@ def learning_rate(training: Training, steps: int) -> float | keras.optimizers.sc
     return rate
 
 
-def plateau_rate(losses: Iterable[float], *, rate: float, factor: float, patience: int) -> float:
+def plateau_rate(
+    losses: Iterable[float], *, rate: float, factor: float, patience: int, threshold: float = 0.0
+) -> float:
     """The rate of the next epoch after the validation losses of all epochs so far.
 
-    It is multiplied by `factor` where `patience` epochs in a row were not below the lowest loss before them;
-    the count then starts again, the lowest loss stays.
+    It is multiplied by `factor` where `patience` epochs in a row were not below the lowest loss before them,
+    by more than the share `threshold` of it; the count then starts again, the lowest loss stays.
     """
     lowest, waited = float("inf"), 0
     for loss in losses:
-        if loss < lowest:
+        if loss < lowest * (1 - threshold):
             lowest, waited = loss, 0
             continue
         waited += 1
@@ -91,7 +93,11 @@ class Plateau(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         settings = self.training
         self.model.optimizer.learning_rate = plateau_rate(
-            self.losses, rate=settings.learning_rate, factor=settings.factor, patience=settings.patience
+            self.losses,
+            rate=settings.learning_rate,
+            factor=settings.factor,
+            patience=settings.patience,
+            threshold=settings.threshold,
         )
 
     def on_epoch_end(self, epoch, logs=None):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -45,6 +45,7 @@ class ShortcutMaskEvaluation(Measurement):
         others: Whether to filter images of other classes too; without them there is no `shortcut_fpr`.
         per_step: Images times masks in one forward pass, default 128.
         batch_size: Images per batch where `data` are arrays, default 128 or `per_step`.
+        mean: What a removed DC leaves behind, as in `keras_freq.shortcuts.shortcut_report`.
         data_format: `"channels_last"` or `"channels_first"`; default that of the model.
 
     Attributes:
@@ -83,6 +84,7 @@ class ShortcutMaskEvaluation(Measurement):
         others: bool = True,
         per_step: int | None = None,
         batch_size: int | None = None,
+        mean: float | Sequence[float] | None = None,
         data_format: str | None = None,
     ):
         check_masks(maps)
@@ -94,6 +96,7 @@ class ShortcutMaskEvaluation(Measurement):
                 "others": check_flag(others, "others"),
                 "per_step": None if per_step is None else check_whole(per_step, "per_step"),
                 "batch_size": batch_size,
+                "mean": mean,
                 "data_format": data_format,
             },
             ["shortcut_tpr", "shortcut_fpr", "clean_tpr"],

@@ -9,6 +9,7 @@ import pytest
 
 from apps.lab import Experiment, load_config
 from apps.lab.config import as_dict, read_chain
+from apps.lab.networks import NETWORKS, STATISTICS
 from apps.lab.recipe import recipe
 from apps.lab.settings import Augmentations, Training
 from tests.apps.running import CONFIGS, ROOT, experiments
@@ -91,6 +92,64 @@ def test_numbers_of_the_header_are_those_of_the_settings(path):
             # A range, as "9 to 24 epochs", is that of all configurations of the app.
             if not re.search(rf"\d+ to {word} ", header(path)):
                 assert word in allowed, f"{path} says {pattern}: {word}; the settings say {sorted(allowed)}"
+
+
+# What a header states, and the settings that it may be.
+STATED = {
+    r"pad(?:ding| of)? (\d+)": lambda config, training: {
+        training.crop.padding,
+        getattr(getattr(config, "adversary", None), "padding", None),
+    },
+    r"[sS]td (\.\d{4})": lambda config, training: {f"{STATISTICS[training.statistics][1][0]:.4f}"[1:]},
+    r"levels of APR-S (?:are )?(wrap|rounded and clip)": lambda config, training: {
+        {"wrap": "wrap", "clip": "rounded and clip"}[training.augmentations.overflow]
+    },
+    r"patience (\d+)": lambda config, training: {training.patience},
+    r"(small_resnet|ResNet-\d+)(?: of \w+ layers)? (?:as in the code|in place)": lambda config, training: {
+        word
+        for name in getattr(config, "networks", (training.network,))
+        for word in (name, NETWORKS[name].label)
+    },
+    r"resnet_cifar\((\d+)\)": lambda config, training: {training.network.removeprefix("resnet")},
+}
+
+
+def stated(path) -> list[tuple[str, str]]:
+    text = " ".join(header(path).split())
+    return [(pattern, word) for pattern in STATED for word in re.findall(pattern, text)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_what_the_header_states_is_so(path):
+    config = resolved(path)
+    for _, training in recipes(config):
+        for pattern, word in stated(path):
+            allowed = set(map(str, STATED[pattern](config, training)))
+            assert word in allowed, f"{path} says {pattern}: {word}; the settings say {sorted(allowed)}"
+
+
+def test_every_statement_is_made_somewhere():
+    found = [stated(path) for path in FILES if recipes(resolved(path))]
+    assert {pattern for one in found for pattern, _ in one} == set(STATED)
+
+
+PAPERS = ("apr", "hfc", "freq_bias", "freq_shortcuts")
+OF_PAPERS = [p for p in FILES if p.parts[0] in PAPERS and not p.name.endswith(".cpu.yaml")]
+
+
+@pytest.mark.parametrize("path", OF_PAPERS, ids=str)
+def test_the_file_of_a_paper_says_what_it_takes_from_the_code(path):
+    config, text = resolved(path), " ".join(header(path).split())
+    for _, training in recipes(config):
+        assert "Differs:" in text
+        for holds, words in (
+            (training.statistics == "cifar10_pytorch", r"std \.2023 \.1994 \.2010"),
+            (training.statistics == "none", "without mean and deviation"),
+            (training.augmentations.overflow == "wrap", r"wrap around"),
+            (training.schedule == "plateau", rf"patience {training.patience}\b|as in study\.yaml"),
+            (training.crop.padding is not None, rf"pad.* {training.crop.padding}\b|as in study\.yaml"),
+        ):
+            assert not holds or re.search(words, text), f"{path} must say {words}"
 
 
 def numbers_of(value) -> list[int]:

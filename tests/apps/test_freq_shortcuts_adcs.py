@@ -9,7 +9,11 @@ from apps.freq_shortcuts import adcs
 from tests.apps import running
 from tests.apps.running import interrupt, records
 
-TINY = "data: {name: cifar10_mini, train_images: 200, test_images: 10}\n"
+TINY = """\
+data: {name: cifar10_mini, train_images: 200, test_images: 10}
+split: train
+images_per_class: null
+"""
 
 
 def test_in_miniature_and_again_after_a_kill(here):

@@ -46,6 +46,7 @@ def test_the_rate_falls_after_patience_epochs_without_a_new_lowest_loss():
     losses = [3, 2, 2, 2.5, 1, 1, 1, 1]
     assert rates(losses, patience=2) == pytest.approx([1, 1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01])
     assert rates(losses, patience=9) == [1] * 9
+    assert rates([1, 0.95, 0.8], patience=1, threshold=0.1) == pytest.approx([1, 1, 0.1, 0.1])
     assert rates([np.nan, np.nan], patience=1) == pytest.approx([1, 0.1, 0.01])
 
 

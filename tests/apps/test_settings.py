@@ -15,7 +15,7 @@ SOME = "must hold some of"
 ONE = "must hold at least one number"
 WRONG = {
     "apr/table": {
-        "rows=[apr]": f"`rows` {SOME} standard, apr_p",
+        "rows=[apr]": f"`rows` {SOME} standard, standard_twice, apr_p",
         "networks=[]": f"`networks` {SOME} small_resnet",
         "severities=[6]": f"`severities` {ONE}, each in [1, 5]",
         "training.epoch=3": "Did you mean `training.epochs`?",
@@ -210,7 +210,7 @@ def test_apr_is_trained_as_published():
     assert part(table.training, "learning_rate momentum nesterov") == (0.1, 0.9, True)
     assert part(table.training, "weight_decay batch_size epochs") == (5e-4, 128, 200)
     assert part(table.training, "milestones factor") == ((60, 120, 160, 190), 0.2)
-    assert table.training.augmentations == Augmentations()
+    assert table.training.augmentations == Augmentations(overflow="wrap")
     assert table.all_rows == tuple(ROWS)
     attacked = load("apr/adversarial")
     attack = attacked.training.adversary
@@ -293,7 +293,7 @@ def test_frequency_shortcuts_are_searched_as_published(name):
         wanted = (500, 16, "constant", "cifar10")
         assert part(small.training, "iterations width schedule statistics") == wanted
         return
-    assert part(training, "epochs schedule patience factor validation") == (200, "plateau", 10, 0.1, 0.1)
+    assert part(training, "epochs schedule patience factor validation") == (200, "plateau", 11, 0.1, 0.1)
     assert part(paper.search, "fraction patch split") == (0.05, 2, "separate")
     assert (*part(training.crop, "padding area"), training.statistics) == (4, (0.08, 1), "imagenet10")
     assert part(small.training, "schedule statistics") == ("steps", "cifar10")
