@@ -21,7 +21,9 @@ FORMS: dict[str, dict[str, Any]] = {
 def adcs(run: Run, config: Adcs) -> None:
     images = load_images(run, config.data)
     classes = len(images.classes)
-    chosen = _choose(*getattr(images, config.split), classes, config.images_per_class)
+    chosen = _choose(
+        images.test if config.split == "test" else images.train, classes, config.images_per_class
+    )
     n, counts = len(chosen[1]), np.bincount(chosen[1], minlength=classes)
     head = ["class", "n", "lowest", "highest", "mean", "share of bins above all others", "their mean radius"]
     distance = kf.spectral.radial_distance(*images.shape[:2])
@@ -66,11 +68,12 @@ def adcs(run: Run, config: Adcs) -> None:
 
 
 def _choose(
-    pixels: np.ndarray, labels: np.ndarray, classes: int, per_class: int | None
+    data: tuple[np.ndarray, np.ndarray], classes: int, per_class: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The first so many images of each class, in the stored order."""
     if per_class is None:
-        return pixels, labels
+        return data
+    pixels, labels = data
     rows = np.concatenate([np.flatnonzero(labels == label)[:per_class] for label in range(classes)])
     return pixels[np.sort(rows)], labels[np.sort(rows)]
 

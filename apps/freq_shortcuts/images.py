@@ -49,6 +49,6 @@ def filter_each(
     images: np.ndarray, maps: kf.shortcuts.FrequencyMaps, mean: Sequence[float] | float
 ) -> np.ndarray:
     """What the map of each class leaves of its image; where that is without DC, it lies about `mean`."""
-    mean = np.asarray(mean, "float32")
-    pairs = zip(images - mean, maps.masks, strict=True)
-    return np.stack([kf.spectral.apply_mask(*pair) for pair in pairs]) + mean
+    fill = np.asarray(mean, "float32")
+    pairs = zip(images - fill, maps.masks, strict=True)
+    return np.stack([kf.spectral.apply_mask(*pair) for pair in pairs]) + fill
