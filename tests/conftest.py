@@ -9,6 +9,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Apps turn it on for themselves; numbers of runs in here and in processes of their own are compared.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 if os.environ["KERAS_BACKEND"] == "torch":
     # On CPUs with AVX2 and no more, oneDNN 3.12 (in torch 2.13) writes beyond its memory in the backward pass
     # of strided 1x1 convolutions with fewer than eight channels, which the tiny networks of tests have.

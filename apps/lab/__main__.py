@@ -43,7 +43,7 @@ def _list_networks(folder: Path) -> None:
 def _show_evidence(words: list[str]) -> None:
     if words not in ([], ["--write"]):
         raise RunError(f"the command is python -m apps.lab evidence [--write]. Received: {' '.join(words)}")
-    from apps.references import evidence
+    from apps.lab import evidence
 
     text = evidence.render(evidence.read_networks())
     print(text, end="")

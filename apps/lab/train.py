@@ -106,11 +106,14 @@ def trained(
     origin, about = origin_of(follows), record or {"network": name}
     shared = None if anew or watch is not None else find_reference(origin)
     if shared is not None:
-        known, weights, history, facts = shared
+        known, weights = shared
+        history = {name: list(numbers) for name, numbers in known.history.items()}
+        facts = {"minutes": known.minutes}
         model = _build(training, data, classes, seed=seed, name=name.replace("/", "-"))
         model.set_weights(weights)
         if not run.measured(f"{label}/training"):
-            run.say(f"{label}: the reference network {known} (trained in {facts['minutes']:.1f} minutes)")
+            told = f"{known.name}, seed {known.seed} (trained in {known.minutes:.1f} minutes)"
+            run.say(f"{label}: the reference network {told}")
         run.measure(f"{label}/training", _record, origin, origin, history, facts, False, seed, about)
         return model, history
     with open_network(run.config.store, follows, watch=watch, say=run.say, label=label) as kept:

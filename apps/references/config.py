@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
+from apps.lab.references import REFERENCES
 from apps.lab.settings import Data, Repeated, Training, check_least, check_names
-from apps.references.rows import REFERENCES
 
 
 @dataclasses.dataclass(frozen=True)
 class References(Repeated):
     """Trains networks for anyone to look at, and tests them.
 
-    `rows`: names of `apps.references.rows.REFERENCES`; each is the recipe `training` with what it changes.
+    `rows`: names of `apps.lab.references.REFERENCES`; each is the recipe `training` with what it changes.
     `corrupted`: folder for the corrupted copies of the test images, written where they are not there yet.
     `attacked`: how many of the first test images are attacked. `folder`: where records, outcomes and, with
     `weights`, weights are kept for others (null: nowhere); what is there of other networks stays. Weights of

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import io
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,17 @@ import keras_freq as kf
 from apps.lab import Run
 from apps.lab.files import write_whole
 from apps.lab.images import Images, load_images
+from apps.lab.outcomes import Outcomes, digest_of_labels, write_outcomes
 from apps.lab.recipe import recipe
+from apps.lab.references import REFERENCES
 from apps.lab.report import print_table, values
 from apps.lab.train import trained
 from apps.lab.versions import versions
 from apps.references.config import References
 from apps.references.looking import conditions, swap_outcomes
-from apps.references.outcomes import Outcomes, digest_of_labels, write_outcomes
-from apps.references.rows import REFERENCES
-from keras_freq.models._references import INDEX, PACKAGE, Reference, read_index
 
+# The weights that come with the package.
+PACKAGE = Path(str(kf.models.__file__)).parent / "weights"
 TERMS = (
     "Apache-2.0, as the package. Trained on CIFAR-10 (Krizhevsky, Learning Multiple Layers of Features from "
     "Tiny Images, 2009)."
@@ -42,9 +42,10 @@ def train(run: Run, config: References) -> None:
             classes = len(images.classes)
             model, history = trained(run, row, settings, images.train, classes=classes, seed=seed, anew=True)
             known = run.measured(f"{row}/seed{seed}/training")[0]
-            content = pack(model, {"history": history, "facts": {"minutes": known["training_minutes"]}})
+            content = pack(model)
             restore(model, content)
             outcomes = _look(run, config, model, images, corrupted, f"{row}/seed{seed}")
+            known = known | {"history": history}
             one = _describe(config, row, seed, settings, model, outcomes, known, content)
             run.measure(f"{row}/seed{seed}/summary", _summary, one)
             if config.folder is not None:
@@ -52,8 +53,8 @@ def train(run: Run, config: References) -> None:
     _report(run, config, len(images.test[1]))
 
 
-def pack(model: keras.Model, note: Mapping[str, Any]) -> bytes:
-    """Weights and note as an .npz: trained ones in half precision, statistics and fixed kernels in single."""
+def pack(model: keras.Model) -> bytes:
+    """The weights as an .npz: trained ones in half precision, statistics and fixed kernels in single."""
     halves = {id(variable) for variable in model.trainable_variables}
     arrays = {
         f"weight.{index:05d}": keras.ops.convert_to_numpy(variable).astype(
@@ -62,15 +63,14 @@ def pack(model: keras.Model, note: Mapping[str, Any]) -> bytes:
         for index, variable in enumerate(model.weights)
     }
     file = io.BytesIO()
-    np.savez_compressed(file, note=np.asarray(json.dumps(note)), **arrays)
+    np.savez_compressed(file, **arrays)
     return file.getvalue()
 
 
 def restore(model: keras.Model, content: bytes) -> None:
     """Gives the model the weights as they were packed: what is measured is what others get."""
     with np.load(io.BytesIO(content)) as stored:
-        names = sorted(name for name in stored.files if name.startswith("weight."))
-        model.set_weights([stored[name].astype("float32") for name in names])
+        model.set_weights([stored[name].astype("float32") for name in sorted(stored.files)])
 
 
 def _corrupted(run: Run, config: References, images: Images) -> Path:
@@ -108,7 +108,7 @@ def _describe(
     outcomes: Outcomes,
     known: dict[str, Any],
     content: bytes,
-) -> Reference:
+) -> kf.models.Reference:
     name = f"{config.data.name}/{row}"
     found = versions()
     robust = {
@@ -116,7 +116,7 @@ def _describe(
         for condition in outcomes.right
         if condition.startswith("attacked ")
     }
-    return Reference(
+    return kf.models.Reference(
         name=name,
         seed=seed,
         network=settings.network,
@@ -138,10 +138,11 @@ def _describe(
         file=f"{name.replace('/', '-')}-{seed}.npz",
         sha256=hashlib.sha256(content).hexdigest(),
         digest=known["origin"],
+        history=known["history"],
     )
 
 
-def _summary(one: Reference) -> list[dict[str, Any]]:
+def _summary(one: kf.models.Reference) -> list[dict[str, Any]]:
     common = {"network": one.name.split("/")[1], "seed": one.seed}
     rows = [{"measure": "accuracy", "value": one.accuracy, "n": one.n}]
     rows.append({"measure": "corruption error", "value": one.corruption_error, "n": one.n})
@@ -152,7 +153,7 @@ def _summary(one: Reference) -> list[dict[str, Any]]:
     return [common | row for row in rows]
 
 
-def _keep(config: References, row: str, one: Reference, content: bytes, outcomes: Outcomes) -> None:
+def _keep(config: References, row: str, one: kf.models.Reference, content: bytes, outcomes: Outcomes) -> None:
     """Writes outcomes, weights if wanted, and the index, in which a network has one place."""
     folder, stem = Path(str(config.folder)), str(one.file).removesuffix(".npz")
     write_outcomes(folder / "outcomes" / f"{stem}.npz", outcomes)
@@ -162,10 +163,10 @@ def _keep(config: References, row: str, one: Reference, content: bytes, outcomes
         folder = PACKAGE
     if config.weights:
         write_whole(folder / str(one.file), content)
-    others = [other for other in read_index(folder) if (other.name, other.seed) != (one.name, one.seed)]
+    known = kf.models.References.read(folder)
+    others = [other for other in known if (other.name, other.seed) != (one.name, one.seed)]
     records = sorted([*others, one], key=lambda other: (other.name, other.seed))
-    text = ",\n".join(record.to_json().strip() for record in records)
-    write_whole(folder / INDEX, f"[\n{text}\n]\n")
+    kf.models.References(networks=tuple(records)).write(folder)
 
 
 def _report(run: Run, config: References, n: int) -> None:

@@ -14,7 +14,7 @@ def target_density(bands: int, *, size: int, rho: float = 1.0, peak: float | Non
     then `(g - min g) / (max g - min g)`.
 
     Args:
-        bands: Number of bands, at least 2; `k` counts them from 0.
+        bands: Number of bands, 2 to 65536; `k` counts them from 0.
         size: Smaller side of the images in pixels, at least 2.
         rho: Weight of the second curve, at least 0. The published code has 1, where both peaks are 1.
         peak: Band of the second curve, at least 0; `None`: half the size. The published code has 16, half of
@@ -33,7 +33,8 @@ def target_density(bands: int, *, size: int, rho: float = 1.0, peak: float | Non
         >>> keras_freq.cdes.target_density(20, size=32).round(2)[[0, 8, 16]]
         array([1., 0., 1.])
     """
-    bands, size = check_whole(bands, "bands", least=2), check_whole(size, "size", least=2)
+    bands = check_whole(bands, "bands", least=2, most=65536)
+    size = check_whole(size, "size", least=2, most=65536)
     check_number(rho, "rho", least=0)
     peak = size / 2 if peak is None else check_number(peak, "peak", least=0)
     k, width = np.arange(bands), size / 10

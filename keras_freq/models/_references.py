@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from typing import Any
 import keras
 import numpy as np
 
-import keras_freq
 from keras_freq._core.checks import check_whole, show
+from keras_freq._core.files import write_whole
 from keras_freq._core.result import Record
+from keras_freq.models._whitened_net import whitened_net
 
 INDEX = "references.json"
+_MAKERS = {"whitened_net": whitened_net}
 # The weights that come with the package.
 PACKAGE = Path(__file__).parent / "weights"
 _BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
@@ -49,6 +51,12 @@ class Reference(Record):
         sha256: Digest of that file.
         digest: Digest of what the network follows from but for backend and versions: recipe, training images
             and labels, classes, seed.
+        history: Metric name to one number for each epoch of the training.
+
+    Example:
+        >>> known = keras_freq.models.references()[0]
+        >>> known.name.split("/")[0], known.n
+        ('cifar10', 10000)
     """
 
     name: str
@@ -68,6 +76,7 @@ class Reference(Record):
     file: str | None = None
     sha256: str | None = None
     digest: str = ""
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def rows(self) -> list[dict[str, Any]]:
         """One row."""
@@ -92,6 +101,11 @@ class References(Record):
 
     Attributes:
         networks: One `Reference` for each network and seed, by name and seed.
+
+    Example:
+        >>> known = keras_freq.models.references()
+        >>> len(str(known).splitlines()) == len(known) + 1
+        True
     """
 
     networks: tuple[Reference, ...]
@@ -104,6 +118,16 @@ class References(Record):
 
     def __getitem__(self, index: int) -> Reference:
         return self.networks[index]
+
+    @classmethod
+    def read(cls, folder: str | Path) -> References:
+        """Those of one folder; none where it has no index."""
+        return cls(networks=_read_index(Path(folder)))
+
+    def write(self, folder: str | Path) -> None:
+        """Writes the index of a folder, whole or not at all."""
+        text = ",\n".join(one.to_json().strip() for one in self.networks)
+        write_whole(Path(folder) / INDEX, f"[\n{text}\n]\n")
 
     def rows(self) -> list[dict[str, Any]]:
         """One row for each network."""
@@ -143,7 +167,7 @@ def references(*, folder: str | Path | None = None) -> References:
     """
     found: dict[tuple[str, int], Reference] = {}
     for place in _folders(folder):
-        for one in read_index(place):
+        for one in _read_index(place):
             known = found.get((one.name, one.seed))
             if known is None or known.file is None:
                 found[one.name, one.seed] = one
@@ -176,13 +200,13 @@ def reference(name: str, *, seed: int = 0, folder: str | Path | None = None) -> 
     seed = check_whole(seed, "seed", least=0)
     known: dict[tuple[str, int], list[tuple[Path, Reference]]] = {}
     for place in _folders(folder):
-        for one in read_index(place):
+        for one in _read_index(place):
             known.setdefault((one.name, one.seed), []).append((place, one))
     if not isinstance(name, str) or (name, seed) not in known:
         raise ValueError(_unknown(name, seed, list(known)))
     for place, one in known[name, seed]:
         if one.file is not None:
-            return load_reference(one, place)
+            return _load(one, place)
     command = known[name, seed][0][1].command
     raise ValueError(
         f"The weights of {name} with seed={seed} are not here; train them from the repository with: "
@@ -190,24 +214,16 @@ def reference(name: str, *, seed: int = 0, folder: str | Path | None = None) -> 
     )
 
 
-def load_reference(one: Reference, folder: Path) -> keras.Model:
+def _load(one: Reference, folder: Path) -> keras.Model:
     """The network of a record, with its weights from a file in the folder."""
     arrays = _read_file(one, folder)
-    make = getattr(keras_freq.models, one.network)
-    model = make(name=one.name.replace("/", "-"), **_arguments(one.options))
+    model = _MAKERS[one.network](name=one.name.replace("/", "-"), **_arguments(one.options))
     names = sorted(name for name in arrays if name.startswith("weight."))
     try:
         model.set_weights([arrays[name].astype("float32") for name in names])
     except _BROKEN as error:
         raise _damaged(one, folder, error) from error
     return model
-
-
-def find_file(one: Reference) -> dict[str, np.ndarray]:
-    """The arrays of the file of a network that `references()` knows."""
-    folders = _folders(None)
-    here = [place for place in folders if (place / str(one.file)).is_file()]
-    return _read_file(one, [*here, folders[0]][0])
 
 
 def _read_file(one: Reference, folder: Path) -> dict[str, np.ndarray]:
@@ -231,7 +247,7 @@ def _damaged(one: Reference, folder: Path, error: Exception) -> ValueError:
     )
 
 
-def read_index(folder: Path) -> tuple[Reference, ...]:
+def _read_index(folder: Path) -> tuple[Reference, ...]:
     """The records of a folder; none where it has no index."""
     path = folder / INDEX
     if not path.is_file():
@@ -249,7 +265,7 @@ def _folders(folder: str | Path | None) -> list[Path]:
     """The package's own, and the given one, or that of a clone."""
     own = PACKAGE
     if folder is None:
-        return [own, Path(keras_freq.__file__).parent.parent / "apps" / "references" / "networks"]
+        return [own, Path(__file__).parents[2] / "apps" / "references" / "networks"]
     folder = Path(folder)
     if not (folder / INDEX).is_file():
         raise ValueError(f"`folder` must hold {INDEX}. Received: folder={show(str(folder))}")

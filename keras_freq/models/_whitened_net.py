@@ -21,7 +21,18 @@ _UNIFORM = {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}
 
 @keras.saving.register_keras_serializable(package="keras_freq")
 class PassThrough(keras.initializers.Initializer):
-    """Kernels whose first filters hand their channel through: a one in the middle; the others are drawn."""
+    """Kernels whose first filters hand their channel through: a one in the middle; the others are drawn.
+
+    Filter k of `(height, width, channels, filters)` is 1 at the middle of channel k and 0 elsewhere, for k
+    below `channels`; the entries of the others are uniform within 1 / sqrt(height * width * channels).
+
+    Source: Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", arXiv 2404.00498, section 3.2.
+
+    Example:
+        >>> kernel = keras_freq.models.PassThrough()((3, 3, 4, 4))
+        >>> float(keras.ops.sum(kernel))
+        4.0
+    """
 
     def __call__(self, shape, dtype=None):
         kernel = keras.initializers.VarianceScaling(**_UNIFORM)(shape, dtype=dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -303,24 +304,24 @@ def test_a_plain_network_does_not_satisfy_one_that_asks_for_columns(here, counte
     assert len(counted) == 2
 
 
-def test_a_reference_network_is_not_trained_again(here, capsys, monkeypatch):
+def test_a_reference_network_is_not_trained_again(here, capsys, monkeypatch, rng):
     """It is found by what it follows from, whatever the backend and the versions were."""
-    import hashlib
-
     from apps.references.training import pack
     from keras_freq.models import _references as references
 
+    recipe = dataclasses.replace(RECIPE, network="whitened_net", epochs=1)
+    data = rng.random((16, 12, 12, 3), "float32"), np.arange(16, dtype="int32") % 4
     run = begin("out")
-    model, history = train(run)
+    model, history = train(run, recipe, data)
     known = record(run)
     assert known["origin"] != known["digest"]
-    content = pack(model, {"history": history, "facts": {"minutes": 7.5}})
+    content = pack(model)
     (here / "tiny.npz").write_bytes(content)
     entry = references.Reference(
         name="tiny/plain",
         seed=0,
         network="whitened_net",
-        options={},
+        options={"width": 2, "input_shape": (12, 12, 3), "classes": 4},
         recipe={},
         n=1,
         accuracy=0.5,
@@ -331,12 +332,13 @@ def test_a_reference_network_is_not_trained_again(here, capsys, monkeypatch):
         file="tiny.npz",
         sha256=hashlib.sha256(content).hexdigest(),
         digest=known["origin"],
+        history=history,
     )
-    (here / references.INDEX).write_text(f"[{entry.to_json()}]")
+    references.References(networks=(entry,)).write(here)
     monkeypatch.setattr(references, "_folders", lambda folder: [here])
     other = begin("other")
     capsys.readouterr()
-    again, told = train(other)
+    again, told = train(other, recipe, data)
     assert "the reference network tiny/plain, seed 0 (trained in 7.5 minutes)" in capsys.readouterr().out
     assert told == history
     assert (record(other)["trained"], record(other)["training_minutes"]) == ("before", 7.5)
@@ -344,8 +346,8 @@ def test_a_reference_network_is_not_trained_again(here, capsys, monkeypatch):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)
     (here / "tiny.npz").write_bytes(content[:-1])
     with pytest.raises(RunError, match="tiny/plain must be as they were stored"):
-        train(begin("third"))
-    train(begin("fourth"), anew=True)  # from the store
+        train(begin("third"), recipe, data)
+    train(begin("fourth"), recipe, data, anew=True)  # from the store
 
 
 @pytest.mark.once

@@ -39,6 +39,7 @@ def test_every_row_has_its_way_to_train(row):
         assert isinstance(wrapper.mixture, mixture)
         return
     pairs = {"apr_p": kf.layers.APRPair, "apr_sp": kf.layers.APRPair, "fda": kf.layers.FDAPair}
+    pairs |= {"standard_twice": kf.layers.CropFlip}
     pairs |= dict.fromkeys(("hybrid_augment", "hybrid_augment_pp"), kf.layers.HybridPair)
     assert type(wrapper.pair) is pairs.get(row, type(None))
     if row.startswith("hybrid"):
@@ -49,6 +50,7 @@ def test_every_row_has_its_way_to_train(row):
         "aug_mix": kf.layers.AugMix,
         "rand_augment": keras.layers.RandAugment,
         "fourier_noise": kf.layers.FourierNoise,
+        "gaussian_noise": keras.layers.GaussianNoise,
     }
     layers = wrapper.augment.layers if row in after else [wrapper.augment]
     kinds = [kf.layers.CropFlip, after[row]] if row in after else [kf.layers.CropFlip]

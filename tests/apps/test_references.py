@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from apps.lab import evidence
 from apps.lab.__main__ import command
-from apps.references import evidence
-from apps.references.outcomes import Outcomes, write_outcomes
-from apps.references.rows import REFERENCES
-from keras_freq.models._references import reference, references
+from apps.lab.outcomes import Outcomes, write_outcomes
+from apps.lab.references import REFERENCES
+from keras_freq.models import reference, references
 from tests.apps import running
 from tests.apps.running import CONFIGS
 

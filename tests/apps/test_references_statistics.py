@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from apps.references.measures import measure, samples
-from apps.references.outcomes import Outcomes, read_outcomes, write_outcomes
-from apps.references.statistics import (
+from apps.lab.measures import measure, samples
+from apps.lab.outcomes import Outcomes, read_outcomes, write_outcomes
+from apps.lab.statistics import (
     Difference,
     Samples,
     compare,

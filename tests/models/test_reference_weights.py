@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
+from apps.lab import evidence
 from apps.lab.__main__ import command
-from apps.references import evidence
 from keras_freq.models._references import PACKAGE
 
 NETWORKS = evidence.HERE / "networks"

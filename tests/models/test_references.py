@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_freq.models import whitened_net
-from keras_freq.models._references import INDEX, Reference, reference, references
+from keras_freq.models import Reference, reference, references, whitened_net
+from keras_freq.models._references import INDEX
 from tests.refusals import refused
 
 OPTIONS = {"width": 2, "input_shape": [16, 16, 3], "classes": 4}
@@ -151,11 +151,11 @@ def test_half_precision_keeps_what_it_says(model):
     from apps.references.training import pack, restore
 
     before = model.get_weights()
-    content = pack(model, {"history": {}})
+    content = pack(model)
     restore(model, content)
     trained = {variable.path for variable in model.trainable_variables}
     for variable, old in zip(model.weights, before, strict=True):
         new = keras.ops.convert_to_numpy(variable)
         kept = old.astype("float16").astype("float32") if variable.path in trained else old
         np.testing.assert_array_equal(new, kept)
-    assert pack(model, {"history": {}}) == content
+    assert pack(model) == content

@@ -10,12 +10,12 @@ import numpy as np
 import yaml
 
 from apps.lab.errors import RunError
-from apps.references.measures import samples
-from apps.references.outcomes import Outcomes, read_outcomes
-from apps.references.rows import REFERENCES
-from apps.references.statistics import Difference, compare, holm, verdict
+from apps.lab.measures import samples
+from apps.lab.outcomes import Outcomes, read_outcomes
+from apps.lab.references import REFERENCES
+from apps.lab.statistics import Difference, compare, holm, verdict
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "references"
 CLAIMS = HERE / "claims.yaml"
 OUTCOMES = HERE / "networks" / "outcomes"
 README = HERE / "README.md"

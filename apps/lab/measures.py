@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from apps.references.outcomes import Outcomes
-from apps.references.statistics import Samples
+from apps.lab.outcomes import Outcomes
+from apps.lab.statistics import Samples
 
 
 def measure(outcomes: Outcomes, name: str) -> tuple[np.ndarray, np.ndarray]:
