@@ -1,0 +1,73 @@
+"""How the guide is built: `make docs`."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from docutils import nodes  # noqa: E402
+from sphinx.addnodes import pending_xref  # noqa: E402
+
+import keras_freq as kf  # noqa: E402
+
+project = "keras_freq"
+author = "The keras_freq authors"
+copyright = author
+version = release = kf.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+source_suffix = {".md": "markdown"}
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 3
+
+# Each page of `api/` lists the `__all__` of one part. Types stand in the text under Args and Returns.
+autodoc_default_options = {"members": True, "member-order": "bysource"}
+autodoc_inherit_docstrings = False
+autodoc_typehints = "none"
+autoclass_content = "class"
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+napoleon_custom_sections = ["Source", "Call arguments", "Input shape", "Output shape"]
+default_role = "literal"
+nitpicky = True
+# Of other libraries: nothing is fetched, so that they are names without a link.
+nitpick_ignore_regex = [("py:class", r"(numpy|collections|keras|matplotlib)\..*")]
+maximum_signature_line_length = 90
+add_module_names = False
+
+html_theme = "furo"
+html_title = f"keras_freq {release}"
+html_show_sourcelink = False
+html_show_copyright = False
+html_copy_source = False
+
+# `kf.part.name`, `keras_freq.part.name` and `part.name` are links, in pages and docstrings alike.
+PARTS = [name for name in kf.__all__ if name.islower() and name != "to_logits"]
+PUBLIC = re.compile(
+    rf"(?:(?:kf|keras_freq)\.)?((?:{'|'.join(PARTS)})\.\w+|APRModel|Classifier|to_logits)(?:\(\))?"
+)
+
+
+def link_public_names(app, doctree):
+    """Nitpicky Sphinx then refuses a page that names what is not there."""
+    for literal in list(doctree.findall(nodes.literal)):
+        found = PUBLIC.fullmatch(literal.astext())
+        if found is None or isinstance(literal.parent, (nodes.reference, pending_xref)):
+            continue
+        target = f"keras_freq.{'training.APRModel' if found[1] == 'APRModel' else found[1]}"
+        link = pending_xref(
+            "", refdomain="py", reftype="obj", reftarget=target, refdoc=app.env.docname, refexplicit=True
+        )
+        literal.replace_self(link)
+        link += literal
+
+
+def setup(app):
+    app.connect("doctree-read", link_public_names)
