@@ -55,11 +55,18 @@ PUBLIC = re.compile(
 )
 
 
+def is_public(text: str, name: str) -> bool:
+    """With `kf.` in front it must be; `data.data_dir`, without, is a setting of an app."""
+    part, _, rest = name.partition(".")
+    return text.startswith(("kf.", "keras_freq.")) or not rest or rest in getattr(kf, part).__all__
+
+
 def link_public_names(app, doctree):
     """Nitpicky Sphinx then refuses a page that names what is not there."""
     for literal in list(doctree.findall(nodes.literal)):
-        found = PUBLIC.fullmatch(literal.astext())
-        if found is None or isinstance(literal.parent, (nodes.reference, pending_xref)):
+        text = literal.astext()
+        found = PUBLIC.fullmatch(text)
+        if found is None or isinstance(literal.parent, nodes.reference) or not is_public(text, found[1]):
             continue
         target = f"keras_freq.{'training.APRModel' if found[1] == 'APRModel' else found[1]}"
         link = pending_xref(
