@@ -1,6 +1,6 @@
 """Draws every picture of the guide and prints the numbers in its text: `python docs/figures.py [NAME ...]`.
 
-From the root of a checkout, with the extra `tensorflow`; all of them take about ten minutes on two CPU cores.
+From the root of a checkout, with the extra `tensorflow`; they take about fifteen minutes on two CPU cores.
 """
 
 import io
@@ -102,12 +102,12 @@ def draw_shortcuts(data):
     maps = kf.shortcuts.dominant_frequency_map(importance, 0.05, ties="exact")
     report = kf.shortcuts.shortcut_report(model, data.test, maps)
     share = float(np.mean(maps.share))
-    # A disk about DC of about as many frequencies: what the most plain choice would give.
-    radius = next(r for r in np.arange(1, 9, 0.05) if kf.spectral.disk_mask(32, 32, r).mean() >= share)
+    # The control: the disk about DC whose share is nearest to that of the maps.
+    radius = min(np.arange(1, 9, 0.1), key=lambda r: abs(kf.spectral.disk_mask(32, 32, r).mean() - share))
     disk = np.repeat(kf.spectral.disk_mask(32, 32, radius)[None], 10, axis=0)
     plain = kf.shortcuts.shortcut_report(model, data.test, disk)
     print(
-        f"n = {report.n}, share of the bins {show(share)}, disk of radius {radius:.2f}: {show(disk.mean())}"
+        f"n = {report.n}, share of the bins {show(share)}, disk of radius {radius:.1f}: {show(disk.mean())}"
     )
     for label, name in enumerate(data.classes):
         print(
