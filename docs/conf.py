@@ -34,7 +34,7 @@ autoclass_content = "class"
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
-napoleon_custom_sections = ["Source", "Call arguments", "Input shape", "Output shape"]
+napoleon_custom_sections = ["Source", ("Call arguments", "params_style"), "Input shape", "Output shape"]
 default_role = "literal"
 nitpicky = True
 # Of other libraries: nothing is fetched, so that they are names without a link.

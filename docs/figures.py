@@ -103,11 +103,11 @@ def draw_shortcuts(data):
     report = kf.shortcuts.shortcut_report(model, data.test, maps)
     share = float(np.mean(maps.share))
     # The control: the disk about DC whose share is nearest to that of the maps.
-    radius = min(np.arange(1, 9, 0.1), key=lambda r: abs(kf.spectral.disk_mask(32, 32, r).mean() - share))
+    radius = min(np.arange(1.05, 9, 0.1), key=lambda r: abs(kf.spectral.disk_mask(32, 32, r).mean() - share))
     disk = np.repeat(kf.spectral.disk_mask(32, 32, radius)[None], 10, axis=0)
     plain = kf.shortcuts.shortcut_report(model, data.test, disk)
     print(
-        f"n = {report.n}, share of the bins {show(share)}, disk of radius {radius:.1f}: {show(disk.mean())}"
+        f"n = {report.n}, share of the bins {show(share)}, disk of radius {radius:.2f}: {show(disk.mean())}"
     )
     for label, name in enumerate(data.classes):
         print(

@@ -63,8 +63,12 @@ def test_the_example_runs_as_written(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="an installation with JAX alone")
 def test_every_example_runs_with_jax_alone(tmp_path):
-    """With fewer images."""
-    own = [example for page in OWN for example in examples(page)]
+    """With fewer images, and a small network in place of a person's own."""
+    own = [
+        example.replace('kf.models.reference("cifar10/standard")', "kf.models.small_resnet(width=4)")
+        for page in OWN
+        for example in examples(page)
+    ]
     assert len(examples()) == 2
     assert len(own) >= 4
     program = ALONE + FEWER + "\n".join([*examples(), *own])
