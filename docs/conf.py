@@ -1,5 +1,6 @@
 """How the guide is built: `make docs`."""
 
+import inspect
 import os
 import re
 import sys
@@ -27,7 +28,12 @@ myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
 # Each page of `api/` lists the `__all__` of one part. Types stand in the text under Args and Returns.
-autodoc_default_options = {"members": True, "member-order": "bysource"}
+autodoc_default_options = {
+    "members": True,
+    "member-order": "bysource",
+    # Ours alone: not those of Keras, and those of all results once.
+    "inherited-members": "Layer, Operation, Model, Trainer, Callback, PyDataset, Result, Record",
+}
 autodoc_inherit_docstrings = False
 autodoc_typehints = "none"
 autoclass_content = "class"
@@ -76,5 +82,15 @@ def link_public_names(app, doctree):
         link += literal
 
 
+def show_own_arguments(app, what, name, kind, options, signature, returns):
+    """Keras' layers and models would show the arguments of their `__new__`, which are none."""
+    if what != "class":
+        return None
+    arguments = list(inspect.signature(kind.__init__).parameters.values())[1:]
+    plain = [one.replace(annotation=inspect.Parameter.empty) for one in arguments]
+    return str(inspect.Signature(plain)), returns
+
+
 def setup(app):
+    app.connect("autodoc-process-signature", show_own_arguments)
     app.connect("doctree-read", link_public_names)
