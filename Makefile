@@ -1,10 +1,11 @@
 # make demo   trains and measures on the bundled images (KERAS_BACKEND=tensorflow|jax|torch, TensorFlow by default)
 # make test   runs the whole suite on TensorFlow, and on JAX and PyTorch what depends on the backend
+# make docs   builds the guide in docs/_build
 # make lint   checks style and types; make coverage   shows the lines that no test of one backend runs
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test lint coverage clean
+.PHONY: demo test docs lint coverage clean
 
 PYTHON ?= python3
 KERAS_BACKEND ?= tensorflow
@@ -35,6 +36,9 @@ test: $(VENV)/.installed-test lint
 coverage: $(VENV)/.installed-test
 	KERAS_BACKEND=$(KERAS_BACKEND) $(BIN)/python -m pytest --slow -n 2 --cov --cov-report=term-missing $(PYTEST_ARGS)
 
+docs: $(VENV)/.installed-docs
+	KERAS_BACKEND=tensorflow $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build
+
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -51,9 +55,13 @@ $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet -e '.[tensorflow,jax,torch,test]' $(TORCH)
 	touch $@
 
+$(VENV)/.installed-docs: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet -e '.[tensorflow,docs]'
+	touch $@
+
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet -e '.[$*,apps]' $(REQUIREMENT_$*)
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs .pytest_cache .ruff_cache .coverage
+	rm -rf $(VENV) runs docs/_build .pytest_cache .ruff_cache .coverage

@@ -1,4 +1,4 @@
-"""The examples of the README, as they are written."""
+"""The examples of the README, and of the guide's pages on a person's own model, as they are written."""
 
 import os
 import re
@@ -11,7 +11,8 @@ import pytest
 
 from keras_freq.data import load, write_npz
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+OWN = ("docs/your_model.md", "docs/does_it_cheat.md")
 # The set of that name, with fewer images: what is trained and measured is the same program.
 FEWER = """
 import keras_freq.data as data
@@ -27,15 +28,10 @@ class Missing:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Missing)
 """
-# A person's own model and data.
-OWN = """
-model.save("mine.keras")
-images, labels = data.arrays("test")
-"""
 
 
-def examples() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+def examples(page: str = "README.md") -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
 
 
 def run(program, folder):
@@ -67,10 +63,15 @@ def test_the_example_runs_as_written(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="an installation with JAX alone")
 def test_every_example_runs_with_jax_alone(tmp_path):
-    """Those of `tf.data` apart, and with fewer images."""
-    first, *others = (example for example in examples() if "tf.data" not in example)
-    assert len(others) == 4
-    program = ALONE + FEWER + first + OWN + "\n".join(others)
+    """With fewer images, and a small network in place of a person's own."""
+    own = [
+        example.replace('kf.models.reference("cifar10/standard")', "kf.models.small_resnet(width=4)")
+        for page in OWN
+        for example in examples(page)
+    ]
+    assert len(examples()) == 2
+    assert len(own) >= 4
+    program = ALONE + FEWER + "\n".join([*examples(), *own])
     for whole, fewer in (
         ("n=100", "n=4"),
         ("n=200", "n=4"),

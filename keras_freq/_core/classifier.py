@@ -174,7 +174,7 @@ class Classifier:
 
     @property
     def core(self) -> keras.Model:
-        """The model that is run: the one given, without the softmax or sigmoid that can be taken off."""
+        """The model that is run, the one given without the softmax or sigmoid that can be taken off."""
         return self._cut or self._network
 
     @property

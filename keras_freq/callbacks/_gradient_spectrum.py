@@ -100,7 +100,7 @@ class GradientSpectrum(Measurement):
 
     @property
     def epochs(self) -> tuple[int, ...]:
-        """How many epochs the model was trained for at each measurement: 1 is after the first."""
+        """How many epochs the model was trained for at each measurement; 1 is after the first."""
         return tuple(epoch + 1 for epoch, _ in self.history)
 
     @property

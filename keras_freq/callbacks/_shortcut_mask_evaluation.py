@@ -107,7 +107,7 @@ class ShortcutMaskEvaluation(Measurement):
 
     @property
     def epochs(self) -> tuple[int, ...]:
-        """How many epochs the model was trained for at each measurement: 1 is after the first."""
+        """How many epochs the model was trained for at each measurement; 1 is after the first."""
         return tuple(epoch + 1 for epoch, _ in self.history)
 
     @property

@@ -45,12 +45,14 @@ def synthetic_bands(
     and .25, and a gain `g` for each channel between .8 and 1.2. The bands B1 to B4 are rings of equal width
     in the radius: 0 to 4, 4 to 8, 8 to 12 and 12 to 16 index units, DC apart.
 
-    | class | noise | markers (vertical, horizontal frequency) |
-    |---|---|---|
-    | C0 | all four bands | (2, 2), (4, 4), (6, 6), (10, 10), in phase: diagonal lines |
-    | C1 | all four bands | (0, 3), (0, 6), (0, 10), (0, 14): stripes |
-    | C2 | all four bands | (2, 0), (5, 0), (9, 0), (13, 0): stripes across them |
-    | C3 | B`band` alone | (1, -1), (4, -4), (7, -7) or (10, -10), the one in that band |
+    =====  ==============  ============================================================
+    class  noise           markers (vertical, horizontal frequency)
+    =====  ==============  ============================================================
+    C0     all four bands  (2, 2), (4, 4), (6, 6), (10, 10), in phase: diagonal lines
+    C1     all four bands  (0, 3), (0, 6), (0, 10), (0, 14): stripes
+    C2     all four bands  (2, 0), (5, 0), (9, 0), (13, 0): stripes across them
+    C3     B`band` alone   (1, -1), (4, -4), (7, -7) or (10, -10), the one in that band
+    =====  ==============  ============================================================
 
     Markers are at random places: their phases are drawn for each image. C0 to C2 are the same images in all
     four sets, so that the sets differ in C3 alone, whose spectrum is by far the most distinctive. Clipping

@@ -58,7 +58,7 @@ class BandAccuracyResult(Result):
 
     @property
     def units(self) -> Units:
-        """Of the radii: `"index"` or `"cycles_per_pixel"`."""
+        """`"index"` or `"cycles_per_pixel"`, of the radii."""
         return self.settings.get("units", "index")
 
     def rows(self) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ class GradientSpectrumMap(Result):
 
     @property
     def units(self) -> Units:
-        """Of the radii: `"index"` or `"cycles_per_pixel"`."""
+        """`"index"` or `"cycles_per_pixel"`, of the radii."""
         return self.settings.get("units", "index")
 
     @property

@@ -60,7 +60,7 @@ class GradientSpectrumResult(Result):
 
     @property
     def units(self) -> Units:
-        """Of the radii: `"index"` or `"cycles_per_pixel"`."""
+        """`"index"` or `"cycles_per_pixel"`, of the radii."""
         return self.settings.get("units", "index")
 
     def ring_means(self, edges: Sequence[float] = (1 / 8, 1 / 4)) -> dict[str, float]:

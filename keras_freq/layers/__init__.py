@@ -1,4 +1,4 @@
-"""Frequency layers: thin `keras.layers.Layer`s around `keras_freq.spectral`."""
+"""Frequency layers: thin layers of Keras around `keras_freq.spectral`."""
 
 from keras_freq.layers._apr_pair import APRPair
 from keras_freq.layers._apr_single import APRSingle

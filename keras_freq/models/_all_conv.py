@@ -30,12 +30,14 @@ def all_conv(
     Nine convolutions, each normalized and activated by `x * sigmoid(1.702 x)`, with 1,409,674 trainable
     parameters for 10 classes:
 
-    | convolutions | channels | size out, of 32 x 32 |
-    |---|---|---|
-    | three 3 x 3, then half the size and dropout | 96 | 16 x 16 |
-    | three 3 x 3, then half the size and dropout | 192 | 8 x 8 |
-    | one 3 x 3 without padding | 192 | 6 x 6 |
-    | two 1 x 1, then global average and a linear layer | 192 | 1 x 1 |
+    =================================================  ========  ====================
+    convolutions                                       channels  size out, of 32 x 32
+    =================================================  ========  ====================
+    three 3 x 3, then half the size and dropout        96        16 x 16
+    three 3 x 3, then half the size and dropout        192       8 x 8
+    one 3 x 3 without padding                          192       6 x 6
+    two 1 x 1, then global average and a linear layer  192       1 x 1
+    =================================================  ========  ====================
 
     Convolutions have biases, with normalization too, as in the published code. Images are channels last,
     whatever Keras is configured for.

@@ -35,13 +35,15 @@ def densenet_cifar(
     1 x 1 convolution and an average over 2 x 2 pixels halve height and width. Images are channels last,
     whatever Keras is configured for.
 
-    | network | arguments | trainable parameters, 10 classes |
-    |---|---|---|
-    | DenseNet-40-12 | `(40, 12)` | 1,019,722 |
-    | the same in AugMix and APR | `(40, 12, stem=24)` | 1,059,298 |
-    | DenseNet-100-12 | `(100, 12)` | 6,979,642 |
-    | DenseNet-BC-100-12 | `(100, 12, bottleneck=True, compression=0.5)` | 769,162 |
-    | DenseNet-BC-250-24 | `(250, 24, bottleneck=True, compression=0.5)` | 15,324,406 |
+    ==========================  =============================================  ==============================
+    network                     arguments                                      trainable for 10 classes
+    ==========================  =============================================  ==============================
+    DenseNet-40-12              `(40, 12)`                                     1,019,722
+    the same in AugMix and APR  `(40, 12, stem=24)`                            1,059,298
+    DenseNet-100-12             `(100, 12)`                                    6,979,642
+    DenseNet-BC-100-12          `(100, 12, bottleneck=True, compression=0.5)`  769,162
+    DenseNet-BC-250-24          `(250, 24, bottleneck=True, compression=0.5)`  15,324,406
+    ==========================  =============================================  ==============================
 
     Args:
         depth: Number of layers: `3n + 4` for n layers per block, with bottlenecks `6n + 4`, since each then

@@ -43,12 +43,14 @@ def resnet_cifar(
 
     All start with a 3 x 3 convolution of stride 1 without pooling and activate after the addition.
 
-    | depth | blocks | widths | shortcut where the shape changes | trainable parameters, 10 classes |
-    |---|---|---|---|---|
-    | 18 | 4 x 2, two 3 x 3 | 64, 128, 256, 512 | 1 x 1 convolution | 11,173,962 |
-    | 20 | 3 x 3, two 3 x 3 | 16, 32, 64 | none: zeros fill the channels | 269,722 |
-    | 32 | 3 x 5, two 3 x 3 | 16, 32, 64 | none: zeros fill the channels | 464,154 |
-    | 50 | 3 + 4 + 6 + 3 bottlenecks | 64 to 512, times 4 | 1 x 1 convolution | 23,520,842 |
+    =====  =========================  ==================  =============================  ====================
+    depth  blocks                     widths              shortcut where shapes change   trainable, 10 classes
+    =====  =========================  ==================  =============================  ====================
+    18     4 x 2, two 3 x 3           64, 128, 256, 512   1 x 1 convolution              11,173,962
+    20     3 x 3, two 3 x 3           16, 32, 64          none: zeros fill the channels  269,722
+    32     3 x 5, two 3 x 3           16, 32, 64          none: zeros fill the channels  464,154
+    50     3 + 4 + 6 + 3 bottlenecks  64 to 512, times 4  1 x 1 convolution              23,520,842
+    =====  =========================  ==================  =============================  ====================
 
     Images are channels last, whatever Keras is configured for.
 

@@ -32,11 +32,13 @@ def resnext_cifar(
     height and width and doubles both numbers of channels. Where the shape changes, the shortcut is a 1 x 1
     convolution. Images are channels last, whatever Keras is configured for.
 
-    | network | D by stage | channels out | trainable parameters, 10 classes |
-    |---|---|---|---|
-    | ResNeXt-29, 4x32d (AugMix, APR) | 128, 256, 512 | 256, 512, 1024 | 6,807,882 |
-    | ResNeXt-29, 8x64d | 512, 1024, 2048 | 256, 512, 1024 | 34,426,698 |
-    | ResNeXt-29, 16x64d | 1024, 2048, 4096 | 256, 512, 1024 | 68,155,210 |
+    ===============================  ================  ==============  ================================
+    network                          D by stage        channels out    trainable parameters, 10 classes
+    ===============================  ================  ==============  ================================
+    ResNeXt-29, 4x32d (AugMix, APR)  128, 256, 512     256, 512, 1024  6,807,882
+    ResNeXt-29, 8x64d                512, 1024, 2048   256, 512, 1024  34,426,698
+    ResNeXt-29, 16x64d               1024, 2048, 4096  256, 512, 1024  68,155,210
+    ===============================  ================  ==============  ================================
 
     Args:
         depth: Number of layers, `9n + 2` for n blocks per stage: 11, 20, 29, 38, ...

@@ -31,12 +31,14 @@ def wide_resnet(
     of stages two and three halves height and width. Where the number of channels changes, the shortcut is a
     1 x 1 convolution of the activated features. Images are channels last, whatever Keras is configured for.
 
-    | network | blocks | channels | trainable parameters, 10 classes |
-    |---|---|---|---|
-    | WRN-16-4 | 3 x 2 | 64, 128, 256 | 2,748,890 |
-    | WRN-40-2 | 3 x 6 | 32, 64, 128 | 2,243,546 |
-    | WRN-28-10 | 3 x 4 | 160, 320, 640 | 36,479,194 |
-    | WRN-34-10 | 3 x 5 | 160, 320, 640 | 46,160,474 |
+    =========  ======  =============  ================================
+    network    blocks  channels       trainable parameters, 10 classes
+    =========  ======  =============  ================================
+    WRN-16-4   3 x 2   64, 128, 256   2,748,890
+    WRN-40-2   3 x 6   32, 64, 128    2,243,546
+    WRN-28-10  3 x 4   160, 320, 640  36,479,194
+    WRN-34-10  3 x 5   160, 320, 640  46,160,474
+    =========  ======  =============  ================================
 
     Args:
         depth: Number of layers, `6n + 4` for n blocks per stage: 10, 16, 22, 28, 34, 40, ...
