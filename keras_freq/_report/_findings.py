@@ -222,8 +222,8 @@ def _changes(results, labels, classes) -> Finding:
         worst = max(found.by_corruption.items(), key=lambda item: item[1])
         text = (
             f"Under {len(found.corruptions)} common corruptions {found.mean:.2f} of {found.n} images are "
-            f"wrong for {found.clean_error:.2f} as they are: {number:.2f} more ({_show(interval)}, paired over "
-            f"the images). {worst[0].replace('_', ' ').capitalize()} costs most: {worst[1]:.2f} wrong."
+            f"wrong for {found.clean_error:.2f} as they are: {number:.2f} more ({_show(interval)}, paired "
+            f"over the images). {worst[0].replace('_', ' ').capitalize()} costs most: {worst[1]:.2f} wrong."
         )
         if "attacks" in results:
             text += f" {_attacked(results['attacks']['attacks'])}"

@@ -155,9 +155,14 @@ def _swap(look: Look) -> dict[str, Any]:
 
 
 def _halves(look: Look) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """Images and labels for the search, at most half of all, and the others for the test."""
+    """Images and labels for the search, at most half of all, and the others for the test.
+
+    Of images that the data hold more than once none is on both sides.
+    """
     count = look.n // 2 if look.full else min(look.n // 2, max(300, 10 * look.classes))
-    return look.images[:count], look.labels[:count], (look.images[count:], look.labels[count:])
+    searched = {image.tobytes() for image in look.images[:count]}
+    new = np.array([image.tobytes() not in searched for image in look.images[count:]], bool)
+    return look.images[:count], look.labels[:count], (look.images[count:][new], look.labels[count:][new])
 
 
 def _patch(look: Look) -> int:
