@@ -14,12 +14,14 @@ from keras_freq.training import APRModel
 
 if TYPE_CHECKING:
     from keras_freq import attacks, callbacks, cdes, data, evaluate, plots, shortcuts, training
+    from keras_freq._report import Report, report
 
 __version__ = "0.1.0"
 
 __all__ = [
     "APRModel",
     "Classifier",
+    "Report",
     "attacks",
     "callbacks",
     "cdes",
@@ -28,6 +30,7 @@ __all__ = [
     "layers",
     "models",
     "plots",
+    "report",
     "shortcuts",
     "spectral",
     "to_logits",
@@ -38,6 +41,8 @@ if not TYPE_CHECKING:  # a checker that saw it would take every name for a part 
 
     def __getattr__(name: str):
         # The other parts are imported when first used, so that `import keras_freq` stays quick.
+        if name in ("Report", "report"):
+            return getattr(importlib.import_module("keras_freq._report"), name)
         if name in __all__:
             return importlib.import_module(f"keras_freq.{name}")
         raise AttributeError(f"module 'keras_freq' has no attribute {name!r}")

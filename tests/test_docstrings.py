@@ -9,12 +9,19 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
+from keras_freq import _report
 
 PUBLIC = {
     f"{part.__name__}.{name}": getattr(part, name)
     for part in (getattr(kf, part) for part in kf.__all__ if inspect.ismodule(getattr(kf, part)))
     for name in part.__all__
     if callable(getattr(part, name))
+}
+PUBLIC |= {
+    f"keras_freq.{name}": getattr(kf, name) for name in kf.__all__ if not inspect.ismodule(getattr(kf, name))
+}
+PUBLIC |= {
+    f"keras_freq._report.{name}": getattr(_report, name) for name in ("Difference", "Finding", "LookedAt")
 }
 # Methods with an example of their own, each once, wherever it is inherited.
 METHODS = {

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_choice, check_numbers
+from keras_freq._core.checks import check_choice, check_flag, check_numbers
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits, to_tensor
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
-from keras_freq.evaluate._predictions import DeviceCounts, count_correct
+from keras_freq.evaluate._predictions import DeviceCounts, KeptPredictions, count_and_choose, count_correct
 from keras_freq.spectral import apply_mask
 from keras_freq.spectral._grid import UNITS, Units
 from keras_freq.spectral._masks import KINDS, Kind, low_pass_mask
@@ -39,6 +39,8 @@ class BandAccuracyResult(Result):
         count_per_class: Images of each class.
         undefined: Images, filtered or not, whose outputs are NaN or have no finite largest one; they count
             as wrong.
+        predictions: If asked for, the classes predicted, -1 where undefined: `"clean"`, `(n,)`, `"low"` and
+            `"high"`, `(radii, n)`. In `to_json` alone.
 
     Example:
         >>> result = keras_freq.evaluate.band_accuracy(model, data, radii=(0, 100))
@@ -55,6 +57,9 @@ class BandAccuracyResult(Result):
     clean_correct_per_class: tuple[int, ...]
     count_per_class: tuple[int, ...]
     undefined: int = 0
+    predictions: dict[str, np.ndarray] | None = field(
+        default=None, repr=False, compare=False, metadata={"export": False}
+    )
 
     @property
     def units(self) -> Units:
@@ -87,6 +92,7 @@ def band_accuracy(
     mean: float | Sequence[float] | None = 0.0,
     batch_size: int | None = None,
     data_format: str | None = None,
+    keep_predictions: bool = False,
     progress: bool | None = False,
 ) -> BandAccuracyResult:
     """Accuracy on low-passed and on high-passed images, for several radii, in one pass over the data.
@@ -114,6 +120,7 @@ def band_accuracy(
             DC are black.
         batch_size: Images per batch where `data` are arrays, default 128.
         data_format: `"channels_last"` or `"channels_first"`; default that of the model.
+        keep_predictions: Keep the predicted class of every image in the result.
         progress: Show a progress bar; `None`: on a terminal.
 
     Returns:
@@ -136,31 +143,45 @@ def band_accuracy(
     check_choice(units, "units", UNITS)
     check_choice(kind, "kind", KINDS)
     check_rescale(rescale)
+    check_flag(keep_predictions, "keep_predictions")
     feed = ModelFeed(model, data, batch_size=batch_size, data_format=data_format)
     fill = feed.model.fill_of_dc(mean, feed.channels)
-    measure_clean = compile_logits(feed.model, None, count_correct)
-    measure_band = compile_logits(feed.model, _filter(rescale, feed.data_format), count_correct)
+    reduce = count_and_choose if keep_predictions else count_correct
+    measure_clean = compile_logits(feed.model, None, reduce)
+    measure_band = compile_logits(feed.model, _filter(rescale, feed.data_format), reduce)
     center = to_tensor(feed.broadcast_channels(fill))
     masks: list[tuple[tuple[str, int], Any]] = []
     for index, radius in enumerate(radii):
         mask = low_pass_mask(*feed.size, radius, kind=kind, units=units)
         masks.append((("low", index), to_tensor(mask)))
         masks.append((("high", index), to_tensor(1 - mask)))
-    counts = DeviceCounts()
+    counts, kept = DeviceCounts(), KeptPredictions(feed.classes)
+
+    def take(band: Hashable, found: Any, valid: int) -> None:
+        if keep_predictions:
+            found, chosen = found
+            kept.add(band, chosen, valid)
+        counts.add(band, found)
+        advance(valid)
+
     with progress_bar(progress, "band accuracy", "image pass") as advance:
         for batch, labels, valid in feed:
             # Once to the device for all radii; the mask is an argument, so that one compiled step serves them
             # all. One band a step: a step of both has twice the batch, for which CPUs are slower.
             images, behind = to_tensor(batch), (to_tensor(labels), to_tensor(np.int32(valid)))
-            counts.add("clean", measure_clean(images, reduce_args=behind))
-            advance(valid)
+            take("clean", measure_clean(images, reduce_args=behind), valid)
             for band, mask in masks:
-                counts.add(band, measure_band(images, mask, center, reduce_args=behind))
-                advance(valid)
+                take(band, measure_band(images, mask, center, reduce_args=behind), valid)
     clean = counts.fetch("clean")
     low, high = (
         np.stack([counts.fetch((band, index)) for index in range(len(radii))]) for band in ("low", "high")
     )
+    predictions = None
+    if keep_predictions:
+        predictions = {"clean": kept.fetch("clean")} | {
+            band: np.stack([kept.fetch((band, index)) for index in range(len(radii))])
+            for band in ("low", "high")
+        }
     undefined = clean[-1] + low[:, -1].sum() + high[:, -1].sum()
     clean, low, high = clean[:-1], low[:, :-1], high[:, :-1]
     return BandAccuracyResult(
@@ -184,6 +205,7 @@ def band_accuracy(
         clean_correct_per_class=tuple(clean.tolist()),
         count_per_class=tuple(feed.count_per_class.tolist()),
         undefined=int(undefined),
+        predictions=predictions,
     )
 
 

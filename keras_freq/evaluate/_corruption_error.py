@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from keras import ops
 
-from keras_freq._core.checks import check_choice, check_readable_again, check_whole
+from keras_freq._core.checks import check_choice, check_flag, check_readable_again, check_whole
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
@@ -24,7 +24,7 @@ from keras_freq.data._corruptions.catalog import CORRUPTIONS, SEVERITIES, choose
 from keras_freq.data._corruptions.photographs import Photographs
 from keras_freq.data._corruptions.read import open_stored
 from keras_freq.evaluate._calibration_error import KINDS, calibration_error
-from keras_freq.evaluate._predictions import DeviceCounts, count_correct
+from keras_freq.evaluate._predictions import DeviceCounts, KeptPredictions, count_and_choose, count_correct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,8 @@ class CorruptionResult(Result):
         calibration: Calibration error as asked for, `(corruptions, severities)`, NaN where an output is
             undefined; None where it was not asked for.
         clean_calibration: The same of the clean images.
+        predictions: If asked for, the classes predicted, -1 where undefined: `"corrupted"`, `(corruptions,
+            severities, n)`, and `"clean"`, `(n,)`, where there are clean images. In `to_json` alone.
 
     Example:
         >>> result = keras_freq.evaluate.corruption_error(model, data, corruptions=("contrast", "fog"))
@@ -57,6 +59,9 @@ class CorruptionResult(Result):
     undefined: int = 0
     calibration: tuple[tuple[float, ...], ...] | None = None
     clean_calibration: float | None = None
+    predictions: dict[str, np.ndarray] | None = field(
+        default=None, repr=False, compare=False, metadata={"export": False}
+    )
 
     def __float__(self) -> float:
         return self.mean
@@ -98,6 +103,7 @@ def corruption_error(
     frost: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
     batch_size: int | None = None,
+    keep_predictions: bool = False,
     progress: bool | None = None,
 ) -> CorruptionResult:
     """Share of corrupted images that the model classifies wrongly, by corruption and severity.
@@ -129,6 +135,7 @@ def corruption_error(
             `"ece"`, `"rms"` or `"mce"`, see `calibration_error`, whose 15 bins are taken.
         data_dir: Folder of TFDS.
         batch_size: Images per batch where `data` are arrays or a folder, default 128.
+        keep_predictions: Keep the class that is predicted for every image in the result.
         progress: Show a progress bar; `None`: on a terminal.
 
     Returns:
@@ -153,13 +160,17 @@ def corruption_error(
     top = check_whole(top, "top")
     if calibration is not None:
         check_choice(calibration, "calibration", KINDS)
+    check_flag(keep_predictions, "keep_predictions")
     confident = calibration is not None
+    measure = functools.partial(
+        _measure_error, top=top, calibration=calibration, predictions=keep_predictions
+    )
     cells = [(name, severity) for name in names for severity in severities]
     stored = isinstance(data, (str, os.PathLike))
     choose_jpeg(jpeg, table, 1)
     photographs = Photographs.of(frost)
     options: dict[str, Any] = {"seed": None, "table": None, "jpeg": None, "frost": None}
-    clean_error, clean_gap, measured = float("nan"), None, []
+    unseen, measured = None, []
     feeds: Iterator[ModelFeed]
     with progress_bar(progress, "corruptions") as advance:
         if stored:
@@ -180,16 +191,21 @@ def corruption_error(
                 "frost": None if photographs is None or "frost" not in names else photographs.checksum(),
             }
             making = options | {"frost": frost}
-            clean_error, _, _, clean_gap = _measure_error(clean, advance, top, calibration)
+            unseen = measure(clean, advance)
             feeds = (ModelFeed(clean.model, _corrupt_batches(clean, *cell, making)) for cell in cells)
         for feed in feeds:
-            measured.append(_measure_error(feed, advance, top, calibration))
-    sizes = {size for _, size, _, _ in measured}
+            measured.append(measure(feed, advance))
+    sizes = {cell.n for cell in measured}
     if len(sizes) > 1:
         raise ValueError(f"all corruptions must have as many images. Received: {min(sizes)} to {max(sizes)}")
     shape = (len(names), len(severities))
-    errors = np.reshape([error for error, *_ in measured], shape)
-    gaps = np.reshape([gap for *_, gap in measured], shape) if calibration else None
+    errors = np.reshape([cell.error for cell in measured], shape)
+    gaps = np.reshape([cell.calibration for cell in measured], shape) if calibration else None
+    predictions: dict[str, Any] | None = None
+    if keep_predictions:
+        predictions = {"corrupted": np.reshape([cell.predictions for cell in measured], (*shape, -1))}
+        if unseen is not None:
+            predictions["clean"] = unseen.predictions
     return CorruptionResult(
         model=feed.model.name,
         n=sizes.pop(),
@@ -205,43 +221,57 @@ def corruption_error(
         corruptions=names,
         severities=severities,
         errors=tuple(map(tuple, errors.tolist())),
-        clean_error=clean_error,
+        clean_error=float("nan") if unseen is None else unseen.error,
         mean=float(np.mean(errors)),
-        undefined=sum(undefined for _, _, undefined, _ in measured),
+        undefined=sum(cell.undefined for cell in measured),
         calibration=None if gaps is None else tuple(map(tuple, gaps.tolist())),
-        clean_calibration=clean_gap,
+        clean_calibration=None if unseen is None else unseen.calibration,
+        predictions=predictions,
     )
+
+
+class _Cell(NamedTuple):
+    """What is measured of one set of images."""
+
+    error: float
+    n: int
+    undefined: int
+    calibration: float | None
+    predictions: np.ndarray | None
 
 
 def _count_and_keep(logits: Any, labels: Any, valid: Any, top: Any = None) -> Any:
-    return count_correct(logits, labels, valid, top), logits
+    return (*count_and_choose(logits, labels, valid, top), logits)
 
 
 def _measure_error(
-    feed: ModelFeed, advance: Callable[[int], None], top: int, calibration: str | None
-) -> tuple[float, int, int, float | None]:
-    """Share of the images that are classified wrongly, how many there are, how many are undefined, and the
-    calibration error."""
-    run, counts = (
-        compile_logits(feed.model, None, _count_and_keep if calibration else count_correct),
+    feed: ModelFeed, advance: Callable[[int], None], *, top: int, calibration: str | None, predictions: bool
+) -> _Cell:
+    reduce = _count_and_keep if calibration else count_and_choose if predictions else count_correct
+    run, counts, kept = (
+        compile_logits(feed.model, None, reduce),
         DeviceCounts(),
+        KeptPredictions(feed.classes),
     )
     among = () if top == 1 else (np.int32(top),)
-    kept = []
+    logits: list[np.ndarray] = []
     for images, labels, valid in feed:
         found = run(images, reduce_args=(labels, np.int32(valid), *among))
-        if calibration:
-            found, logits = found
-            kept.append(ops.convert_to_numpy(logits)[:valid])
+        if calibration or predictions:
+            found, chosen, *rest = found
+            kept.add("chosen", chosen, valid)
+            logits.extend(keras.ops.convert_to_numpy(part)[:valid] for part in rest)
         counts.add("all", found)
         advance(valid)
     *correct, undefined = counts.fetch("all").tolist()
     gap = None
     if calibration:
-        logits = np.concatenate(kept)
-        whole = np.isfinite(logits).all()
-        gap = float(calibration_error(logits, feed.labels, kind=calibration)) if whole else float("nan")
-    return 1 - sum(correct) / feed.n, feed.n, undefined, gap
+        outputs = np.concatenate(logits)
+        whole = np.isfinite(outputs).all()
+        gap = float(calibration_error(outputs, feed.labels, kind=calibration)) if whole else float("nan")
+    return _Cell(
+        1 - sum(correct) / feed.n, feed.n, undefined, gap, kept.fetch("chosen") if predictions else None
+    )
 
 
 def _corrupt_batches(

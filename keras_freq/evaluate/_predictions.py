@@ -70,6 +70,29 @@ def count_correct(logits: Any, labels: Any, valid: Any, top: Any = None) -> Any:
     )
 
 
+def count_and_choose(logits: Any, labels: Any, valid: Any, top: Any = None) -> Any:
+    """What `count_correct` counts, and the classes chosen."""
+    return count_correct(logits, labels, valid, top), choose_classes(logits)
+
+
+class KeptPredictions:
+    """Predicted classes by key, fetched batch by batch: small integers, -1 where there is none."""
+
+    def __init__(self, classes: int):
+        self._classes = classes
+        self._parts: dict[Hashable, list[np.ndarray]] = {}
+
+    def add(self, key: Hashable, chosen: Any, valid: int) -> None:
+        """Adds those of a batch, of which the first `valid` are real."""
+        self._parts.setdefault(key, []).append(ops.convert_to_numpy(chosen)[:valid])
+
+    def fetch(self, key: Hashable) -> np.ndarray:
+        """All of a key, `(n,)`."""
+        chosen = np.concatenate(self._parts[key])
+        kind = np.int16 if self._classes <= np.iinfo(np.int16).max else np.int32
+        return np.where(chosen < self._classes, chosen, -1).astype(kind)
+
+
 class DeviceCounts:
     """Sums of counts by key, added up on the device while the host runs ahead."""
 

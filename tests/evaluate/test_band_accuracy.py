@@ -127,3 +127,28 @@ def test_rescalings_do_not_share_what_is_compiled(data):
         }
         assert [found[mode].high[0] for mode in found] == [0, 1, 1, 0, 1]
         assert all(result.clean == 0 for result in found.values())
+
+
+def test_kept_predictions_are_those_that_were_counted(model, data, tmp_path):
+    images, labels = data[0].copy(), data[1]
+    result = band_accuracy(model, data, radii=(2, 5), batch_size=8, keep_predictions=True)
+    found = result.predictions
+    assert found["clean"].shape == (22,)
+    assert found["low"].shape == found["high"].shape == (2, 22)
+    assert float((found["clean"] == labels).mean()) == result.clean
+    assert tuple((found["low"] == labels).mean(axis=1)) == result.low
+    assert tuple((found["high"] == labels).mean(axis=1)) == result.high
+    assert result == band_accuracy(model, data, radii=(2, 5), batch_size=8)
+    assert "predictions" not in result.to_dict()
+    result.to_json(tmp_path / "kept.json")
+    again = type(result).from_json(tmp_path / "kept.json")
+    np.testing.assert_array_equal(again.predictions["high"], found["high"])
+    weights = model.get_weights()
+    model.set_weights([np.full_like(weights[0], np.nan), weights[1]])
+    undefined = band_accuracy(model, (images, labels), radii=(2,), keep_predictions=True)
+    assert (undefined.predictions["low"] == -1).all()
+
+
+def test_whether_predictions_are_kept_is_true_or_false(model, data):
+    with refused("keep_predictions"):
+        band_accuracy(model, data, keep_predictions="yes")

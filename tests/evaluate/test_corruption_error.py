@@ -291,3 +291,15 @@ def test_calibration_by_corruption_and_severity(classifier, levels, labels, kind
         assert kf.evaluate.CorruptionResult.from_json(result.to_json()) == result
     with refused("`calibration` must be"):
         corruption_error(classifier, (levels, labels), calibration="brier", **options)
+
+
+def test_kept_predictions_are_those_that_were_counted(classifier, levels, labels):
+    options = {"corruptions": NAMES, "severities": (1, 5), "batch_size": 3, "keep_predictions": True}
+    result = corruption_error(classifier, (levels, labels), **options)
+    assert result.predictions["corrupted"].shape == (3, 2, 8)
+    wrong = (result.predictions["corrupted"] != labels).mean(axis=-1)
+    np.testing.assert_allclose(wrong, result.errors, atol=1e-12)
+    assert float((result.predictions["clean"] != labels).mean()) == pytest.approx(result.clean_error)
+    both = corruption_error(classifier, (levels, labels), **options, calibration="ece")
+    np.testing.assert_array_equal(both.predictions["corrupted"], result.predictions["corrupted"])
+    assert "predictions" not in result.to_dict()

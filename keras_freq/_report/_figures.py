@@ -1,0 +1,196 @@
+"""The figures of a report, drawn by `keras_freq.plots`, as PNG and SVG."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_freq import plots
+from keras_freq._report._record import LookedAt, Report
+from keras_freq.spectral import apply_mask, high_pass, low_pass
+
+# More classes do not fit into a figure side by side.
+_COLUMNS = 20
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One figure.
+
+    Args:
+        section: The section it belongs to.
+        name: Its file name, without what is behind the dot.
+        caption: What it shows, and how to read it.
+        png: The picture.
+        svg: The same, or `None` where it is made of pixels.
+    """
+
+    section: str
+    name: str
+    caption: str
+    png: bytes
+    svg: bytes | None
+
+
+def draw_figures(report: Report, kept: dict[Any, list[Drawn]] | None = None) -> list[Drawn]:
+    """All figures of the sections that were measured; `kept` holds those drawn before, by what they show."""
+    kept = {} if kept is None else kept
+    drawn = []
+    for section, draw in _FIGURES.items():
+        known = [model for model in report.models if section in model.results]
+        if not known:
+            continue
+        # The rows of pictures among the bands gain one when the maps are known.
+        key = (section, *((model.name, "shortcuts" in model.results) for model in known))
+        if key not in kept:
+            kept[key] = [Drawn(section, *parts) for parts in draw(report, known)]
+        drawn += kept[key]
+    return drawn
+
+
+Parts = tuple[str, str, bytes, bytes | None]
+
+
+def _render(name: str, caption: str, figure: Any, *, pixels: bool = False) -> Parts:
+    png, svg = io.BytesIO(), io.BytesIO()
+    figure.savefig(png, format="png", dpi=110)
+    if not pixels:
+        figure.savefig(svg, format="svg", metadata={"Date": None})
+    return name, caption, png.getvalue(), None if pixels else svg.getvalue()
+
+
+def _several(known: list[LookedAt], section: str, name: str | None = None) -> dict[str, Any]:
+    return {model.name: model.results[section][name or section] for model in known}
+
+
+def _draw_clean(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
+    found = {m.name: m.results["clean"]["calibration"] for m in known if "calibration" in m.results["clean"]}
+    if found:
+        caption = "Accuracy in bins of confidence. On the diagonal the model is as often right as it says."
+        yield _render("calibration", caption, plots.reliability(found))
+
+
+def _draw_bands(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
+    bands = _several(known, "bands")
+    chance = float(np.bincount(report.labels).max() / report.n)
+    caption = (
+        "Left: accuracy when only frequencies below the radius are kept, a blur. Right: when only those at "
+        "or above it are kept. The dotted line is the share of the most frequent class."
+    )
+    yield _render("bands", caption, plots.band_accuracy(bands, chance=chance))
+    yield from _draw_pictures(report, known[0])
+
+
+def _draw_pictures(report: Report, model: LookedAt) -> Iterator[Parts]:
+    bands, count = model.results["bands"]["bands"], len(report.pictures)
+    pixels = report.pictures / np.float32(255)
+    middle = len(bands.radii) // 2
+    radius = bands.radii[middle]
+    seen = bands.predictions
+    rows = {"whole": pixels, f"low, r = {radius:g}": low_pass(pixels, radius)}
+    rows |= {f"high, r = {radius:g}": np.clip(high_pass(pixels, radius) + 0.5, 0, 1)}
+    answers = [seen["clean"][:count], seen["low"][middle][:count], seen["high"][middle][:count]]
+    if "shortcuts" in model.results:
+        masks = np.asarray(model.results["shortcuts"]["maps"].masks)
+        labels = report.labels[:count]
+        own = [apply_mask(image[None], masks[label])[0] for image, label in zip(pixels, labels, strict=True)]
+        rows["its class's map"] = np.clip(np.stack(own), 0, 1)
+        answers.append(model.results["shortcuts"]["under_maps"][:count])
+    captions = {
+        name: [_answer(report, label, truth) for label, truth in zip(found, report.labels, strict=False)]
+        for name, found in zip(rows, answers, strict=True)
+    }
+    caption = (
+        f"Images of the data as {model.name} gets them, and what it answers; a cross marks wrong answers. "
+        "High-passed images are shown around middle gray."
+    )
+    yield _render("pictures", caption, plots.image_rows(rows, captions=captions), pixels=True)
+
+
+def _answer(report: Report, label: int, truth: int) -> str:
+    name = "undefined" if label < 0 else report.classes[label]
+    short = name if len(name) <= 14 else name[:13] + "…"
+    text = short if label == truth else f"✗ {short}"
+    return text.replace("$", r"\$")  # matplotlib reads formulas between dollars
+
+
+def _draw_heat_map(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
+    maps = _several(known, "heat_map")
+    caption = (
+        "Share of the images that are wrong when one frequency is added: low frequencies in the middle, high "
+        "ones at the rim. Bright places are where the model is easily misled."
+    )
+    yield _render("heat_map", caption, plots.heat_map(maps))
+
+
+def _draw_gradients(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
+    found = _several(known, "gradients", "gradient_spectrum")
+    lines = {name: result.mean for name, result in found.items()}
+    x = next(iter(found.values())).radii
+    figure = plots.curves(
+        {"gradient of the loss": lines},
+        x=x,
+        xlabel="radius (index units)",
+        ylabel="amplitude, 0 to 1",
+        title="Spectrum of the input gradients",
+    )
+    caption = (
+        "How strongly the loss reacts to each band of frequencies, image by image from its lowest to its "
+        "highest band, then the mean. A peak at the right says that high frequencies count."
+    )
+    yield _render("gradients", caption, figure)
+
+
+def _draw_shortcuts(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
+    for index, model in enumerate(known):
+        results = model.results["shortcuts"]
+        shown = _choose_classes(results["shortcuts"])
+        masks = np.asarray(results["maps"].masks)[shown]
+        figure = plots.frequency_maps(
+            masks, classes=[report.classes[label].replace("$", r"\$") for label in shown]
+        )
+        caption = f"{model.name}: the frequencies that each class needs most, DC in the middle" + (
+            "." if len(shown) == len(report.classes) else ", of the classes with the highest rates."
+        )
+        yield _render(f"frequency_maps_{index}", caption, figure)
+
+
+def _choose_classes(report: Any) -> list[int]:
+    rates = np.nan_to_num(report.tpr, nan=-1)
+    chosen = np.argsort(-rates, kind="stable")[:_COLUMNS]
+    return sorted(chosen.tolist())
+
+
+def _draw_corruptions(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
+    caption = (
+        "Errors in percent under each corruption, mean of the severities; the last column is their mean."
+    )
+    yield _render("corruptions", caption, plots.corruption_table(_several(known, "corruptions")))
+
+
+def _draw_attacks(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
+    found = _several(known, "attacks")
+    first = next(iter(found.values()))
+    figure = plots.curves(
+        {"projected gradient descent": {name: (one.clean, *one.accuracy) for name, one in found.items()}},
+        x=[0.0, *(epsilon * 255 for epsilon in first.epsilons)],
+        xlabel="largest change of a pixel, of 255 levels",
+        title=f"Accuracy under attack, n = {first.n}",
+    )
+    caption = "Accuracy when an attacker may change every pixel by at most so much."
+    yield _render("attacks", caption, figure)
+
+
+_FIGURES: dict[str, Callable[[Report, list[LookedAt]], Iterator[Parts]]] = {
+    "clean": _draw_clean,
+    "bands": _draw_bands,
+    "heat_map": _draw_heat_map,
+    "gradients": _draw_gradients,
+    "shortcuts": _draw_shortcuts,
+    "corruptions": _draw_corruptions,
+    "attacks": _draw_attacks,
+}

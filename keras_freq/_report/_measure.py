@@ -1,0 +1,323 @@
+"""`report`: measures the sections one by one, keeps what is done, and writes the page after each."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_freq._core.checks import check_flag, check_whole, show
+from keras_freq._core.classifier import Classifier, is_model
+from keras_freq._core.feeds import ModelFeed
+from keras_freq._core.files import lock_folder, write_whole
+from keras_freq._core.journal import weights_digest
+from keras_freq._core.pixels import to_bytes
+from keras_freq._core.progress import progress_bar
+from keras_freq._core.result import Record, versions
+from keras_freq._report._folder import write_folder
+from keras_freq._report._record import LookedAt, Report, check_sections
+from keras_freq._report._sample import draw_sample
+from keras_freq._report._sections import PICTURES, SECTIONS, Look
+from keras_freq.evaluate import predict_logits
+
+_QUICK, _FULL = 1000, 10000
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part(Record):
+    """A section that is done."""
+
+    results: dict[str, Any]
+    seconds: float
+
+
+def report(
+    model: keras.Model | Classifier,
+    data: Any,
+    *,
+    against: Any = None,
+    classes: Sequence[str] | None = None,
+    only: Sequence[str] | None = None,
+    full: bool = False,
+    n: int | None = None,
+    seed: int = 0,
+    unknown: Any = None,
+    to: str | os.PathLike | None = None,
+    resume: bool = False,
+    command: str | None = None,
+    progress: bool | None = None,
+) -> Report:
+    """Looks at a model from all sides: which frequencies it uses, whether it cheats, what misleads it.
+
+    The sections are `clean`, `bands`, `heat_map`, `gradients`, `swap`, `shortcuts`, `corruptions`, `attacks`
+    and `unknown`; each is a function of `keras_freq.evaluate` or `keras_freq.shortcuts` with fixed settings,
+    on the same images. Every number is that function's.
+
+    Args:
+        model: Keras classifier, or a `keras_freq.Classifier`.
+        data: Arrays `(images, labels)`, a `tf.data.Dataset`, a `keras.utils.PyDataset`, or an iterable of
+            batches. `n` images are drawn from all of them, evenly.
+        against: Other models of the same classes to compare with: one, several, or a dictionary by name.
+        classes: Names of the classes; default their numbers.
+        only: Some of the sections; the clean images are always measured.
+        full: More images, frequencies, steps and severities: hours where the default takes minutes.
+        n: How many images; default 1000, or 10000 with `full`.
+        seed: Of the choice of images, corruptions, pairs and attacks.
+        unknown: Images of other classes, for the section `unknown`.
+        to: Folder for the page `index.html`, `report.json`, tables (CSV) and figures (PNG, SVG), written
+            again after every section.
+        resume: Take from the folder what an earlier call has measured of the same model with the same images
+            and settings, and go on with the rest.
+        command: The command that repeats it, shown on the page.
+        progress: Show progress bars, and how long it will take; `None`: on a terminal.
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        ValueError: If an argument is out of range, a section is unknown, the names of the classes are not as
+            many as the model's outputs, or as in `band_accuracy`.
+        TypeError: If a model is not a Keras model.
+
+    Example:
+        >>> report = kf.report(model, data, only=("bands",), to="report")
+        >>> report.n, len(report.findings()), report.findings()[3].verdict
+        (8, 5, 'missing')
+    """
+    for name, flag in (("full", full), ("resume", resume)):
+        check_flag(flag, name)
+    check_whole(seed, "seed", least=0)
+    if resume and to is None:
+        raise ValueError("`resume` needs the folder of the earlier call, `to`. Received: to=None")
+    wanted = check_sections(only, tuple(SECTIONS))
+    if only is None and unknown is None:
+        wanted = wanted[:-1]
+    n = check_whole(_FULL if full else _QUICK, "n") if n is None else check_whole(n, "n")
+    models = _name_models(model, against)
+    images, labels = draw_sample(data, n, seed)
+    if unknown is not None:
+        alone = (unknown, np.zeros(len(unknown), "int32")) if hasattr(unknown, "shape") else unknown
+        unknown = draw_sample(alone, n, seed)[0]
+    looks = [
+        _make_look(one, images, labels, full=full, seed=seed, unknown=unknown, progress=progress)
+        for one in models.values()
+    ]
+    names = _check_classes(classes, looks)
+    first = ModelFeed(looks[0].model, looks[0].first(PICTURES))
+    pictures = first.arrays()[0]
+    if first.data_format == "channels_first":
+        pictures = np.moveaxis(pictures, 1, -1)
+    settings = {"n": len(images), "full": full, "seed": seed, "only": wanted, "command": command}
+
+    done = [
+        LookedAt(
+            name=name,
+            digest=weights_digest(look.model.core),
+            assumed=_assumed(look),
+            results={},
+            missing={},
+            seconds={},
+        )
+        for name, look in zip(models, looks, strict=True)
+    ]
+
+    def current() -> Report:
+        return Report(
+            models=tuple(done),
+            labels=looks[0].labels.astype("int64"),
+            classes=names,
+            pictures=to_bytes(np.clip(pictures, 0, 1)),
+            settings=settings,
+            versions=versions(),
+        )
+
+    folder, drawn = None if to is None else Path(to), dict[Any, Any]()
+    with _hold(folder, resume), _Progress(progress, looks, wanted) as bar:
+        for index, look in enumerate(looks):
+            kept = None if folder is None else folder / "parts" / _key(look, done[index].digest)
+            for section in wanted:
+                done[index] = _measure_section(done[index], section, look, kept, bar)
+                if folder is not None:
+                    write_folder(current(), folder, drawn, model=index, section=section)
+    return current()
+
+
+def _measure_section(done: LookedAt, section: str, look: Look, kept: Path | None, bar: _Progress) -> LookedAt:
+    """What is known of a model with one more section; read where it is kept, else measured."""
+    why = SECTIONS[section].refuses(look)
+    if why is not None:
+        bar.skip(section, look)
+        return dataclasses.replace(done, missing=done.missing | {section: why})
+    file = None if kept is None else kept / f"{section}.json"
+    if file is not None and file.is_file():
+        part = _Part.from_json(file)
+        bar.skip(section, look)
+    else:
+        begun = time.perf_counter()
+        sweeps = None if kept is None else kept / "sweeps"
+        if sweeps is not None:
+            sweeps.mkdir(parents=True, exist_ok=True)
+        results = SECTIONS[section].measure(dataclasses.replace(look, checkpoints=sweeps))
+        part = _Part(results=results, seconds=time.perf_counter() - begun)
+        if file is not None:
+            write_whole(file, part.to_json())
+            shutil.rmtree(sweeps or file, ignore_errors=True)
+        bar.add(section, look)
+    return dataclasses.replace(
+        done,
+        results=done.results | {section: part.results},
+        seconds=done.seconds | {section: part.seconds},
+    )
+
+
+def _name_models(model: Any, against: Any) -> dict[str, Any]:
+    """All models by name; equal names get a number."""
+    if against is None:
+        others: dict[str | None, Any] = {}
+    elif isinstance(against, Mapping):
+        others = dict(against)
+    else:
+        listed = [against] if is_model(against) or not isinstance(against, Sequence) else list(against)
+        others = {}
+        for one in listed:
+            others[_free_name(_own_name(one), others)] = one
+    named = {_free_name(_own_name(model), others): model}
+    for name, one in others.items():
+        if not is_model(one):
+            raise TypeError(
+                f"`against` must hold Keras models or keras_freq.Classifier. Received: {name}={show(one)}"
+            )
+        named[str(name)] = one
+    return named
+
+
+def _own_name(model: Any) -> str:
+    return str(getattr(model, "name", None) or type(model).__name__)
+
+
+def _free_name(name: str, taken: Mapping) -> str:
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name} {number}"
+    return free
+
+
+def _make_look(model: Any, images: np.ndarray, labels: np.ndarray, **options: Any) -> Look:
+    """A look at a model, after the checks that need the images."""
+    feed = ModelFeed(model, (images, labels), needs_logits=True)
+    labels = feed.labels
+    return Look(
+        model=feed.model,
+        images=images,
+        labels=labels,
+        size=feed.size,
+        classes=feed.classes,
+        **options,
+    )
+
+
+def _assumed(look: Look) -> dict[str, Any]:
+    return {name: value for name, value in look.model.settings.items() if value is not None}
+
+
+def _check_classes(classes: Sequence[str] | None, looks: list[Look]) -> tuple[str, ...]:
+    counts = {look.classes for look in looks}
+    if len(counts) > 1:
+        raise ValueError(
+            f"`against` must have models of the same classes. Received: models of {sorted(counts)} classes"
+        )
+    (count,) = counts
+    if classes is None:
+        return tuple(str(label) for label in range(count))
+    names = tuple(str(name) for name in classes)
+    if len(names) != count:
+        raise ValueError(
+            f"`classes` must have a name for each of the model's {count} classes. "
+            f"Received: classes with {len(names)} names"
+        )
+    return names
+
+
+def _key(look: Look, digest: str) -> str:
+    """Name of what is kept of a model: another model, other images or settings have another."""
+    data = hashlib.sha256(np.ascontiguousarray(look.images).data)
+    data.update(np.ascontiguousarray(look.labels).data)
+    if look.unknown is not None:
+        data.update(np.ascontiguousarray(look.unknown).data)
+    what = [digest, data.hexdigest(), look.full, look.seed, repr(sorted(_assumed(look).items())), versions()]
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _hold(folder: Path | None, resume: bool) -> Iterator[None]:
+    """Holds the folder for one process, without what earlier calls have kept unless it is resumed."""
+    if folder is None:
+        yield
+        return
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"`to` must be a folder. Received: to={str(folder)!r}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock_folder(folder):
+        if not resume and (folder / "parts").is_dir():
+            shutil.rmtree(folder / "parts")
+        yield
+
+
+class _Progress:
+    """A bar over all sections of all models, in images, with a word on how long it will take."""
+
+    def __init__(self, show: bool | None, looks: list[Look], wanted: tuple[str, ...]):
+        self._show = sys.stderr.isatty() if show is None else check_flag(show, "progress")
+        self._looks, self._wanted = looks, wanted
+        self._stack = contextlib.ExitStack()
+        self._advance: Callable[[int], None] = lambda count: None
+
+    def __enter__(self) -> _Progress:
+        total = sum(self._cost(name, look) for look in self._looks for name in self._wanted)
+        if self._show:
+            seconds = total * _seconds_per_image(self._looks[0])
+            print(f"about {_minutes(seconds)} for {len(self._looks[0].images)} images", file=sys.stderr)
+        self._advance = self._stack.enter_context(progress_bar(self._show, "report", total=total))
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.close()
+
+    def add(self, section: str, look: Look) -> None:
+        """A section is measured."""
+        self._advance(self._cost(section, look))
+
+    skip = add
+
+    @staticmethod
+    def _cost(section: str, look: Look) -> int:
+        known = SECTIONS[section]
+        return 0 if known.refuses(look) else round(known.forwards(look))
+
+
+def _seconds_per_image(look: Look) -> float:
+    """Of a forward pass, once it is compiled."""
+    images = look.images[:256]
+    predict_logits(look.model, images)
+    begun = time.perf_counter()
+    predict_logits(look.model, images)
+    return (time.perf_counter() - begun) / len(images)
+
+
+def _minutes(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds / 10)) * 10} seconds"
+    return f"{round(seconds / 60)} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

@@ -1,0 +1,210 @@
+"""The tables of the page: what stands in them, as text and as the number to sort by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_freq._report._record import LookedAt, Report
+from keras_freq._report._statistics import share_interval
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell.
+
+    Args:
+        text: What it shows.
+        order: The number to sort by; `None` for text.
+    """
+
+    text: str
+    order: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table.
+
+    Args:
+        section: The section it belongs to.
+        caption: What it shows.
+        head: Names of the columns.
+        rows: Its cells.
+    """
+
+    section: str
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def make_tables(report: Report) -> list[Table]:
+    """The tables of all sections that were measured."""
+    tables = []
+    for section, make in _TABLES.items():
+        known = [model for model in report.models if section in model.results]
+        if known:
+            head, caption, rows = make(report, known)
+            tables.append(Table(section, caption, head, tuple(rows)))
+    return tables
+
+
+def number(value: float | None, digits: int = 3) -> Cell:
+    """A number; a dash where there is none."""
+    if value is None or math.isnan(value):
+        return Cell("–", -math.inf)
+    return Cell(f"{value:.{digits}f}", float(value))
+
+
+def share(count: float, n: int) -> Cell:
+    """A share with its interval."""
+    low, high = share_interval(count, n)
+    return Cell(f"{count / n:.3f} ({low:.3f} to {high:.3f})", count / n)
+
+
+def _clean(report: Report, known: list[LookedAt]) -> tuple[Any, str, Iterator[tuple[Cell, ...]]]:
+    def rows():
+        for model in known:
+            accuracy = model.results["clean"]["accuracy"]
+            found = model.results["clean"].get("calibration")
+            right = share(sum(accuracy.correct_per_class), accuracy.n)
+            gap = number(None if found is None else found.value)
+            yield Cell(model.name), right, gap, number(None if found is None else found.confidence)
+
+    head = ("model", "accuracy (95 % interval)", "calibration error", "mean confidence")
+    return head, "Images as they are", rows()
+
+
+def _bands(report: Report, known: list[LookedAt]) -> tuple[Any, str, Iterator[tuple[Cell, ...]]]:
+    def rows():
+        for model in known:
+            bands = model.results["bands"]["bands"]
+            for index, radius in enumerate(bands.radii):
+                low, high = (
+                    share(sum(counts[index]), bands.n)
+                    for counts in (bands.low_correct_per_class, bands.high_correct_per_class)
+                )
+                yield Cell(model.name), Cell(f"{radius:g}", radius), low, high
+
+    head = ("model", "radius", "below the radius (95 % interval)", "at or above it (95 % interval)")
+    return head, "Accuracy on filtered images", rows()
+
+
+def _heat_map(report: Report, known: list[LookedAt]) -> tuple[Any, str, Iterator[tuple[Cell, ...]]]:
+    def rows():
+        for model in known:
+            heat = model.results["heat_map"]["heat_map"]
+            rings = heat.ring_means()
+            yield (
+                Cell(model.name),
+                number(heat.clean_error),
+                *(number(rings[ring]) for ring in ("low", "mid", "high")),
+                Cell(f"{heat.epsilon:.1f}", heat.epsilon),
+                Cell(str(heat.n), heat.n),
+            )
+
+    head = ("model", "nothing added", "low", "middle", "high", "strength (L2 a channel)", "images")
+    return head, "Share of wrong answers with one frequency added, mean over rings of frequencies", rows()
+
+
+def _swap(report: Report, known: list[LookedAt]) -> tuple[Any, str, Iterator[tuple[Cell, ...]]]:
+    def rows():
+        for model in known:
+            swap = model.results["swap"]["swap"]
+            shares = (swap.follows_phase, swap.follows_amplitude, swap.follows_neither)
+            yield Cell(model.name), *map(number, shares), Cell(str(swap.n_differ), swap.n_differ)
+
+    head = ("model", "follows the phase", "follows the amplitude", "follows neither", "pairs")
+    return head, "What is seen in images with the phase of one and the amplitude of another", rows()
+
+
+def _shortcuts(report: Report, known: list[LookedAt]) -> tuple[Any, str, Iterator[tuple[Cell, ...]]]:
+    def rows():
+        for model in known:
+            found, disks = (model.results["shortcuts"][name] for name in ("shortcuts", "disks"))
+            for label, name in enumerate(report.classes):
+                yield (
+                    Cell(model.name),
+                    Cell(name),
+                    number(found.tpr[label], 2),
+                    number(found.fpr[label], 2),
+                    number(disks.tpr[label], 2),
+                    number(disks.fpr[label], 2),
+                    number(found.clean_tpr[label], 2),
+                    Cell(str(found.count_per_class[label]), found.count_per_class[label]),
+                )
+
+    head = (
+        "model",
+        "class",
+        "its map: own images (TPR)",
+        "its map: others (FPR)",
+        "disk: own images",
+        "disk: others",
+        "whole images",
+        "images",
+    )
+    caption = (
+        "Share of images that are taken for the class when its own most important frequencies are left, or "
+        "as many around DC (disk)"
+    )
+    return head, caption, rows()
+
+
+def _corruptions(report: Report, known: list[LookedAt]) -> tuple[Any, str, Iterator[tuple[Cell, ...]]]:
+    severities = known[0].results["corruptions"]["corruptions"].severities
+
+    def rows():
+        for model in known:
+            found = model.results["corruptions"]["corruptions"]
+            for name, errors in zip(found.corruptions, found.errors, strict=True):
+                mean = found.by_corruption[name]
+                yield Cell(model.name), Cell(name.replace("_", " ")), *map(number, errors), number(mean)
+            means = np.mean(found.errors, axis=0)
+            yield Cell(model.name), Cell("mean of all"), *map(number, means), number(found.mean)
+
+    head = ("model", "corruption", *(f"severity {one}" for one in severities), "mean")
+    return head, "Share of wrong answers under common corruptions", rows()
+
+
+def _attacks(report: Report, known: list[LookedAt]) -> tuple[Any, str, Iterator[tuple[Cell, ...]]]:
+    def rows():
+        for model in known:
+            attack = model.results["attacks"]["attacks"]
+            clean = share(sum(attack.clean_correct_per_class), attack.n)
+            yield Cell(model.name), Cell("0", 0.0), clean
+            for epsilon, counts in zip(attack.epsilons, attack.correct_per_class, strict=True):
+                levels = epsilon * 255
+                yield Cell(model.name), Cell(f"{levels:g}", levels), share(sum(counts), attack.n)
+
+    attack = known[0].results["attacks"]["attacks"]
+    caption = f"Accuracy under projected gradient descent, {attack.settings['steps']} steps, n = {attack.n}"
+    return ("model", "largest change, of 255 levels", "accuracy (95 % interval)"), caption, rows()
+
+
+def _unknown(report: Report, known: list[LookedAt]) -> tuple[Any, str, Iterator[tuple[Cell, ...]]]:
+    def rows():
+        for model in known:
+            found = model.results["unknown"]["unknown"]
+            numbers = map(number, (found.auroc, found.tnr, found.detection_accuracy))
+            yield Cell(model.name), *numbers, Cell(str(found.n_out), found.n_out)
+
+    head = ("model", "AUROC", "rejected at 95 % kept", "detection accuracy", "images")
+    return head, "Telling images of other classes by the largest logit", rows()
+
+
+_TABLES: dict[str, Callable[[Report, list[LookedAt]], tuple[Any, str, Iterator[tuple[Cell, ...]]]]] = {
+    "clean": _clean,
+    "bands": _bands,
+    "heat_map": _heat_map,
+    "swap": _swap,
+    "shortcuts": _shortcuts,
+    "corruptions": _corruptions,
+    "attacks": _attacks,
+    "unknown": _unknown,
+}

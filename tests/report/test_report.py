@@ -1,0 +1,243 @@
+"""The report: every number is that of its function, and what was measured is never lost."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+
+import keras_freq as kf
+from keras_freq._report import _measure as measure_report
+from keras_freq._report._sample import draw_sample
+from keras_freq._report._sections import SECTIONS, Look, Section
+from tests.refusals import refused
+
+CHEAP = ("bands", "swap", "gradients")
+
+
+@pytest.fixture
+def data(images, labels):
+    scales = np.linspace(0.5, 1, 10, dtype="float32").reshape(-1, 1, 1, 1, 1)
+    return (images * scales).reshape(-1, 32, 32, 3), np.tile(labels, 10)
+
+
+def test_numbers_are_those_of_the_functions(classifier, data):
+    report = kf.report(classifier, data, only=CHEAP)
+    x, y = draw_sample(data, 1000, 0)
+    numbers = report.numbers()
+    assert numbers["clean"] == kf.evaluate.accuracy(classifier, (x, y)).accuracy
+    bands = kf.evaluate.band_accuracy(classifier, (x, y), radii=(2, 4, 8, 12, 16))
+    assert [numbers[f"low_{radius}"] for radius in (2, 4, 8, 12, 16)] == list(bands.low)
+    assert [numbers[f"high_{radius}"] for radius in (2, 4, 8, 12, 16)] == list(bands.high)
+    swap = kf.evaluate.amplitude_swap(classifier, (x, y), seed=0)
+    assert report.models[0].results["swap"]["swap"] == swap
+    assert report.n == 80
+    assert len(report.rows()) == len(numbers)
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_everything_is_measured_written_and_read_back(classifier, data, tmp_path):
+    options = {"unknown": 1 - data[0], "classes": list("abcd"), "n": 48}
+    report = kf.report(classifier, data, to=tmp_path / "r", **options)
+    (model,) = report.models
+    assert tuple(model.results) == tuple(SECTIONS)
+    again = kf.Report.from_json(tmp_path / "r" / "report.json")
+    assert again == report
+    assert again.numbers() == report.numbers()
+    assert again.findings() == report.findings()
+    page = (tmp_path / "r" / "index.html").read_text("utf-8")
+    for finding in report.findings():
+        assert finding.verdict in ("yes", "no", "unclear")
+        assert finding.number is None or finding.interval is None or finding.interval[0] <= finding.number
+    for name in SECTIONS:
+        assert f'id="{name}"' in page
+    shown = set(re.findall(r'data-order="([^"]+)"', page))
+    numbers = report.numbers()
+    for name in ("clean", "low_4", "high_8", "corruption_error", "attacked_2", "auroc", "follows_phase"):
+        assert str(float(numbers[name])) in shown, name
+    files = {path.relative_to(tmp_path / "r").as_posix() for path in (tmp_path / "r").rglob("*.*")}
+    assert {"tables/bands_0.csv", "figures/heat_map.svg", "figures/pictures.png"} <= files
+    assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+
+
+@pytest.mark.once
+def test_differences_are_paired_over_the_images(classifier, data, tmp_path):
+    other = keras.models.clone_model(classifier)
+    options = {"only": ("bands", "attacks"), "to": tmp_path}
+    report = kf.report(classifier, data, against={"other": other}, **options)
+    assert [model.name for model in report.models] == ["tiny", "other"]
+    rows = {row.measure: row for row in report.differences()}
+    assert {"clean", "low_4", "high_16", "attacked_2"} <= rows.keys()
+    for name, row in rows.items():
+        assert row.difference == row.value - row.reference
+        assert row.value == report.numbers()[name]
+        assert row.interval[0] <= row.difference + 0.06
+        assert row.interval[1] >= row.difference - 0.06
+        assert row.paired == (not name.startswith("attacked"))
+    assert "tiny less the other model" in (tmp_path / "index.html").read_text("utf-8")
+
+
+@pytest.mark.once
+def test_the_same_model_differs_from_itself_by_nothing(classifier, data):
+    report = kf.report(classifier, data, against=[classifier], only=("bands",))
+    assert [model.name for model in report.models] == ["tiny 2", "tiny"]
+    for row in report.differences():
+        assert row.difference == 0
+        assert row.interval[0] < 0 < row.interval[1]
+        assert row.paired
+        assert row.n == 80
+
+
+@pytest.mark.once
+def test_the_rules_of_the_bands(data):
+    class Constant(keras.layers.Layer):
+        def call(self, inputs):
+            return keras.ops.zeros_like(inputs[:, 0, 0, :1]) + keras.ops.array([1.0, 0, 0, 0])
+
+    model = keras.Sequential([keras.Input((32, 32, 3)), Constant()])
+    high, blur, *others = kf.report(model, data, only=("bands",)).findings()
+    assert (high.verdict, blur.verdict) == ("unclear", "no")
+    assert high.number == 0.25
+    assert [finding.verdict for finding in others] == ["missing"] * 3
+    many = [np.concatenate([part] * 30) for part in data]
+    high, *_ = kf.report(model, many, only=("bands",)).findings()
+    assert high.verdict == "no"
+    assert "without the lowest 4 rings" in high.text
+
+
+@pytest.mark.once
+def test_hostile_names_are_text(classifier, data, tmp_path):
+    hostile = ["<script>alert(1)</script>", "n[/x]", "a $formula", '" onload="x']
+    kf.report(classifier, data, only=("bands", "swap"), classes=hostile, to=tmp_path)
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert "<script>alert" not in page
+    assert '" onload="x' not in page
+    assert page.count("<script>") == 1
+
+
+class _Stopped(Exception):
+    pass
+
+
+@pytest.mark.once
+def test_a_stopped_report_tells_what_is_missing_and_goes_on(classifier, data, tmp_path, monkeypatch):
+    def stop(look):
+        raise _Stopped
+
+    calls = []
+
+    def count(look):
+        calls.append(look.n)
+        return SECTIONS["bands"].measure(look)
+
+    cut = SECTIONS | {
+        "bands": Section("Bands", count, lambda look: 1),
+        "swap": Section("Amplitude and phase", stop, lambda look: 1),
+    }
+    monkeypatch.setattr(measure_report, "SECTIONS", cut)
+    options = {"only": CHEAP, "to": tmp_path / "half"}
+    with pytest.raises(_Stopped):
+        kf.report(classifier, data, **options)
+    page = (tmp_path / "half" / "index.html").read_text("utf-8")
+    assert "Not measured</strong> of tiny: was not reached" in page
+    half = kf.Report.from_json(tmp_path / "half" / "report.json")
+    assert sorted(half.models[0].results) == ["bands", "clean", "gradients"]
+    monkeypatch.setattr(measure_report, "SECTIONS", cut | {"swap": SECTIONS["swap"]})
+    whole = kf.report(classifier, data, resume=True, **options)
+    assert calls == [80]
+    assert whole == kf.report(classifier, data, only=CHEAP)
+    kf.report(classifier, data, **options)
+    assert len(calls) == 3  # not resumed: measured anew
+    other = keras.models.clone_model(classifier)
+    assert kf.report(other, data, resume=True, **options).models[0].digest != whole.models[0].digest
+    assert len(calls) == 4  # another model: nothing of the first is taken
+
+
+@pytest.mark.once
+def test_a_sample_is_even_and_repeats(rng):
+    x = np.arange(1000, dtype="float32").reshape(-1, 1, 1, 1) / 1000 * np.ones((1, 2, 2, 1), "float32")
+    y = np.repeat(np.arange(10), 100).astype("int32")
+    images, labels = draw_sample((x, y), 200, 3)
+    again, _ = draw_sample((x, y), 200, 3)
+    np.testing.assert_array_equal(images, again)
+    assert len(set(images[:, 0, 0, 0].tolist())) == 200
+    np.testing.assert_array_equal(np.floor(images[:, 0, 0, 0] * 10 + 1e-4), labels)
+    assert np.bincount(labels, minlength=10).min() >= 8  # 20 +- 4
+    batches = [(x[start : start + 7], y[start : start + 7]) for start in range(0, 1000, 7)]
+    np.testing.assert_array_equal(draw_sample(batches, 200, 3)[0], images)
+    everything, _ = draw_sample((x, y), 5000, 0)
+    assert sorted(everything[:, 0, 0, 0].tolist()) == x[:, 0, 0, 0].tolist()
+    places = [draw_sample((x, y), 1, seed)[1][0] for seed in range(300)]
+    assert np.bincount(places, minlength=10).min() >= 12  # 30 +- 5
+
+
+@pytest.mark.once
+def test_images_that_are_there_twice_are_searched_or_tested(classifier, images, labels):
+    twice = np.concatenate([images] * 10), np.tile(labels, 10)
+    report = kf.report(classifier, twice, only=("shortcuts",))
+    assert "here a class has 0" in report.models[0].missing["shortcuts"]
+
+
+@pytest.mark.once
+def test_too_few_images_of_a_class_are_told(classifier, images, labels):
+    report = kf.report(classifier, (images, labels), only=("shortcuts",))
+    assert "at least 5 images of each class" in report.models[0].missing["shortcuts"]
+    assert "not measured: shortcuts" in str(report)
+
+
+@pytest.mark.once
+def test_what_cannot_be_is_refused(classifier, data, tmp_path):
+    with refused("`only` must be some of clean, bands"):
+        kf.report(classifier, data, only=("band",))
+    with refused("`classes` must have a name for each of the model's 4 classes"):
+        kf.report(classifier, data, classes=["a"])
+    with refused("`resume` needs the folder"):
+        kf.report(classifier, data, resume=True)
+    with refused("`against`", error=TypeError):
+        kf.report(classifier, data, against={"other": 3})
+    other = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(5)])
+    with refused("models of the same classes"):
+        kf.report(classifier, data, against=other)
+    (tmp_path / "file").write_text("")
+    with refused("`to` must be a folder"):
+        kf.report(classifier, data, to=tmp_path / "file")
+    with refused("`full` must be"):
+        kf.report(classifier, data, full="yes")
+
+
+@pytest.mark.parametrize("kind", ["bytes", "first"])
+def test_other_conventions(classifier, data, kind):
+    x, y = data
+    if kind == "bytes":
+        levels = np.rint(x * 255).astype("uint8")
+        mine = kf.Classifier(
+            keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Rescaling(1 / 255), classifier])
+        )
+        report = kf.report(mine, (levels, y), only=CHEAP)
+        expected = kf.report(classifier, (levels / np.float32(255), y), only=CHEAP)
+    else:
+        first = keras.Sequential([keras.Input((3, 32, 32)), keras.layers.Permute((2, 3, 1)), classifier])
+        mine = kf.Classifier(first, data_format="channels_first")
+        report = kf.report(mine, (np.moveaxis(x, -1, 1).copy(), y), only=CHEAP)
+        expected = kf.report(classifier, data, only=CHEAP)
+    np.testing.assert_array_equal(report.pictures, expected.pictures)
+    for name, value in expected.numbers().items():
+        assert report.numbers()[name] == pytest.approx(value, abs=0.03), name
+
+
+@pytest.mark.once
+def test_a_notebook_shows_the_page_in_a_frame(classifier, data):
+    frame = kf.report(classifier, data, only=("bands",))._repr_html_()
+    assert frame.startswith("<iframe")
+    assert 'sandbox="allow-scripts"' in frame
+
+
+@pytest.mark.once
+def test_radii_are_shares_of_the_side(classifier, data):
+    def look(side):
+        return Look(model=None, images=data[0], labels=data[1], size=(side, side), classes=4)
+
+    assert look(32).radii == (2, 4, 8, 12, 16)
+    assert look(224).radii == (14, 28, 56, 84, 112)
+    assert look(4).radii == (1, 2)
