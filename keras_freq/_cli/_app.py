@@ -1,0 +1,67 @@
+"""The application: its sub-commands, and the function behind `keras-freq`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+from keras_freq._cli import (
+    _attack,
+    _bands,
+    _check,
+    _corrupt,
+    _filter,
+    _heat_map,
+    _networks,
+    _shortcuts,
+    _spectrum,
+    _versions,
+)
+from keras_freq._cli._command import FINE, INTERRUPTED, WRONG, UsageError, command, explain, tell
+
+PROGRAM = "keras-freq"
+
+# Plain help: markup would take brackets of the texts for its own, and four times as long.
+app = typer.Typer(
+    name=PROGRAM,
+    help="The frequency lens for image classifiers: which frequencies does a model use, does it cheat?\n\n"
+    "Exit codes: 0 done, 1 a finding beyond --fail-if or --baseline, 2 wrong input, 130 interrupted.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+command(app)(_bands.bands)
+command(app)(_heat_map.heat_map)
+command(app)(_shortcuts.shortcuts)
+command(app)(_attack.attack)
+command(app)(_corrupt.corrupt)
+command(app, "filter")(_filter.filter_images)
+command(app)(_spectrum.spectrum)
+command(app)(_networks.networks)
+command(app)(_check.check)
+command(app)(_versions.versions)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs a command line and returns its exit code.
+
+    Args:
+        words: What stands behind the name of the program; `None`: of this process.
+    """
+    try:
+        code = typer.main.get_command(app)(
+            args=None if words is None else list(words), prog_name=PROGRAM, standalone_mode=False
+        )
+    except UsageError as error:
+        if not str(error) and not getattr(error, "message", ""):  # no sub-command: the help has been shown
+            return WRONG
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else PROGRAM
+        tell(f"error: {explain(Exception(error.format_message()))} See: {path} --help")  # type: ignore[attr-defined]
+        return WRONG
+    except (KeyboardInterrupt, typer.Abort):
+        tell("interrupted: nothing was written")
+        return INTERRUPTED
+    return code if isinstance(code, int) else FINE
