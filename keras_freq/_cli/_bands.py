@@ -21,7 +21,9 @@ def bands(
         str, typer.Option(help="Cut-off radii, bins from the middle of the spectrum.")
     ] = "4,8,12,16",
 ) -> int:
-    """Accuracy on the low and on the high frequencies of the images, by cut-off radius. Default: all images.
+    """Accuracy on low and on high frequencies, by radius.
+
+    Without --n all images are taken.
 
     \b
     keras-freq bands cifar10/standard cifar10_mini --radii 4,8,12,16 --out bands

@@ -14,11 +14,16 @@ from keras_freq._cli._start import start_keras
 
 
 def check(
-    data: Annotated[str, typer.Argument(help="A folder of classes, or any other DATA.", show_default=False)],
+    data: Annotated[
+        str,
+        typer.Argument(metavar="DATA", help="A folder of classes, or any other DATA.", show_default=False),
+    ],
     json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False,
     backend: Annotated[str | None, typer.Option(help="tensorflow, jax or torch.")] = None,
 ) -> int:
-    """Reads every image, and says which files are broken. Exit code 1 where one is.
+    """Reads every image, and says which files are broken.
+
+    The exit code is 1 where one is.
 
     \b
     keras-freq check photos
@@ -49,10 +54,10 @@ def check(
         print(javascript.dumps({"whole": whole, "broken": broken, "splits": splits}))
         return FOUND if broken else FINE
     for split, counts in splits.items():
-        least, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
+        least, most = (f(counts, key=counts.__getitem__) for f in (min, max))
         print(
-            f"{split:<8} {sum(counts.values())} images of {len(counts)} classes, {counts[least]} ({least}) to "
-            f"{counts[most]} ({most}) each"
+            f"{split:<8} {sum(counts.values())} images of {len(counts)} classes, "
+            f"{counts[least]} ({least}) to {counts[most]} ({most}) each"
         )
     for line in broken:
         print(f"broken   {line}")

@@ -25,12 +25,19 @@ UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 # Errors of the package name arguments of Python; here they are options.
 _OPTIONS = (
     (r"image_size=(?=,)", "--image-size"),
-    (r"`(image_size|batch_size|value_range|data_format|fraction|patch|radii|epsilons|n|split)`", r"`--\1`"),
+    (
+        r"`(attack|baseline|batch_size|classes|data_format|engine|epsilon|epsilons|fail_if|fraction|image_size"
+        r"|method|n|output|patch|radii|severities|split|steps|value_range|window)`",
+        r"`--\1`",
+    ),
     (r"keras_freq\.Classifier\(model, value_range=\(low, high\)\)", "--value-range low,high"),
     (r"keras_freq\.Classifier\(model, value_range=\(0, 1\)\)", "--value-range 0,1"),
     (r'keras_freq\.Classifier\(model, data_format="channels_first"\), or "channels_last"', "--data-format"),
     (r"keras_freq\.Classifier\(model, output=\.\.\.\)", "--output NAME"),
-    (r"keras_freq\.Classifier\(model, from_logits=True\) or from_logits=False", "--logits or --probabilities"),
+    (
+        r"keras_freq\.Classifier\(model, from_logits=True\) or from_logits=False",
+        "--logits or --probabilities",
+    ),
 )
 
 
@@ -52,7 +59,7 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[[Callable], C
             }
             return guard(function, **packed, **given)
 
-        del run.__wrapped__  # type: ignore[attr-defined]  # its parameters are not those of the command
+        del run.__wrapped__  # its parameters are not those of the command
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {one.name: one.annotation for one in parameters}
         app.command(name or function.__name__.replace("_", "-"))(run)
@@ -136,5 +143,5 @@ def _plain_warnings() -> Iterator[None]:
         tell(f"warning: {explain(message) if isinstance(message, Warning) else message}")
 
     with warnings.catch_warnings():
-        warnings.showwarning = show
+        warnings.showwarning = show  # type: ignore[assignment]  # it takes more than it needs
         yield

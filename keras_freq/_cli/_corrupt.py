@@ -34,9 +34,9 @@ def corrupt(
     ] = None,
     backend: Annotated[str | None, typer.Option(help="tensorflow, jax or torch.")] = None,
 ) -> None:
-    """Corrupted copies of images, in the layout of CIFAR-10-C or of ImageNet-C. Default: all images.
+    """Corrupted copies, laid out as CIFAR-10-C or ImageNet-C.
 
-    A run that was stopped goes on with the same command.
+    Without --n all images are taken. A run that was stopped goes on with the same command.
 
     \b
     keras-freq corrupt cifar10_mini --out cifar10_mini-c --corruptions fog,contrast

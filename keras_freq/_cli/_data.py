@@ -109,11 +109,20 @@ def open_data(
             f"There is no folder or file {text} here, and sets of TensorFlow Datasets need "
             f"pip install 'keras-freq[data]'. Received: {text}"
         ) from error
+    except FileNotFoundError as error:
+        if "No prepared data set" not in str(error):
+            raise
+        raise FileNotFoundError(
+            f"There is no folder or file {text} here, and no prepared set of TensorFlow Datasets of this "
+            f"name: say where with --data-dir, or let it be fetched with --download. Received: {text}"
+        ) from error
     _check_split(split, [name for name in ("train", "test") if getattr(loaded, name) is not None], text)
     images, labels = loaded.arrays(split, limit=n, dtype="uint8")
     _check_count(n, len(images))
     kind = "as stored" if folder.name == text and not folder.is_dir() else "of all classes in turn"
-    note = f"{loaded.taken.get(split, split)}: " + (f"the first {n} {kind}" if n else f"all {len(images)}")
+    taken = loaded.taken.get(split, split)
+    own = split if taken == loaded.name else taken  # a folder without splits is named after itself
+    note = f"{own}: " + (f"the first {n} {kind}" if n else f"all {len(images)}")
     note += f", at {size[0]} x {size[1]}" if size else ""
     return OpenedData(loaded.name, images, labels, loaded.classes, note)
 
@@ -133,7 +142,7 @@ def _open_arrays(
         (images, labels), known = subset.keep(images, labels), subset.names
     rows, chosen = _draw(len(labels), n, seed)
     name = text if text == SAMPLE else Path(text).stem
-    return OpenedData(name, images[rows], labels[rows], known, f"{stored.taken[split]}: {chosen}")
+    return OpenedData(name, images[rows], labels[rows], known, f"{split}: {chosen}")
 
 
 def _open_hugging_face(

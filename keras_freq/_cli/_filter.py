@@ -19,16 +19,16 @@ def filter_images(
         typer.Argument(metavar="IMAGE_OR_FOLDER", help="An image, or a folder of them at any depth."),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the parts.", show_default=False)],
-    radius: Annotated[
-        float, typer.Option(min=0, help="Cut-off, bins from the middle of the spectrum.")
-    ] = 8,
+    radius: Annotated[float, typer.Option(min=0, help="Cut-off, bins from the middle of the spectrum.")] = 8,
     kind: Annotated[str, typer.Option(help="ideal, gaussian, butterworth or square.")] = "ideal",
     cycles: Annotated[
         bool, typer.Option("--cycles", help="The radius is in cycles per pixel, 0 to .71.")
     ] = False,
     backend: Annotated[str | None, typer.Option(help="tensorflow, jax or torch.")] = None,
 ) -> int:
-    """Low- and high-frequency parts of images as PNG. The high part, which is dark, stands on middle gray.
+    """Low- and high-frequency parts of images as PNG.
+
+    The high part, which is dark, stands on middle gray.
 
     \b
     keras-freq filter photo.jpg --radius 8 --out parts
@@ -38,8 +38,8 @@ def filter_images(
         raise FileNotFoundError(f"There is no such image or folder. Received: {images}")
     check_writable(out)
     start_keras(backend)
-    from keras_freq._core.progress import progress_bar
     from keras_freq._core.files import write_whole
+    from keras_freq._core.progress import progress_bar
     from keras_freq.data._image_files import image_endings, read_image
     from keras_freq.spectral import split_bands
 

@@ -146,8 +146,10 @@ def write_junit(path: Path, outcomes: Sequence[Outcome], suite: str) -> None:
 
     failures = sum(outcome.finding is not None for outcome in outcomes)
     root = ElementTree.Element("testsuites")
-    counts = {"tests": str(len(outcomes)), "failures": str(failures), "errors": "0", "skipped": "0"}
-    group = ElementTree.SubElement(root, "testsuite", name=suite, **counts)
+    counts = {"tests": len(outcomes), "failures": failures, "errors": 0, "skipped": 0}
+    group = ElementTree.SubElement(
+        root, "testsuite", {"name": suite} | {k: str(v) for k, v in counts.items()}
+    )
     for outcome in outcomes:
         case = ElementTree.SubElement(group, "testcase", classname=suite.replace(" ", "."), name=outcome.name)
         if outcome.finding:

@@ -20,7 +20,8 @@ def heat_map(
     run: RunOptions,
     result: ResultOptions,
     epsilon: Annotated[
-        float, typer.Option(min=0, help="L2 norm of what is added, pixels on 0 to 1: 4 at 32 pixels, 15.7 at 224.")
+        float,
+        typer.Option(min=0, help="L2 norm of what is added, pixels on 0 to 1: 4 at 32 pixels, 15.7 at 224."),
     ] = 4.0,
     window: Annotated[
         int | None, typer.Option(min=0, help="Only frequencies so near to the middle; default all.")
@@ -29,7 +30,9 @@ def heat_map(
         bool, typer.Option("--resume", help="Go on with the run that was stopped in --out.")
     ] = False,
 ) -> int:
-    """Error of a model on images with one frequency added, for all of them. Default: 500 images.
+    """Error on images with one frequency added, for each one.
+
+    Without --n 500 images are taken.
 
     \b
     keras-freq heat-map cifar10/standard cifar10_mini --n 200 --out heat

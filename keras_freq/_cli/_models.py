@@ -175,7 +175,8 @@ def _load_file(path: Path) -> Any:
                 f"function of yours, module:function. Received: {path}"
             ) from error
         raise ValueError(
-            f"The file must be a whole .keras file of this version of Keras. Received: {path} ({reason[:200]})"
+            "The file must be a whole .keras file of this version of Keras. "
+            f"Received: {path} ({reason[:200]})"
         ) from error
 
 
@@ -253,4 +254,6 @@ def _import(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise ImportError(f"The module must be one that can be imported. Received: {name} ({error})") from error
+        raise ImportError(
+            f"The module must be one that can be imported. Received: {name} ({error})"
+        ) from error

@@ -13,7 +13,7 @@ def networks(
     json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False,
     backend: Annotated[str | None, typer.Option(help="tensorflow, jax or torch.")] = None,
 ) -> None:
-    """The reference networks: trained, with their accuracies, by the name that MODEL takes.
+    """The reference networks, by the name that MODEL takes.
 
     \b
     keras-freq networks

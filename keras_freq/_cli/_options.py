@@ -16,6 +16,7 @@ class ModelOptions:
     model: Annotated[
         str,
         typer.Argument(
+            metavar="MODEL",
             help="A .keras file, module:function, a reference network (see networks), or "
             "keras.applications:NAME.",
             show_default=False,
@@ -55,15 +56,14 @@ class DataOptions:
     data: Annotated[
         str,
         typer.Argument(
+            metavar="DATA",
             help="cifar10_mini, a folder of classes, an .npz file, a folder of x_test.npy and y_test.npy, a "
             "name of TensorFlow Datasets, or a folder of Hugging Face's save_to_disk.",
             show_default=False,
         ),
     ]
     split: Annotated[str, typer.Option(help="train or test.")] = "test"
-    n: Annotated[
-        int | None, typer.Option("--n", "-n", min=1, help="How many images; see above for the default.")
-    ] = None
+    n: Annotated[int | None, typer.Option("--n", "-n", min=1, help="How many images are taken.")] = None
     seed: Annotated[int, typer.Option(min=0, help="Seed of the choice of images, and of other draws.")] = 0
     classes: Annotated[
         str | None,

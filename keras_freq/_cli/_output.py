@@ -76,7 +76,11 @@ class Output:
         return self.gate.judge(numbers, suite=f"keras-freq {self.command}")
 
     def write(
-        self, result: Any, draw: Callable[[], Figure] | None, numbers: dict[str, float], name: str | None = None
+        self,
+        result: Any,
+        draw: Callable[[], Figure] | None,
+        numbers: dict[str, float],
+        name: str | None = None,
     ) -> list[Path]:
         """The files of a result, in the folder or the one that was named."""
         if self.out is None:

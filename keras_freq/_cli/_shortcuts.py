@@ -13,6 +13,7 @@ from keras_freq._cli._output import Output
 from keras_freq._cli._subject import open_subject
 
 _IMAGES = 1000
+_METHODS = ("exact", "hybrid", "gradient")
 # Classes in one figure.
 _MOST = 20
 
@@ -34,14 +35,17 @@ def shortcuts(
         bool, typer.Option("--resume", help="Go on with the run that was stopped in --out.")
     ] = False,
 ) -> int:
-    """Which classes are known by a few frequencies alone: maps from one half of the images, tested on the other.
+    """Which classes are known by a few frequencies alone.
 
-    Default: 1000 images.
+    One half of the images makes the maps of frequencies, the other half tests them. Without --n 1000 images
+    are taken.
 
     \b
     keras-freq shortcuts cifar10/standard cifar10_mini --n 200 --patch 4 --out shortcuts
     keras-freq shortcuts my_model.keras photos/test --fail-if 'shortcuts > 0'
     """
+    if method not in _METHODS:
+        raise ValueError(f"--method must be one of {', '.join(_METHODS)}. Received: --method {method}")
     output = Output.open("shortcuts", result)
     checkpoint = output.checkpoint(resume)
     subject = open_subject(model, data, run, n=_IMAGES, say=output.say)
@@ -77,7 +81,8 @@ def shortcuts(
         return plots.frequency_maps(shown, classes=names, reports={report.method: report})
 
     if output.is_folder:
-        output.write(importance, None, {}, "importance")
+        for path in output.write(importance, None, {}, "importance"):
+            output.say(f"written  {path}")
     code = output.deliver(report, draw)
     if checkpoint is not None:
         checkpoint.unlink()

@@ -9,7 +9,9 @@ from keras_freq._cli._start import start_keras
 
 
 def spectrum(data: DataOptions, run: RunOptions, result: ResultOptions) -> int:
-    """Spectral density of a data set by radius, without a model. Default: all images.
+    """Spectral density of a data set by radius; no model.
+
+    Without --n all images are taken.
 
     \b
     keras-freq spectrum cifar10_mini --out spectrum

@@ -65,8 +65,8 @@ def _choose(wanted: str | None) -> tuple[str, str]:
         return str(configured), "of Keras' configuration"
     if not installed:
         raise ImportError(
-            "A backend of Keras must be installed: pip install 'keras-freq[tensorflow]', or [jax], or [torch]. "
-            "Received: none"
+            "A backend of Keras must be installed: pip install 'keras-freq[tensorflow]', or [jax], or "
+            "[torch]. Received: none"
         )
     return installed[0], "the first that is installed"
 

@@ -78,7 +78,12 @@ def look_at(
     classifier, source = settle_range(model, data)
     clean = accuracy(classifier, data.pair, batch_size=batch_size, progress=None)
     outputs = len(clean.count_per_class)
-    if len(data.classes) < outputs and any(data.classes):
+    if len(data.classes) == 1:
+        raise ValueError(
+            "The data must hold two classes at least: DATA is the folder above those of the classes. "
+            f"Received: {data.name} with the one class {data.classes[0]!r}"
+        )
+    if len(data.classes) < outputs:
         tell(
             f"warning: the data have {len(data.classes)} classes and the model {outputs} outputs: class 0 is "
             f"taken for {data.classes[0]}; name the classes in the model's order with --classes"
@@ -124,7 +129,9 @@ def settle_range(model: OpenedModel, data: OpenedData) -> tuple[Classifier, str]
         for count, (low, high) in zip(right, _RANGES, strict=True)
     )
     if first - second > 3 * np.sqrt(len(rows)) / 2:
-        return _of_pixels(classifier, _RANGES[right.index(first)]), f"the best of those tried: right for {tried}"
+        return _of_pixels(
+            classifier, _RANGES[right.index(first)]
+        ), f"the best of those tried: right for {tried}"
     return _of_pixels(classifier, _RANGES[0]), f"by default, as no range is clearly better: right for {tried}"
 
 

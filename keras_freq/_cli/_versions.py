@@ -36,7 +36,7 @@ def versions(
     json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False,
     backend: Annotated[str | None, typer.Option(help="tensorflow, jax or torch.")] = None,
 ) -> None:
-    """What a report of a bug must say: Python, libraries, backend, devices, machine.
+    """Libraries, backend, devices: for a report of a bug.
 
     \b
     keras-freq versions
@@ -49,7 +49,9 @@ def versions(
     known: dict[str, str | int | list[str]] = {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0,
+        "processors": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 0,
         "backend": chosen,
         "devices": devices,
     }
