@@ -65,9 +65,8 @@ def test_a_heat_map_goes_on_after_an_interruption(cli, tiny, arrays, tmp_path, m
     done = cli(*words)
     assert done.code == 130
     kept = out / "heat-map.checkpoint"
-    assert (
-        done.err
-        == f"interrupted: what is measured is kept in {kept}; the same command with --resume goes on\n"
+    assert done.err.splitlines()[-1] == (
+        f"interrupted: what is measured is kept in {kept}; the same command with --resume goes on"
     )
     assert cli(*words).err == (
         "error: An unfinished run is kept beside the results: go on with --resume, or remove the file. "
@@ -120,12 +119,8 @@ def test_corrupt_writes_both_layouts_and_goes_on(cli, arrays, folder, tmp_path):
     opened = open_data(str(arrays), n=6)
     np.testing.assert_array_equal(np.load(out / "contrast.npy"), corrupt(opened.images, "contrast", 2))
     files = tmp_path / "files"
-    done = cli(
-        "corrupt --corruptions contrast --severities 1 --layout imagenet-c --image-size 32",
-        folder,
-        "--out",
-        files,
-    )
+    words = "corrupt --corruptions contrast --severities 1 --layout imagenet-c --image-size 32"
+    done = cli(words, folder, "--out", files)
     assert done.code == 0, done.err
     assert written(files / "contrast" / "1") == ["Hünd", "Kätzchen"]
     assert cli("corrupt --layout tar", arrays, "--out", out).err.endswith("Received: --layout tar\n")
@@ -182,10 +177,3 @@ def test_check_finds_broken_files(cli, folder, arrays):
     assert told["whole"] == 6
     assert len(told["broken"]) == 1
     assert "24 images of 4 classes, 6 (0) to 6 (0) each" in cli("check", arrays).out
-
-
-@pytest.mark.slow
-def test_a_reference_network_is_measured_as_in_the_guide(cli):
-    done = cli("bands cifar10/standard cifar10_mini --n 64 --radii 8 --fail-if", "clean < .8")
-    assert done.code == 0, done.err
-    assert "assumed  pixels 0 to 1 (as declared), logits" in done.out

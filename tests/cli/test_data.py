@@ -73,7 +73,7 @@ def test_a_folder_of_hugging_face(tmp_path, rng, monkeypatch):
     np.testing.assert_array_equal(opened.images, table.images[rows])
     assert opened.images.dtype == np.uint8
     assert opened.classes == ("cat", "dog")
-    with pytest.raises(ValueError, match="validation. Received: --split train"):
+    with pytest.raises(ValueError, match=r"validation\. Received: --split train"):
         open_data(str(tmp_path), split="train")
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(ImportError, match="pip install datasets"):
@@ -89,7 +89,7 @@ def test_halves_share_no_image_and_hold_all_classes_alike():
     counts = [np.bincount(part.labels, minlength=10) for part in (first, second)]
     assert set((counts[0] - counts[1]).tolist()) <= {0, 1}
     few = open_data("cifar10_mini", n=1)
-    with pytest.raises(ValueError, match="two images at least.*Received: 1 images of 1 classes"):
+    with pytest.raises(ValueError, match=r"two images at least.*Received: 1 images of 1 classes"):
         few.halves()
 
 

@@ -93,7 +93,7 @@ def test_other_texts_say_what_to_do(text, told, tmp_path, monkeypatch):
 def test_a_file_that_is_none_is_told(tmp_path):
     path = tmp_path / "broken.keras"
     path.write_bytes(b"no archive")
-    with pytest.raises(ValueError, match="whole .keras file"):
+    with pytest.raises(ValueError, match=r"whole \.keras file"):
         open_model(str(path))
 
 
@@ -122,6 +122,13 @@ def test_a_network_of_keras_applications_has_its_preprocess(monkeypatch):
 
 
 @pytest.mark.once
+def test_a_reference_network_takes_pixels_on_0_to_1():
+    opened = open_model("cifar10/standard")
+    assert opened.classifier.value_range == (0, 1)
+    assert (opened.origin, opened.range_from) == ("reference network", "as declared")
+
+
+@pytest.mark.once
 def test_ranges_of_texts():
     assert read_range("0,255") == (0, 255)
     for text in ("0-255", "1", "1,2,3", "a,b"):
@@ -133,9 +140,8 @@ def test_the_range_is_the_one_in_which_the_model_is_clearly_better(brightness):
     path, images = brightness
     classifier, told = settle_range(open_model(str(path)), open_data(str(images)))
     assert classifier.value_range == (0, 255)
-    assert told.startswith(
-        "the best of those tried: right for 50 of 100 with 0 to 1, 100 of 100 with 0 to 255"
-    )
+    tried = "50 of 100 with 0 to 1, 100 of 100 with 0 to 255"
+    assert told.startswith(f"the best of those tried: right for {tried}")
     subject = look_at(open_model(str(path)), open_data(str(images)))
     assert float(subject.clean) == 1
     assert subject.assumed[-1] == "clean    accuracy 1.0000 of 100 images"

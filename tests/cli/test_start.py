@@ -8,13 +8,14 @@ import sys
 
 import pytest
 
+import keras_freq
 from keras_freq._cli import _start, main
 from keras_freq._cli._app import app
 
 pytestmark = pytest.mark.once
 
 HEAVY = ("keras", "numpy", "tensorflow", "jax", "torch", "matplotlib", "PIL", "scipy")
-COMMANDS = [
+COMMANDS = {
     "bands",
     "heat-map",
     "shortcuts",
@@ -25,7 +26,7 @@ COMMANDS = [
     "networks",
     "check",
     "versions",
-]
+}
 
 
 def run_python(*arguments, **environment):
@@ -47,44 +48,47 @@ def test_help_imports_no_backend_nor_what_keras_needs():
     assert not loaded & set(HEAVY)
 
 
-@pytest.mark.parametrize(
-    ("argument", "light"), [("/usr/bin/keras-freq", True), ("keras-freq.py", False), ("train.py", False)]
-)
-def test_the_script_alone_is_light_and_layers_are_registered_everywhere_else(argument, light):
-    program = f"""
-import sys
-sys.argv = [{argument!r}]
-import keras_freq
-light = "keras" not in sys.modules
-import keras
-print(light, keras.saving.get_registered_object("keras_freq>LowPass") is not None)
-print(keras_freq.Classifier.__name__, keras_freq.APRModel.__name__, keras_freq.to_logits.__name__)
-"""
-    done = run_python("-c", program)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [f"{light} {not light}", "Classifier APRModel to_logits"]
+def test_only_the_script_and_the_module_start_without_keras(monkeypatch):
+    def starts(*words):
+        monkeypatch.setattr(sys, "orig_argv", ["python", *words])
+        monkeypatch.setattr(sys, "argv", list(words))
+        return keras_freq._starts_command_line()
+
+    assert starts("/usr/bin/keras-freq", "bands")
+    assert starts("C:\\Scripts\\keras-freq.exe")
+    assert starts("-m", "keras_freq", "bands")
+    assert not starts("-m", "apps.apr", "keras_freq")
+    assert not starts("train.py", "-m", "keras_freq")
+    assert not starts("keras-freq.py")
+    assert not starts("")
 
 
-def test_the_start_registers_layers_and_is_quiet():
+def test_the_start_is_quiet_and_registers_what_saved_models_hold():
     program = """
 import sys
 sys.argv = ["keras-freq"]
 from keras_freq._cli._start import start_keras
 assert "keras" not in sys.modules
 print(start_keras("tensorflow"))
-import keras
-print(keras.saving.get_registered_object("keras_freq>APRModel").__name__)
+import keras, keras_freq
+for name in ("LowPass", "APRModel", "LinearLayer"):
+    print(keras.saving.get_registered_object(f"keras_freq>{name}").__name__)
+print(keras_freq.Classifier.__name__, keras_freq.APRModel.__name__, keras_freq.to_logits.__name__)
 """
     done = run_python("-c", program, KERAS_BACKEND="jax")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["tensorflow (of --backend)", "APRModel"]
+    assert done.stdout.splitlines() == [
+        "tensorflow (of --backend)",
+        "LowPass",
+        "APRModel",
+        "LinearLayer",
+        "Classifier APRModel to_logits",
+    ]
     assert not done.stderr
 
 
 def test_every_command_has_an_example_that_its_options_allow(capsys):
-    assert [
-        one.name or one.callback.__name__.replace("_", "-") for one in app.registered_commands
-    ] == COMMANDS
+    assert {one.name for one in app.registered_commands} >= COMMANDS
     for name in COMMANDS:
         assert main([name, "--help"]) == 0
         text = capsys.readouterr().out
