@@ -13,7 +13,8 @@ def _starts_command_line() -> bool:
     """Whether Python was started as `keras-freq` or `python -m keras_freq`, whose `--help` needs no Keras."""
     started = getattr(sys, "argv", None) or [""]
     if started[0] == "-m":  # while Python looks for the module to run
-        return "-m keras_freq" in " ".join(sys.orig_argv)
+        words = sys.orig_argv
+        return "-m" in words and words[words.index("-m") + 1 :][:1] == ["keras_freq"]
     return started[0].replace("\\", "/").rpartition("/")[2] in ("keras-freq", "keras-freq.exe")
 
 

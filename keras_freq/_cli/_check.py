@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from keras_freq._cli._command import FINE, FOUND
-from keras_freq._cli._data import open_data
+from keras_freq._cli._data import HUGGING_FACE, open_data
 from keras_freq._cli._start import start_keras
 
 
@@ -31,10 +31,15 @@ def check(
     """
     start_keras(backend)
     from keras_freq.data import check as check_files
+    from keras_freq.data._npz import is_array_folder
 
     folder = Path(data).expanduser()
-    whole, broken, splits = 0, [], {}
-    if folder.is_dir() and not list(folder.glob("*.npy")) and not list(folder.glob("*.json")):
+    broken, splits = [], {}
+    if (
+        folder.is_dir()
+        and not is_array_folder(folder)
+        and not any((folder / x).exists() for x in HUGGING_FACE)
+    ):
         from keras_freq.data._folder_layout import lay_out
 
         layout = lay_out(folder)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-_HUGGING_FACE = ("dataset_info.json", "dataset_dict.json", "state.json")
+HUGGING_FACE = ("dataset_info.json", "dataset_dict.json", "state.json")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class OpenedData:
 
     Attributes:
         name: Of the data set.
-        images: `(n, height, width, channels)`, uint8, or float32 on [0, 1].
+        images: `(n, height, width, channels)` as they are opened, uint8, or float32 on [0, 1].
         labels: `(n,)`, int32.
         classes: Names of the classes, in the order of the labels.
         note: Which of the images these are, in words.
@@ -32,6 +32,13 @@ class OpenedData:
     labels: np.ndarray
     classes: tuple[str, ...]
     note: str
+
+    def arranged(self, data_format: str) -> OpenedData:
+        """The images with their channels where a model has them."""
+        import numpy as np
+
+        first = data_format == "channels_first"
+        return replace(self, images=np.moveaxis(self.images, -1, 1)) if first else self
 
     @property
     def pair(self) -> tuple[np.ndarray, np.ndarray]:
@@ -89,7 +96,7 @@ def open_data(
         raise ValueError(f"`split` must be train or test. Received: --split {split}")
     names, size = read_names(classes), read_size(image_size)
     folder = Path(text).expanduser()
-    if folder.is_dir() and any((folder / name).is_file() for name in _HUGGING_FACE):
+    if folder.is_dir() and any((folder / name).is_file() for name in HUGGING_FACE):
         return _open_hugging_face(folder, split, n, seed, names)
     from keras_freq.data import load
     from keras_freq.data._load import SAMPLE
@@ -107,7 +114,7 @@ def open_data(
     except ImportError as error:
         raise ImportError(
             f"There is no folder or file {text} here, and sets of TensorFlow Datasets need "
-            f"pip install 'keras-freq[data]'. Received: {text}"
+            f"pip install 'keras-freq[data]'. Received: {text} ({error})"
         ) from error
     except FileNotFoundError as error:
         if "No prepared data set" not in str(error):

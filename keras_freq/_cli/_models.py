@@ -126,6 +126,11 @@ def _find(text: str) -> tuple[Any, dict[str, Any], str]:
             "A model must be a .keras file; convert an .h5 file once: "
             f"keras.saving.load_model({path.name!r}).save({path.stem + '.keras'!r}). Received: {text}"
         )
+    if lower.endswith((".pt", ".pth", ".ckpt", ".onnx")):
+        raise ValueError(
+            "A model must be a .keras file; a torch.nn.Module is returned by a function of yours: "
+            f"module:function, with --backend torch. Received: {text}"
+        )
     if path.is_dir():
         raise ValueError(
             "A model must be a .keras file; a SavedModel is loaded by a function of yours that returns "
@@ -245,10 +250,11 @@ def _import(name: str) -> ModuleType:
     if path.suffix == ".py":
         if not path.is_file():
             raise FileNotFoundError(f"There is no such file of Python. Received: {name}")
-        spec = importlib.util.spec_from_file_location(path.stem, path)
+        own = f"_imported_{path.stem}"  # a file may have the name of a module of Python's own
+        spec = importlib.util.spec_from_file_location(own, path)
         assert spec is not None
         assert spec.loader is not None
-        module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
+        module = sys.modules[own] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return module
     try:

@@ -53,7 +53,7 @@ def shortcuts(
     from keras_freq import plots
 
     seen, unseen = subject.data.halves(data.seed)
-    side = max(seen.images.shape[1:3])
+    side = max(seen.images.shape[1:])
     blocks = patch or (1 if side <= 64 else side // 32)
     output.say(
         f"search   on {len(seen.labels)} images, test on {len(unseen.labels)} others; blocks of {blocks} x "

@@ -28,7 +28,7 @@ class Subject:
     Attributes:
         model: The model as it was opened.
         classifier: It, for the images of `data` as they are.
-        data: The images.
+        data: The images, with their channels where the model has them.
         clean: Its accuracy on them.
         assumed: Lines that say what was assumed.
     """
@@ -72,9 +72,10 @@ def open_subject(
 def look_at(
     model: OpenedModel, data: OpenedData, *, backend: str = "", batch_size: int | None = None
 ) -> Subject:
-    """What is assumed of a model and images, and the clean accuracy."""
+    """What is assumed of a model and images, channels last, and the clean accuracy."""
     from keras_freq.evaluate import accuracy
 
+    data = data.arranged(model.classifier.choose_data_format())
     classifier, source = settle_range(model, data)
     clean = accuracy(classifier, data.pair, batch_size=batch_size, progress=None)
     outputs = len(clean.count_per_class)

@@ -6,7 +6,7 @@ import pytest
 
 import keras_freq as kf
 from keras_freq._cli._data import open_data
-from keras_freq._cli._models import find_preprocess, open_model, read_range
+from keras_freq._cli._models import OpenedModel, find_preprocess, open_model, read_range
 from keras_freq._cli._subject import look_at, settle_range
 
 MODULE = """
@@ -72,6 +72,7 @@ def test_a_file_with_a_lambda_is_not_run(tmp_path):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        ("model.pth", "--backend torch"),
         ("model.h5", r"keras\.saving\.load_model\('model\.h5'\)\.save\('model\.keras'\)"),
         (".", "TFSMLayer"),
         ("none.keras", "no such file"),
@@ -148,6 +149,16 @@ def test_the_range_is_the_one_in_which_the_model_is_clearly_better(brightness):
     declared = look_at(open_model(str(path), value_range="0,1"), open_data(str(images)))
     assert float(declared.clean) == 0.5
     assert "(as given)" in declared.assumed[2]
+
+
+def test_images_are_turned_for_a_model_with_channels_first(arrays, rng):
+    inputs = keras.Input((3, 32, 32))
+    model = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.Flatten()(inputs)))
+    data = open_data(str(arrays))
+    subject = look_at(OpenedModel(kf.Classifier(model, value_range=(0, 1)), "made here", "as given"), data)
+    assert subject.data.images.shape == (24, 3, 32, 32)
+    expected = model.predict(np.moveaxis(data.images / 255, -1, 1), verbose=0).argmax(-1) == data.labels
+    assert float(subject.clean) == pytest.approx(expected.mean())
 
 
 def test_first_layers_tell_the_range_of_bytes_and_of_floats(classifier, tmp_path, rng):

@@ -58,6 +58,7 @@ def test_only_the_script_and_the_module_start_without_keras(monkeypatch):
     assert starts("C:\\Scripts\\keras-freq.exe")
     assert starts("-m", "keras_freq", "bands")
     assert not starts("-m", "apps.apr", "keras_freq")
+    assert not starts("-m", "keras_freq_other")
     assert not starts("train.py", "-m", "keras_freq")
     assert not starts("keras-freq.py")
     assert not starts("")
