@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import typer
@@ -27,7 +28,6 @@ app = typer.Typer(
     name=PROGRAM,
     help="The frequency lens for image classifiers: which frequencies does a model use, does it cheat?\n\n"
     "Exit codes: 0 done, 1 a finding beyond --fail-if or --baseline, 2 wrong input, 130 interrupted.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -50,13 +50,10 @@ def main(words: Sequence[str] | None = None) -> int:
     Args:
         words: What stands behind the name of the program; `None`: of this process.
     """
+    words = list(sys.argv[1:] if words is None else words)
     try:
-        code = typer.main.get_command(app)(
-            args=None if words is None else list(words), prog_name=PROGRAM, standalone_mode=False
-        )
+        code = typer.main.get_command(app)(args=words or ["--help"], prog_name=PROGRAM, standalone_mode=False)
     except UsageError as error:
-        if not str(error) and not getattr(error, "message", ""):  # no sub-command: the help has been shown
-            return WRONG
         context = getattr(error, "ctx", None)
         path = context.command_path if context is not None else PROGRAM
         tell(f"error: {explain(Exception(error.format_message()))} See: {path} --help")  # type: ignore[attr-defined]
@@ -64,4 +61,4 @@ def main(words: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         tell("interrupted: nothing was written")
         return INTERRUPTED
-    return code if isinstance(code, int) else FINE
+    return (code or FINE) if words else WRONG  # without a sub-command the help is shown

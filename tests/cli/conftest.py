@@ -1,6 +1,7 @@
 """Command lines run in this process, on tiny models and images."""
 
 import dataclasses
+import warnings
 
 import keras
 import numpy as np
@@ -25,7 +26,9 @@ def cli(capsys):
 
     def run(words, *more):
         capsys.readouterr()
-        code = main([*words.split(), *map(str, more)])
+        with warnings.catch_warnings():  # Python hides those of others, pytest shows them
+            warnings.simplefilter("ignore", DeprecationWarning)
+            code = main([*words.split(), *map(str, more)])
         return Done(code, *capsys.readouterr())
 
     return run
