@@ -30,6 +30,8 @@ def bands(
     keras-freq bands my_model.keras photos/test --fail-if 'low_8 < .8'
     """
     output, cuts = Output.open("bands", result), read_numbers(radii, "--radii")
+    if min(cuts) < 0:
+        raise ValueError(f"--radii must be at least 0. Received: --radii {radii}")
     subject = open_subject(model, data, run, say=output.say)
     from keras_freq import evaluate, plots
 

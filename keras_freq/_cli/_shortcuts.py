@@ -46,6 +46,8 @@ def shortcuts(
     """
     if method not in _METHODS:
         raise ValueError(f"--method must be one of {', '.join(_METHODS)}. Received: --method {method}")
+    if not 0 < fraction <= 1:
+        raise ValueError(f"--fraction must lie in (0, 1]. Received: --fraction {fraction:g}")
     output = Output.open("shortcuts", result)
     checkpoint = output.checkpoint(resume)
     subject = open_subject(model, data, run, n=_IMAGES, say=output.say)

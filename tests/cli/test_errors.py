@@ -38,6 +38,8 @@ def check_line(done, told):
         ("bands a.keras cifar10_mini --fail-if low_8=1", "Received: --fail-if 'low_8=1'"),
         ("heat-map a.keras cifar10_mini --resume", "--resume needs the --out"),
         ("shortcuts a.keras cifar10_mini --method fast", "Received: --method fast"),
+        ("shortcuts a.keras cifar10_mini --fraction 0", "Received: --fraction 0"),
+        ("bands a.keras cifar10_mini --radii=4,-1", "Received: --radii 4,-1"),
         ("corrupt cifar10_mini", "--out"),
         ("filter none.png --out parts", "Received: none.png"),
     ],
@@ -81,6 +83,12 @@ def test_fewer_classes_than_outputs_are_told(cli, tiny, folder):
     assert "warning: the data have 2 classes and the model 4 outputs: class 0 is taken for Hünd" in done.err
 
 
+def test_an_output_that_is_not_there_is_told(cli, arrays, tmp_path):
+    layers = [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(4)]
+    keras.Sequential(layers, name="line").save(tmp_path / "line.keras")
+    check_line(cli("bands --output 3", tmp_path / "line.keras", arrays), "or an index. Received: output=3")
+
+
 def test_a_softmax_is_taken_off(cli, classifier, arrays, tmp_path):
     keras.Sequential([classifier, keras.layers.Softmax()]).save(tmp_path / "soft.keras")
     done = cli("attack --epsilons 1/255 --steps 1 --n 4 --engine own", tmp_path / "soft.keras", arrays)
@@ -116,8 +124,12 @@ def test_a_fault_of_the_package_keeps_its_traceback_and_is_no_finding(capsys, mo
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
-def test_ctrl_c_of_a_process(tiny, arrays, tmp_path):
-    words = ["-m", "keras_freq", "heat-map", str(tiny), str(arrays), "--out", str(tmp_path / "heat")]
+def test_ctrl_c_of_a_process(tiny, rng, tmp_path):
+    # So many that no backend is done with all frequencies before it is stopped.
+    images, labels = rng.integers(0, 256, (600, 32, 32, 3), "uint8"), np.arange(600) % 4
+    np.savez(tmp_path / "many.npz", x=images, y=labels)
+    words = ["-m", "keras_freq", "heat-map", str(tiny), str(tmp_path / "many.npz"), "--n", "600"]
+    words += ["--out", str(tmp_path / "heat")]
     process = subprocess.Popen([sys.executable, *words], stderr=subprocess.PIPE, text=True)
     kept = tmp_path / "heat" / "heat-map.checkpoint"
     for _ in range(1200):
