@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json as javascript
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from keras_freq._cli._command import when_interrupted
+from keras_freq._cli._command import tell, when_interrupted
 from keras_freq._cli._data import open_data, read_size
 from keras_freq._cli._options import DataOptions
 from keras_freq._cli._output import check_writable
@@ -33,6 +34,9 @@ def corrupt(
         Path | None, typer.Option(help="Folder of photographs of ice.", show_default=False)
     ] = None,
     backend: Annotated[str | None, typer.Option(help="tensorflow, jax or torch.")] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print what was written as JSON, and nothing else.")
+    ] = False,
 ) -> None:
     """Corrupted copies, laid out as CIFAR-10-C or ImageNet-C.
 
@@ -60,7 +64,8 @@ def corrupt(
         data_dir=data.data_dir,
         download=data.download,
     )
-    print(f"data     {opened.name}, {opened.note}; {len(names)} corruptions at {len(levels)} severities")
+    say = tell if json else print
+    say(f"data     {opened.name}, {opened.note}; {len(names)} corruptions at {len(levels)} severities")
     ordered = list(opened.classes) == sorted(opened.classes)
     with when_interrupted(f"what is whole stays in {out}; the same command goes on"):
         written = write_corrupted(
@@ -76,7 +81,9 @@ def corrupt(
             layout=_LAYOUTS[layout],  # type: ignore[arg-type]
             classes=opened.classes if layout == "imagenet-c" and ordered else None,
         )
-    print(f"written  {len(written)} of them to {out}" if written else f"{out} has all of them already")
+    if json:
+        print(javascript.dumps({"folder": str(out), "written": [str(path) for path in written]}))
+    say(f"written  {len(written)} of them to {out}" if written else f"{out} has all of them already")
 
 
 def name_corruptions(text: str) -> tuple[str, ...]:

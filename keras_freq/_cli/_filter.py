@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json as javascript
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +27,9 @@ def filter_images(
         bool, typer.Option("--cycles", help="The radius is in cycles per pixel, 0 to .71.")
     ] = False,
     backend: Annotated[str | None, typer.Option(help="tensorflow, jax or torch.")] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print what was written as JSON, and nothing else.")
+    ] = False,
 ) -> int:
     """Low- and high-frequency parts of images as PNG.
 
@@ -43,30 +48,36 @@ def filter_images(
     from keras_freq.data._image_files import image_endings, read_image
     from keras_freq.spectral import split_bands
 
-    paths = [images]
+    paths, root = [images], images.parent
     if images.is_dir():
-        found = sorted(images.rglob("*"))
-        paths = [path for path in found if path.suffix.lower() in image_endings() and out not in path.parents]
+        within = [path for path in sorted(images.rglob("*")) if out.resolve() not in path.resolve().parents]
+        paths, root = [path for path in within if path.suffix.lower() in image_endings()], images
         if not paths:
             raise ValueError(f"The folder must hold image files. Received: {images}")
-    root, written, broken = images if images.is_dir() else images.parent, 0, 0
+    alike = Counter(path.with_suffix("") for path in paths)
+    written: list[str] = []
+    broken: list[str] = []
     with progress_bar(None, "filter", "image", total=len(paths)) as advance:
         for path in paths:
-            with when_interrupted(f"the parts of {written} images are in {out}"):
+            with when_interrupted(f"the parts of {len(written) // 2} images are in {out}"):
                 try:
                     pixels = read_image(path)[None] / 255.0
                 except ValueError as error:
                     tell(f"error: {explain(error)}")
-                    broken += 1
+                    broken.append(str(path))
                     continue
                 units = "cycles_per_pixel" if cycles else "index"
                 low, high = split_bands(pixels, radius, kind=kind, units=units)  # type: ignore[arg-type]
-                for name, part in (("low", low[0]), ("high", high[0] + 0.5)):
-                    target = out / path.relative_to(root).parent / f"{path.stem}-{name}.png"
-                    write_whole(target, _png(part))
-            written += 1
+                # a.jpg beside a.png keeps its ending, so that neither replaces the other.
+                name = path.stem if alike[path.with_suffix("")] == 1 else path.name
+                for kept, part in (("low", low[0]), ("high", high[0] + 0.5)):
+                    target = out / path.relative_to(root).parent / f"{name}-{kept}.png"
+                    written.append(str(write_whole(target, _png(part))))
             advance(1)
-    print(f"written  low and high parts of {written} images to {out}")
+    if json:
+        print(javascript.dumps({"written": written, "broken": broken}))
+    else:
+        print(f"written  low and high parts of {len(written) // 2} images to {out}")
     return WRONG if broken else FINE
 
 

@@ -116,6 +116,7 @@ def test_corrupt_writes_both_layouts_and_goes_on(cli, arrays, folder, tmp_path):
     words = ("corrupt --corruptions contrast,brightness --severities 2 --n 6", arrays, "--out", out)
     assert "written  3 of them" in cli(*words).out
     assert "has all of them already" in cli(*words).out
+    assert json.loads(cli(*words, "--json").out) == {"folder": str(out), "written": []}
     opened = open_data(str(arrays), n=6)
     np.testing.assert_array_equal(np.load(out / "contrast.npy"), corrupt(opened.images, "contrast", 2))
     files = tmp_path / "files"
@@ -145,6 +146,14 @@ def test_filter_writes_parts_that_add_up(cli, folder, tmp_path):
     assert len(list((tmp_path / "all").rglob("*.png"))) == 12
     assert "broken.png" in done.err
     assert (tmp_path / "all" / "Kätzchen" / "Bild 2-high.png").is_file()
+    Image.open(source).save(source.with_suffix(".jpg"))  # of the same name
+    told = json.loads(cli("filter --json", source.parent, "--out", source.parent / "parts").out)
+    names = {path.rpartition("/")[2] for path in told["written"]}
+    assert {"Bild 0.jpg-low.png", "Bild 0.png-low.png", "Bild 1-low.png"} < names
+    assert len(told["broken"]) == 1
+    # What was written into the folder itself is not taken for an image of it.
+    again = json.loads(cli("filter --json", source.parent, "--out", source.parent / "parts").out)
+    assert again == told
 
 
 def test_spectrum_needs_no_model(cli, arrays, tmp_path):
