@@ -55,9 +55,10 @@ html_show_copyright = False
 html_copy_source = False
 
 # `kf.part.name`, `keras_freq.part.name` and `part.name` are links, in pages and docstrings alike.
-PARTS = [name for name in kf.__all__ if name.islower() and name != "to_logits"]
+FUNCTIONS = ("report", "to_logits")
+PARTS = [name for name in kf.__all__ if name.islower() and name not in FUNCTIONS]
 PUBLIC = re.compile(
-    rf"(?:(?:kf|keras_freq)\.)?((?:{'|'.join(PARTS)})\.\w+|APRModel|Classifier|to_logits)(?:\(\))?"
+    rf"(?:(?:kf|keras_freq)\.)?((?:{'|'.join(PARTS)})\.\w+|APRModel|Classifier|Report|report|to_logits)(?:\(\))?"
 )
 
 

@@ -30,6 +30,8 @@ ALLOWED = {
     "_report": {"spectral", "data", "evaluate", "shortcuts", "plots"},
 }
 PARTS = sorted(part for part in ALLOWED if not part.startswith("_"))
+# The command line stands above all parts, and none of them knows it.
+ALLOWED["_cli"] = {*PARTS, "_report"}
 AT_THE_TOP = {"keras", "numpy", "keras_freq"} | set(sys.stdlib_module_names)
 ANYWHERE = AT_THE_TOP | {
     "tensorflow",
@@ -43,6 +45,7 @@ ANYWHERE = AT_THE_TOP | {
     "scipy",
     "PIL",
     "pandas",
+    "typer",
 }
 ONLY_IN = {
     "foolbox": {"attacks/_foolbox_model.py"},
@@ -77,13 +80,27 @@ def broken_rules(place, source):
             yield f"{first}, which {ONLY_IN.get(first)} alone may"
         if first == "keras_freq" and part in ALLOWED and other not in ALLOWED[part] | {part, "_core"}:
             yield name
-        if first == "matplotlib" and part != "plots":
+        if first == "typer" and part != "_cli":
+            yield f"{name}, which the command line alone may"
+        if first == "matplotlib" and part != "plots" and not _for_types(name, tree):
             yield name
         if first in ("apps", "tests"):
             yield name
     for name in imports(tree, top_only=True):
-        if name.split(".")[0] not in AT_THE_TOP:
+        if part == "_cli":
+            light = name.split(".")[0] in {"typer", *sys.stdlib_module_names}
+            if not light and not name.startswith("keras_freq._cli"):
+                yield f"{name} at its top, where it slows `--help`"
+        elif name.split(".")[0] not in AT_THE_TOP:
             yield f"{name} at its top"
+
+
+def _for_types(name, tree):
+    """Whether a name is imported for type checkers alone."""
+    blocks = [
+        node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    return any(name in imports(block) for block in blocks)
 
 
 @pytest.mark.once
@@ -116,6 +133,15 @@ def test_a_module_is_private_or_a_part_and_imports_what_it_may(path):
 def test_the_rules_see_every_form_of_import(line):
     assert list(broken_rules("spectral/_grid.py", line))
     assert not list(broken_rules("spectral/_grid.py", "from keras_freq._core import checks\nimport numpy"))
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("line", ["import numpy", "import keras", "from keras_freq._core import checks"])
+def test_the_command_line_imports_nothing_heavy_at_its_top(line):
+    assert list(broken_rules("_cli/_bands.py", line))
+    assert not list(broken_rules("_cli/_bands.py", f"import typer\ndef f():\n    {line}"))
+    assert list(broken_rules("evaluate/_accuracy.py", "def f():\n    from keras_freq._cli import _data"))
+    assert list(broken_rules("evaluate/_accuracy.py", "def f():\n    import typer"))
 
 
 @pytest.mark.parametrize("part", PARTS)

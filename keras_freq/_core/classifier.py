@@ -457,8 +457,10 @@ def _key_of_output(model: Any, output: str | int | None, index: int) -> str | in
 
 
 def _output_names(model: Any) -> list[str]:
-    structure = model.output
-    return sorted(structure) if isinstance(structure, dict) else list(model.output_names)
+    structure = getattr(model, "output", None)  # a Sequential that was loaded has none
+    if isinstance(structure, dict):
+        return sorted(structure)
+    return list(getattr(model, "output_names", None) or [model.name])
 
 
 def _within_unit(outputs: np.ndarray) -> bool:

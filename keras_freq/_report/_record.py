@@ -43,8 +43,8 @@ class LookedAt(Record):
     seconds: dict[str, float] = field(compare=False)
 
     def numbers(self) -> dict[str, float]:
-        """The headline numbers by name: `clean`, `low_8`, `high_8`, `heat_high`, `follows_phase`,
-        `corruption_error`, `error_fog`, `attacked_2` (2 of 255 levels) and so on."""
+        """The headline numbers by name: `clean`, `low_8`, `high_8`, `heat_high_error`,
+        `follows_phase`, `corruption_error`, `error_fog`, `robust_2` (2 of 255 levels) and so on."""
         numbers: dict[str, float] = {}
         found = {name: value for results in self.results.values() for name, value in results.items()}
         if "accuracy" in found:
@@ -57,7 +57,8 @@ class LookedAt(Record):
                 for radius, value in zip(bands.radii, getattr(bands, band), strict=True):
                     numbers[f"{band}_{radius:g}"] = value
         if "heat_map" in found:
-            numbers |= {f"heat_{ring}": value for ring, value in found["heat_map"].ring_means().items()}
+            rings = found["heat_map"].ring_means()
+            numbers |= {f"heat_{ring}_error": value for ring, value in rings.items()}
         if "swap" in found:
             for name in ("follows_phase", "follows_amplitude"):
                 numbers[name] = getattr(found["swap"], name)
@@ -70,7 +71,7 @@ class LookedAt(Record):
         if "attacks" in found:
             attack = found["attacks"]
             for epsilon, value in zip(attack.epsilons, attack.accuracy, strict=True):
-                numbers[f"attacked_{epsilon * 255:g}"] = value
+                numbers[f"robust_{epsilon * 255:g}"] = value
         if "unknown" in found:
             numbers["auroc"] = found["unknown"].auroc
         return numbers
@@ -221,7 +222,7 @@ class Report(Record):
                 one.epsilons, one.correct_per_class, two.correct_per_class, strict=True
             ):
                 interval = difference_interval(sum(right), one.n, sum(wrong), two.n)
-                add(f"attacked_{epsilon * 255:g}", interval, one.n, paired=False)
+                add(f"robust_{epsilon * 255:g}", interval, one.n, paired=False)
         return rows
 
 

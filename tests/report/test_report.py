@@ -54,7 +54,7 @@ def test_everything_is_measured_written_and_read_back(classifier, data, tmp_path
         assert f'id="{name}"' in page
     shown = set(re.findall(r'data-order="([^"]+)"', page))
     numbers = report.numbers()
-    for name in ("clean", "low_4", "high_8", "corruption_error", "attacked_2", "auroc", "follows_phase"):
+    for name in ("clean", "low_4", "high_8", "corruption_error", "robust_2", "auroc", "follows_phase"):
         assert str(float(numbers[name])) in shown, name
     files = {path.relative_to(tmp_path / "r").as_posix() for path in (tmp_path / "r").rglob("*.*")}
     assert {"tables/bands_0.csv", "figures/heat_map.svg", "figures/pictures.png"} <= files
@@ -68,13 +68,13 @@ def test_differences_are_paired_over_the_images(classifier, data, tmp_path):
     report = kf.report(classifier, data, against={"other": other}, **options)
     assert [model.name for model in report.models] == ["tiny", "other"]
     rows = {row.measure: row for row in report.differences()}
-    assert {"clean", "low_4", "high_16", "attacked_2"} <= rows.keys()
+    assert {"clean", "low_4", "high_16", "robust_2"} <= rows.keys()
     for name, row in rows.items():
         assert row.difference == row.value - row.reference
         assert row.value == report.numbers()[name]
         assert row.interval[0] <= row.difference + 0.06
         assert row.interval[1] >= row.difference - 0.06
-        assert row.paired == (not name.startswith("attacked"))
+        assert row.paired == (not name.startswith("robust"))
     assert "tiny less the other model" in (tmp_path / "index.html").read_text("utf-8")
 
 

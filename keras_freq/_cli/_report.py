@@ -1,0 +1,111 @@
+"""`keras-freq report`."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from keras_freq._cli._command import when_interrupted
+from keras_freq._cli._data import open_chosen
+from keras_freq._cli._models import open_model
+from keras_freq._cli._numbers import flat_numbers
+from keras_freq._cli._options import DataOptions, ModelOptions, ResultOptions, RunOptions
+from keras_freq._cli._output import Output
+from keras_freq._cli._subject import Subject, look_at, open_subject
+
+if TYPE_CHECKING:
+    from keras_freq._core.classifier import Classifier
+
+_QUICK, _FULL = 1000, 10000
+_FOLDER = Path("frequency-report")
+
+
+def report(
+    model: ModelOptions,
+    data: DataOptions,
+    run: RunOptions,
+    result: ResultOptions,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Another model of the same classes, which needs no options; may be given several times.",
+        ),
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full/--quick", help="Hours in place of minutes: more images and settings.")
+    ] = False,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            help="Some of bands, heat-map, gradients, swap, shortcuts, corruptions, attacks, unknown, with "
+            "commas between."
+        ),
+    ] = None,
+    unknown: Annotated[
+        str | None, typer.Option(metavar="DATA", help="Images of other classes: are they told apart?")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the report that was stopped in --out.")
+    ] = False,
+) -> int:
+    """All measurements of a model on one page, with five findings in plain words.
+
+    --out is a folder, frequency-report by default: open its index.html. It is written again after every
+    section.
+
+    \b
+    keras-freq report my_model.keras photos/test --value-range 0,255
+    keras-freq report cifar10/standard cifar10_mini --n 200 --only bands,attacks --out report
+    keras-freq report new.keras photos/test --against old.keras --baseline old/report.json
+    """
+    folder = result.out or _FOLDER
+    output = Output.open("report", dataclasses.replace(result, out=folder))
+    if not output.is_folder:
+        raise ValueError(f"--out must be a folder. Received: --out {folder}")
+    limit = _FULL if full else _QUICK
+    subject = open_subject(model, data, run, n=limit, say=output.say)
+    others = {name: _open_other(name, model, subject, run, output) for name in against or ()}
+    strangers = None
+    if unknown is not None:
+        chosen = dataclasses.replace(data, data=unknown, classes=None)
+        opened = open_chosen(chosen, n=limit, image_size=subject.size)
+        strangers = opened.arranged(subject.classifier.choose_data_format()).images
+    from keras_freq._report import report as measure
+
+    count = len(subject.clean.count_per_class)
+    names = subject.data.classes
+    with when_interrupted(f"what is done stands in {folder}; go on with --resume"):
+        found = measure(
+            subject.classifier,
+            subject.data.pair,
+            against=others or None,
+            classes=names if len(names) == count else None,
+            only=None if only is None else [name.strip().replace("-", "_") for name in only.split(",")],
+            full=full,
+            n=len(subject.data.labels),
+            seed=data.seed,
+            unknown=strangers,
+            to=folder,
+            resume=resume,
+            command=shlex.join(["keras-freq", *sys.argv[1:]]),
+        )
+    print(found.to_json() if output.json else found, end="" if output.json else "\n", flush=True)
+    output.say(f"written  {folder / 'index.html'}")
+    return output.judge(flat_numbers(found))
+
+
+def _open_other(
+    name: str, options: ModelOptions, subject: Subject, run: RunOptions, output: Output
+) -> Classifier:
+    """Another model, of which everything is found out by itself."""
+    opened = open_model(name, imports=options.imports or ())
+    other = look_at(opened, subject.data, batch_size=run.batch_size)
+    for line in other.assumed:
+        output.say(line.replace("model    ", "against  ", 1))
+    return other.classifier
