@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from keras_freq._cli._command import tell, when_interrupted
-from keras_freq._cli._data import open_data, read_size
+from keras_freq._cli._data import open_chosen
 from keras_freq._cli._options import DataOptions
 from keras_freq._cli._output import check_writable
 from keras_freq._cli._start import start_keras
@@ -54,16 +54,7 @@ def corrupt(
     from keras_freq.data import write_corrupted
 
     names = name_corruptions(corruptions)
-    opened = open_data(
-        data.data,
-        split=data.split,
-        n=data.n,
-        seed=data.seed,
-        classes=data.classes,
-        image_size=read_size(data.image_size),
-        data_dir=data.data_dir,
-        download=data.download,
-    )
+    opened = open_chosen(data)
     say = tell if json else print
     say(f"data     {opened.name}, {opened.note}; {len(names)} corruptions at {len(levels)} severities")
     ordered = list(opened.classes) == sorted(opened.classes)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from keras_freq._cli._options import DataOptions
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -132,6 +134,37 @@ def open_data(
     note = f"{own}: " + (f"the first {n} {kind}" if n else f"all {len(images)}")
     note += f", at {size[0]} x {size[1]}" if size else ""
     return OpenedData(loaded.name, images, labels, loaded.classes, note)
+
+
+def open_chosen(
+    options: DataOptions, *, n: int | None = None, image_size: tuple[int, int] | None = None
+) -> OpenedData:
+    """The images of the options.
+
+    Args:
+        options: Which.
+        n: How many where the options do not say, at most; `None`: all.
+        image_size: Height and width where the options do not say.
+    """
+
+    def read(count: int | None) -> OpenedData:
+        return open_data(
+            options.data,
+            split=options.split,
+            n=count,
+            seed=options.seed,
+            classes=options.classes,
+            image_size=read_size(options.image_size) or image_size,
+            data_dir=options.data_dir,
+            download=options.download,
+        )
+
+    try:
+        return read(options.n or n)
+    except ValueError as error:
+        if options.n is not None or n is None or "at most the number of images" not in str(error):
+            raise
+        return read(None)  # there are fewer than the default
 
 
 def _open_arrays(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keras_freq._cli._data import open_data, read_size
+from keras_freq._cli._data import open_chosen
 from keras_freq._cli._options import DataOptions, ResultOptions, RunOptions
 from keras_freq._cli._output import Output
 from keras_freq._cli._start import start_keras
@@ -19,16 +19,7 @@ def spectrum(data: DataOptions, run: RunOptions, result: ResultOptions) -> int:
     """
     output = Output.open("spectrum", result)
     start_keras(run.backend)
-    opened = open_data(
-        data.data,
-        split=data.split,
-        n=data.n,
-        seed=data.seed,
-        classes=data.classes,
-        image_size=read_size(data.image_size),
-        data_dir=data.data_dir,
-        download=data.download,
-    )
+    opened = open_chosen(data)
     output.say(f"data     {opened.name}, {opened.note}; {len(opened.classes)} classes")
     from keras_freq import plots
     from keras_freq.data import image_spectral_density

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from keras_freq._cli._command import tell
-from keras_freq._cli._data import OpenedData, open_data, read_size
+from keras_freq._cli._data import OpenedData, open_chosen
 from keras_freq._cli._models import OpenedModel, open_model
 from keras_freq._cli._options import DataOptions, ModelOptions, RunOptions
 from keras_freq._cli._start import start_keras
@@ -69,7 +69,7 @@ def open_subject(
         data_format=model.data_format,
         imports=model.imports or (),
     )
-    images = _open_images(opened, data, n)
+    images = open_chosen(data, n=n, image_size=_input_size(opened))
     subject = look_at(opened, images, backend=backend, batch_size=run.batch_size)
     for line in subject.assumed:
         say(line)
@@ -146,23 +146,6 @@ def settle_range(model: OpenedModel, data: OpenedData) -> tuple[Classifier, str]
 def _of_pixels(classifier: Classifier, value_range: Any) -> Classifier:
     """The classifier with a range, for bytes and for floats on [0, 1]."""
     return classifier.declare_range(value_range).for_pixels
-
-
-def _open_images(model: OpenedModel, options: DataOptions, n: int | None) -> OpenedData:
-    arguments: dict[str, Any] = {
-        "split": options.split,
-        "seed": options.seed,
-        "classes": options.classes,
-        "data_dir": options.data_dir,
-        "download": options.download,
-        "image_size": read_size(options.image_size) or _input_size(model),
-    }
-    try:
-        return open_data(options.data, n=options.n or n, **arguments)
-    except ValueError as error:
-        if options.n is not None or n is None or "at most the number of images" not in str(error):
-            raise
-        return open_data(options.data, **arguments)  # there are fewer than the default
 
 
 def _input_size(model: OpenedModel) -> tuple[int, int] | None:
