@@ -134,6 +134,7 @@ def calls(model):
         kf.training.MixUpModel: {"classifier": model},
         kf.callbacks.BandAccuracy: {"data": data},
         kf.callbacks.FourierHeatMap: {"data": data},
+        kf.callbacks.FrequencyReport: {"data": data},
         kf.callbacks.AdversarialAccuracy: {"data": data},
         kf.callbacks.GradientSpectrum: {"data": data},
     }  # fmt: skip

@@ -25,7 +25,7 @@ ALLOWED = {
     "evaluate": {"spectral", "data", "attacks"},
     "cdes": {"spectral", "layers", "data", "evaluate"},
     "shortcuts": {"spectral", "layers", "data", "evaluate", "attacks"},
-    "callbacks": {"evaluate", "shortcuts"},
+    "callbacks": {"evaluate", "shortcuts", "_report"},
     "plots": {"spectral"},
     "_report": {"spectral", "data", "evaluate", "shortcuts", "plots"},
 }

@@ -3,8 +3,9 @@
 from keras_freq._report._findings import Finding
 from keras_freq._report._measure import report
 from keras_freq._report._record import Difference, LookedAt, Report
+from keras_freq._report._sections import check_sections, section_keys
 
-__all__ = ["Difference", "Finding", "LookedAt", "Report", "report"]
+__all__ = ["Difference", "Finding", "LookedAt", "Report", "check_sections", "report", "section_keys"]
 
 
 def __dir__() -> list[str]:

@@ -27,9 +27,9 @@ from keras_freq._core.pixels import to_bytes
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Record, versions
 from keras_freq._report._folder import write_folder
-from keras_freq._report._record import LookedAt, Report, check_sections
+from keras_freq._report._record import LookedAt, Report
 from keras_freq._report._sample import draw_sample
-from keras_freq._report._sections import PICTURES, SECTIONS, Look
+from keras_freq._report._sections import PICTURES, SECTIONS, Look, check_sections
 from keras_freq.evaluate import predict_logits
 
 _QUICK, _FULL = 1000, 10000
@@ -101,7 +101,7 @@ def report(
     check_whole(seed, "seed", least=0)
     if resume and to is None:
         raise ValueError("`resume` needs the folder of the earlier call, `to`. Received: to=None")
-    wanted = check_sections(only, tuple(SECTIONS))
+    wanted = check_sections(only)
     if only is None and unknown is None:
         wanted = wanted[:-1]
     n = check_whole(_FULL if full else _QUICK, "n") if n is None else check_whole(n, "n")

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from keras_freq._core.checks import show
 from keras_freq._core.files import write_whole
 from keras_freq._core.result import Record
 from keras_freq._report._findings import Finding, find
@@ -239,14 +238,3 @@ def _compare_corruptions(one: Any, two: Any, labels: np.ndarray):
     yield "corruption_error", first.mean(axis=(0, 1)), second.mean(axis=(0, 1))
     for index, name in enumerate(one.corruptions):
         yield f"error_{name}", first[index].mean(axis=0), second[index].mean(axis=0)
-
-
-def check_sections(only: Any, known: tuple[str, ...]) -> tuple[str, ...]:
-    """The sections that are asked for, in the order of the report; the clean images always."""
-    if only is None:
-        return known
-    wanted = (only,) if isinstance(only, str) else tuple(only)
-    for name in wanted:
-        if name not in known:
-            raise ValueError(f"`only` must be some of {', '.join(known)}. Received: only={show(only)}")
-    return tuple(name for name in known if name in wanted or name == "clean")

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_freq._core.batches import read_batches, wrap_arrays
+from keras_freq._core.checks import show
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.feeds import ModelFeed
 from keras_freq.data import CORRUPTIONS
@@ -35,6 +37,8 @@ SHARE = 0.05
 LEAST_PER_CLASS = 5
 # So many images are shown.
 PICTURES = 8
+# Largest changes of a pixel under attack.
+EPSILONS = (0.5 / 255, 1 / 255, 2 / 255, 4 / 255, 8 / 255)
 # With more classes each image is filtered by the map of its own class alone.
 _MOST_CROSSED = 20
 
@@ -79,9 +83,8 @@ class Look:
 
     @property
     def radii(self) -> tuple[float, ...]:
-        """Cut-off radii: 2, 4, 8, 12 and 16 for 32 pixels, the same shares of the side for others."""
-        side = min(self.size)
-        return tuple(dict.fromkeys(max(1.0, float(round(side * share / 16))) for share in (1, 2, 4, 6, 8)))
+        """Cut-off radii of the bands."""
+        return cut_off_radii(self.size)
 
     def at_most(self, quick: int, full: int | None = None) -> int:
         """So many images, or all where there are not more."""
@@ -228,7 +231,7 @@ def _corruptions(look: Look) -> dict[str, Any]:
 
 
 def _attacks(look: Look) -> dict[str, Any]:
-    options: Any = {"epsilons": (0.5 / 255, 1 / 255, 2 / 255, 4 / 255, 8 / 255), "engine": "own"}
+    options: Any = {"epsilons": EPSILONS, "engine": "own"}
     options |= {"steps": 20 if look.full else 10, "n": look.at_most(100, 500), "seed": look.seed}
     return {"attacks": adversarial_accuracy(look.model, look.data, **options, progress=look.progress)}
 
@@ -251,7 +254,9 @@ SECTIONS: dict[str, Section] = {
         lambda look: len(CORRUPTIONS) * len(_severities(look)) * look.at_most(250),
     ),
     "attacks": Section(
-        "Attacks", _attacks, lambda look: 5 * 3 * (20 if look.full else 10) * look.at_most(100, 500)
+        "Attacks",
+        _attacks,
+        lambda look: len(EPSILONS) * 3 * (20 if look.full else 10) * look.at_most(100, 500),
     ),
     "unknown": Section(
         "Images of other classes",
@@ -260,3 +265,37 @@ SECTIONS: dict[str, Section] = {
         lambda look: "needs images of other classes, `unknown=`" if look.unknown is None else None,
     ),
 }
+
+
+def check_sections(only: Any) -> tuple[str, ...]:
+    """The sections that are asked for, in the order of the report; the clean images always."""
+    if only is None:
+        return tuple(SECTIONS)
+    wanted = (only,) if isinstance(only, str) else tuple(only)
+    for name in wanted:
+        if not isinstance(name, str) or name not in SECTIONS:
+            raise ValueError(f"`only` must be some of {', '.join(SECTIONS)}. Received: only={show(only)}")
+    return tuple(name for name in SECTIONS if name in wanted or name == "clean")
+
+
+def section_keys(only: tuple[str, ...], data: Any, data_format: str) -> tuple[str, ...]:
+    """Names of the headline numbers of sections, before anything is measured, of the size of the images."""
+    images = next(read_batches(wrap_arrays(data, None), None, "data"))[0]
+    size = images.shape[1:3] if data_format == "channels_last" else images.shape[2:4]
+    radii = cut_off_radii((int(size[0]), int(size[1])))
+    keys = {
+        "clean": ("clean", "calibration_error"),
+        "bands": [f"{band}_{radius:g}" for band in ("low", "high") for radius in radii],
+        "heat_map": [f"heat_{ring}_error" for ring in ("low", "mid", "high")],
+        "swap": ("follows_phase", "follows_amplitude"),
+        "shortcuts": ("masked_tpr", "disk_tpr"),
+        "corruptions": ["corruption_error", *(f"error_{name}" for name in CORRUPTIONS)],
+        "attacks": [f"robust_{epsilon * 255:g}" for epsilon in EPSILONS],
+        "unknown": ("auroc",),
+    }
+    return tuple(key for section in only for key in keys.get(section, ()))
+
+
+def cut_off_radii(size: tuple[int, int]) -> tuple[float, ...]:
+    """2, 4, 8, 12 and 16 for 32 pixels, the same shares of the side for others."""
+    return tuple(dict.fromkeys(max(1.0, float(round(min(size) * share / 16))) for share in (1, 2, 4, 6, 8)))

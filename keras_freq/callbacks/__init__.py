@@ -12,6 +12,7 @@ from keras_freq.callbacks._adversarial_accuracy import AdversarialAccuracy
 from keras_freq.callbacks._band_accuracy import BandAccuracy
 from keras_freq.callbacks._early_learning import EarlyLearning
 from keras_freq.callbacks._fourier_heat_map import FourierHeatMap
+from keras_freq.callbacks._frequency_report import FrequencyReport
 from keras_freq.callbacks._gradient_spectrum import GradientSpectrum
 from keras_freq.callbacks._shortcut_mask_evaluation import ShortcutMaskEvaluation
 
@@ -20,6 +21,7 @@ __all__ = [
     "BandAccuracy",
     "EarlyLearning",
     "FourierHeatMap",
+    "FrequencyReport",
     "GradientSpectrum",
     "ShortcutMaskEvaluation",
 ]
