@@ -73,7 +73,7 @@ def report(
         classes: Names of the classes; default their numbers.
         only: Some of the sections; the clean images are always measured.
         full: More images, frequencies, steps and severities: hours where the default takes minutes.
-        n: How many images; default 1000, or 10000 with `full`.
+        n: How many images, at most; default 1000, or 10000 with `full`.
         seed: Of the choice of images, corruptions, pairs and attacks.
         unknown: Images of other classes, for the section `unknown`.
         to: Folder for the page `index.html`, `report.json`, tables (CSV) and figures (PNG, SVG), written

@@ -177,7 +177,7 @@ def _shortcuts(look: Look) -> dict[str, Any]:
     images, labels, test = _halves(look)
     options: Any = {"checkpoint": look.checkpoint("importance"), "progress": look.progress}
     importance = frequency_importance(look.model, images, labels, patch=_patch(look), **options)
-    maps = dominant_frequency_map(importance, SHARE)
+    maps = dominant_frequency_map(importance, SHARE, ties="exact")
     height, width = look.size
     disks = np.stack(
         [disk_mask(height, width, math.sqrt(share * height * width / math.pi)) for share in maps.share]

@@ -30,7 +30,7 @@ class FrequencyReport(Measurement):
         only: Sections of `keras_freq.report`; all of them take minutes every time.
         classes: Names of the classes.
         full: As in `keras_freq.report`; so is `n`.
-        n: How many images; default 1000.
+        n: How many images, at most; default 1000.
         seed: Of the choice of images, corruptions, pairs and attacks.
         every: Measure at the end of every n-th epoch, or at the end of each epoch in a collection, counted
             from 1 as under Keras' `validation_freq`.
@@ -73,11 +73,11 @@ class FrequencyReport(Measurement):
     ):
         self.only = check_sections(only)
         self.to = None if to is None else Path(to)
+        self.n = n if n is None else check_whole(n, "n")  # at most: no option that must fit the data
         options = {
             "only": self.only,
             "classes": classes,
             "full": check_flag(full, "full"),
-            "n": n,
             "seed": check_whole(seed, "seed", least=0),
         }
         super().__init__(data, options, (), every=every, prefix=prefix, model=model)
@@ -88,7 +88,7 @@ class FrequencyReport(Measurement):
 
     def _measure(self, moment: int) -> Report:
         folder = None if self.to is None else self.to / f"epoch-{moment + 1:03d}"
-        result = report(self._measured, self.data, to=folder, progress=False, **self.options)
+        result = report(self._measured, self.data, to=folder, n=self.n, progress=False, **self.options)
         self.history.append((moment, result))
         return result
 

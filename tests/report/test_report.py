@@ -241,3 +241,23 @@ def test_radii_are_shares_of_the_side(classifier, data):
     assert look(32).radii == (2, 4, 8, 12, 16)
     assert look(224).radii == (14, 28, 56, 84, 112)
     assert look(4).radii == (1, 2)
+
+
+@pytest.mark.once
+def test_a_shortcut_is_found_where_there_is_one():
+    """Class 0 has a wave that no other has, under noise; a linear model reads that wave alone."""
+    generator = np.random.default_rng(0)
+    labels = (np.arange(240) % 3).astype("int32")
+    wave = np.cos(2 * np.pi * 6 * np.arange(16) / 16)[None, :, None] * np.ones((16, 1, 1))
+    images = 0.5 + 0.05 * generator.standard_normal((240, 16, 16, 1))
+    images = np.clip(images + 0.2 * (labels == 0)[:, None, None, None] * wave, 0, 1).astype("float32")
+    model = keras.Sequential([keras.Input((16, 16, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    weights = np.zeros((256, 3))
+    weights[:, 0] = wave.reshape(-1)
+    model.set_weights([weights, np.array([-8.0, 0.0, 0.0])])
+    report = kf.report(model, (images, labels), only=("shortcuts",), classes=("wave", "b", "c"))
+    finding = report.findings()[3]
+    assert finding.verdict == "yes"
+    assert finding.number == 1
+    assert finding.title == "Knows 1 of 3 classes by 5% of the frequencies"
+    assert "Most clearly wave: 1.00 of" in finding.text
