@@ -163,8 +163,8 @@ def _shortcuts(results, labels, classes) -> Finding:
     rule = (
         f"A class counts where at least half of its images are recognized under its own map, at most "
         f"{MATTERS} of the others are taken for it there (where that was measured), and the interval of the "
-        "difference to a disk around DC of the same share, widened for the number of classes, lies above 0. Unclear where "
-        "none counts and a class has fewer than 20 images in the test."
+        "difference to a disk around DC of the same share, widened for the number of classes, lies above 0. "
+        "Unclear where none counts and a class has fewer than 20 images in the test."
     )
     if "shortcuts" not in results:
         return _missing("shortcuts", "Frequency shortcuts", "shortcuts", rule)

