@@ -25,7 +25,7 @@ def read_tensors(path: str | Path) -> dict[str, np.ndarray]:
     """
     try:
         with open(path, "rb") as file:
-            if pickle.Unpickler(file).load() != _MAGIC:
+            if _Tensors(file).load() != _MAGIC:
                 raise ValueError("another magic number")
             for _ in range(2):
                 _Tensors(file).load()
@@ -33,12 +33,12 @@ def read_tensors(path: str | Path) -> dict[str, np.ndarray]:
             promised = reader.load()
             keys = _Tensors(file).load()
             storages = {key: _read_storage(file, reader.types[key]) for key in keys}
+        return {name: tensor.take(storages) for name, tensor in promised.items()}
     # Damaged pickles raise a dozen kinds of errors.
     except Exception as error:
         raise ValueError(
             f"The file must hold tensors that torch.save wrote. Received: {path} ({error})"
         ) from error
-    return {name: tensor.take(storages) for name, tensor in promised.items()}
 
 
 class _Promise:
@@ -48,7 +48,12 @@ class _Promise:
         self.storage, self.offset, self.shape, self.stride = storage, offset, shape, stride
 
     def take(self, storages: dict[str, np.ndarray]) -> np.ndarray:
-        found = storages[self.storage][self.offset :]
+        found = storages[self.storage]
+        steps = [(size - 1) * step for size, step in zip(self.shape, self.stride, strict=True)]
+        # Beyond its storage a view would show what else lies in memory.
+        if min(self.offset, *self.shape, *self.stride, 0) < 0 or self.offset + sum(steps) >= len(found):
+            raise ValueError("a tensor reaches beyond its storage")
+        found = found[self.offset :]
         strides = [step * found.itemsize for step in self.stride]
         return np.lib.stride_tricks.as_strided(found, self.shape, strides).copy()
 
@@ -77,5 +82,8 @@ class _Tensors(pickle.Unpickler):
 
 def _read_storage(file: BinaryIO, kind: str) -> np.ndarray:
     count = int.from_bytes(file.read(8), "little")
-    content = file.read(count * np.dtype(kind).itemsize)
+    size = count * np.dtype(kind).itemsize
+    content = file.read(size)
+    if len(content) < size:
+        raise ValueError("it ends too early")
     return np.frombuffer(content, kind, count)

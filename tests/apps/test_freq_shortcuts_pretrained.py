@@ -69,12 +69,21 @@ def write(file, value):
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("damage", ["code", "cut", "empty", "text"])
+@pytest.mark.parametrize("damage", ["code", "code at once", "cut", "beyond", "empty", "text"])
 def test_other_files_are_refused(damage, tmp_path, capsys):
     bad = tmp_path / "bad.pth"
     with open(bad, "wb") as file:
         if damage == "code":
             write(file, collections.OrderedDict(weight=Evil()))
+        elif damage == "code at once":
+            pickle.dump(Evil(), file, protocol=2)
+        elif damage == "beyond":
+            torch = pytest.importorskip("torch")
+            torch.save({"weight": torch.zeros(4)}, bad, _use_new_zipfile_serialization=False)
+            content = bad.read_bytes()
+            shape = b"K\x04\x85"  # (4,)
+            assert content.count(shape) == 1
+            file.write(content.replace(shape, b"K\x09\x85"))
         elif damage == "cut":
             with open(path(), "rb") as whole:
                 file.write(whole.read(20_000))
