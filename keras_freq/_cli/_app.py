@@ -12,6 +12,7 @@ from keras_freq._cli import (
     _bands,
     _check,
     _corrupt,
+    _demo,
     _filter,
     _heat_map,
     _networks,
@@ -42,6 +43,7 @@ command(app)(_corrupt.corrupt)
 command(app, "filter")(_filter.filter_images)
 command(app)(_spectrum.spectrum)
 command(app)(_networks.networks)
+command(app)(_demo.demo)
 command(app)(_check.check)
 command(app)(_versions.versions)
 

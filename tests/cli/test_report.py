@@ -58,3 +58,16 @@ def test_what_cannot_be_is_one_line(cli, one, tmp_path):
     file = cli(f"{one}.json")
     assert file.code == 2
     assert "--out must be a folder" in file.err
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_the_demo_needs_nothing(cli, tmp_path, monkeypatch):
+    whole = kf.report
+    monkeypatch.setattr(
+        "keras_freq._report.report", lambda *data, **options: whole(*data, **(options | {"only": ("bands",)}))
+    )
+    done = cli("demo", "--n", 40, "--out", tmp_path / "demo", "--fail-if", "clean < .8")
+    assert done.code == 0
+    assert "cifar10-standard (reference network)" in done.out
+    assert (tmp_path / "demo" / "index.html").is_file()
