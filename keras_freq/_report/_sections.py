@@ -158,14 +158,20 @@ def _swap(look: Look) -> dict[str, Any]:
 
 
 def _halves(look: Look) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """Images and labels for the search, at most half of all, and the others for the test.
+    """Images and labels for the search, every second one of each class at most, and the others for the test.
 
     Of images that the data hold more than once none is on both sides.
     """
-    count = look.n // 2 if look.full else min(look.n // 2, max(300, 10 * look.classes))
-    searched = {image.tobytes() for image in look.images[:count]}
-    new = np.array([image.tobytes() not in searched for image in look.images[count:]], bool)
-    return look.images[:count], look.labels[:count], (look.images[count:][new], look.labels[count:][new])
+    place = np.empty(look.n, int)  # of an image among those of its class
+    for label in range(look.classes):
+        own = np.flatnonzero(look.labels == label)
+        place[own] = np.arange(len(own))
+    most = look.n if look.full else max(10, math.ceil(300 / look.classes))
+    search = (place % 2 == 0) & (place // 2 < most)
+    searched = {image.tobytes() for image in look.images[search]}
+    test = ~search
+    test[test] = [image.tobytes() not in searched for image in look.images[test]]
+    return look.images[search], look.labels[search], (look.images[test], look.labels[test])
 
 
 def _patch(look: Look) -> int:
