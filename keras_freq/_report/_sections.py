@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from keras_freq._core.batches import read_batches, wrap_arrays
 from keras_freq._core.checks import show
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.feeds import ModelFeed
@@ -284,11 +283,9 @@ def check_sections(only: Any) -> tuple[str, ...]:
     return tuple(name for name in SECTIONS if name in wanted or name == "clean")
 
 
-def section_keys(only: tuple[str, ...], data: Any, data_format: str) -> tuple[str, ...]:
-    """Names of the headline numbers of sections, before anything is measured, of the size of the images."""
-    images = next(read_batches(wrap_arrays(data, None), None, "data"))[0]
-    size = images.shape[1:3] if data_format == "channels_last" else images.shape[2:4]
-    radii = cut_off_radii((int(size[0]), int(size[1])))
+def section_keys(only: tuple[str, ...], size: tuple[int, int]) -> tuple[str, ...]:
+    """Names of the headline numbers of sections, before anything is measured, by the size of the images."""
+    radii = cut_off_radii(size)
     keys = {
         "clean": ("clean", "calibration_error"),
         "bands": [f"{band}_{radius:g}" for band in ("low", "high") for radius in radii],

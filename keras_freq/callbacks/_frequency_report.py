@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from keras_freq._core.checks import check_flag, check_whole
 from keras_freq._core.classifier import Classifier
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._report import Report, check_sections, report, section_keys
 from keras_freq.callbacks._measurement import Measurement
 
@@ -40,7 +39,7 @@ class FrequencyReport(Measurement):
 
     Attributes:
         history: List of `(epoch, Report)`, epochs counted from 0 as Keras does.
-        keys: The names of its numbers in the logs.
+        keys: The names of its numbers in the logs, known when training begins.
 
     Raises:
         ValueError: If an argument is out of range or unknown, or `data` is a generator; when training begins,
@@ -81,10 +80,13 @@ class FrequencyReport(Measurement):
             "seed": check_whole(seed, "seed", least=0),
         }
         super().__init__(data, options, (), every=every, prefix=prefix, model=model)
-        data_format = None if self._declared is None else self._declared.data_format
-        keys = section_keys(self.only, data, data_format or keras.config.image_data_format())
-        self.keys = tuple(prefix + key for key in keys)
-        self._names = keys
+        self._names: tuple[str, ...] = ()
+
+    def on_train_begin(self, logs: MutableMapping[str, float] | None = None) -> None:
+        # The radii of the bands, and with them the keys, follow from the size of the images.
+        self._names = section_keys(self.only, ModelFeed(self._measured, self.data).size)
+        self.keys = tuple(self.prefix + name for name in self._names)
+        super().on_train_begin(logs)
 
     def _measure(self, moment: int) -> Report:
         folder = None if self.to is None else self.to / f"epoch-{moment + 1:03d}"

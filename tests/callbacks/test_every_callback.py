@@ -55,6 +55,12 @@ CASES = {
         "fourier_error_low",
         lambda result: result.ring_means()["low"],
     ),
+    "FrequencyReport": Case(
+        lambda data, **k: kf.callbacks.FrequencyReport(data, **k),
+        lambda model, data: kf.report(model, data, only=("bands",)),
+        "low_2",
+        lambda result: result.numbers()["low_2"],
+    ),
     "GradientSpectrum": Case(
         lambda data, **k: kf.callbacks.GradientSpectrum(data, **k),
         lambda model, data: kf.evaluate.input_gradient_spectrum(model, data),
@@ -264,6 +270,8 @@ def test_bad_data_are_refused_before_the_first_step(name, wrong, data):
 def test_bad_arguments(name, options, says, data):
     if "n" in options and name in ("BandAccuracy", "EarlyLearning", "ShortcutMaskEvaluation"):
         pytest.skip("measures all images")
+    if "batch_size" in options and name == "FrequencyReport":
+        pytest.skip("its sections have batches of their own")
     options = {"data": data, **options}
     with refused(says):
         CASES[name].make(options.pop("data"), **options)
