@@ -128,7 +128,12 @@ def test_ctrl_c_of_a_process(tiny, rng, tmp_path):
     # So many that no backend is done with all frequencies before it is stopped.
     images, labels = rng.integers(0, 256, (600, 32, 32, 3), "uint8"), np.arange(600) % 4
     np.savez(tmp_path / "many.npz", x=images, y=labels)
-    words = ["-m", "keras_freq", "heat-map", str(tiny), str(tmp_path / "many.npz"), "--n", "600"]
+    # Where the suite runs in the background of a shell, processes would ignore the signal.
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from keras_freq._cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    words = ["-c", program, "heat-map", str(tiny), str(tmp_path / "many.npz"), "--n", "600"]
     words += ["--out", str(tmp_path / "heat")]
     process = subprocess.Popen([sys.executable, *words], stderr=subprocess.PIPE, text=True)
     kept = tmp_path / "heat" / "heat-map.checkpoint"

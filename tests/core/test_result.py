@@ -47,7 +47,7 @@ def test_json_and_csv(classifier, data, tmp_path):
     result.to_json(tmp_path / "new" / "bands.json")
     result.to_csv(tmp_path / "new" / "bands.csv")
     stored = json.loads((tmp_path / "new" / "bands.json").read_text())
-    assert stored == {"result": "BandAccuracyResult", "format": 1, **result.to_dict()}
+    assert stored == {"result": "BandAccuracyResult", "format": 1, **result.to_dict(), "predictions": None}
     with open(tmp_path / "new" / "bands.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["band"] for row in rows] == ["clean", "low", "low", "high", "high"]
