@@ -131,7 +131,7 @@ def test_ctrl_c_of_a_process(tiny, rng, tmp_path):
     # Where the suite runs in the background of a shell, processes would ignore the signal.
     program = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from keras_freq._cli import main; sys.exit(main(sys.argv[1:]))"
+        "sys.argv[0] = 'keras-freq'; from keras_freq._cli import main; sys.exit(main(sys.argv[1:]))"
     )
     words = ["-c", program, "heat-map", str(tiny), str(tmp_path / "many.npz"), "--n", "600"]
     words += ["--out", str(tmp_path / "heat")]
