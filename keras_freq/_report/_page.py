@@ -79,7 +79,7 @@ def _difference(row: Any) -> dict[str, Any]:
         "other": row.other,
         "cells": [number(row.value), number(row.reference), number(row.difference)],
         "interval": f"{low:+.3f} to {high:+.3f}",
-        "clear": low > 0 or high < 0,
+        "differs": low > 0 or high < 0,
         "paired": row.paired,
         "n": row.n,
     }

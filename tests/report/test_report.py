@@ -75,7 +75,10 @@ def test_differences_are_paired_over_the_images(classifier, data, tmp_path):
         assert row.interval[0] <= row.difference + 0.06
         assert row.interval[1] >= row.difference - 0.06
         assert row.paired == (not name.startswith("robust"))
-    assert "tiny less the other model" in (tmp_path / "index.html").read_text("utf-8")
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert "tiny less the other model" in page
+    beyond = [row for row in rows.values() if row.interval[0] > 0 or row.interval[1] < 0]
+    assert page.count('<tr class="differs">') == len(beyond)
 
 
 @pytest.mark.once
@@ -87,6 +90,7 @@ def test_the_same_model_differs_from_itself_by_nothing(classifier, data):
         assert row.interval[0] < 0 < row.interval[1]
         assert row.paired
         assert row.n == 80
+    assert '<tr class="differs">' not in report.to_html()
 
 
 @pytest.mark.once
