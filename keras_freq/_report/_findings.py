@@ -79,15 +79,7 @@ def _high_frequencies(results, labels, classes) -> Finding:
         f"spectrum ({_show(interval)}); {bands.clean:.2f} are right as they are, and "
         f"{limit - MATTERS:.2f} would be if the most frequent class were always named."
     )
-    return Finding(
-        key="high_frequencies",
-        verdict=verdict,
-        title=titles[verdict],
-        text=text,
-        number=share,
-        interval=interval,
-        rule=rule,
-    )
+    return _answer("high_frequencies", verdict, titles[verdict], text, share, interval, rule)
 
 
 def _blur(results, labels, classes) -> Finding:
@@ -110,15 +102,7 @@ def _blur(results, labels, classes) -> Finding:
         f"{bands.n} images are right for {bands.clean:.2f} as they are: a loss of {cost:.2f} "
         f"({_show(interval)}, paired over the images)."
     )
-    return Finding(
-        key="blur",
-        verdict=verdict,
-        title=titles[verdict],
-        text=text,
-        number=cost,
-        interval=interval,
-        rule=rule,
-    )
+    return _answer("blur", verdict, titles[verdict], text, cost, interval, rule)
 
 
 def _amplitude(results, labels, classes) -> Finding:
@@ -129,15 +113,7 @@ def _amplitude(results, labels, classes) -> Finding:
     title = "Amplitude: not enough images to tell"
     if not swap.n_differ:
         text = "The model puts the two images of no pair into different classes, so that nothing can be told."
-        return Finding(
-            key="amplitude",
-            verdict="unclear",
-            title=title,
-            text=text,
-            number=None,
-            interval=None,
-            rule=rule,
-        )
+        return _answer("amplitude", "unclear", title, text, None, None, rule)
     share = swap.follows_amplitude
     low, high = interval = share_interval(share * swap.n_differ, swap.n_differ)
     verdict = "yes" if low > MATTERS else "no" if high < MATTERS else "unclear"
@@ -148,15 +124,7 @@ def _amplitude(results, labels, classes) -> Finding:
         f"{swap.follows_phase:.2f} as the phase's, which holds the shapes, and {swap.follows_neither:.2f} as "
         "neither."
     )
-    return Finding(
-        key="amplitude",
-        verdict=verdict,
-        title=titles[verdict],
-        text=text,
-        number=share,
-        interval=interval,
-        rule=rule,
-    )
+    return _answer("amplitude", verdict, titles[verdict], text, share, interval, rule)
 
 
 def _shortcuts(results, labels, classes) -> Finding:
@@ -204,15 +172,7 @@ def _shortcuts(results, labels, classes) -> Finding:
             f"No class meets the rule, with {counts.min()} to {counts.max()} images of each in the test. "
             f"Nearest is {rates}"
         )
-    return Finding(
-        key="shortcuts",
-        verdict=verdict,
-        title=title,
-        text=text,
-        number=float(len(found)),
-        interval=None,
-        rule=rule,
-    )
+    return _answer("shortcuts", verdict, title, text, float(len(found)), None, rule)
 
 
 def _changes(results, labels, classes) -> Finding:
@@ -250,15 +210,7 @@ def _changes(results, labels, classes) -> Finding:
         "no": "Withstands small changes of the images",
         "unclear": "Small changes: not enough images to tell",
     }
-    return Finding(
-        key="changes",
-        verdict=verdict,
-        title=titles[verdict],
-        text=text,
-        number=number,
-        interval=interval,
-        rule=rule,
-    )
+    return _answer("changes", verdict, titles[verdict], text, number, interval, rule)
 
 
 _RULES: tuple[Callable[[Any, np.ndarray, tuple[str, ...]], Finding], ...] = (
@@ -270,15 +222,23 @@ _RULES: tuple[Callable[[Any, np.ndarray, tuple[str, ...]], Finding], ...] = (
 )
 
 
-def _missing(key: str, title: str, section: str, rule: str) -> Finding:
+def _answer(
+    key: str, verdict: str, title: str, text: str, number: float | None, interval: Interval | None, rule: str
+) -> Finding:
     return Finding(
-        key=key,
-        verdict="missing",
-        title=f"{title}: not looked at",
-        text=f"The section {section!r} was not measured.",
-        number=None,
-        interval=None,
-        rule=rule,
+        key=key, verdict=verdict, title=title, text=text, number=number, interval=interval, rule=rule
+    )
+
+
+def _missing(key: str, title: str, section: str, rule: str) -> Finding:
+    return _answer(
+        key,
+        "missing",
+        f"{title}: not looked at",
+        f"The section {section!r} was not measured.",
+        None,
+        None,
+        rule,
     )
 
 

@@ -158,12 +158,11 @@ def _measure_section(done: LookedAt, section: str, look: Look, kept: Path | None
     """What is known of a model with one more section; read where it is kept, else measured."""
     why = SECTIONS[section].refuses(look)
     if why is not None:
-        bar.skip(section, look)
+        bar.add(section, look)
         return dataclasses.replace(done, missing=done.missing | {section: why})
     file = None if kept is None else kept / f"{section}.json"
     if file is not None and file.is_file():
         part = _Part.from_json(file)
-        bar.skip(section, look)
     else:
         begun = time.perf_counter()
         sweeps = None if kept is None else kept / "sweeps"
@@ -174,7 +173,7 @@ def _measure_section(done: LookedAt, section: str, look: Look, kept: Path | None
         if file is not None:
             write_whole(file, part.to_json())
             shutil.rmtree(sweeps or file, ignore_errors=True)
-        bar.add(section, look)
+    bar.add(section, look)
     return dataclasses.replace(
         done,
         results=done.results | {section: part.results},
@@ -297,10 +296,8 @@ class _Progress:
         self._stack.close()
 
     def add(self, section: str, look: Look) -> None:
-        """A section is measured."""
+        """A section is done."""
         self._advance(self._cost(section, look))
-
-    skip = add
 
     @staticmethod
     def _cost(section: str, look: Look) -> int:
