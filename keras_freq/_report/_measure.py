@@ -203,6 +203,8 @@ def _name_models(model: Any, against: Any) -> dict[str, Any]:
 
 
 def _own_name(model: Any) -> str:
+    if isinstance(model, (str, os.PathLike)):
+        return Path(model).stem
     return str(getattr(model, "name", None) or type(model).__name__)
 
 

@@ -265,3 +265,11 @@ def test_a_shortcut_is_found_where_there_is_one():
     assert finding.number == 1
     assert finding.title.startswith("Knows 1 of 3 classes by 4%")  # of 12 bins, a mirror has no room
     assert "Most clearly wave: 1.00 of" in finding.text
+
+
+@pytest.mark.once
+def test_a_file_is_called_after_itself(classifier, data, tmp_path):
+    classifier.save(tmp_path / "mine.keras")
+    report = kf.report(tmp_path / "mine.keras", data, only=("bands",))
+    assert report.models[0].name == "mine"
+    assert report.numbers() == kf.report(classifier, data, only=("bands",)).numbers()
