@@ -65,6 +65,9 @@ EVERY = {
     "CorruptionResult": lambda model, data: kf.evaluate.corruption_error(
         model, data, corruptions=("gaussian_noise", "contrast"), severities=(1, 5), progress=False
     ),
+    "CriticalBandResult": lambda model, data: kf.evaluate.critical_band(
+        model, data, centers=(2, 4, 8), criterion=0.3, draws=5
+    ),
     "FlipRateResult": lambda model, data: kf.evaluate.flip_rate(
         model, data, perturbations=("translate",), reference={"translate": 0.5}, progress=False
     ),

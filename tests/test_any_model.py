@@ -295,6 +295,9 @@ def measure(model, images, labels) -> dict[str, np.ndarray]:
             model, data, epsilon=4, window=1, progress=False
         ).correct_per_class,
         "swap": kf.evaluate.amplitude_swap(model, data).accuracy,
+        "critical band": kf.evaluate.critical_band(
+            model, data, centers=(1, 2, 3), deviations=(0.1,), draws=0
+        ).accuracy,
         "report": kf.shortcuts.shortcut_report(model, data, maps, mean=0).confusion,
         "importance": kf.shortcuts.frequency_importance(
             model, images, labels, patch=8, mean=0.4, progress=False

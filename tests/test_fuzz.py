@@ -79,6 +79,9 @@ def calls(model):
         evaluate.corruption_error: {
             "model": model, "data": data, "corruptions": ("contrast",), "severities": (1,),
         },
+        evaluate.critical_band: {
+            "model": model, "data": data, "centers": (1.75, 2, 2.5), "deviations": (0.1,), "draws": 2,
+        },
         evaluate.mean_corruption_error: {"result": corrupted, "relative_to": {"contrast": 0.5, "fog": 0.5}},
         evaluate.fourier_heat_map: {"model": model, "data": data, "window": 1},
         evaluate.input_gradient_spectrum: {"model": model, "data": data},
@@ -99,6 +102,7 @@ def calls(model):
         shortcuts.first_learned: {"f1": np.array([[0.1, 0.6], [0.7, 0.8]])},
         kf.data.corrupt: {"images": BYTES, "name": "contrast", "severity": 1},
         kf.data.image_spectral_density: {"data": IMAGES},
+        kf.data.octave_noise: {"height": 8, "width": 8, "centers": (2,)},
         kf.data.shuffle_labels: {"labels": LABELS},
         kf.data.ArrayBatches: {"images": IMAGES, "labels": LABELS},
         kf.data.load: {"name": "cifar10_mini"},

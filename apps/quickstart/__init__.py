@@ -1,1 +1,1 @@
-"""Train a small network with and without amplitude-phase recombination, and look at both by frequency."""
+"""Look at networks that come with the package by frequency, train one of them with APR-SP, and look again."""

@@ -1,4 +1,4 @@
-"""The quickstart: two trainings, four measurements, five figures, one table."""
+"""The quickstart: two networks that come with the package, a short training, six looks at each of three."""
 
 from __future__ import annotations
 
@@ -8,78 +8,90 @@ import keras
 
 import keras_freq as kf
 from apps.lab import Run
+from apps.lab.errors import RunError, one_line
 from apps.lab.images import Images, check_counts, load_images
 from apps.lab.resumable import fit_resumably
 from apps.quickstart.config import Quickstart
-from apps.quickstart.measure import measure
-from apps.quickstart.report import NAMES, draw, report
+from apps.quickstart.looking import look
+from apps.quickstart.report import draw, report
 
 
 def quickstart(run: Run, config: Quickstart) -> None:
     start = time.perf_counter()
-    images = load_images(run, config.data)
-    check_counts(images, **{"measure.attack_images": config.measure.attack_images})
-    classifiers, histories = {}, {}
-    for name, label in NAMES.items():
-        batch = config.training.batch_size
-        feed = kf.data.ArrayBatches(*images.train, batch_size=batch, shuffle=True, seed=config.seed)
-        model = training_model(name, images, steps_per_epoch=len(feed), config=config)
-        history = fit_resumably(
-            model,
-            feed,
-            epochs=config.training.epochs,
-            checkpoint=run.checkpoint(name),
-            validation_data=kf.data.ArrayBatches(*images.test, batch_size=250),
-            label=label,
-        )
-        run.measure(
-            f"{name}/training",
-            dict,
-            model=name,
-            measure="training accuracy",
-            setting=config.training.epochs,
-            value=history["accuracy"][-1],
-            n=len(images.train[1]),
-            seconds=sum(history["seconds"]),
-        )
-        classifiers[name], histories[label] = model.classifier, history
-    bands, attacks = measure(run, config, classifiers, images.test)
-    draw(run, config, images, histories, bands, attacks)
-    report(run)
+    networks = {
+        "standard": _reference("network", config.network),
+        "beside": _reference("beside", config.beside),
+    }
+    images = load_images(run, config.data, radii=config.measure.radii)
+    check_counts(
+        images,
+        **{
+            f"measure.{name}": getattr(config.measure, name)
+            for name in ("images", "heat_map_images", "corrupted_images", "attack_images")
+        },
+    )
+    for name, network in networks.items():
+        _check_fits(network, images, getattr(config, "network" if name == "standard" else name))
+    looks = {name: look(run, config, name, network, images) for name, network in networks.items()}
+    tuned = _fine_tune(run, config, images)
+    looks["tuned"] = look(run, config, "tuned", tuned, images)
+    networks["tuned"] = tuned
+    draw(run, config, images, networks, looks)
+    report(run, config, looks)
     run.say(f"{(time.perf_counter() - start) / 60:.1f} minutes this time")
 
 
-def training_model(name: str, images: Images, *, steps_per_epoch: int, config: Quickstart) -> kf.APRModel:
-    """A built and compiled network: same first weights, crop and flip; APR-S and APR-P for `"apr_sp"`."""
+def _reference(setting: str, name: str) -> keras.Model:
+    try:
+        return kf.models.reference(name)
+    except ValueError as error:
+        raise RunError(f"`{setting}`: {one_line(error)}") from error
+
+
+def _check_fits(network: keras.Model, images: Images, name: str) -> None:
+    shape, classes = network.input_shape[1:], network.output_shape[-1]
+    if images.shape != shape or len(images.classes) != classes:
+        raise RunError(
+            f"`data.name` must have images of shape {shape} and {classes} classes, as {name}. "
+            f"Received: images of shape {images.shape}, {len(images.classes)} classes"
+        )
+
+
+def _fine_tune(run: Run, config: Quickstart, images: Images) -> keras.Model:
+    """The plainly trained network after a few epochs with APR-SP."""
     training, seed = config.training, config.seed
-    keras.utils.set_random_seed(seed)
-    classifier = kf.models.small_resnet(
-        input_shape=images.shape, classes=len(images.classes), width=training.width, name=name
-    )
-    apr = name == "apr_sp"
+    network = kf.models.reference(config.network)
+    network.name = "fine_tuned"
+    feed = kf.data.ArrayBatches(*images.train, batch_size=training.batch_size, shuffle=True, seed=seed)
     model = kf.APRModel(
-        classifier,
-        single=kf.layers.APRSingle(probability=training.apr_single, seed=seed + 2) if apr else None,
-        pair=kf.layers.APRPair(probability=training.apr_pair, seed=seed + 3) if apr else None,
-        # As published for APR on CIFAR-10: four pixels at 32, grey where the image ends.
-        augment=kf.layers.CropFlip(round(images.shape[0] / 8), fill=128 / 255, seed=seed + 1),
-        name=f"{name}_training",
+        network,
+        single=kf.layers.APRSingle(probability=training.apr_single, seed=seed + 2),
+        pair=kf.layers.APRPair(probability=training.apr_pair, seed=seed + 3),
+        augment=kf.layers.CropFlip(2, seed=seed + 1),
+        reduction="mean",
+        name="fine_tuning",
     )
     model.build((None, *images.shape))
-    total = training.epochs * steps_per_epoch
-    warmup = min(steps_per_epoch, total - 1)
-    # The loss of APR is a sum over two halves, so its gradients are twice as large: the published recipe has
-    # one rate for both.
-    schedule = keras.optimizers.schedules.CosineDecay(
-        training.learning_rate / max(warmup, 1),
-        decay_steps=max(total - warmup, 1),
-        warmup_target=training.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
-    optimizer = keras.optimizers.SGD(
-        schedule, momentum=0.9, nesterov=True, weight_decay=training.weight_decay
-    )
+    schedule = keras.optimizers.schedules.CosineDecay(training.learning_rate, training.epochs * len(feed))
     model.compile(
-        optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"]
+        keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        # Compiling the step would take longer than these few steps.
+        jit_compile=False,
     )
-    return model
+    checkpoint = run.checkpoint("fine_tuned")
+    history = fit_resumably(
+        model, feed, epochs=training.epochs, checkpoint=checkpoint, label="training on with APR-SP"
+    )
+    run.measure(
+        "tuned/training",
+        dict,
+        model="tuned",
+        measure="training accuracy",
+        setting=training.epochs,
+        value=history["accuracy"][-1],
+        n=len(images.train[1]),
+        seconds=sum(history["seconds"]),
+    )
+    return network

@@ -11,6 +11,7 @@ from keras_freq.data._folder_sets import check
 from keras_freq.data._image_data import ImageData
 from keras_freq.data._image_spectral_density import SpectralDensityResult, image_spectral_density
 from keras_freq.data._load import load
+from keras_freq.data._octave_noise import octave_noise
 from keras_freq.data._shuffle_labels import shuffle_labels
 from keras_freq.data._synthetic_bands import synthetic_bands
 from keras_freq.data._write_npz import write_npz
@@ -40,6 +41,7 @@ __all__ = [
     "image_spectral_density",
     "iterate_batches",
     "load",
+    "octave_noise",
     "perturb",
     "read_corrupted",
     "shuffle_labels",

@@ -18,6 +18,7 @@ from keras_freq.evaluate._band_accuracy import BandAccuracyResult, band_accuracy
 from keras_freq.evaluate._calibration_error import CalibrationResult, calibration_error
 from keras_freq.evaluate._class_scores import ClassScoresResult, class_scores
 from keras_freq.evaluate._corruption_error import CorruptionResult, corruption_error
+from keras_freq.evaluate._critical_band import CriticalBandResult, critical_band
 from keras_freq.evaluate._flip_rate import FlipRateResult, flip_rate
 from keras_freq.evaluate._fourier_heat_map import fourier_heat_map
 from keras_freq.evaluate._gradient_spectrum_map import GradientSpectrumMap, gradient_spectrum_map
@@ -40,6 +41,7 @@ __all__ = [
     "CalibrationResult",
     "ClassScoresResult",
     "CorruptionResult",
+    "CriticalBandResult",
     "FlipRateResult",
     "FourierHeatMapResult",
     "GradientSpectrumMap",
@@ -57,6 +59,7 @@ __all__ = [
     "calibration_error",
     "class_scores",
     "corruption_error",
+    "critical_band",
     "flip_rate",
     "fourier_heat_map",
     "gradient_spectrum_map",

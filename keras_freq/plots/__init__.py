@@ -11,6 +11,7 @@ from keras_freq.plots._band_accuracy import band_accuracy
 from keras_freq.plots._component_predictions import component_predictions
 from keras_freq.plots._confusion_change import confusion_change
 from keras_freq.plots._corruption_table import corruption_table
+from keras_freq.plots._critical_band import critical_band
 from keras_freq.plots._curves import curves
 from keras_freq.plots._filtered_examples import filtered_examples
 from keras_freq.plots._frequency_maps import frequency_maps
@@ -31,6 +32,7 @@ __all__ = [
     "component_predictions",
     "confusion_change",
     "corruption_table",
+    "critical_band",
     "curves",
     "filtered_examples",
     "frequency_maps",

@@ -1,16 +1,23 @@
-"""The quickstart in miniature, cut short once the first network is trained."""
+"""The quickstart in miniature, cut short before the training, and what it refuses."""
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from apps.quickstart import experiment
-from apps.quickstart.measure import add_noise
+from apps.quickstart.looking import STEPS
+from keras_freq.evaluate import Result
 from tests.apps import running
 from tests.apps.running import CONFIGS, interrupt, numbers
+
+SMOKE = CONFIGS / "quickstart" / "smoke.yaml"
+
+
+def read(folder: Path, name: str, step: str):
+    return Result.from_json(folder / "results" / name / f"{step}.json")
 
 
 @pytest.mark.once
@@ -21,48 +28,68 @@ def test_the_header_says_what_is_trained_and_how_long_it_takes():
 
 
 @pytest.mark.once
-def test_noise_repeats_and_stays_in_bounds(images):
-    noisy = add_noise(images, 0.2, seed=3)
-    np.testing.assert_array_equal(noisy, add_noise(images, 0.2, seed=3))
-    assert noisy.dtype == "float32"
-    assert noisy.min() >= 0
-    assert noisy.max() <= 1
-    assert (add_noise(images, 0.2, seed=4) != noisy).any()
-    middle = np.full((4, 64, 64, 3), 0.5, "float32")
-    assert np.std(add_noise(middle, 0.05, seed=0) - middle) == pytest.approx(0.05, rel=0.02)
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("network=cifar10/none", "did you mean cifar10/standard? Received: name="),
+        ("measure.images=41", "`measure.images` must be at most the number of test images, 40"),
+        ("measure.radii=[33]", "radii must be at most the side of the images, 32. Received: radius=33"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_before_anything_is(here, word, message):
+    running.refuse(message, "quickstart", SMOKE, f"output={here / 'none'}", word)
+
+
+@pytest.mark.once
+def test_images_that_the_networks_do_not_take_are_refused(here):
+    drawn = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), dtype="uint8")
+    labels = np.arange(40) % 4
+    np.savez(here / "four.npz", x_train=drawn, y_train=labels, x_test=drawn, y_test=labels)
+    running.refuse(
+        "`data.name` must have images of shape (32, 32, 3) and 10 classes, as cifar10/standard. "
+        "Received: images of shape (16, 16, 3), 4 classes",
+        "quickstart",
+        SMOKE,
+        f"output={here / 'none'}",
+        f"data.name={here / 'four.npz'}",
+    )
 
 
 @pytest.mark.slow
-def test_cut_short_after_the_first_training_it_goes_on_to_the_end(here, capsys):
+def test_cut_short_before_the_training_it_goes_on_to_the_end(here, capsys):
     folder = here / "run"
-    with interrupt(experiment, "fit_resumably", at=2):
-        smoke = CONFIGS / "quickstart" / "smoke.yaml"
-        assert running.call("quickstart", smoke, f"output={folder}", "training.width=2") == 130
-    out, error = capsys.readouterr()
+    with interrupt(experiment, "fit_resumably"):
+        assert running.call("quickstart", SMOKE, f"output={folder}") == 130
+    _, error = capsys.readouterr()
     assert error.splitlines()[-1] == f"interrupted; go on with: python -m apps.quickstart --resume {folder}"
-    assert "plain  epoch 1/1" in out
-    before, weights = numbers(folder), (folder / "checkpoints" / "plain.npz").read_bytes()
+    before = numbers(folder)
+    assert {r["stage"] for r in before} >= {
+        f"{name}/{step}" for name in ("standard", "beside") for step in STEPS
+    }
     output = running.finish("quickstart", "--resume", folder)
     assert numbers(folder)[: len(before)] == before
-    assert (folder / "checkpoints" / "plain.npz").read_bytes() == weights, "the finished training ran again"
-    assert "APR-SP  epoch 1/1" in output
-    assert "plain  epoch 1/1" not in output
-    assert "Accuracy (one seed)" in output
+    assert "training on with APR-SP  epoch 1/1" in output
+    assert "Shares of the images" in output
 
-    records = [r for r in running.records(folder) if "setting" in r]
-    for name in ("plain", "apr_sp"):
-        measured = {(r["measure"], r["setting"]) for r in records if r.get("model") == name}
-        assert measured == {
-            ("training accuracy", 1),
-            ("clean", 0),
-            *(("Gaussian noise", s) for s in (0.1,)),
-            *((f"{side}-passed", radius) for side in ("low", "high") for radius in (4, 8)),
-            *(("LinfPGD", epsilon) for epsilon in (0, 2, 8)),
-        }
-    assert all(0 <= r["value"] <= 1 and r["n"] > 0 for r in records)
+    names = ("standard", "tuned", "beside")
+    measured = [r["stage"] for r in numbers(folder) if r["measure"] == "result"]
+    assert sorted(measured) == sorted(f"{name}/{step}" for name in names for step in STEPS)
+    clean = {name: read(folder, name, "bands").clean for name in names}
+    assert clean["standard"] > 0.8
+    assert clean["beside"] > 0.8
     figures = {path.stem for path in (folder / "figures").glob("*.png")}
-    assert {"examples", "spectra", "training", "band_accuracy", "perturbation_spectra"} <= figures
+    assert figures == {
+        *("1_examples", "2_bands", "3_heat_maps", "4_amplitude_swap", "5_corruptions"),
+        *(f"6_shortcuts_{name}" for name in names),
+    }
     summary = (folder / "summary.md").read_text()
     assert "| claim | paper's number | ours | n | seeds | minutes |" in summary
+    assert (
+        f"| - whole images | 40 | {clean['standard']:.3f} | {clean['tuned']:.3f} | {clean['beside']:.3f} |"
+        in summary
+    )
+    assert "How to read the table" in summary
     assert "[mem]" not in summary
-    assert json.loads((folder / "versions.json").read_text())["foolbox"]
+    shares = {step: read(folder, "standard", step).share for step in ("shortcuts", "disks")}
+    np.testing.assert_allclose(shares["shortcuts"], 0.05, atol=0.002)
+    np.testing.assert_allclose(shares["disks"], shares["shortcuts"], atol=0.01)

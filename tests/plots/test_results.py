@@ -23,6 +23,7 @@ PLOTS = {
     "BandStopResult": kf.plots.confusion_change,
     "CalibrationResult": kf.plots.reliability,
     "CorruptionResult": kf.plots.corruption_table,
+    "CriticalBandResult": kf.plots.critical_band,
     "FourierHeatMapResult": kf.plots.heat_map,
     "FrequencyMaps": kf.plots.frequency_maps,
     "GradientSpectrumMap": kf.plots.gradient_spectrum,
