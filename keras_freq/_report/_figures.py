@@ -11,10 +11,12 @@ import numpy as np
 
 from keras_freq import plots
 from keras_freq._report._record import LookedAt, Report
+from keras_freq._report._tables import EXTREMES, extreme_classes, shows_all
+from keras_freq.plots._style import colors, styled
 from keras_freq.spectral import apply_mask, high_pass, low_pass
 
-# More classes do not fit into a figure side by side.
-_COLUMNS = 20
+# More maps side by side cannot be told apart on the page.
+_COLUMNS = 10
 
 
 @dataclass(frozen=True)
@@ -112,10 +114,13 @@ def _draw_pictures(report: Report, model: LookedAt) -> Iterator[Parts]:
 
 
 def _answer(report: Report, label: int, truth: int) -> str:
-    name = "undefined" if label < 0 else report.classes[label]
-    short = name if len(name) <= 14 else name[:13] + "…"
-    text = short if label == truth else f"✗ {short}"
-    return text.replace("$", r"\$")  # matplotlib reads formulas between dollars
+    short = _short("undefined" if label < 0 else report.classes[label])
+    return short if label == truth else f"✗ {short}"
+
+
+def _short(name: str) -> str:
+    """The name of a class where there is little room; matplotlib reads formulas between dollars."""
+    return (name if len(name) <= 14 else name[:13] + "…").replace("$", r"\$")
 
 
 def _draw_heat_map(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
@@ -148,21 +153,58 @@ def _draw_gradients(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
 def _draw_shortcuts(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
     for index, model in enumerate(known):
         results = model.results["shortcuts"]
-        shown = _choose_classes(results["shortcuts"])
-        masks = np.asarray(results["maps"].masks)[shown]
-        figure = plots.frequency_maps(
-            masks, classes=[report.classes[label].replace("$", r"\$") for label in shown]
+        found, disks = results["shortcuts"], results["disks"]
+        groups = {"": list(range(len(report.classes)))} if shows_all(report) else extreme_classes(model)
+        rates = {"its own map": found.tpr, "a disk of as many frequencies": disks.tpr}
+        rates |= {"whole images": found.clean_tpr}
+        if found.others:
+            rates |= {"images of others, its own map": found.fpr}
+        caption = f"{model.name}: share of the images that are taken for the class, under each filter"
+        named = {title: [_short(report.classes[label]) for label in group] for title, group in groups.items()}
+        panels = {
+            title: (named[title], {name: values[group] for name, values in rates.items()})
+            for title, group in groups.items()
+        }
+        kind = (
+            "." if shows_all(report) else f", of the {EXTREMES} classes at either end; all are in the table."
         )
-        caption = f"{model.name}: the frequencies that each class needs most, DC in the middle" + (
-            "." if len(shown) == len(report.classes) else ", of the classes with the highest rates."
-        )
-        yield _render(f"frequency_maps_{index}", caption, figure)
+        yield _render(f"shortcut_rates_{index}", caption + kind, _draw_rates(panels))
+        masks = np.asarray(results["maps"].masks)
+        parts = [
+            (title, slice(start, start + _COLUMNS))
+            for title, group in groups.items()
+            for start in range(0, len(group), _COLUMNS)
+        ]
+        for part, (title, columns) in enumerate(parts):
+            under = f", of {title}" if title else ""
+            caption = f"{model.name}: the frequencies that each class needs most, DC in the middle{under}."
+            figure = plots.frequency_maps(masks[groups[title][columns]], classes=named[title][columns])
+            yield _render(f"frequency_maps_{index}_{part}", caption, figure)
 
 
-def _choose_classes(report: Any) -> list[int]:
-    rates = np.nan_to_num(report.tpr, nan=-1)
-    chosen = np.argsort(-rates, kind="stable")[:_COLUMNS]
-    return sorted(chosen.tolist())
+@styled
+def _draw_rates(panels: dict[str, tuple[list[str], dict[str, np.ndarray]]]) -> Any:
+    """Panels of classes, a row each, with a mark for each of their rates."""
+    from matplotlib.figure import Figure
+
+    most = max(len(names) for names, _ in panels.values())
+    figure = Figure(figsize=(5 * len(panels) + 2, 1.4 + 0.22 * most), layout="constrained")
+    marks = ("o", "s", "|", "x")
+    for axis, (title, (names, rates)) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
+    ):
+        rows = np.arange(len(names))
+        for (name, values), mark, color in zip(rates.items(), marks, colors(), strict=False):
+            face = "none" if mark == "s" else color
+            axis.plot(values, rows, mark, color=color, markerfacecolor=face, label=name)
+        axis.set_yticks(rows, names)
+        axis.invert_yaxis()
+        axis.set_xlim(-0.03, 1.03)
+        axis.set_xlabel("share of the images taken for the class")
+        axis.set_title(title)
+    handles, names = axis.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=4)
+    return figure
 
 
 def _draw_corruptions(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
