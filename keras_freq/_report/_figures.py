@@ -12,7 +12,6 @@ import numpy as np
 from keras_freq import plots
 from keras_freq._report._record import LookedAt, Report
 from keras_freq._report._tables import EXTREMES, extreme_classes, shows_all
-from keras_freq.plots._style import colors, styled
 from keras_freq.spectral import apply_mask, high_pass, low_pass
 
 # More maps side by side cannot be told apart on the page.
@@ -155,20 +154,19 @@ def _draw_shortcuts(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
         results = model.results["shortcuts"]
         found, disks = results["shortcuts"], results["disks"]
         groups = {"": list(range(len(report.classes)))} if shows_all(report) else extreme_classes(model)
-        rates = {"its own map": found.tpr, "a disk of as many frequencies": disks.tpr}
-        rates |= {"whole images": found.clean_tpr}
-        if found.others:
-            rates |= {"images of others, its own map": found.fpr}
-        caption = f"{model.name}: share of the images that are taken for the class, under each filter"
-        named = {title: [_short(report.classes[label]) for label in group] for title, group in groups.items()}
-        panels = {
-            title: (named[title], {name: values[group] for name, values in rates.items()})
-            for title, group in groups.items()
-        }
+        figure = plots.shortcut_rates(
+            {"its map": found, "a disk of the same share": disks},
+            classes=[_short(name) for name in report.classes],
+            shown=[label for group in groups.values() for label in group],
+        )
+        caption = (
+            f"{model.name}: share of the images that are taken for the class when the frequencies that it "
+            "needs most are left, or as many around DC"
+        )
         kind = (
             "." if shows_all(report) else f", of the {EXTREMES} classes at either end; all are in the table."
         )
-        yield _render(f"shortcut_rates_{index}", caption + kind, _draw_rates(panels))
+        yield _render(f"shortcut_rates_{index}", caption + kind, figure)
         masks = np.asarray(results["maps"].masks)
         parts = [
             (title, slice(start, start + _COLUMNS))
@@ -178,33 +176,9 @@ def _draw_shortcuts(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
         for part, (title, columns) in enumerate(parts):
             under = f", of {title}" if title else ""
             caption = f"{model.name}: the frequencies that each class needs most, DC in the middle{under}."
-            figure = plots.frequency_maps(masks[groups[title][columns]], classes=named[title][columns])
+            names = [_short(report.classes[label]) for label in groups[title][columns]]
+            figure = plots.frequency_maps(masks[groups[title][columns]], classes=names)
             yield _render(f"frequency_maps_{index}_{part}", caption, figure)
-
-
-@styled
-def _draw_rates(panels: dict[str, tuple[list[str], dict[str, np.ndarray]]]) -> Any:
-    """Panels of classes, a row each, with a mark for each of their rates."""
-    from matplotlib.figure import Figure
-
-    most = max(len(names) for names, _ in panels.values())
-    figure = Figure(figsize=(5 * len(panels) + 2, 1.4 + 0.22 * most), layout="constrained")
-    marks = ("o", "s", "|", "x")
-    for axis, (title, (names, rates)) in zip(
-        figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
-    ):
-        rows = np.arange(len(names))
-        for (name, values), mark, color in zip(rates.items(), marks, colors(), strict=False):
-            face = "none" if mark == "s" else color
-            axis.plot(values, rows, mark, color=color, markerfacecolor=face, label=name)
-        axis.set_yticks(rows, names)
-        axis.invert_yaxis()
-        axis.set_xlim(-0.03, 1.03)
-        axis.set_xlabel("share of the images taken for the class")
-        axis.set_title(title)
-    handles, names = axis.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=4)
-    return figure
 
 
 def _draw_corruptions(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
