@@ -117,7 +117,10 @@ def _open_other(
 ) -> Classifier:
     """Another model, of which everything is found out by itself."""
     opened = open_model(name, imports=options.imports or ())
-    other = look_at(opened, subject.data, batch_size=run.batch_size)
+    try:
+        other = look_at(opened, subject.data, batch_size=run.batch_size)
+    except ValueError as error:
+        raise ValueError(f"{error}, for the other model, --against {name}") from error
     for line in other.assumed:
         output.say(line.replace("model    ", "against  ", 1))
     return other.classifier
