@@ -83,11 +83,12 @@ def shortcut_rates(
     axis, rows = figure.subplots(), np.arange(len(labels))
     for (name, values), mark, color in zip(rates.items(), _MARKS, colors(), strict=False):
         kind = f"{name}, " if name else ""
-        own = {"color": color, "label": f"{kind}own images (TPR)"}
-        axis.plot(values["tpr"], rows, mark, markersize=7, zorder=3, **own)
+        own, others = f"{kind}own images (TPR)", f"{kind}other images (FPR)"
+        axis.plot(values["tpr"], rows, mark, markersize=7, zorder=3, color=color, label=own)
         if np.isfinite(values["fpr"]).any():
-            others = {"color": color, "label": f"{kind}other images (FPR)"}
-            axis.plot(values["fpr"], rows, mark, markersize=7, markerfacecolor="none", **others)
+            axis.plot(
+                values["fpr"], rows, mark, markersize=7, markerfacecolor="none", color=color, label=others
+            )
     whole = next(iter(rates.values()))["clean_tpr"]
     axis.plot(whole, rows, "|", color="0.3", markersize=12, label="whole images (TPR)")
     axis.set_yticks(rows, [names[label] for label in labels])
