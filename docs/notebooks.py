@@ -1,6 +1,6 @@
 """Makes the notebooks of the guide from its pages and runs them: `python docs/notebooks.py [PAGE ...]`.
 
-From the root of a checkout, with the extras `tensorflow` and `notebooks`; they take about fifteen minutes on
+From the root of a checkout, with the extras `tensorflow` and `notebooks`; they take about ten minutes on
 two CPU cores. The text and the blocks are those of the pages, which stay the only source.
 """
 
@@ -15,7 +15,7 @@ import nbformat
 from nbclient import NotebookClient
 
 DOCS = Path(__file__).parent
-PAGES = ("which_frequencies", "does_it_cheat", "train_it_not_to")
+PAGES = ("which_frequencies", "does_it_cheat")
 NOTE = re.compile(r"^```\{note\}\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)")
 
