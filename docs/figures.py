@@ -6,7 +6,9 @@ From the root of a checkout, with the extra `tensorflow`; they take about fiftee
 import io
 import itertools
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -29,7 +31,11 @@ COLORS = 256  # of the palette: small files, no visible loss
 def save(figure: Figure, name: str, dpi: int = 80) -> None:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
-    picture = Image.open(buffer).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
+    keep(Image.open(buffer), name)
+
+
+def keep(picture: Image.Image, name: str) -> None:
+    picture = picture.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
     path = FOLDER / f"{name}.png"
     picture.save(path, optimize=True)
     print(f"{path.relative_to(FOLDER.parent)}: {path.stat().st_size / 1000:.0f} kB")
@@ -270,6 +276,24 @@ def draw_gradient(data):
     spectrum = kf.evaluate.input_gradient_spectrum(kf.models.reference(NAME), data.test, n=500)
     print(f"largest at radius {spectrum.radii[int(np.argmax(spectrum.mean))]}, n = {spectrum.n}")
     save(kf.plots.spectral_density({"input gradients": spectrum}, ylabel="amplitude"), "gradient")
+
+
+def draw_page(data):
+    """The beginning of a report, as Chromium shows it: needs that, and `pip install playwright`."""
+    from playwright.sync_api import sync_playwright
+
+    only = ("bands", "swap", "shortcuts", "corruptions")
+    report = kf.report(kf.models.reference(NAME), data.test, classes=data.classes, only=only, n=500)
+    print(report)
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
+        report.to_html(Path(folder) / "index.html")
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1100, "height": 1120})
+        page.goto((Path(folder) / "index.html").as_uri())
+        page.screenshot(path=Path(folder) / "page.png")
+        browser.close()
+        keep(Image.open(Path(folder) / "page.png"), "page")
 
 
 DRAW = {

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from keras_freq import attacks, callbacks, cdes, data, evaluate, plots, shortcuts, training
     from keras_freq._report import Report, report
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "APRModel",

@@ -54,6 +54,7 @@ ONLY_IN = {
     "tensorflow_datasets": {"data/_tfds_sets.py"},
     "pandas": {"_core/result.py"},
     "jinja2": {"_report/_page.py"},
+    "tensorboard": {"callbacks/_event_images.py"},
 }
 
 

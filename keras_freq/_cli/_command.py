@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import functools
 import inspect
 import os
@@ -22,12 +23,13 @@ FINE, FOUND, WRONG, INTERRUPTED = 0, 1, 2, 130
 _EXPECTED = (ValueError, TypeError, ImportError, OSError, RuntimeError, NotImplementedError, MemoryError)
 # typer holds click, or a copy of it, by version: the class is reached through what stays.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 # Errors of the package name arguments of Python; here they are options.
 _OPTIONS = (
     (r"image_size=(?=,)", "--image-size"),
     (
         r"`(attack|baseline|batch_size|classes|data_format|engine|epsilon|epsilons|fail_if|fraction|image_size"
-        r"|method|n|output|patch|radii|severities|split|steps|value_range|window)`",
+        r"|method|n|output|patch|radii|resume|severities|split|steps|value_range|window)`",
         r"`--\1`",
     ),
     (r"keras_freq\.Classifier\(model, value_range=\(low, high\)\)", "--value-range low,high"),
@@ -124,6 +126,11 @@ def when_interrupted(left: str) -> Iterator[None]:
 def explain(error: BaseException) -> str:
     """The message of an error on one line, in the words of the command line."""
     text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, OSError) and error.errno in _FULL:
+        text = (
+            "The disk is full: make room, or name a folder elsewhere with --out; commands with --resume then "
+            f"go on with what is kept. Received: {error.filename or error.strerror}"
+        )
     for pattern, option in _OPTIONS:
         text = re.sub(pattern, option, text)
     # What has an underscore in Python has a dash here.

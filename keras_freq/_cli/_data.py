@@ -106,10 +106,15 @@ def open_data(
 
     if text == SAMPLE or text.lower().endswith((".npz", ".npy")) or is_array_folder(folder):
         return _open_arrays(text, split, n, seed, names)
-    if os.sep in text and not folder.is_dir() and (folder.exists() or not folder.parent.is_dir()):
+    if folder.is_file() or (os.sep in text and not folder.is_dir() and not folder.parent.is_dir()):
         raise FileNotFoundError(
             "DATA must be a folder of classes, an .npz file, cifar10_mini or a name of TensorFlow Datasets. "
             f"Received: {text}, which is none of these"
+        )
+    if folder.is_dir() and not _looks_like_data(folder):
+        raise FileNotFoundError(
+            "DATA must be a folder with a folder of images for each class, or with train/ and test/ that "
+            f"hold those. Received: {text}, a folder without images"
         )
     try:
         loaded = load(text, data_dir=data_dir, download=download, image_size=size, classes=names)
@@ -134,6 +139,11 @@ def open_data(
     note = f"{own}: " + (f"the first {n} {kind}" if n else f"all {len(images)}")
     note += f", at {size[0]} x {size[1]}" if size else ""
     return OpenedData(loaded.name, images, labels, loaded.classes, note)
+
+
+def _looks_like_data(folder: Path) -> bool:
+    """Whether a folder holds anything but empty folders: the rest is told where it is read."""
+    return any(path.is_file() for path in folder.rglob("*"))
 
 
 def open_chosen(

@@ -10,6 +10,8 @@ import os
 import pkgutil
 import re
 import sys
+import traceback
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,7 +147,7 @@ def _find(text: str) -> tuple[Any, dict[str, Any], str]:
     if text in known:
         return reference(text), {"value_range": (0, 1), "from_logits": True}, "reference network"
     if ":" in text:
-        made = _resolve(text, "MODEL")()
+        made = _call(_resolve(text, "MODEL"), text)
         if not (hasattr(made, "layers") or hasattr(made, "model") or callable(made)):
             raise TypeError(
                 "The function must return a Keras model or a keras_freq.Classifier. "
@@ -164,6 +166,11 @@ def _load_file(path: Path) -> Any:
 
     if not path.is_file():
         raise FileNotFoundError(f"There is no such file. Received: {path}")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(
+            "A model must be a whole .keras file, as model.save writes it: copy it again, or save it again. "
+            f"Received: {path}, which is cut short or of another kind"
+        )
     try:
         return keras.saving.load_model(path, compile=False)
     except (ValueError, TypeError, OSError, KeyError, AttributeError) as error:
@@ -241,6 +248,18 @@ def _resolve(text: str, option: str) -> Callable:
     if not callable(found):
         raise ValueError(f"{option} must be module:function. Received: {text}, which names no function")
     return found
+
+
+def _call(function: Callable, text: str) -> Any:
+    """What a function of the user's returns; where it fails, the line of its code."""
+    try:
+        return function()
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise ValueError(
+            f"The function must return a model without arguments. Received: {text}, which raised "
+            f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
+        ) from error
 
 
 def _import(name: str) -> ModuleType:

@@ -70,13 +70,22 @@ def read_numbers(path: Path) -> dict[str, float]:
     except FileNotFoundError:
         raise FileNotFoundError(f"There is no such file. Received: --baseline {path}") from None
     except (OSError, ValueError) as error:
-        raise ValueError(f"`baseline` must be a JSON file. Received: --baseline {path} ({error})") from error
+        raise ValueError(
+            "`baseline` must be a whole JSON file, as --json or --out wrote it. "
+            f"Received: --baseline {path} ({error})"
+        ) from error
     if isinstance(document, Mapping) and "result" in document:
         from keras_freq._report import Report
         from keras_freq.evaluate import Result
 
         kind = Report if document["result"] == "Report" else Result
-        return flat_numbers(kind.from_json(text))
+        try:
+            return flat_numbers(kind.from_json(text))
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                "`baseline` must be a whole result of this version: measure it anew. "
+                f"Received: --baseline {path} ({error})"
+            ) from error
     if isinstance(document, Mapping) and isinstance(document.get("numbers"), Mapping):
         document = document["numbers"]
     numbers = {

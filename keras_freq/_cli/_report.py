@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _QUICK, _FULL = 1000, 10000
 _FOLDER = Path("frequency-report")
+# As they are written here; known without an import of Keras.
+SECTIONS = ("bands", "heat-map", "gradients", "swap", "shortcuts", "corruptions", "attacks", "unknown")
 
 
 def report(
@@ -42,10 +44,7 @@ def report(
     ] = False,
     only: Annotated[
         str | None,
-        typer.Option(
-            help="Some of bands, heat-map, gradients, swap, shortcuts, corruptions, attacks, unknown, with "
-            "commas between."
-        ),
+        typer.Option(help=f"Some of {', '.join(SECTIONS)}, with commas between."),
     ] = None,
     unknown: Annotated[
         str | None, typer.Option(metavar="DATA", help="Images of other classes: are they told apart?")
@@ -64,6 +63,7 @@ def report(
     keras-freq report cifar10/standard cifar10_mini --n 200 --only bands,attacks --out report
     keras-freq report new.keras photos/test --against old.keras --baseline old/report.json
     """
+    wanted = _read_sections(only)
     folder = result.out or _FOLDER
     output = Output.open("report", dataclasses.replace(result, out=folder))
     if not output.is_folder:
@@ -86,7 +86,7 @@ def report(
             subject.data.pair,
             against=others or None,
             classes=names if len(names) == count else None,
-            only=None if only is None else [name.strip().replace("-", "_") for name in only.split(",")],
+            only=wanted,
             full=full,
             n=len(subject.data.labels),
             seed=data.seed,
@@ -100,12 +100,27 @@ def report(
     return output.judge(flat_numbers(found))
 
 
+def _read_sections(only: str | None) -> list[str] | None:
+    """The sections of `--only`, by their names in Python."""
+    if only is None:
+        return None
+    names = [name.strip().replace("_", "-") for name in only.split(",")]
+    if not set(names) <= {"clean", *SECTIONS}:
+        raise ValueError(
+            f"--only must be some of {', '.join(SECTIONS)}, with commas between. Received: --only {only}"
+        )
+    return [name.replace("-", "_") for name in names]
+
+
 def _open_other(
     name: str, options: ModelOptions, subject: Subject, run: RunOptions, output: Output
 ) -> Classifier:
     """Another model, of which everything is found out by itself."""
     opened = open_model(name, imports=options.imports or ())
-    other = look_at(opened, subject.data, batch_size=run.batch_size)
+    try:
+        other = look_at(opened, subject.data, batch_size=run.batch_size)
+    except ValueError as error:
+        raise ValueError(f"{error}, for the other model, --against {name}") from error
     for line in other.assumed:
         output.say(line.replace("model    ", "against  ", 1))
     return other.classifier

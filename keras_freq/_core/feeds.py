@@ -333,9 +333,16 @@ def _check_fits(model: Classifier, image_shape: tuple[int, ...], name: str) -> N
     """Refuses images of another size or other channels than a model says that it takes."""
     wanted = getattr(model.model, "input_shape", None) if model.meets_images else None
     known = wanted[1:] if isinstance(wanted, tuple) and len(wanted) == 4 else (None, None, None)
-    if any(size not in (None, found) for size, found in zip(known, image_shape, strict=True)):
+
+    def fits(shape: tuple[int, ...]) -> bool:
+        return all(size in (None, found) for size, found in zip(known, shape, strict=True))
+
+    if not fits(image_shape):
+        height, width, channels = image_shape
+        turned = fits((width, channels, height)) or fits((channels, height, width))
+        hint = "move their channels to its place" if turned else "resize them, or give them its channels"
         raise ValueError(
-            f"`{name}` must hold images of the shape {known}, which the model takes. "
+            f"`{name}` must hold images of the shape {known}, which the model takes: {hint}. "
             f"Received: images of shape {image_shape}"
         )
 

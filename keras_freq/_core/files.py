@@ -46,9 +46,11 @@ def write_whole(path: str | os.PathLike, content: str | bytes | Callable[[Binary
         if path.is_file() and not path.is_symlink():
             os.chmod(temporary, stat.S_IMODE(path.stat().st_mode))
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):  # what went wrong first is what is told
             temporary.unlink()
+        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+            error.filename = str(path)  # that of a full disk names no file
         raise
     sync_folder(path.parent)
     return path

@@ -11,10 +11,11 @@ import numpy as np
 
 from keras_freq import plots
 from keras_freq._report._record import LookedAt, Report
+from keras_freq._report._tables import EXTREMES, extreme_classes, shows_all
 from keras_freq.spectral import apply_mask, high_pass, low_pass
 
-# More classes do not fit into a figure side by side.
-_COLUMNS = 20
+# More maps side by side cannot be told apart on the page.
+_COLUMNS = 10
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,13 @@ def _draw_pictures(report: Report, model: LookedAt) -> Iterator[Parts]:
 
 
 def _answer(report: Report, label: int, truth: int) -> str:
-    name = "undefined" if label < 0 else report.classes[label]
-    short = name if len(name) <= 14 else name[:13] + "…"
-    text = short if label == truth else f"✗ {short}"
-    return text.replace("$", r"\$")  # matplotlib reads formulas between dollars
+    short = _short("undefined" if label < 0 else report.classes[label])
+    return short if label == truth else f"✗ {short}"
+
+
+def _short(name: str) -> str:
+    """The name of a class where there is little room; matplotlib reads formulas between dollars."""
+    return (name if len(name) <= 14 else name[:13] + "…").replace("$", r"\$")
 
 
 def _draw_heat_map(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
@@ -148,21 +152,33 @@ def _draw_gradients(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
 def _draw_shortcuts(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
     for index, model in enumerate(known):
         results = model.results["shortcuts"]
-        shown = _choose_classes(results["shortcuts"])
-        masks = np.asarray(results["maps"].masks)[shown]
-        figure = plots.frequency_maps(
-            masks, classes=[report.classes[label].replace("$", r"\$") for label in shown]
+        found, disks = results["shortcuts"], results["disks"]
+        groups = {"": list(range(len(report.classes)))} if shows_all(report) else extreme_classes(model)
+        figure = plots.shortcut_rates(
+            {"its map": found, "a disk of the same share": disks},
+            classes=[_short(name) for name in report.classes],
+            shown=[label for group in groups.values() for label in group],
         )
-        caption = f"{model.name}: the frequencies that each class needs most, DC in the middle" + (
-            "." if len(shown) == len(report.classes) else ", of the classes with the highest rates."
+        caption = (
+            f"{model.name}: share of the images that are taken for the class when the frequencies that it "
+            "needs most are left, or as many around DC"
         )
-        yield _render(f"frequency_maps_{index}", caption, figure)
-
-
-def _choose_classes(report: Any) -> list[int]:
-    rates = np.nan_to_num(report.tpr, nan=-1)
-    chosen = np.argsort(-rates, kind="stable")[:_COLUMNS]
-    return sorted(chosen.tolist())
+        kind = (
+            "." if shows_all(report) else f", of the {EXTREMES} classes at either end; all are in the table."
+        )
+        yield _render(f"shortcut_rates_{index}", caption + kind, figure)
+        masks = np.asarray(results["maps"].masks)
+        parts = [
+            (title, slice(start, start + _COLUMNS))
+            for title, group in groups.items()
+            for start in range(0, len(group), _COLUMNS)
+        ]
+        for part, (title, columns) in enumerate(parts):
+            under = f", of {title}" if title else ""
+            caption = f"{model.name}: the frequencies that each class needs most, DC in the middle{under}."
+            names = [_short(report.classes[label]) for label in groups[title][columns]]
+            figure = plots.frequency_maps(masks[groups[title][columns]], classes=names)
+            yield _render(f"frequency_maps_{index}_{part}", caption, figure)
 
 
 def _draw_corruptions(report: Report, known: list[LookedAt]) -> Iterator[Parts]:

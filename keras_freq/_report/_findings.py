@@ -139,8 +139,9 @@ def _shortcuts(results, labels, classes) -> Finding:
     report, disks = (results["shortcuts"][key] for key in ("shortcuts", "disks"))
     counts, number = np.array(report.count_per_class), len(report.count_per_class)
     own, disk = (np.diag(np.array(one.own_confusion)) for one in (report, disks))
+    tpr, fpr, disk_tpr = report.tpr, report.fpr, disks.tpr
     # Nothing is known of the others where only the images of each class were filtered.
-    mistaken = np.nan_to_num(report.fpr, nan=0.0)
+    mistaken = np.nan_to_num(fpr, nan=0.0)
     lows = [
         difference_interval(own[label], n, disk[label], n, level=1 - 0.05 / number)[0]
         for label, n in enumerate(counts)
@@ -148,14 +149,14 @@ def _shortcuts(results, labels, classes) -> Finding:
     found = [
         label
         for label in range(number)
-        if report.tpr[label] >= 0.5 and mistaken[label] <= MATTERS and lows[label] > 0
+        if tpr[label] >= 0.5 and mistaken[label] <= MATTERS and lows[label] > 0
     ]
-    best = max(found or range(number), key=lambda label: report.tpr[label] - mistaken[label])
+    best = max(found or range(number), key=lambda label: tpr[label] - mistaken[label])
     share = float(np.mean(report.share))
-    others = f", {report.fpr[best]:.2f} of the others are taken for it" if report.others else ""
+    others = f", {fpr[best]:.2f} of the others are taken for it" if report.others else ""
     rates = (
-        f"{classes[best]}: {report.tpr[best]:.2f} of {counts[best]} images under its own map "
-        f"({_show(share_interval(own[best], counts[best]))}), {disks.tpr[best]:.2f} under a disk of the same "
+        f"{classes[best]}: {tpr[best]:.2f} of {counts[best]} images under its own map "
+        f"({_show(share_interval(own[best], counts[best]))}), {disk_tpr[best]:.2f} under a disk of the same "
         f"share{others}."
     )
     if found:
@@ -169,8 +170,7 @@ def _shortcuts(results, labels, classes) -> Finding:
             else "Shortcuts: not enough images to tell"
         )
         text = (
-            f"No class meets the rule, with {counts.min()} to {counts.max()} images of each in the test. "
-            f"Nearest is {rates}"
+            f"No class meets the rule, with {_range(counts)} images of each in the test. Nearest is {rates}"
         )
     return _answer("shortcuts", verdict, title, text, float(len(found)), None, rule)
 
@@ -260,6 +260,11 @@ def _at(radii: tuple[float, ...], share: float) -> int:
     return _nearest(radii, max(radii) * share)
 
 
+def _range(counts: np.ndarray) -> str:
+    least, most = int(counts.min()), int(counts.max())
+    return str(least) if least == most else f"{least} to {most}"
+
+
 def _names(found: list[int], classes: tuple[str, ...]) -> str:
     names = [classes[label] for label in found[:8]]
     more = f" and {len(found) - 8} more" if len(found) > 8 else ""
@@ -267,4 +272,5 @@ def _names(found: list[int], classes: tuple[str, ...]) -> str:
 
 
 def _show(interval: Interval) -> str:
-    return f"95 % interval {interval[0]:.2f} to {interval[1]:.2f}"
+    low, high = (round(bound, 2) + 0.0 for bound in interval)  # no minus before 0.00
+    return f"95 % interval {low:.2f} to {high:.2f}"

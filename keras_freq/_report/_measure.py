@@ -88,7 +88,7 @@ def report(
 
     Raises:
         ValueError: If an argument is out of range, a section is unknown, the names of the classes are not as
-            many as the model's outputs, or as in `band_accuracy`.
+            many as the model's outputs, `resume` meets a report on something else, or as in `band_accuracy`.
         TypeError: If a model is not a Keras model.
 
     Example:
@@ -144,9 +144,15 @@ def report(
         )
 
     folder, drawn = None if to is None else Path(to), dict[Any, Any]()
+    digests = [one.digest for one in done]
+    places = [
+        None if folder is None else folder / "parts" / _key(*both)
+        for both in zip(looks, digests, strict=True)
+    ]
+    if resume and folder is not None and (folder / "report.json").is_file():
+        _check_resumed(folder, places)
     with _hold(folder, resume), _Progress(progress, looks, wanted) as bar:
-        for index, look in enumerate(looks):
-            kept = None if folder is None else folder / "parts" / _key(look, done[index].digest)
+        for index, (look, kept) in enumerate(zip(looks, places, strict=True)):
             for section in wanted:
                 done[index] = _measure_section(done[index], section, look, kept, bar)
                 if folder is not None:
@@ -260,6 +266,15 @@ def _key(look: Look, digest: str) -> str:
         data.update(np.ascontiguousarray(look.unknown).data)
     what = [digest, data.hexdigest(), look.full, look.seed, repr(sorted(_assumed(look).items())), versions()]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+
+
+def _check_resumed(folder: Path, places: list[Path | None]) -> None:
+    """Refuses to write over a report that is none on these models."""
+    if not any(place is not None and place.is_dir() for place in places):
+        raise ValueError(
+            "`resume` goes on with a report on the same models, images and settings by the same versions: "
+            f"give another folder, or leave it out to measure anew. Received: resume=True, to={str(folder)!r}"
+        )
 
 
 @contextlib.contextmanager

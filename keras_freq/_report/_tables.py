@@ -12,6 +12,9 @@ import numpy as np
 from keras_freq._report._record import LookedAt, Report
 from keras_freq._report._statistics import share_interval
 
+# With more than twice as many classes, so many at either end are shown before the others.
+EXTREMES = 20
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -35,12 +38,14 @@ class Table:
         caption: What it shows.
         head: Names of the columns.
         rows: Its cells.
+        folded: Whether it is shown when asked for.
     """
 
     section: str
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    folded: bool = False
 
 
 def make_tables(report: Report) -> list[Table]:
@@ -49,9 +54,49 @@ def make_tables(report: Report) -> list[Table]:
     for section, make in _TABLES.items():
         known = [model for model in report.models if section in model.results]
         if known:
-            head, caption, rows = make(report, known)
-            tables.append(Table(section, caption, head, tuple(rows)))
+            head, caption, made = make(report, known)
+            rows = tuple(made)
+            folded = section == "shortcuts" and not shows_all(report)
+            if folded:
+                tables.append(
+                    Table(
+                        section,
+                        f"{caption}: {EXTREMES} classes at either end",
+                        head,
+                        _ends(report, known, rows),
+                    )
+                )
+            tables.append(Table(section, caption, head, rows, folded))
     return tables
+
+
+def _ends(report: Report, known: list[LookedAt], rows: tuple[tuple[Cell, ...], ...]) -> tuple[Any, ...]:
+    """Of a table with one row for each model and class, those of the classes at either end."""
+    return tuple(
+        rows[index * len(report.classes) + label]
+        for index, model in enumerate(known)
+        for group in extreme_classes(model).values()
+        for label in group
+    )
+
+
+def shows_all(report: Report) -> bool:
+    """Whether every class has room of its own, or only those at either end."""
+    return len(report.classes) <= 2 * EXTREMES
+
+
+def extreme_classes(model: LookedAt) -> dict[str, list[int]]:
+    """Classes with the highest and with the lowest share of images recognized under their own map.
+
+    Among equals the disk of as many frequencies decides: the less it is enough, the more the map is.
+    """
+    found, disks = (model.results["shortcuts"][name] for name in ("shortcuts", "disks"))
+    order = np.lexsort((disks.tpr, -found.tpr))  # NaN, of a class without an image, is last
+    order = order[np.isfinite(found.tpr[order])]
+    return {
+        f"the {EXTREMES} highest shares": order[:EXTREMES].tolist(),
+        f"the {EXTREMES} lowest shares": order[EXTREMES:][-EXTREMES:].tolist(),
+    }
 
 
 def number(value: float | None, digits: int = 3) -> Cell:
@@ -127,16 +172,14 @@ def _shortcuts(report: Report, known: list[LookedAt]) -> tuple[Any, str, Iterato
     def rows():
         for model in known:
             found, disks = (model.results["shortcuts"][name] for name in ("shortcuts", "disks"))
+            rates = (found.tpr, found.fpr, disks.tpr, disks.fpr, found.clean_tpr)
             for label, name in enumerate(report.classes):
+                count = found.count_per_class[label]
                 yield (
                     Cell(model.name),
                     Cell(name),
-                    number(found.tpr[label], 2),
-                    number(found.fpr[label], 2),
-                    number(disks.tpr[label], 2),
-                    number(disks.fpr[label], 2),
-                    number(found.clean_tpr[label], 2),
-                    Cell(str(found.count_per_class[label]), found.count_per_class[label]),
+                    *(number(rate[label], 2) for rate in rates),
+                    Cell(str(count), count),
                 )
 
     head = (

@@ -11,6 +11,8 @@ from keras_freq._core.checks import check_flag, check_whole
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._report import Report, check_sections, report, section_keys
+from keras_freq._report._figures import draw_figures
+from keras_freq.callbacks._event_images import check_tensorboard, write_images
 from keras_freq.callbacks._measurement import Measurement
 
 
@@ -34,6 +36,8 @@ class FrequencyReport(Measurement):
         every: Measure at the end of every n-th epoch, or at the end of each epoch in a collection, counted
             from 1 as under Keras' `validation_freq`.
         prefix: Put in front of the keys: `"val_"` gives `val_low_4`.
+        tensorboard: Folder of TensorBoard's logs, such as the `log_dir` of `keras.callbacks.TensorBoard`, for
+            the figures as images, in its subfolder `report`; the package tensorboard must be installed.
         model: What is measured: by default the model in training; where more must be said of it, a
             `keras_freq.Classifier` of it.
 
@@ -44,6 +48,7 @@ class FrequencyReport(Measurement):
     Raises:
         ValueError: If an argument is out of range or unknown, or `data` is a generator; when training begins,
             if the data do not fit the model or hold values that are not finite.
+        ImportError: If `tensorboard` is asked for and not installed.
         TypeError: When training begins, if `data` are of another kind.
 
     Example:
@@ -68,10 +73,14 @@ class FrequencyReport(Measurement):
         seed: int = 0,
         every: int | Collection[int] = 1,
         prefix: str = "",
+        tensorboard: str | os.PathLike | None = None,
         model: Classifier | None = None,
     ):
         self.only = check_sections(only)
         self.to = None if to is None else Path(to)
+        self.tensorboard = None if tensorboard is None else Path(tensorboard)
+        if self.tensorboard is not None:
+            check_tensorboard()
         self.n = n if n is None else check_whole(n, "n")  # at most: no option that must fit the data
         options = {
             "only": self.only,
@@ -92,6 +101,9 @@ class FrequencyReport(Measurement):
         folder = None if self.to is None else self.to / f"epoch-{moment + 1:03d}"
         result = report(self._measured, self.data, to=folder, n=self.n, progress=False, **self.options)
         self.history.append((moment, result))
+        if self.tensorboard is not None:
+            pictures = {f"frequency_report/{one.name}": one.png for one in draw_figures(result)}
+            write_images(self.tensorboard / "report", moment, pictures)
         return result
 
     def _values(self, result: Report) -> Iterable[float]:

@@ -148,8 +148,8 @@ def _choose(
             (taken if path.suffix.lower() in image_endings() and path.is_file() else skipped).append(path)
         if not taken:
             raise ValueError(
-                "Every class must have a folder with images in every split. "
-                f"Received: none for {show(name)} in {root}"
+                "Every class must have a folder with images in every split; the data are the folder above "
+                f"those of the classes, or above train/ and test/. Received: none for {show(name)} in {root}"
             )
         columns.append([(path, label) for path in taken])
     in_turn = [pair for row in itertools.zip_longest(*columns) for pair in row if pair is not None]

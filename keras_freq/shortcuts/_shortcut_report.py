@@ -103,13 +103,11 @@ class ShortcutReport(Result):
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per class."""
+        rates = {name: getattr(self, name).tolist() for name in ("tpr", "fpr", "clean_tpr", "clean_fpr")}
         return [
             {
                 "class": label,
-                "tpr": float(self.tpr[label]),
-                "fpr": float(self.fpr[label]),
-                "clean_tpr": float(self.clean_tpr[label]),
-                "clean_fpr": float(self.clean_fpr[label]),
+                **{name: values[label] for name, values in rates.items()},
                 "share": self.share[label],
                 "images": self.count_per_class[label],
                 "method": self.method,

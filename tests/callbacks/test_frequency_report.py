@@ -1,8 +1,12 @@
 """A report every few epochs of training."""
 
+import importlib.util
+import io
+
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import keras_freq as kf
 from keras_freq._report import section_keys
@@ -49,3 +53,32 @@ def test_what_cannot_be_is_refused(images, labels):
         FrequencyReport((images, labels), only=("nothing",))
     with refused("`every`"):
         FrequencyReport((images, labels), every=0)
+
+
+@pytest.mark.once
+def test_tensorboard_gets_the_figures(compiled, images, labels, tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    pages = FrequencyReport((images, labels), to=tmp_path / "pages", tensorboard=tmp_path / "logs", every=2)
+    compiled.fit(images, labels, epochs=4, verbose=0, callbacks=[pages])
+    read = EventAccumulator(str(tmp_path / "logs" / "report"), size_guidance={"tensors": 0})
+    read.Reload()
+    tags = read.Tags()["tensors"]
+    assert {"frequency_report/bands", "frequency_report/pictures"} <= set(tags)
+    assert set(read.PluginTagToContent("images")) == set(tags)
+    events = read.Tensors("frequency_report/bands")
+    assert [event.step for event in events] == [1, 3]
+    width, height, png = events[1].tensor_proto.string_val
+    assert png == (tmp_path / "pages" / "epoch-004" / "figures" / "bands.png").read_bytes()
+    assert Image.open(io.BytesIO(png)).size == (int(width), int(height))
+
+
+@pytest.mark.once
+def test_a_missing_tensorboard_is_told_before_training(images, labels, tmp_path, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name == "tensorboard" else find(name, *a)
+    )
+    with refused("pip install tensorboard", error=ImportError):
+        FrequencyReport((images, labels), tensorboard=tmp_path)

@@ -41,6 +41,7 @@ def check_line(done, told):
         ("shortcuts a.keras cifar10_mini --fraction 0", "Received: --fraction 0"),
         ("bands a.keras cifar10_mini --radii=4,-1", "Received: --radii 4,-1"),
         ("corrupt cifar10_mini", "--out"),
+        ("report a.keras cifar10_mini --only heatmap", "some of bands, heat-map, gradients"),
         ("filter none.png --out parts", "Received: none.png"),
     ],
 )

@@ -5,6 +5,8 @@ import json
 import pytest
 
 import keras_freq as kf
+from keras_freq._cli._report import SECTIONS as COMMAND_SECTIONS
+from keras_freq._report._sections import SECTIONS
 
 
 @pytest.fixture
@@ -53,8 +55,9 @@ def test_beside_another_model_and_unknown_images(cli, one, tiny, arrays, tmp_pat
 def test_what_cannot_be_is_one_line(cli, one, tmp_path):
     wrong = cli(one.replace("bands,swap", "band"))
     assert wrong.code == 2
-    assert "`only` must be some of clean, bands" in wrong.err
+    assert "--only must be some of bands, heat-map" in wrong.err
     assert wrong.err.count("error") == 1
+    assert [name.replace("-", "_") for name in COMMAND_SECTIONS] == [*SECTIONS][1:]
     file = cli(f"{one}.json")
     assert file.code == 2
     assert "--out must be a folder" in file.err
