@@ -20,8 +20,8 @@ def critical_band(results: Results, *, human: bool = True, title: str | None = N
     """Sensitivity to noise over the frequency of the noise, with the fitted channel, one color per label.
 
     Markers are `log2(largest noise / threshold)` of each octave: 0 where no noise took accuracy below the
-    criterion, each 1 more half of the noise. Lines are the fitted Gaussians; of several results of one label
-    each has its line.
+    criterion, each 1 more half of the noise. Lines are the fitted Gaussians. Several results of one label
+    make the line and the markers of their mean, in a band from the lowest to the highest line.
 
     Args:
         results: What `keras_freq.evaluate.critical_band` returns, a list of such results with the same
@@ -60,7 +60,12 @@ def critical_band(results: Results, *, human: bool = True, title: str | None = N
         color = palette[number % len(palette)]
         for one in several:
             _check(label, one)
-            axis.plot(grid, _channel(one, grid), color=color)
+        curves = np.array([_channel(one, grid) for one in several])
+        axis.plot(grid, curves.mean(axis=0), color=color)
+        if len(several) > 1:
+            axis.fill_between(
+                grid, curves.min(axis=0), curves.max(axis=0), color=color, alpha=0.18, linewidth=0
+            )
         mean = np.mean([one.sensitivities for one in several], axis=0)
         words = f"{label}: {_words(several)}"
         axis.plot(
