@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_freq._core.array_batches import RawBatches
 from keras_freq._core.checks import check_labeled_images, check_whole
+from keras_freq._core.devices import round_up
 from keras_freq._core.pixels import unit_float32
 
 # Images `(batch, height, width, channels)`, labels `(batch,)`, and how many of them at the front are real.
@@ -176,7 +177,7 @@ def _cut_and_fill(batches: Iterable[Any], limit: int | None) -> Iterator[Batch]:
     for batch in batches:
         images, labels = _check_batch(batch)
         if not size:
-            size, shape = min(len(images), limit or len(images)), images.shape[1:]
+            size, shape = round_up(min(len(images), limit or len(images))), images.shape[1:]
         if images.shape[1:] != shape:
             raise ValueError(
                 f"All batches must hold images of one shape. Received: {shape}, then {images.shape[1:]}"

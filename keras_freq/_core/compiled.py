@@ -17,6 +17,7 @@ import numpy as np
 from keras import ops
 
 from keras_freq._core.classifier import as_classifier
+from keras_freq._core.devices import split_batch, splitting
 from keras_freq._core.input_gradient import input_gradient
 from keras_freq._core.losses import cross_entropy
 from keras_freq._core.reading import Reading
@@ -137,12 +138,14 @@ def compile_function(model: keras.Model, what: tuple, build: Callable) -> Callab
     reading, core = classifier.reading, classifier.core
 
     def run(*arguments):
-        arguments = keras.tree.map_structure(to_tensor, arguments)
+        images, *others = keras.tree.map_structure(to_tensor, arguments)
+        arguments = (split_batch(images), *others)
         if not core.built:  # variables must not be made inside a traced function
             reading.run(core, arguments[0][:1])
         functions = _COMPILED.setdefault(core, {})
         # A model whose variables were replaced (quantization, LoRA, another head) is another function.
-        key = (what, reading, tuple(id(weight) for weight in core.weights))
+        # So is one whose batch is split otherwise.
+        key = (what, reading, tuple(id(weight) for weight in core.weights), splitting())
         if key not in functions:
             while len(functions) >= _KEPT_PER_MODEL:
                 functions.pop(next(iter(functions)))
@@ -182,7 +185,8 @@ def _compile_jax(model: weakref.ref, reading: Reading, build: Callable) -> Calla
             current = model()
             # Not `stateless_call`, which hands `training` to models that take no such argument.
             with keras.StatelessScope(list(zip(_variables(current), values, strict=True))):
-                return reading(current, x)
+                # Images times masks of a step, however they were made: each device takes its share.
+                return reading(current, split_batch(x))
 
         return build(forward, *arguments)
 

@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from keras_freq._core.compiled import to_tensor
+from keras_freq._core.devices import split_batch
 from keras_freq._core.journal import SweepJournal
 
 # The host runs ahead of an accelerator by at most this many steps, which bounds the memory of queued work.
@@ -114,7 +115,7 @@ def _queue(
 ) -> Iterator[tuple[tuple[int, Any, int], Any]]:
     """Starts the steps of a pass, batch by batch. What runs on which device is decided here alone."""
     for images, labels, valid in batches:
-        x, y = to_tensor(images), to_tensor(labels)
+        x, y = split_batch((to_tensor(images), to_tensor(labels)))
         if prepare is not None:
             x = prepare(x)
         for index, chunk in enumerate(chunks):

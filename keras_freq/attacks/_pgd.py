@@ -13,6 +13,7 @@ from keras import ops
 from keras_freq._core.checks import check_choice, check_flag, check_linf_epsilon, check_number, check_whole
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits, compile_loss_gradient, to_tensor
+from keras_freq._core.devices import round_up
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.value_range import UNIT
 from keras_freq.attacks._norm_balls import (
@@ -101,11 +102,12 @@ def pgd(
     logits = compile_logits(feed.model)
     generators = [np.random.default_rng([seed, restart]) for restart in range(restarts)]
     result = np.empty_like(images)
+    batch_size = round_up(batch_size)
     for begin in range(0, len(images), batch_size):
         real = images[begin : begin + batch_size]
         valid = len(real)
         # One shape for all: the last batch is filled up with copies of its last image.
-        filling = batch_size - valid if len(images) > batch_size else 0
+        filling = (batch_size if len(images) > batch_size else round_up(valid)) - valid
         x = np.concatenate([real, np.repeat(real[-1:], filling, axis=0)])
         y = np.concatenate([labels[begin : begin + valid], np.repeat(labels[begin + valid - 1], filling)])
         found, done = x, np.zeros(len(x), bool)

@@ -13,6 +13,7 @@ import numpy as np
 from keras_freq._core.checks import check_choice, check_flag, check_numbers
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits, to_tensor
+from keras_freq._core.devices import split_batch
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
@@ -168,7 +169,8 @@ def band_accuracy(
         for batch, labels, valid in feed:
             # Once to the device for all radii; the mask is an argument, so that one compiled step serves them
             # all. One band a step: a step of both has twice the batch, for which CPUs are slower.
-            images, behind = to_tensor(batch), (to_tensor(labels), to_tensor(np.int32(valid)))
+            images, classes = split_batch((to_tensor(batch), to_tensor(labels)))
+            behind = (classes, to_tensor(np.int32(valid)))
             take("clean", measure_clean(images, reduce_args=behind), valid)
             for band, mask in masks:
                 take(band, measure_band(images, mask, center, reduce_args=behind), valid)
