@@ -22,8 +22,9 @@ ifeq ($(filter $(KERAS_BACKEND),$(BACKENDS)),)
 $(error KERAS_BACKEND must be one of: $(BACKENDS). Received: KERAS_BACKEND=$(KERAS_BACKEND))
 endif
 
+# TensorFlow leaves oneDNN off on CPUs without AVX-512, where it makes the training step of the demo faster too.
 demo: $(VENV)/.installed-$(KERAS_BACKEND)
-	KERAS_BACKEND=$(KERAS_BACKEND) $(BIN)/python -m apps.quickstart configs/quickstart/cifar10_mini.yaml
+	TF_ENABLE_ONEDNN_OPTS=1 KERAS_BACKEND=$(KERAS_BACKEND) $(BIN)/python -m apps.quickstart configs/quickstart/cifar10_mini.yaml
 
 # Tests marked `once` touch no backend's arithmetic: what they say on TensorFlow holds on the others.
 test: $(VENV)/.installed-test lint

@@ -94,6 +94,9 @@ def calls(model):
         attacks.pgd: {"model": model, "images": IMAGES, "labels": LABELS, "epsilon": 0.01, "steps": 1},
         attacks.square: {"model": model, "images": IMAGES, "labels": LABELS, "epsilon": 0.01, "queries": 2},
         shortcuts.frequency_importance: {"model": model, "images": data, "patch": 4},
+        shortcuts.learned_map: {
+            "model": model, "images": data, "steps": 1, "images_per_step": 2, "fraction": 0.2,
+        },
         shortcuts.dominant_frequency_map: {"importance": importance, "fraction": 0.2},
         shortcuts.shortcut_report: {"model": model, "data": data, "maps": maps},
         shortcuts.band_stop: {"model": model, "data": data, "stopped": [(1,)]},

@@ -41,7 +41,7 @@ class Measure:
 
     images: int = 500
     radii: tuple[float, ...] = (4, 8, 12, 16)
-    heat_map_images: int = 24
+    heat_map_images: int = 16
     corrupted_images: int = 200
     severity: int = 3
     search_images: int = 500

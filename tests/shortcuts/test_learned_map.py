@@ -1,0 +1,194 @@
+"""Learned maps: the gradient against differences, shares to the bin, frequencies that are known."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+import keras_freq as kf
+from keras_freq._core.feeds import ModelFeed
+from keras_freq.shortcuts._learned_map import _compile, _Pairs
+
+SIDE, CLASSES = 12, 3
+# One frequency for each class, vertical and horizontal.
+FREQUENCIES = ((2, 1), (0, 4), (5, -3))
+
+
+def wave(u: int, v: int, phase: float = 0.0, side: int = SIDE) -> np.ndarray:
+    rows, columns = np.indices((side, side))
+    return np.cos(2 * np.pi * (u * rows + v * columns) / side + phase)
+
+
+def reader(gain: float = 1.0) -> keras.Model:
+    """Logits are sums over the image times the waves of the classes."""
+    model = keras.Sequential(
+        [keras.Input((SIDE, SIDE, 1)), keras.layers.Flatten(), keras.layers.Dense(CLASSES, use_bias=False)]
+    )
+    kernel = np.stack([wave(*one).ravel() for one in FREQUENCIES], axis=1)
+    model.layers[-1].set_weights([gain * kernel.astype("float32")])
+    return model
+
+
+def waves(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Images that hold the wave of their class, and noise at all other frequencies."""
+    labels = np.arange(count) % CLASSES
+    own = np.stack([wave(*FREQUENCIES[label]) for label in labels])
+    noise = np.random.default_rng(seed).standard_normal((count, SIDE, SIDE))
+    return np.clip(0.5 + 0.05 * own + 0.05 * noise, 0, 1)[..., None].astype("float32"), labels
+
+
+@pytest.mark.parametrize("size", [(12, 12), (9, 7), (8, 5)])
+def test_the_gradient_is_that_of_the_loss_by_the_mask(size):
+    generator = np.random.default_rng(1)
+    images = generator.random((5, *size, 2)).astype("float32")
+    kernel = generator.standard_normal((size[0] * size[1] * 2, 3)).astype("float32") / 4
+    model = keras.Sequential(
+        [keras.Input((*size, 2)), keras.layers.Flatten(), keras.layers.Dense(3, use_bias=False)]
+    )
+    model.layers[-1].set_weights([kernel])
+    weights = np.array([0.5, 0.5, -0.2, -0.3, 0.1], "float32")
+    mean, label = np.array([0.4, 0.3]), 1
+    pairs = _Pairs(size, 0.4, "keep")
+    mask = pairs.draw(np.arange(len(pairs))[::2]).astype("float64")
+
+    def loss(mask):
+        spectrum = np.fft.fft2(images.astype("float64") - mean, axes=(1, 2))
+        kept = np.fft.ifft2(spectrum * np.fft.ifftshift(mask)[None, :, :, None], axes=(1, 2)).real + mean
+        logits = kept.reshape(5, -1) @ kernel.astype("float64")
+        return (weights * (np.log(np.exp(logits).sum(axis=1)) - logits[:, label])).sum()
+
+    feed = ModelFeed(model, (images, np.zeros(5, int)))
+    found = pairs.gather(_compile(feed, mean)(images, label, weights, mask.astype("float32")))
+    for pair in range(len(pairs)):
+        change = pairs.draw(np.array([pair])).astype("float64")
+        change[size[0] // 2, size[1] // 2] = 0
+        expected = (loss(mask + 1e-5 * change) - loss(mask - 1e-5 * change)) / 2e-5
+        assert found[pair] == pytest.approx(expected, rel=1e-3, abs=2e-5)
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.05, 0.2, 0.5, 1])
+@pytest.mark.parametrize("size", [(12, 12), (9, 7), (8, 5)])
+@pytest.mark.parametrize("dc", ["keep", "drop"])
+def test_masks_keep_their_share_in_whole_pairs(size, fraction, dc):
+    pairs = _Pairs(size, fraction, dc)
+    mask = pairs.mask(np.random.default_rng(0).standard_normal(len(pairs)))
+    room = max(1, int(fraction * size[0] * size[1]))
+    assert room - 2 <= mask.sum() <= room
+    assert mask[size[0] // 2, size[1] // 2] == (dc == "keep")
+    np.testing.assert_array_equal(mask, kf.spectral.symmetrize(mask))
+    assert set(np.unique(mask)) <= {0, 1}
+    values = np.ones(size)
+    values[size[0] // 2, size[1] // 2] = 0
+    assert pairs.gather(values).sum() == size[0] * size[1] - 1
+
+
+@pytest.mark.parametrize("specificity", [0.0, 1.0])
+def test_frequencies_that_tell_the_class_are_found(specificity):
+    images, labels = waves(90)
+    maps = kf.shortcuts.learned_map(
+        reader(0.2),
+        images,
+        labels,
+        fraction=0.03,
+        specificity=specificity,
+        steps=60,
+        images_per_step=30,
+        start="noise",
+        mean=0.5,
+        progress=False,
+    )
+    assert maps.method == "learned"
+    assert (maps.masks.sum(axis=(1, 2)) <= int(0.03 * SIDE**2)).all()
+    for mask, (u, v) in zip(maps.masks, FREQUENCIES, strict=True):
+        assert mask[SIDE // 2 + u, SIDE // 2 + v] == 1
+    report = kf.shortcuts.shortcut_report(reader(0.2), waves(60, seed=1), maps, mean=0.5)
+    assert report.tpr.min() > 0.9
+
+
+def test_the_start_by_power_is_the_ranking_by_power():
+    images, labels = waves(30)
+    images[labels == 1] += (
+        0.2 * wave(3, 3)[..., None].astype("float32") * (0.5 - 0.5 * (images[labels == 1] > 0.7))
+    )
+    options = {"fraction": 0.03, "images_per_step": 4, "learning_rate": 1e-6, "mean": 0.5, "progress": False}
+    maps = kf.shortcuts.learned_map(reader(), np.clip(images, 0, 1), labels, steps=1, **options)
+    power = np.abs(np.fft.fft2(np.clip(images, 0, 1)[labels == 1][..., 0].astype("float64") - 0.5)) ** 2
+    power = np.fft.fftshift(power.mean(axis=0))
+    power[SIDE // 2, SIDE // 2] = np.inf
+    ranked = kf.shortcuts.dominant_frequency_map(power[None], 0.03, ties="exact")
+    np.testing.assert_array_equal(maps.masks[1], ranked.masks[0])
+
+
+def test_the_same_seed_gives_the_same_maps_and_a_class_without_images_none():
+    images, labels = waves(30)
+    images, labels = images[labels != 2], labels[labels != 2]
+    options = {"steps": 5, "images_per_step": 8, "start": "noise", "fraction": 0.1, "progress": False}
+    one, two, other = (
+        kf.shortcuts.learned_map(reader(), images, labels, seed=seed, **options) for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(one.masks, two.masks)
+    assert (one.masks != other.masks).any()
+    assert one.masks[2].sum() == 0
+
+
+def test_a_run_that_was_stopped_goes_on_with_the_next_class(tmp_path, monkeypatch):
+    images, labels = waves(30)
+    options = {"steps": 4, "images_per_step": 6, "fraction": 0.1, "progress": False}
+    whole = kf.shortcuts.learned_map(reader(), images, labels, **options)
+    checkpoint = tmp_path / "maps.jsonl"
+    from keras_freq.shortcuts import _learned_map
+
+    class Stopping(_learned_map._Adam):
+        steps = 0
+
+        def step(self, gradient):
+            Stopping.steps += 1
+            if Stopping.steps == 7:
+                raise KeyboardInterrupt
+            return super().step(gradient)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_learned_map, "_Adam", Stopping)
+        with pytest.raises(KeyboardInterrupt):
+            kf.shortcuts.learned_map(reader(), images, labels, checkpoint=checkpoint, **options)
+    assert len(checkpoint.read_bytes().splitlines()) == 2  # what it is of, and the first class
+    Stopping.steps = 100
+    with monkeypatch.context() as patched:
+        patched.setattr(_learned_map, "_Adam", Stopping)
+        again = kf.shortcuts.learned_map(reader(), images, labels, checkpoint=checkpoint, **options)
+    assert Stopping.steps == 108, "the first class was learned again"
+    np.testing.assert_array_equal(again.masks, whole.masks)
+    with pytest.raises(ValueError, match="checkpoint"):
+        kf.shortcuts.learned_map(reader(), images, labels, checkpoint=checkpoint, **options | {"steps": 5})
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"fraction": 0}, "`fraction`"),
+        ({"fraction": 1.5}, "`fraction`"),
+        ({"specificity": -1}, "`specificity`"),
+        ({"steps": 0}, "`steps`"),
+        ({"images_per_step": 0}, "`images_per_step`"),
+        ({"learning_rate": 0}, "`learning_rate`"),
+        ({"start": "best"}, "`start`"),
+        ({"dc": "rank"}, "`dc`"),
+        ({"seed": -1}, "`seed`"),
+    ],
+)
+def test_wrong_options_are_refused(option, message):
+    images, labels = waves(6)
+    with pytest.raises(ValueError, match=message):
+        kf.shortcuts.learned_map(reader(), images, labels, progress=False, **option)
+
+
+def test_other_classes_must_be_there_where_they_count():
+    images, labels = waves(9)
+    own = labels == 1
+    with pytest.raises(ValueError, match=r"`specificity` above 0 needs images of two classes at least"):
+        kf.shortcuts.learned_map(reader(), images[own], labels[own], progress=False)
+    maps = kf.shortcuts.learned_map(
+        reader(), images[own], labels[own], specificity=0, steps=2, images_per_step=2, progress=False
+    )
+    assert maps.masks.sum(axis=(1, 2)).tolist()[::2] == [0, 0]
