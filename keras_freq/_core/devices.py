@@ -6,6 +6,7 @@ whole. Here it is split along its first axis, and the compiler splits what follo
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import keras
@@ -53,3 +54,23 @@ def round_up(size: int) -> int:
     """The next size of a batch that the devices divide."""
     count = count_devices()
     return -(-size // count) * count
+
+
+def warn_of_copies() -> None:
+    """Warns where several processes are joined, of which each measures the whole."""
+    count, backend = 1, keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        count = jax.process_count()
+    elif backend == "torch":
+        import torch
+
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            count = torch.distributed.get_world_size()
+    if count > 1:
+        warnings.warn(
+            f"Each of the {count} processes measures all of its data: they are not shared between processes. "
+            "Measure in one process, or give each one its part of the images.",
+            stacklevel=4,
+        )

@@ -22,6 +22,7 @@ from keras_freq._core.checks import (
 )
 from keras_freq._core.classifier import CHANNELS, Classifier, as_classifier, warn_of_bytes
 from keras_freq._core.compiled import compile_logits
+from keras_freq._core.devices import warn_of_copies
 from keras_freq._core.pixels import unit_float32
 
 
@@ -260,6 +261,7 @@ class ModelFeed(Feed):
         hashed: bool = False,
         name: str = "data",
     ):
+        warn_of_copies()
         self._strict = strict
         self.model = as_classifier(model).declare_range(value_range)
         self._settled = False
