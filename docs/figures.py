@@ -278,6 +278,24 @@ def draw_gradient(data):
     save(kf.plots.spectral_density({"input gradients": spectrum}, ylabel="amplitude"), "gradient")
 
 
+def draw_channel(data):
+    """Sensitivity to noise of an octave by its center, with the fitted channels."""
+    images, labels = data.arrays("test", limit=500)
+    found = {}
+    for name in ("standard", "apr_sp"):
+        found[name] = kf.evaluate.critical_band(
+            kf.models.reference(f"cifar10/{name}"),
+            (images, labels),
+            centers=(1.75, 2.47, 3.5, 4.95, 7, 9.9, 14),
+            deviations=(0.02, 0.04, 0.08, 0.16, 0.32),
+            contrast=1,
+            gray=False,
+            draws=200,
+        )
+        print(found[name], found[name].intervals)
+    save(kf.plots.critical_band(found), "channel")
+
+
 def draw_page(data):
     """The beginning of a report, as Chromium shows it: needs that, and `pip install playwright`."""
     from playwright.sync_api import sync_playwright
