@@ -82,7 +82,7 @@ def test_recombination_has_the_amplitude_asked_for(size, seed):
     found, wanted, donor = (spectral.amplitude(images) for images in (result, a, b))
     # A float32 phase is as exact as its bin is far from 0.
     told = donor > 1e-3 * donor.max()
-    assert told.mean() > 0.9
+    assert np.sum(~told) <= max(1, 0.1 * told.size)
     np.testing.assert_allclose(found[told], wanted[told], rtol=1e-4, atol=1e-5)
 
 
