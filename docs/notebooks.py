@@ -15,7 +15,7 @@ import nbformat
 from nbclient import NotebookClient
 
 DOCS = Path(__file__).parent
-PAGES = ("which_frequencies", "does_it_cheat")
+PAGES = ("which_frequencies", "does_it_cheat", "train_it_not_to")
 NOTE = re.compile(r"^```\{note\}\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)")
 

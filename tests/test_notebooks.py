@@ -9,7 +9,7 @@ import pytest
 pytestmark = pytest.mark.once
 DOCS = Path(__file__).parent.parent / "docs"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-PAGES = ("which_frequencies", "does_it_cheat")
+PAGES = ("which_frequencies", "does_it_cheat", "train_it_not_to")
 
 
 def test_these_pages_have_a_notebook():
