@@ -9,7 +9,7 @@ from keras_freq.shortcuts._first_learned import first_learned
 from keras_freq.shortcuts._frequency_importance import FrequencyImportance, frequency_importance
 from keras_freq.shortcuts._frequency_maps import FrequencyMaps, dominant_frequency_map
 from keras_freq.shortcuts._hfss import HFSSResult, hfss
-from keras_freq.shortcuts._learned_map import learned_map
+from keras_freq.shortcuts._learned_map import learned_map, learned_path
 from keras_freq.shortcuts._shortcut_curve import ShortcutCurve, shortcut_curve
 from keras_freq.shortcuts._shortcut_report import ShortcutReport, shortcut_report
 
@@ -28,6 +28,7 @@ __all__ = [
     "frequency_importance",
     "hfss",
     "learned_map",
+    "learned_path",
     "shortcut_curve",
     "shortcut_report",
 ]

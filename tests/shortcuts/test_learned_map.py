@@ -8,7 +8,7 @@ import pytest
 
 import keras_freq as kf
 from keras_freq._core.feeds import ModelFeed
-from keras_freq.shortcuts._learned_map import _compile, _Pairs
+from keras_freq.shortcuts._mask_learning import Pairs, compile_mask_gradient
 
 SIDE, CLASSES = 12, 3
 # One frequency for each class, vertical and horizontal.
@@ -38,8 +38,9 @@ def waves(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return np.clip(0.5 + 0.05 * own + 0.05 * noise, 0, 1)[..., None].astype("float32"), labels
 
 
+@pytest.mark.parametrize("objective", ["probability", "cross_entropy"])
 @pytest.mark.parametrize("size", [(12, 12), (9, 7), (8, 5)])
-def test_the_gradient_is_that_of_the_loss_by_the_mask(size):
+def test_the_gradient_is_that_of_the_loss_by_the_mask(size, objective):
     generator = np.random.default_rng(1)
     images = generator.random((5, *size, 2)).astype("float32")
     kernel = generator.standard_normal((size[0] * size[1] * 2, 3)).astype("float32") / 4
@@ -49,17 +50,20 @@ def test_the_gradient_is_that_of_the_loss_by_the_mask(size):
     model.layers[-1].set_weights([kernel])
     weights = np.array([0.5, 0.5, -0.2, -0.3, 0.1], "float32")
     mean, label = np.array([0.4, 0.3]), 1
-    pairs = _Pairs(size, 0.4, "keep")
+    pairs = Pairs(size, 0.4, "keep")
     mask = pairs.draw(np.arange(len(pairs))[::2]).astype("float64")
 
     def loss(mask):
         spectrum = np.fft.fft2(images.astype("float64") - mean, axes=(1, 2))
         kept = np.fft.ifft2(spectrum * np.fft.ifftshift(mask)[None, :, :, None], axes=(1, 2)).real + mean
         logits = kept.reshape(5, -1) @ kernel.astype("float64")
-        return (weights * (np.log(np.exp(logits).sum(axis=1)) - logits[:, label])).sum()
+        losses = np.log(np.exp(logits).sum(axis=1)) - logits[:, label]
+        return (weights * (losses if objective == "cross_entropy" else 1 - np.exp(-losses))).sum()
 
     feed = ModelFeed(model, (images, np.zeros(5, int)))
-    found = pairs.gather(_compile(feed, mean)(images, label, weights, mask.astype("float32")))
+    found = pairs.gather(
+        compile_mask_gradient(feed, mean, objective)(images, label, weights, mask.astype("float32"))
+    )
     for pair in range(len(pairs)):
         change = pairs.draw(np.array([pair])).astype("float64")
         change[size[0] // 2, size[1] // 2] = 0
@@ -71,7 +75,7 @@ def test_the_gradient_is_that_of_the_loss_by_the_mask(size):
 @pytest.mark.parametrize("size", [(12, 12), (9, 7), (8, 5)])
 @pytest.mark.parametrize("dc", ["keep", "drop"])
 def test_masks_keep_their_share_in_whole_pairs(size, fraction, dc):
-    pairs = _Pairs(size, fraction, dc)
+    pairs = Pairs(size, fraction, dc)
     mask = pairs.mask(np.random.default_rng(0).standard_normal(len(pairs)))
     room = max(1, int(fraction * size[0] * size[1]))
     assert room - 2 <= mask.sum() <= room
@@ -139,23 +143,23 @@ def test_a_run_that_was_stopped_goes_on_with_the_next_class(tmp_path, monkeypatc
     checkpoint = tmp_path / "maps.jsonl"
     from keras_freq.shortcuts import _learned_map
 
-    class Stopping(_learned_map._Adam):
+    class Stopping(_learned_map.ScoreAdam):
         steps = 0
 
-        def step(self, gradient):
+        def step(self, gradient, rate):
             Stopping.steps += 1
             if Stopping.steps == 7:
                 raise KeyboardInterrupt
-            return super().step(gradient)
+            return super().step(gradient, rate)
 
     with monkeypatch.context() as patched:
-        patched.setattr(_learned_map, "_Adam", Stopping)
+        patched.setattr(_learned_map, "ScoreAdam", Stopping)
         with pytest.raises(KeyboardInterrupt):
             kf.shortcuts.learned_map(reader(), images, labels, checkpoint=checkpoint, **options)
     assert len(checkpoint.read_bytes().splitlines()) == 2  # what it is of, and the first class
     Stopping.steps = 100
     with monkeypatch.context() as patched:
-        patched.setattr(_learned_map, "_Adam", Stopping)
+        patched.setattr(_learned_map, "ScoreAdam", Stopping)
         again = kf.shortcuts.learned_map(reader(), images, labels, checkpoint=checkpoint, **options)
     assert Stopping.steps == 108, "the first class was learned again"
     np.testing.assert_array_equal(again.masks, whole.masks)
@@ -169,6 +173,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_next_class(tmp_path, monkeypatc
         ({"fraction": 0}, "`fraction`"),
         ({"fraction": 1.5}, "`fraction`"),
         ({"specificity": -1}, "`specificity`"),
+        ({"objective": "rate"}, "`objective`"),
         ({"steps": 0}, "`steps`"),
         ({"images_per_step": 0}, "`images_per_step`"),
         ({"learning_rate": 0}, "`learning_rate`"),
@@ -192,3 +197,45 @@ def test_other_classes_must_be_there_where_they_count():
         reader(), images[own], labels[own], specificity=0, steps=2, images_per_step=2, progress=False
     )
     assert maps.masks.sum(axis=(1, 2)).tolist()[::2] == [0, 0]
+
+
+def test_a_path_of_one_share_is_the_map_and_a_longer_one_begins_with_it():
+    images, labels = waves(30)
+    options = {"steps": 6, "images_per_step": 8, "start": "noise", "seed": 3, "progress": False}
+    alone = kf.shortcuts.learned_map(reader(), images, labels, fraction=0.3, **options)
+    path = kf.shortcuts.learned_path(reader(), images, labels, fractions=(0.3, 0.1, 0.05), **options)
+    assert list(path) == [0.3, 0.1, 0.05]
+    np.testing.assert_array_equal(path[0.3].masks, alone.masks)
+    for share, maps in path.items():
+        room = int(share * SIDE**2)
+        assert ((room - 2 <= maps.masks.sum(axis=(1, 2))) & (maps.masks.sum(axis=(1, 2)) <= room)).all()
+
+
+@pytest.mark.parametrize("fractions", [(0.1, 0.3), (0.1, 0.1), (), (0.1, 0), (2, 0.1)])
+def test_shares_of_a_path_fall(fractions):
+    images, labels = waves(6)
+    with pytest.raises(ValueError, match="`fractions` must"):
+        kf.shortcuts.learned_path(reader(), images, labels, fractions=fractions, progress=False)
+
+
+@pytest.mark.parametrize("objective", ["probability", "cross_entropy"])
+def test_more_weight_for_other_classes_mistakes_fewer_of_them(objective):
+    images, labels = waves(90)
+    rates = []
+    for specificity in (0, 4):
+        maps = kf.shortcuts.learned_map(
+            reader(0.2),
+            images,
+            labels,
+            fraction=0.03,
+            objective=objective,
+            specificity=specificity,
+            steps=40,
+            images_per_step=30,
+            start="noise",
+            mean=0.5,
+            progress=False,
+        )
+        report = kf.shortcuts.shortcut_report(reader(0.2), waves(60, seed=1), maps, mean=0.5)
+        rates.append(report.fpr.mean())
+    assert rates[1] <= rates[0]

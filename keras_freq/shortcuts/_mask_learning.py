@@ -1,0 +1,133 @@
+"""The parts by which masks are learned: conjugate pairs, the optimizer, the gradient by a mask."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from keras import ops
+
+from keras_freq._core.compiled import compile_function, to_tensor
+from keras_freq._core.feeds import ModelFeed
+from keras_freq._core.input_gradient import input_gradient
+from keras_freq.shortcuts._class_losses import compute_image_losses
+from keras_freq.shortcuts._masked_images import apply_masks, compute_spectra, halve_masks
+from keras_freq.spectral._dft import full_spectrum, rfft2
+from keras_freq.spectral._grid import mirror, one_of_each_pair, own_mirror
+from keras_freq.spectral._images import to_planes
+
+# Of Adam.
+_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-7
+
+
+class Pairs:
+    """The conjugate pairs of a spectrum but DC, and the masks of a share of the bins that they make."""
+
+    def __init__(self, size: tuple[int, int], fraction: float, dc: str):
+        self.size, self._dc = size, dc == "keep"
+        self._center = size[0] // 2, size[1] // 2
+        first = one_of_each_pair(*size).copy()
+        first[self._center] = False
+        self._places = np.argwhere(first)
+        self._bins = np.where(own_mirror(*size)[first], 1, 2)
+        self._room = max(1, int(fraction * size[0] * size[1])) - self._dc
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def choose(self, scores: np.ndarray) -> np.ndarray:
+        """Pairs by falling score, until the next would not fit."""
+        order = np.argsort(-scores, kind="stable")
+        return np.sort(order[np.cumsum(self._bins[order]) <= self._room])
+
+    def draw(self, chosen: np.ndarray) -> np.ndarray:
+        """The centered mask of some pairs."""
+        mask = np.zeros(self.size, "float32")
+        mask[tuple(self._places[chosen].T)] = 1
+        mask = np.maximum(mask, mirror(mask))
+        mask[self._center] = self._dc
+        return mask
+
+    def mask(self, scores: np.ndarray) -> np.ndarray:
+        return self.draw(self.choose(scores))
+
+    def gather(self, values: np.ndarray) -> np.ndarray:
+        """Sums of a centered, symmetric map over each pair, `(pairs,)`."""
+        return values[tuple(self._places.T)] * self._bins
+
+    def standardize(self, power: np.ndarray) -> np.ndarray:
+        """Half the logarithm of the power of the pairs, of mean 0 and deviation .5."""
+        values = np.log(np.maximum(self.gather(power) / self._bins, 1e-12))
+        return 0.5 * (values - values.mean()) / max(values.std(), 1e-12)
+
+
+class ScoreAdam:
+    """Adam for the scores of one class, with one second moment for all of them.
+
+    One a score would have every score rise alike whose slopes agree in sign, however small they are; what
+    counts here is which slopes are large.
+    """
+
+    def __init__(self, size: int):
+        self._count = 0
+        self._first, self._second = np.zeros(size), 0.0
+
+    def step(self, gradient: np.ndarray, rate: float) -> np.ndarray:
+        """What is subtracted from the scores."""
+        self._count += 1
+        self._first = _BETA1 * self._first + (1 - _BETA1) * gradient
+        self._second = _BETA2 * self._second + (1 - _BETA2) * float(np.mean(gradient**2))
+        first = self._first / (1 - _BETA1**self._count)
+        return rate * first / (np.sqrt(self._second / (1 - _BETA2**self._count)) + _EPSILON)
+
+
+def draw_forever(count: int, size: int, generator: np.random.Generator) -> Iterator[np.ndarray]:
+    """`size` places of `count` at a time, each as often as any other over the rounds."""
+    waiting = np.zeros(0, int)
+    while True:
+        while len(waiting) < size:
+            waiting = np.concatenate([waiting, generator.permutation(count)])
+        chosen, waiting = waiting[:size], waiting[size:]
+        yield chosen
+
+
+def mean_power(images: np.ndarray, mean: np.ndarray, data_format: str) -> np.ndarray:
+    """Mean power of each bin over images and channels, centered `(height, width)`."""
+    total = np.zeros(())
+    for start in range(0, len(images), 256):
+        planes = to_planes(images[start : start + 256], data_format)[0] - mean[:, None, None]
+        total = total + (np.abs(np.fft.fft2(planes)) ** 2).sum(axis=(0, 1))
+    return np.fft.fftshift(total) / len(images)
+
+
+def compile_mask_gradient(feed: ModelFeed, mean: np.ndarray, objective: str) -> Callable:
+    """Gradient of the weighted loss with respect to the mask, centered `(height, width)`, on the host."""
+    shape = (feed.channels, *feed.size)
+    what = ("mask gradient", shape, feed.data_format, objective)
+    run = compile_function(feed.model, what, _build(shape, feed.data_format, objective))
+    center = to_tensor(mean.astype("float32"))
+
+    def measure(images: np.ndarray, label: int, weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        labels = np.full(len(images), label, "int32")
+        half = to_tensor(halve_masks(mask[None]))
+        found = ops.convert_to_numpy(run(images, labels, weights, half, center)).astype("float64")
+        return full_spectrum(found, np.zeros_like(found), feed.size[1])[0] / np.prod(feed.size)
+
+    return measure
+
+
+@functools.lru_cache(maxsize=8)
+def _build(shape: tuple[int, int, int], data_format: str, objective: str) -> Callable:
+    def step(forward, images, labels, weights, half, mean):
+        def loss(x):
+            losses = compute_image_losses(forward(x), labels, "cross_entropy")
+            # The share of the probability that the class does not get: 1 - exp(-cross-entropy).
+            return ops.sum(weights * (losses if objective == "cross_entropy" else 1 - ops.exp(-losses)))
+
+        re, im = compute_spectra(images, mean, data_format)
+        masked = apply_masks((re, im), half, mean, shape=shape, data_format=data_format)
+        g_re, g_im = rfft2(to_planes(input_gradient(loss, masked), data_format)[0])
+        return ops.sum(re * g_re + im * g_im, axis=(0, 1))
+
+    return step
