@@ -10,6 +10,7 @@ EXPERIMENTS = {
     "study": Experiment(config.Study, "apps.freq_shortcuts.study:study"),
     "transfer": Experiment(config.Transfer, "apps.freq_shortcuts.transfer:transfer"),
     "pretrained": Experiment(config.Pretrained, "apps.freq_shortcuts.pretrained:pretrained"),
+    "frontier": Experiment(config.Frontier, "apps.freq_shortcuts.frontier:frontier"),
     "hfss": Experiment(config.Compare, "apps.freq_shortcuts.hfss:hfss"),
 }
 

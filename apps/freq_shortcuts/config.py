@@ -1,9 +1,10 @@
-"""Settings of the six experiments, and the groups that they share."""
+"""Settings of the experiments, and the groups that they share."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from typing import Any, Literal
 
 from apps.lab.augmentations import ROWS
@@ -331,3 +332,40 @@ class Pretrained:
         check_all("radii", self.radii, 0.5)
         check_all("levels", self.levels, 0, 255)
         check_all("budgets", self.budgets, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Frontier:
+    """How few frequencies are enough: masks of equal shares on reference networks, by several methods.
+
+    `networks`: names of `keras_freq.models.reference`. Masks are found on the first `search_per_class`
+    training images of every class, and tested on the first `test_per_class` test images. `fractions`: falling
+    shares of the bins. `patch`: side of the blocks that the rankings remove. Learned maps with each of the
+    `specificities`, the first of which is compared with the other methods; `steps` a class and share, with `images_per_step` and `learning_rate`, as in
+    `keras_freq.shortcuts.learned_path`.
+    """
+
+    seed: int = 0
+    output: str | None = None
+    data: LabelledImages = dataclasses.field(default_factory=LabelledImages)
+    networks: tuple[str, ...] = ("cifar10/standard", "cifar10/standard_twice", "cifar10/apr_sp")
+    search_per_class: int = 100
+    test_per_class: int = 200
+    fractions: tuple[float, ...] = (0.2, 0.15, 0.1, 0.05, 0.02)
+    patch: int = 1
+    specificities: tuple[float, ...] = (1,)
+    steps: int = 40
+    images_per_step: int = 64
+    learning_rate: float = 0.1
+
+    def __post_init__(self):
+        check_least("seed", self.seed, 0)
+        for name in ("search_per_class", "test_per_class", "patch", "steps", "images_per_step"):
+            check_least(name, getattr(self, name), 1)
+        check_all("fractions", self.fractions, 1e-6, 1)
+        if any(one <= other for one, other in itertools.pairwise(self.fractions)):
+            raise ValueError(f"`fractions` must fall. Received: fractions={list(self.fractions)}")
+        check_all("specificities", self.specificities, 0)
+        check_within("learning_rate", self.learning_rate, 0, float("inf"))
+        if not self.networks:
+            raise ValueError("`networks` must name at least one. Received: networks=[]")

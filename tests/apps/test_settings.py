@@ -112,6 +112,12 @@ WRONG = {
         "sets=[cdes]": f"`sets` {SOME} original, scr, wcr, hars, each once",
         "images_per_class=0": "`images_per_class` must be at least 1",
     },
+    "freq_shortcuts/frontier": {
+        "networks=[]": "`networks` must name at least one",
+        "fractions=[0.1, 0.2]": "`fractions` must fall",
+        "specificities=[-1]": f"`specificities` {ONE}, each at least 0",
+        "steps=0": "`steps` must be at least 1",
+    },
     "freq_shortcuts/adcs": {
         "channel=red": "`channel` must be one of mean, luma, sign_then_mean",
         "seed=-1": "`seed` must be at least 0",

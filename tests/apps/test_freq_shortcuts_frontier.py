@@ -1,0 +1,64 @@
+"""How few frequencies are enough: scores of images against the rates, and the experiment in miniature."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from apps.freq_shortcuts.frontier import choose_balanced, mean_rates, score_images
+from apps.lab import RunError
+from tests.apps import running
+
+SETTINGS = (
+    "data.name=cifar10_mini",
+    "networks=[cifar10/standard]",
+    "search_per_class=2",
+    "test_per_class=3",
+    "fractions=[0.2, 0.05]",
+    "patch=8",
+    "steps=2",
+    "images_per_step=4",
+)
+
+
+@pytest.mark.once
+def test_scores_of_images_add_up_to_the_difference_of_the_rates(rng):
+    labels = rng.permutation(np.repeat(np.arange(5), 7))
+    taken = rng.random((5, 35)) < 0.4
+    tpr = [taken[c][labels == c].mean() for c in range(5)]
+    fpr = [taken[c][labels != c].mean() for c in range(5)]
+    assert mean_rates(taken, labels) == pytest.approx((np.mean(tpr), np.mean(fpr)))
+    assert score_images(taken, labels).mean() == pytest.approx(np.mean(tpr) - np.mean(fpr))
+
+
+@pytest.mark.once
+def test_every_class_has_as_many_images(rng):
+    pixels, labels = rng.integers(0, 256, (30, 2, 2, 3), "uint8"), np.arange(30) % 3
+    chosen, of_class = choose_balanced(pixels, labels, 4, 3)
+    assert chosen.dtype == np.float32
+    assert np.bincount(of_class).tolist() == [4, 4, 4]
+    np.testing.assert_array_equal(chosen, pixels[:12] / np.float32(255))
+    with pytest.raises(RunError, match=r"at most what every class has\. Received: 11, of 10 images"):
+        choose_balanced(pixels, labels, 11, 3)
+
+
+@pytest.mark.slow
+def test_masks_of_all_methods_have_the_same_share(tmp_path):
+    out = tmp_path / "run"
+    config = running.CONFIGS / "freq_shortcuts" / "frontier.yaml"
+    told = running.finish("freq_shortcuts", "frontier", config, *SETTINGS, f"output={out}")
+    assert "TPR / FPR" in told
+    methods = ("random", "disk", "power", "gradient", "exact", "learned-1")
+    for method in methods:
+        masks = dict(np.load(out / "arrays" / f"cifar10-standard-{method}-masks.npz"))
+        assert list(masks) == ["0.2", "0.05"]
+        for share, found in masks.items():
+            room = int(float(share) * 1024)
+            assert found.shape == (10, 32, 32)
+            assert ((room - 2 <= found.sum(axis=(1, 2))) & (found.sum(axis=(1, 2)) <= room)).all(), method
+            assert (found[:, 16, 16] == 1).all()
+    summary = (out / "summary.md").read_text()
+    for method in methods:
+        assert f"| cifar10/standard | {method} |" in summary
+    assert (out / "figures" / "frontier.png").exists()
+    assert running.call("freq_shortcuts", "frontier", "--resume", out) == 0
