@@ -341,8 +341,8 @@ class Frontier:
     `networks`: names of `keras_freq.models.reference`. Masks are found on the first `search_per_class`
     training images of every class, and tested on the first `test_per_class` test images. `fractions`: falling
     shares of the bins. `patch`: side of the blocks that the rankings remove. Learned maps with each of the
-    `specificities`, the first of which is compared with the other methods; `steps` a class and share, with `images_per_step` and `learning_rate`, as in
-    `keras_freq.shortcuts.learned_path`.
+    `specificities`, the first of which is compared with the other methods; `steps` a class and share, with
+    `images_per_step` and `learning_rate`, as in `keras_freq.shortcuts.learned_path`.
     """
 
     seed: int = 0
