@@ -349,13 +349,13 @@ class Frontier:
     output: str | None = None
     data: LabelledImages = dataclasses.field(default_factory=LabelledImages)
     networks: tuple[str, ...] = ("cifar10/standard", "cifar10/standard_twice", "cifar10/apr_sp")
-    search_per_class: int = 100
-    test_per_class: int = 200
-    fractions: tuple[float, ...] = (0.2, 0.15, 0.1, 0.05, 0.02)
+    search_per_class: int = 50
+    test_per_class: int = 100
+    fractions: tuple[float, ...] = (0.2, 0.1, 0.05, 0.02)
     patch: int = 1
     specificities: tuple[float, ...] = (1,)
-    steps: int = 40
-    images_per_step: int = 64
+    steps: int = 30
+    images_per_step: int = 32
     learning_rate: float = 0.1
 
     def __post_init__(self):

@@ -39,6 +39,7 @@ def learned_map(
     steps: int = 120,
     images_per_step: int = 64,
     learning_rate: float = 0.1,
+    temperatures: tuple[float, float] = (0.15, 0.02),
     start: Literal["power", "noise"] = "power",
     dc: Literal["keep", "drop"] = "keep",
     seed: int = 0,
@@ -50,11 +51,12 @@ def learned_map(
     """For each class the share of the frequencies under which the model still sees it, found by learning.
 
     `max over masks m_c of E[p_c(m_c x) | x of c] - specificity * E[p_c(m_c x) | x not of c]`, with `p_c` the
-    model's probability of the class and `m_c` 1 at the conjugate pairs of the highest scores and 0 elsewhere,
-    exactly the share at every step: with `specificity=1`, the smooth counterpart of the true positive rate
-    less the false positive rate. Scores are learned through the mask as if it were `sigmoid(score)` (straight
-    through), by Adam with one step size for all scores of a class, which falls to 0 over the second half of
-    the steps; the model stays as it is.
+    model's probability of the class: with `specificity=1`, the smooth counterpart of the true positive rate
+    less the false positive rate. While it is learned, the mask has the gain `sigmoid((score - t) / T)` at
+    each conjugate pair, with `t` such that the gains add up to the share at every step; `T` falls
+    geometrically. At the end it is 1 at the pairs of the highest scores and 0 elsewhere. Scores are learned
+    by Adam with one step size for all scores of a class, which falls to 0 over the second half of the steps;
+    the model stays as it is.
 
     The ranking of `keras_freq.shortcuts.frequency_importance` finds frequencies that a class cannot do
     without, one at a time; this looks for a set that is enough. Test it on other images, with
@@ -74,7 +76,8 @@ def learned_map(
             more, the fewer others are taken for the class.
         steps: Steps for each class.
         images_per_step: Images of the class in a step, and as many of the others where they count.
-        learning_rate: Root mean square of a step in the scores, whose deviation is about 1.
+        learning_rate: Root mean square of a step in the scores.
+        temperatures: `T` at the first and at the last step, above 0.
         start: Scores at the beginning: `"power"`, half the logarithm of the mean power of the class's images,
             standardized; `"noise"`, Gaussian of deviation .01.
         dc: Whether DC, which is not learned, is in every mask, where it counts, or in none.
@@ -95,8 +98,8 @@ def learned_map(
             model, all are of one class where others count, or the model returns probabilities.
         TypeError: If `model` is not a Keras model.
 
-    Source: none published; after the masks of Karantzas et al., 2022, which are soft and of no exact share,
-        and the straight-through estimator of Bengio, Leonard and Courville, arXiv 1308.3432.
+    Source: none published; after the masks of Karantzas et al., 2022, which stay soft and are of no exact
+        share.
 
     Example:
         >>> maps = kf.shortcuts.learned_map(model, images[:4], labels[:4], steps=3, images_per_step=4)
@@ -114,6 +117,7 @@ def learned_map(
         steps=steps,
         images_per_step=images_per_step,
         learning_rate=learning_rate,
+        temperatures=temperatures,
         start=start,
         dc=dc,
         seed=seed,
@@ -135,6 +139,7 @@ def learned_path(
     steps: int = 40,
     images_per_step: int = 64,
     learning_rate: float = 0.1,
+    temperatures: tuple[float, float] = (0.15, 0.02),
     start: Literal["power", "noise"] = "power",
     dc: Literal["keep", "drop"] = "keep",
     seed: int = 0,
@@ -157,7 +162,8 @@ def learned_path(
         specificity: As there.
         steps: Steps for each class and share.
         images_per_step: As there.
-        learning_rate: As there; it begins anew with each share.
+        learning_rate: As there; it begins anew with each share, as the temperature does.
+        temperatures: As there.
         start: As there, for the largest share.
         dc: As there.
         seed: As there.
@@ -188,6 +194,7 @@ def learned_path(
     specificity = check_number(specificity, "specificity", least=0)
     steps, size = check_whole(steps, "steps"), check_whole(images_per_step, "images_per_step")
     learning_rate = check_number(learning_rate, "learning_rate", above=0)
+    warm, cold = _check_temperatures(temperatures)
     check_choice(start, "start", STARTS)
     check_choice(dc, "dc", ("keep", "drop"))
     seed = check_whole(seed, "seed", least=0)
@@ -210,7 +217,14 @@ def learned_path(
     run: dict[str, Any] = {}
     if checkpoint is not None:
         run = {"fractions": shares, "objective": objective, "specificity": specificity, "steps": steps}
-        run |= {"size": size, "learning_rate": learning_rate, "start": start, "dc": dc, "seed": seed}
+        run |= {
+            "size": size,
+            "learning_rate": learning_rate,
+            "temperatures": (warm, cold),
+            "start": start,
+            "dc": dc,
+            "seed": seed,
+        }
         run |= {"mean": tuple(fill.tolist()), "backend": keras.backend.backend(), **feed.settings}
         run |= {"weights": weights_digest(feed.model.model), "images": feed.digest()}
     journal = SweepJournal(checkpoint, run, what="learned_path")
@@ -239,15 +253,15 @@ def learned_path(
                         batch = np.concatenate(
                             [part[next(draw)] for (part, _), draw in zip(parts, draws, strict=True)]
                         )
-                        slope = of_share.gather(measure(batch, label, weights, of_share.mask(scores)))
-                        gate = 1 / (1 + np.exp(-scores))
+                        gains = of_share.soften(scores, warm * (cold / warm) ** (step / max(1, steps - 1)))
+                        slope = of_share.gather(measure(batch, label, weights, of_share.draw(gains)))
                         rate = learning_rate * min(1, 2 * (1 - step / steps))
-                        scores = scores - adam.step(slope * gate * (1 - gate), rate)
+                        scores = scores - adam.step(of_share.descend(slope, gains), rate)
                         advance(len(batch))
                     chosen.append(of_share.choose(scores).tolist())
                 journal.add({str(label): chosen})
             for row, of_share, places in zip(masks, pairs, journal.rows[str(label)], strict=True):
-                row[label] = of_share.draw(np.array(places, int))
+                row[label] = of_share.keep(np.array(places, int))
     return {share: FrequencyMaps(row, "learned", found_on) for share, row in zip(shares, masks, strict=True)}
 
 
@@ -256,3 +270,13 @@ def _check_fractions(values: Any) -> tuple[float, ...]:
     if any(one <= other for one, other in itertools.pairwise(shares)):
         raise ValueError(f"`fractions` must fall. Received: fractions={values}")
     return shares
+
+
+def _check_temperatures(values: Any) -> tuple[float, float]:
+    found = check_numbers(values, "temperatures", above=0)
+    if len(found) != 2:
+        raise ValueError(
+            "`temperatures` must be two numbers, of the first and of the last step. "
+            f"Received: temperatures={values}"
+        )
+    return found[0], found[1]

@@ -41,16 +41,38 @@ class Pairs:
         order = np.argsort(-scores, kind="stable")
         return np.sort(order[np.cumsum(self._bins[order]) <= self._room])
 
-    def draw(self, chosen: np.ndarray) -> np.ndarray:
-        """The centered mask of some pairs."""
+    def soften(self, scores: np.ndarray, temperature: float) -> np.ndarray:
+        """Gains `sigmoid((score - t) / temperature)`, with `t` such that the bins add up to the share."""
+        if self._bins.sum() <= self._room:
+            return np.ones(len(scores))
+        low, high = scores.min() - 40 * temperature, scores.max() + 40 * temperature
+        for _ in range(60):
+            threshold = (low + high) / 2
+            gains = 1 / (1 + np.exp(-np.clip((scores - threshold) / temperature, -60, 60)))
+            low, high = (threshold, high) if gains @ self._bins > self._room else (low, threshold)
+        return gains
+
+    def descend(self, slope: np.ndarray, gains: np.ndarray) -> np.ndarray:
+        """Slope of a loss by the scores, times the temperature, of its `slope` by the gains of the pairs.
+
+        The threshold moves with the scores, so that only differences between pairs count.
+        """
+        width = gains * (1 - gains)
+        total = width @ self._bins
+        mean = width @ slope / total if total > 0 else 0.0
+        return width * (slope - mean * self._bins)
+
+    def draw(self, gains: np.ndarray) -> np.ndarray:
+        """The centered mask of gains of the pairs."""
         mask = np.zeros(self.size, "float32")
-        mask[tuple(self._places[chosen].T)] = 1
+        mask[tuple(self._places.T)] = gains
         mask = np.maximum(mask, mirror(mask))
         mask[self._center] = self._dc
         return mask
 
-    def mask(self, scores: np.ndarray) -> np.ndarray:
-        return self.draw(self.choose(scores))
+    def keep(self, chosen: np.ndarray) -> np.ndarray:
+        """The centered mask of some pairs."""
+        return self.draw(np.isin(np.arange(len(self)), chosen))
 
     def gather(self, values: np.ndarray) -> np.ndarray:
         """Sums of a centered, symmetric map over each pair, `(pairs,)`."""

@@ -51,7 +51,7 @@ def test_the_gradient_is_that_of_the_loss_by_the_mask(size, objective):
     weights = np.array([0.5, 0.5, -0.2, -0.3, 0.1], "float32")
     mean, label = np.array([0.4, 0.3]), 1
     pairs = Pairs(size, 0.4, "keep")
-    mask = pairs.draw(np.arange(len(pairs))[::2]).astype("float64")
+    mask = pairs.keep(np.arange(len(pairs))[::2]).astype("float64")
 
     def loss(mask):
         spectrum = np.fft.fft2(images.astype("float64") - mean, axes=(1, 2))
@@ -65,7 +65,7 @@ def test_the_gradient_is_that_of_the_loss_by_the_mask(size, objective):
         compile_mask_gradient(feed, mean, objective)(images, label, weights, mask.astype("float32"))
     )
     for pair in range(len(pairs)):
-        change = pairs.draw(np.array([pair])).astype("float64")
+        change = pairs.keep(np.array([pair])).astype("float64")
         change[size[0] // 2, size[1] // 2] = 0
         expected = (loss(mask + 1e-5 * change) - loss(mask - 1e-5 * change)) / 2e-5
         assert found[pair] == pytest.approx(expected, rel=1e-3, abs=2e-5)
@@ -76,7 +76,7 @@ def test_the_gradient_is_that_of_the_loss_by_the_mask(size, objective):
 @pytest.mark.parametrize("dc", ["keep", "drop"])
 def test_masks_keep_their_share_in_whole_pairs(size, fraction, dc):
     pairs = Pairs(size, fraction, dc)
-    mask = pairs.mask(np.random.default_rng(0).standard_normal(len(pairs)))
+    mask = pairs.keep(pairs.choose(np.random.default_rng(0).standard_normal(len(pairs))))
     room = max(1, int(fraction * size[0] * size[1]))
     assert room - 2 <= mask.sum() <= room
     assert mask[size[0] // 2, size[1] // 2] == (dc == "keep")
@@ -85,6 +85,24 @@ def test_masks_keep_their_share_in_whole_pairs(size, fraction, dc):
     values = np.ones(size)
     values[size[0] // 2, size[1] // 2] = 0
     assert pairs.gather(values).sum() == size[0] * size[1] - 1
+
+
+@pytest.mark.parametrize("temperature", [0.5, 0.01])
+@pytest.mark.parametrize("size", [(12, 12), (9, 7)])
+def test_soft_masks_keep_their_share_and_their_slope_is_that_of_the_gains(size, temperature):
+    generator = np.random.default_rng(3)
+    pairs = Pairs(size, 0.3, "keep")
+    scores = generator.standard_normal(len(pairs))
+    gains = pairs.soften(scores, temperature)
+    assert pairs.draw(gains).sum() == pytest.approx(int(0.3 * size[0] * size[1]), rel=1e-5)
+    assert (np.diff(gains[np.argsort(scores)]) >= 0).all()
+    weights = generator.standard_normal(len(pairs))  # a loss that is linear in the gains
+    slope = pairs.descend(weights, gains) / temperature
+    for one in range(0, len(pairs), 5):
+        change = 1e-4 * temperature * (np.arange(len(pairs)) == one)
+        losses = [pairs.soften(scores + sign * change, temperature) @ weights for sign in (1, -1)]
+        assert slope[one] == pytest.approx((losses[0] - losses[1]) / (2e-4 * temperature), rel=1e-3, abs=1e-6)
+    np.testing.assert_array_equal(Pairs(size, 1, "keep").soften(scores, temperature), np.ones(len(pairs)))
 
 
 @pytest.mark.parametrize("specificity", [0.0, 1.0])
@@ -177,6 +195,8 @@ def test_a_run_that_was_stopped_goes_on_with_the_next_class(tmp_path, monkeypatc
         ({"steps": 0}, "`steps`"),
         ({"images_per_step": 0}, "`images_per_step`"),
         ({"learning_rate": 0}, "`learning_rate`"),
+        ({"temperatures": (0.1, 0)}, "`temperatures`"),
+        ({"temperatures": (0.1,)}, "`temperatures` must be two numbers"),
         ({"start": "best"}, "`start`"),
         ({"dc": "rank"}, "`dc`"),
         ({"seed": -1}, "`seed`"),
