@@ -1,9 +1,10 @@
-"""``python -m apps.lab networks`` lists trained networks, ``evidence`` what the reference networks show."""
+"""``python -m apps.lab COMMAND``: trained networks, and what the reference networks show."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from apps.lab.errors import RunError, one_line
 from apps.lab.logs import quiet_start
@@ -12,6 +13,9 @@ COMMANDS = {
     "networks": "networks [--folder FOLDER]: lists the trained networks in FOLDER (runs/networks)",
     "evidence": "evidence [--write]: tables and claims of the reference networks, from their outcomes; "
     "with --write they are put into apps/references/README.md",
+    "leaderboard": "leaderboard [--out FOLDER] [SENT_IN ...]: one page of all measures of the reference "
+    "networks, in FOLDER (runs/leaderboard), with networks that were sent in",
+    "check": "check SENT_IN ...: whether folders of results that were sent in are whole and comparable",
 }
 USAGE = "\n".join(f"python -m apps.lab {line}" for line in COMMANDS.values())
 
@@ -24,6 +28,10 @@ def command(words: list[str]) -> int:
             return 0
         if words[:1] == ["evidence"]:
             _show_evidence(words[1:])
+        elif words[:1] == ["leaderboard"]:
+            _write_leaderboard(words[1:])
+        elif words[:1] == ["check"]:
+            _check(words[1:])
         else:
             _list_networks(_parse(words))
         return 0
@@ -51,10 +59,43 @@ def _show_evidence(words: list[str]) -> None:
         evidence.write_readme(text)
 
 
+def _write_leaderboard(words: list[str]) -> None:
+    folder = "runs/leaderboard"
+    if words[:1] == ["--out"] and len(words) > 1:
+        folder, words = words[1], words[2:]
+    elif words and words[0].startswith("--out="):
+        folder, words = words[0].partition("=")[2], words[1:]
+    if not folder or any(word.startswith("-") for word in words):
+        raise RunError(
+            "the command is python -m apps.lab leaderboard [--out FOLDER] [SENT_IN ...]. "
+            f"Received: {' '.join(words)}"
+        )
+    from apps.lab import evidence, leaderboard
+
+    networks = evidence.read_networks()
+    print(leaderboard.write_leaderboard(Path(folder), networks, _read_sent_in(words, networks)))
+
+
+def _check(words: list[str]) -> None:
+    if not words or any(word.startswith("-") for word in words):
+        raise RunError(f"the command is python -m apps.lab check SENT_IN .... Received: {' '.join(words)}")
+    from apps.lab import evidence
+
+    for word, one in zip(words, _read_sent_in(words, evidence.read_networks()), strict=True):
+        print(f"{word}: {one.recipe['name']}, {len(one.outcomes.right)} conditions, whole and comparable")
+
+
+def _read_sent_in(words: list[str], networks: Any) -> list[Any]:
+    from apps.lab.contributed import read_contribution
+
+    like = next(iter(next(iter(networks.values())).values()))
+    return [read_contribution(Path(word), like) for word in words]
+
+
 def _parse(words: list[str]) -> Path:
     if words[:1] != ["networks"]:
         raise RunError(
-            f"there must be a command, networks or evidence. Received: {' '.join(words) or 'nothing'}"
+            f"there must be a command, one of {', '.join(COMMANDS)}. Received: {' '.join(words) or 'nothing'}"
         )
     folder = "runs/networks"
     if len(words) == 2 and words[1].startswith("--folder="):

@@ -1,10 +1,11 @@
-"""``python -m apps.references EXPERIMENT configs/references/cifar10.yaml``."""
+"""``python -m apps.references EXPERIMENT configs/references/CONFIG.yaml``."""
 
 from apps.lab import Experiment, main
 from apps.references import config
 
 EXPERIMENTS = {
     "train": Experiment(config.References, "apps.references.training:train"),
+    "look": Experiment(config.Look, "apps.references.sending:look"),
 }
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Settings of the reference networks. Nothing here imports Keras."""
+"""Settings of the reference networks and of those beside them. Nothing here imports Keras."""
 
 from __future__ import annotations
 
 import dataclasses
 
 from apps.lab.references import REFERENCES
-from apps.lab.settings import Data, Repeated, Training, check_least, check_names
+from apps.lab.settings import Data, Repeated, Training, check_least, check_names, check_within
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,3 +34,35 @@ class References(Repeated):
         if self.packaged:
             check_names("packaged", self.packaged, tuple(REFERENCES))
         check_names("rows", self.rows, tuple(REFERENCES))
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """Shows a network of somebody else what the reference networks were shown, and keeps it for sending in.
+
+    `model`: a `.keras` file or the name of a reference network, of pixels in `value_range`, whose outputs
+    are the classes of `data`. `name`, `network`, `trained` (how, in a few words) and `minutes` (of training;
+    null: not said) stand on the leaderboard. `corrupted` and `attacked` as for the reference networks.
+    `folder`: where the results go, to be checked by ``python -m apps.lab check``.
+    """
+
+    seed: int = 0
+    output: str | None = None
+    model: str = "cifar10/standard"
+    value_range: tuple[float, float] = (0, 1)
+    name: str = "mine"
+    network: str = "not said"
+    trained: str = "not said"
+    minutes: float | None = None
+    data: Data = dataclasses.field(default_factory=Data)
+    corrupted: str = "runs/corrupted"
+    attacked: int = 1000
+    folder: str = "runs/mine"
+
+    def __post_init__(self):
+        check_least("seed", self.seed, 0)
+        check_least("attacked", self.attacked, 1)
+        check_least("minutes", self.minutes, 0)
+        check_within("value_range", self.value_range[0], float("-inf"), self.value_range[1])
+        if not self.name.strip():
+            raise ValueError(f"`name` must be the name of the network. Received: name={self.name!r}")

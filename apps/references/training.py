@@ -35,7 +35,7 @@ TERMS = (
 
 def train(run: Run, config: References) -> None:
     images = load_images(run, config.data, most_bytes=0)  # bytes
-    corrupted = _corrupted(run, config, images)
+    corrupted = corrupted_copies(run, config.corrupted, images)
     for seed in config.all_seeds:  # all rows of one seed first: a comparison of two needs no more
         for row in config.rows:
             settings = REFERENCES[row].recipe(config.training)
@@ -44,7 +44,8 @@ def train(run: Run, config: References) -> None:
             known = run.measured(f"{row}/seed{seed}/training")[0]
             content = pack(model)
             restore(model, content)
-            outcomes = _look(run, config, model, images, corrupted, f"{row}/seed{seed}")
+            label = f"{row}/seed{seed}"
+            outcomes = look_at(run, model, images, corrupted, label, attacked=config.attacked)
             known = known | {"history": history}
             one = _describe(config, row, seed, settings, model, outcomes, known, content)
             run.measure(f"{row}/seed{seed}/summary", _summary, one)
@@ -73,22 +74,23 @@ def restore(model: keras.Model, content: bytes) -> None:
         model.set_weights([stored[name].astype("float32") for name in sorted(stored.files)])
 
 
-def _corrupted(run: Run, config: References, images: Images) -> Path:
+def corrupted_copies(run: Run, name: str, images: Images) -> Path:
+    """The folder of the corrupted copies of the test images, written where they are not there yet."""
     pixels, labels = images.test
-    folder = Path(config.corrupted)
+    folder = Path(name)
     run.say(f"corrupted copies of the {len(labels)} test images: {folder}")
     kf.data.write_corrupted(pixels, labels, folder, seed=0)
     return folder
 
 
-def _look(
-    run: Run, config: References, model: keras.Model, images: Images, corrupted: Path, label: str
+def look_at(
+    run: Run, model: keras.Model, images: Images, corrupted: Path, label: str, *, attacked: int
 ) -> Outcomes:
     """Every condition is one stage of the run, so that a look that was cut short goes on where it was."""
     pixels, labels = images.test
     right: dict[str, np.ndarray] = {}
     predicted: dict[str, np.ndarray] = {}
-    asked = conditions(model, pixels, labels, corrupted=corrupted, attacked=config.attacked)
+    asked = conditions(model, pixels, labels, corrupted=corrupted, attacked=attacked)
     for name, predict in asked:
         found = run.arrays(f"{label}/{name}", lambda p=predict: {"classes": p()})["classes"]
         right[name] = found == labels[: len(found)]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,7 +38,8 @@ def report(
         list[str] | None,
         typer.Option(
             metavar="MODEL",
-            help="Another model of the same classes, which needs no options; may be given several times.",
+            help="Another model of the same classes, which needs no options; may be given several times. "
+            "'cifar10/*' is all reference networks whose weights are here.",
         ),
     ] = None,
     full: Annotated[
@@ -62,6 +65,7 @@ def report(
     keras-freq report my_model.keras photos/test --value-range 0,255
     keras-freq report cifar10/standard cifar10_mini --n 200 --only bands,attacks --out report
     keras-freq report new.keras photos/test --against old.keras --baseline old/report.json
+    keras-freq report my_model.keras cifar10 --against 'cifar10/*'
     """
     wanted = _read_sections(only)
     folder = result.out or _FOLDER
@@ -70,7 +74,9 @@ def report(
         raise ValueError(f"--out must be a folder. Received: --out {folder}")
     limit = _FULL if full else _QUICK
     subject = open_subject(model, data, run, n=limit, say=output.say)
-    others = {name: _open_other(name, model, subject, run, output) for name in against or ()}
+    others = {
+        name: _open_other(name, model, subject, run, output) for name in _expand(against or (), model.model)
+    }
     strangers = None
     if unknown is not None:
         chosen = dataclasses.replace(data, data=unknown, classes=None)
@@ -110,6 +116,26 @@ def _read_sections(only: str | None) -> list[str] | None:
             f"--only must be some of {', '.join(SECTIONS)}, with commas between. Received: --only {only}"
         )
     return [name.replace("-", "_") for name in names]
+
+
+def _expand(against: Iterable[str], own: str) -> list[str]:
+    """The other models, a pattern of reference networks written out without the model itself."""
+    from keras_freq import models
+
+    names: list[str] = []
+    for word in against:
+        if not any(sign in word for sign in "*?[") or Path(word).exists():
+            names.append(word)
+            continue
+        here = [one.name for one in models.references() if one.file is not None]
+        found = [name for name in here if fnmatch.fnmatchcase(name, word) and name != own]
+        if not found:
+            raise ValueError(
+                f"--against must name models; of reference networks there are {', '.join(here)}. "
+                f"Received: --against {word}"
+            )
+        names += found
+    return list(dict.fromkeys(names))
 
 
 def _open_other(

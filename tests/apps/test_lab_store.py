@@ -367,7 +367,10 @@ def test_the_list_of_networks(here, capsys):
     assert command(["networks", "--folder", "nowhere"]) == 2
     assert "there must be a folder of trained networks. Received: nowhere" in capsys.readouterr().err
     assert command(["models"]) == 2
-    assert "must be a command, networks or evidence. Received: models" in capsys.readouterr().err
+    assert (
+        "must be a command, one of networks, evidence, leaderboard, check. Received: models"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.once

@@ -112,6 +112,11 @@ WRONG = {
         "sets=[cdes]": f"`sets` {SOME} original, scr, wcr, hars, each once",
         "images_per_class=0": "`images_per_class` must be at least 1",
     },
+    "references/look": {
+        "value_range=[1, 0]": "`value_range` must be",
+        "name=' '": "`name` must be the name of the network",
+        "attacked=0": "`attacked` must be at least 1",
+    },
     "freq_shortcuts/frontier": {
         "networks=[]": "`networks` must name at least one",
         "fractions=[0.1, 0.2]": "`fractions` must fall",
