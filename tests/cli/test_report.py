@@ -6,6 +6,7 @@ import pytest
 
 import keras_freq as kf
 from keras_freq._cli._report import SECTIONS as COMMAND_SECTIONS
+from keras_freq._cli._report import _expand
 from keras_freq._report._sections import SECTIONS
 
 
@@ -49,6 +50,20 @@ def test_beside_another_model_and_unknown_images(cli, one, tiny, arrays, tmp_pat
     assert [model.name for model in report.models] == ["tiny", str(tiny)]
     assert {row.difference for row in report.differences()} == {0.0}
     assert report.numbers()["auroc"] == 0.5
+
+
+@pytest.mark.once
+def test_a_pattern_names_the_reference_networks_that_are_here(cli, one, tmp_path, monkeypatch):
+    here = {network.name for network in kf.models.references() if network.file is not None}
+    others = {name for name in here if name.startswith("cifar10/")} - {"cifar10/standard"}
+    assert set(_expand(["cifar10/*"], "cifar10/standard")) == others
+    assert _expand(["cifar10/apr_sp", "cifar10/apr_*", "a.keras"], "b.keras") == ["cifar10/apr_sp", "a.keras"]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m[1].keras").touch()
+    assert _expand(["m[1].keras"], "b.keras") == ["m[1].keras"]
+    done = cli(one, "--against", "nobody/*")
+    assert done.code == 2
+    assert "of reference networks there are cifar10/" in done.err
 
 
 @pytest.mark.once
