@@ -92,6 +92,9 @@ EVERY = {
         model, data, np.asarray(_maps(model, data)), split="test"
     ),
     "SpectralDensityResult": lambda model, data: kf.data.image_spectral_density(data),
+    "SufficientMapsResult": lambda model, data: kf.shortcuts.sufficient_maps(
+        model, data[0], fractions=(0.5, 0.1), steps=2, progress=False
+    ),
     "SwappedPairs": lambda model, data: EVERY["AmplitudeSwapResult"](model, data).pairs,
     "WorstCaseResult": lambda model, data: kf.evaluate.worst_case_accuracy(
         model, data, epsilon=0.01, attacks=("square",), queries=5, progress=False

@@ -303,6 +303,9 @@ def measure(model, images, labels) -> dict[str, np.ndarray]:
             model, images, labels, patch=8, mean=0.4, progress=False
         ).values,
         "hfss": kf.shortcuts.hfss(model, images, labels, budgets=(3,), mean=0, progress=False).top_losses,
+        "sufficient": kf.shortcuts.sufficient_maps(
+            model, images, fractions=(0.6, 0.3), steps=1, mean=0, progress=False
+        ).kept,
     }
 
 

@@ -100,6 +100,7 @@ def calls(model):
         shortcuts.learned_path: {
             "model": model, "images": data, "steps": 1, "images_per_step": 2, "fractions": (0.3, 0.1),
         },
+        shortcuts.sufficient_maps: {"model": model, "images": IMAGES, "fractions": (0.3, 0.1), "steps": 1},
         shortcuts.dominant_frequency_map: {"importance": importance, "fraction": 0.2},
         shortcuts.shortcut_report: {"model": model, "data": data, "maps": maps},
         shortcuts.band_stop: {"model": model, "data": data, "stopped": [(1,)]},

@@ -12,6 +12,7 @@ from keras_freq.shortcuts._hfss import HFSSResult, hfss
 from keras_freq.shortcuts._learned_map import learned_map, learned_path
 from keras_freq.shortcuts._shortcut_curve import ShortcutCurve, shortcut_curve
 from keras_freq.shortcuts._shortcut_report import ShortcutReport, shortcut_report
+from keras_freq.shortcuts._sufficient_maps import SufficientMapsResult, sufficient_maps
 
 __all__ = [
     "ADCSResult",
@@ -21,6 +22,7 @@ __all__ = [
     "HFSSResult",
     "ShortcutCurve",
     "ShortcutReport",
+    "SufficientMapsResult",
     "adcs",
     "band_stop",
     "dominant_frequency_map",
@@ -31,6 +33,7 @@ __all__ = [
     "learned_path",
     "shortcut_curve",
     "shortcut_report",
+    "sufficient_maps",
 ]
 
 

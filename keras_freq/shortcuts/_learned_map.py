@@ -189,12 +189,12 @@ def learned_path(
         >>> {share: maps.masks.shape for share, maps in path.items()}
         {0.2: (4, 32, 32), 0.05: (4, 32, 32)}
     """
-    shares = _check_fractions(fractions)
+    shares = check_fractions(fractions)
     check_choice(objective, "objective", OBJECTIVES)
     specificity = check_number(specificity, "specificity", least=0)
     steps, size = check_whole(steps, "steps"), check_whole(images_per_step, "images_per_step")
     learning_rate = check_number(learning_rate, "learning_rate", above=0)
-    warm, cold = _check_temperatures(temperatures)
+    warm, cold = check_temperatures(temperatures)
     check_choice(start, "start", STARTS)
     check_choice(dc, "dc", ("keep", "drop"))
     seed = check_whole(seed, "seed", least=0)
@@ -265,14 +265,16 @@ def learned_path(
     return {share: FrequencyMaps(row, "learned", found_on) for share, row in zip(shares, masks, strict=True)}
 
 
-def _check_fractions(values: Any) -> tuple[float, ...]:
+def check_fractions(values: Any) -> tuple[float, ...]:
+    """Falling shares in (0, 1]."""
     shares = check_numbers(values, "fractions", above=0, most=1)
     if any(one <= other for one, other in itertools.pairwise(shares)):
         raise ValueError(f"`fractions` must fall. Received: fractions={values}")
     return shares
 
 
-def _check_temperatures(values: Any) -> tuple[float, float]:
+def check_temperatures(values: Any) -> tuple[float, float]:
+    """Two numbers above 0."""
     found = check_numbers(values, "temperatures", above=0)
     if len(found) != 2:
         raise ValueError(
