@@ -3,6 +3,7 @@
 From the root of a checkout, with the extra `tensorflow`; they take about fifteen minutes on two CPU cores.
 """
 
+import contextlib
 import io
 import itertools
 import os
@@ -89,6 +90,19 @@ def draw_bands(data):
         print(f"radius {row[0]:.0f}: low {show(row[1])}, high {show(row[2])}")
     print(f"clean {show(bands.clean)}, n = {bands.n}")
     save(kf.plots.band_accuracy({NAME: bands}, chance=0.1), "bands")
+
+
+def draw_shapes(data):
+    """The first program of the page on models that are no classifiers, as it is written there."""
+    page = (Path(__file__).parent / "not_only_classifiers.md").read_text()
+    names: dict = {}
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        exec(page.split("```python\n")[1].split("```")[0], names)
+    result = names["result"]
+    for name, places in (("low", result.radii), ("high", result.radii), ("band", result.bands)):
+        found = zip(places, getattr(result, name)["IoU"], strict=True)
+        print(name, *(f"{place}: {show(one)}" for place, one in found))
+    save(kf.plots.filtered({"shapes": result}), "shapes", dpi=60)
 
 
 def draw_heat_map(data):

@@ -82,6 +82,9 @@ def calls(model):
         evaluate.critical_band: {
             "model": model, "data": data, "centers": (1.75, 2, 2.5), "deviations": (0.1,), "draws": 2,
         },
+        evaluate.filtered: {
+            "model": model, "data": data, "metric": keras.metrics.SparseCategoricalAccuracy, "radii": (2,),
+        },
         evaluate.mean_corruption_error: {"result": corrupted, "relative_to": {"contrast": 0.5, "fog": 0.5}},
         evaluate.fourier_heat_map: {"model": model, "data": data, "window": 1},
         evaluate.input_gradient_spectrum: {"model": model, "data": data},
