@@ -63,12 +63,14 @@ EVERY = {
         kf.evaluate.predict_logits(model, data[0]), data[1]
     ),
     "ClassScoresResult": lambda model, data: kf.evaluate.class_scores(model, data),
+    "ConflictPairs": lambda model, data: EVERY["CueConflictResult"](model, data).pairs,
     "CorruptionResult": lambda model, data: kf.evaluate.corruption_error(
         model, data, corruptions=("gaussian_noise", "contrast"), severities=(1, 5), progress=False
     ),
     "CriticalBandResult": lambda model, data: kf.evaluate.critical_band(
         model, data, centers=(2, 4, 8), criterion=0.3, draws=5
     ),
+    "CueConflictResult": lambda model, data: kf.evaluate.cue_conflict(model, data, radii=(4, 8), draws=5),
     "FilteredResult": lambda model, data: kf.evaluate.filtered(
         model,
         data,

@@ -290,6 +290,7 @@ def measure(model, images, labels) -> dict[str, np.ndarray]:
     return {
         "scores": kf.evaluate.class_scores(model, data).confusion,
         "bands": (bands.clean, *bands.low, *bands.high),
+        "conflict": kf.evaluate.cue_conflict(model, data, radii=(3,), draws=0).low,
         "any metric": (*parts.clean.values(), *parts.low["right"], *parts.high["right"]),
         "corruptions": kf.evaluate.corruption_error(
             model, data, corruptions=("contrast",), severities=(3,), progress=False

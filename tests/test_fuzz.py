@@ -82,6 +82,7 @@ def calls(model):
         evaluate.critical_band: {
             "model": model, "data": data, "centers": (1.75, 2, 2.5), "deviations": (0.1,), "draws": 2,
         },
+        evaluate.cue_conflict: {"model": model, "data": data, "radii": (2,), "draws": 2},
         evaluate.filtered: {
             "model": model, "data": data, "metric": keras.metrics.SparseCategoricalAccuracy, "radii": (2,),
         },

@@ -19,6 +19,7 @@ from keras_freq.evaluate._calibration_error import CalibrationResult, calibratio
 from keras_freq.evaluate._class_scores import ClassScoresResult, class_scores
 from keras_freq.evaluate._corruption_error import CorruptionResult, corruption_error
 from keras_freq.evaluate._critical_band import CriticalBandResult, critical_band
+from keras_freq.evaluate._cue_conflict import ConflictPairs, CueConflictResult, cue_conflict
 from keras_freq.evaluate._filtered import FilteredResult, filtered
 from keras_freq.evaluate._flip_rate import FlipRateResult, flip_rate
 from keras_freq.evaluate._fourier_heat_map import fourier_heat_map
@@ -41,8 +42,10 @@ __all__ = [
     "BandAccuracyResult",
     "CalibrationResult",
     "ClassScoresResult",
+    "ConflictPairs",
     "CorruptionResult",
     "CriticalBandResult",
+    "CueConflictResult",
     "FilteredResult",
     "FlipRateResult",
     "FourierHeatMapResult",
@@ -62,6 +65,7 @@ __all__ = [
     "class_scores",
     "corruption_error",
     "critical_band",
+    "cue_conflict",
     "filtered",
     "flip_rate",
     "fourier_heat_map",

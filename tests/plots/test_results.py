@@ -24,6 +24,7 @@ PLOTS = {
     "CalibrationResult": kf.plots.reliability,
     "CorruptionResult": kf.plots.corruption_table,
     "CriticalBandResult": kf.plots.critical_band,
+    "CueConflictResult": kf.plots.cue_conflict,
     "FilteredResult": kf.plots.filtered,
     "FourierHeatMapResult": kf.plots.heat_map,
     "FrequencyMaps": kf.plots.frequency_maps,
