@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_freq._core.batch_statistics import find_normalizations
 from keras_freq._core.checks import (
     check_channels,
     check_data_format,
@@ -111,7 +112,7 @@ class Classifier:
         inner = getattr(self.model, "declared", None)
         if isinstance(inner, Classifier):
             self._inherit(inner)
-        self._link, self._guessed, self._in_pixels = "logits", False, False
+        self._link, self._guessed, self._in_pixels, self._by_batch = "logits", False, False, False
         self._look_at_outputs()
 
     def _look_at_outputs(self) -> None:
@@ -191,6 +192,7 @@ class Classifier:
             output=None if self._cut else self._place,
             link=self._link,
             activation=self._activation if self._cut and self._activation in ACTIVATIONS else None,
+            by_batch=self._by_batch,
         )
 
     @property
@@ -234,6 +236,18 @@ class Classifier:
         """The same for images that are on [0, 1] already."""
         other = copy.copy(self)
         other._in_pixels = True
+        return other
+
+    @property
+    def normalized_by_batch(self) -> Classifier:
+        """The same with batch normalization by the statistics of the batch at hand."""
+        if not find_normalizations(self.core):
+            raise ValueError(
+                "The model must have a layer of batch normalization to take the statistics of a batch. "
+                f"Received: model={self.name!r} without one"
+            )
+        other = copy.copy(self)
+        other._by_batch = True
         return other
 
     def replace_model(self, core: keras.Model) -> Classifier:

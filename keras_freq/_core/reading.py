@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_freq._core.batch_statistics import by_batch
 from keras_freq._core.checks import show
 from keras_freq._core.value_range import UNIT
 
@@ -21,7 +23,8 @@ class Reading:
     """How the tensors that go into a model and come out of it are read.
 
     `preprocess` maps pixels on [0, 1] to the model's input, `preprocessor` those in its range. `activation`
-    is the softmax or sigmoid that was taken off the model: ties stay those of its answers.
+    is the softmax or sigmoid that was taken off the model: ties stay those of its answers. With `by_batch`
+    its batch normalization takes the statistics of the batch at hand.
     """
 
     value_range: tuple[float, float] = UNIT
@@ -30,6 +33,7 @@ class Reading:
     output: str | int | None = None
     link: str = "logits"
     activation: str | None = None
+    by_batch: bool = False
 
     def __call__(self, model: keras.Model, pixels: Any) -> Any:
         """float32 logits `(batch, classes)` of pixels on [0, 1], inside traced code; or what is returned."""
@@ -44,7 +48,8 @@ class Reading:
             images = pixels if self.value_range == UNIT else pixels * (high - low) + low
             if self.preprocessor is not None:
                 images = self.preprocessor(images)
-        outputs = model(images, training=False)
+        with by_batch(model) if self.by_batch else contextlib.nullcontext():
+            outputs = model(images, training=False)
         if self.link == AS_RETURNED:
             return pick_any(outputs, self.output)
         outputs = pick_output(outputs, self.output)
