@@ -56,7 +56,7 @@ BAD = {
 LEFT_OUT = {"checkpoint", "folder", "progress", "callbacks", "verbose", "title", "kwargs"}
 SLOW = {
     "steps", "restarts", "queries", "epochs", "budgets", "iterations", "train_per_class", "test_per_class",
-    "kernel_size", "filters", "n", "examples",
+    "kernel_size", "filters", "n", "examples", "draws",
 }  # fmt: skip
 
 

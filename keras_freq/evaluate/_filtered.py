@@ -347,7 +347,7 @@ def _name_masks(masks: Any, size: tuple[int, int]) -> tuple[tuple[str, ...], lis
     if not isinstance(masks, Mapping):
         try:
             array = np.asarray(masks, "float32")
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             array = np.zeros(())
         if array.ndim != 3:
             raise ValueError(

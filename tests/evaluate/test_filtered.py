@@ -372,3 +372,74 @@ def test_outputs_without_the_batch_are_refused(rng):
             (rng.random((4, SIDE, SIDE, 3)).astype("float32"), rng.random(4)),
             metric=keras.metrics.MeanAbsoluteError,
         )
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Boxes(keras.metrics.Metric):
+    """Of decoded boxes: how many there are, the mean of their certainties and of their corners."""
+
+    def __init__(self, **kwargs):
+        super().__init__(name="boxes", **kwargs)
+        self.seen: list[np.ndarray] = []
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        parts = [ops.convert_to_numpy(y_pred[key]) for key in ("boxes", "confidence", "num_detections")]
+        for corners, certain, count in zip(*parts, strict=True):
+            values = np.concatenate([corners, certain.reshape(-1, 1)], axis=1)[: int(count)]
+            self.seen.append(np.array([count, *values.mean(axis=0)]))
+
+    def result(self):
+        return np.mean(self.seen, axis=0)
+
+    def reset_state(self):
+        self.seen = []
+
+
+@pytest.mark.slow
+def test_retinanet_of_keras_hub(rng):
+    """With random weights; what KerasHub does in `predict`, decoding, is the `postprocess` here."""
+    hub = pytest.importorskip("keras_hub")
+    keras.utils.set_random_seed(0)
+    backbone = hub.models.ResNetBackbone(
+        input_conv_filters=[64],
+        input_conv_kernel_sizes=[7],
+        stackwise_num_filters=[64, 64, 64, 64],
+        stackwise_num_blocks=[1, 1, 1, 1],
+        stackwise_num_strides=[1, 2, 2, 2],
+        block_type="basic_block",
+        image_shape=(64, 64, 3),
+    )
+    detector = hub.models.RetinaNetObjectDetector(
+        backbone=hub.models.RetinaNetBackbone(
+            image_encoder=backbone, min_level=3, max_level=5, use_p5=False, image_shape=(64, 64, 3)
+        ),
+        num_classes=3,
+        bounding_box_format="xyxy",
+        anchor_generator=hub.layers.AnchorGenerator(
+            "xyxy", min_level=3, max_level=5, num_scales=3, aspect_ratios=[0.5, 1.0, 2.0], anchor_size=4.0
+        ),
+    )
+    images = rng.random((5, 64, 64, 3)).astype("float32")
+    targets = {"boxes": np.zeros((5, 2, 4)), "labels": np.zeros((5, 2))}
+
+    raw = []
+
+    def decode(outputs):  # of the images it takes the size alone
+        raw.append({key: ops.convert_to_numpy(value) for key, value in outputs.items()})
+        return detector.decode_predictions(outputs, images[: len(raw[-1]["cls_logits"])])
+
+    result = filtered(detector, (images, targets), metric=Boxes, radii=(8,), postprocess=decode, batch_size=3)
+    # Two batches of three conditions. Which boxes stay hangs on the last digit of random certainties, so that
+    # what is decoded is compared for equal outputs.
+    seen = images, np.asarray(kf.spectral.low_pass(images, 8)), np.asarray(kf.spectral.high_pass(images, 8))
+    found = result.clean.values(), *([one[0] for one in part.values()] for part in (result.low, result.high))
+    for place, (shown, numbers) in enumerate(zip(seen, found, strict=True)):
+        wanted, batches = Boxes(), raw[place::3]
+        for key, value in detector(shown, training=False).items():
+            own = np.concatenate([batch[key] for batch in batches])
+            np.testing.assert_allclose(own, ops.convert_to_numpy(value), rtol=1e-3, atol=2e-3)
+        for batch in batches:
+            outputs = {key: ops.convert_to_tensor(value) for key, value in batch.items()}
+            decoded = detector.decode_predictions(outputs, images[: len(batch["cls_logits"])])
+            wanted.update_state(targets, decoded)
+        np.testing.assert_allclose([*numbers], wanted.result(), rtol=1e-5)
