@@ -3,6 +3,7 @@
 From the root of a checkout, with the extra `tensorflow`; they take about fifteen minutes on two CPU cores.
 """
 
+import contextlib
 import io
 import itertools
 import os
@@ -89,6 +90,19 @@ def draw_bands(data):
         print(f"radius {row[0]:.0f}: low {show(row[1])}, high {show(row[2])}")
     print(f"clean {show(bands.clean)}, n = {bands.n}")
     save(kf.plots.band_accuracy({NAME: bands}, chance=0.1), "bands")
+
+
+def draw_shapes(data):
+    """The first program of the page on models that are no classifiers, as it is written there."""
+    page = (Path(__file__).parent / "not_only_classifiers.md").read_text()
+    names: dict = {}
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        exec(page.split("```python\n")[1].split("```")[0], names)
+    result = names["result"]
+    for name, places in (("low", result.radii), ("high", result.radii), ("band", result.bands)):
+        found = zip(places, getattr(result, name)["IoU"], strict=True)
+        print(name, *(f"{place}: {show(one)}" for place, one in found))
+    save(kf.plots.filtered({"shapes": result}), "shapes", dpi=60)
 
 
 def draw_heat_map(data):
@@ -294,6 +308,37 @@ def draw_channel(data):
         )
         print(found[name], found[name].intervals)
     save(kf.plots.critical_band(found), "channel")
+
+
+def draw_conflict(data):
+    """Whom two networks follow in images of two classes: all test images where TFDS_DATA_DIR has CIFAR-10."""
+    if "TFDS_DATA_DIR" in os.environ:
+        data = kf.data.load("cifar10")
+    found = {}
+    for name in ("standard", "apr_sp"):
+        model = kf.models.reference(f"cifar10/{name}")
+        found[name] = kf.evaluate.cue_conflict(model, data.test, radii=(2, 3, 4, 5, 6, 7, 8, 10, 12, 16))
+        print(
+            f"{name}: n = {found[name].n}, clean {show(found[name].clean)}, undefined {found[name].undefined}"
+        )
+        for row in found[name].rows():
+            shares = (
+                f"{part} {show(row[part])} ({show(row[f'{part}_from'])} to {show(row[f'{part}_to'])})"
+                for part in ("low", "high", "neither", "low_bias")
+            )
+            print(f"radius {row['radius']:.0f}:", *shares)
+        (edges,) = found[name].intervals["balance"]
+        print(f"balance {show(found[name].balance)} ({show(*edges)})")
+    save(kf.plots.cue_conflict(found), "conflict", dpi=70)
+    images, labels = data.arrays("test", limit=1000)
+    low, high = (
+        one_of_each(images, labels, chosen, skip=1) for chosen in ((0, 1, 3, 5, 7, 8), (8, 7, 6, 1, 0, 2))
+    )
+    rows = {"low frequencies of": low, "high frequencies of": high}
+    for radius in (3, 6, 10):
+        mixed = kf.spectral.low_pass(low, radius) + kf.spectral.high_pass(high, radius)
+        rows[f"put together at {radius}"] = np.clip(np.asarray(mixed), 0, 1)
+    save(kf.plots.image_rows(rows), "conflict_images", dpi=70)
 
 
 def draw_page(data):

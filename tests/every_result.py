@@ -1,5 +1,6 @@
 """One of every result of the library, each made by its function on a tiny classifier."""
 
+import keras
 import numpy as np
 
 import keras_freq as kf
@@ -62,11 +63,21 @@ EVERY = {
         kf.evaluate.predict_logits(model, data[0]), data[1]
     ),
     "ClassScoresResult": lambda model, data: kf.evaluate.class_scores(model, data),
+    "ConflictPairs": lambda model, data: EVERY["CueConflictResult"](model, data).pairs,
     "CorruptionResult": lambda model, data: kf.evaluate.corruption_error(
         model, data, corruptions=("gaussian_noise", "contrast"), severities=(1, 5), progress=False
     ),
     "CriticalBandResult": lambda model, data: kf.evaluate.critical_band(
         model, data, centers=(2, 4, 8), criterion=0.3, draws=5
+    ),
+    "CueConflictResult": lambda model, data: kf.evaluate.cue_conflict(model, data, radii=(4, 8), draws=5),
+    "FilteredResult": lambda model, data: kf.evaluate.filtered(
+        model,
+        data,
+        metric=[keras.metrics.SparseCategoricalAccuracy, keras.metrics.SparseTopKCategoricalAccuracy],
+        radii=(4, 8),
+        bands=[(4, 8)],
+        masks={"ring": kf.spectral.ring_mask(32, 32, 1, 3)},
     ),
     "FlipRateResult": lambda model, data: kf.evaluate.flip_rate(
         model, data, perturbations=("translate",), reference={"translate": 0.5}, progress=False

@@ -285,9 +285,13 @@ def measure(model, images, labels) -> dict[str, np.ndarray]:
     data = (images, labels)
     maps = np.stack([kf.spectral.disk_mask(SIDE, SIDE, radius) for radius in (3, 4, 5)])
     bands = kf.evaluate.band_accuracy(model, data, radii=(3,), mean=0.4)
+    accuracy = keras.metrics.SparseCategoricalAccuracy
+    parts = kf.evaluate.filtered(model, data, metric={"right": accuracy}, radii=(3,), mean=0.4)
     return {
         "scores": kf.evaluate.class_scores(model, data).confusion,
         "bands": (bands.clean, *bands.low, *bands.high),
+        "conflict": kf.evaluate.cue_conflict(model, data, radii=(3,), draws=0).low,
+        "any metric": (*parts.clean.values(), *parts.low["right"], *parts.high["right"]),
         "corruptions": kf.evaluate.corruption_error(
             model, data, corruptions=("contrast",), severities=(3,), progress=False
         ).errors,

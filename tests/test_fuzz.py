@@ -56,7 +56,7 @@ BAD = {
 LEFT_OUT = {"checkpoint", "folder", "progress", "callbacks", "verbose", "title", "kwargs"}
 SLOW = {
     "steps", "restarts", "queries", "epochs", "budgets", "iterations", "train_per_class", "test_per_class",
-    "kernel_size", "filters", "n", "examples",
+    "kernel_size", "filters", "n", "examples", "draws",
 }  # fmt: skip
 
 
@@ -81,6 +81,10 @@ def calls(model):
         },
         evaluate.critical_band: {
             "model": model, "data": data, "centers": (1.75, 2, 2.5), "deviations": (0.1,), "draws": 2,
+        },
+        evaluate.cue_conflict: {"model": model, "data": data, "radii": (2,), "draws": 2},
+        evaluate.filtered: {
+            "model": model, "data": data, "metric": keras.metrics.SparseCategoricalAccuracy, "radii": (2,),
         },
         evaluate.mean_corruption_error: {"result": corrupted, "relative_to": {"contrast": 0.5, "fog": 0.5}},
         evaluate.fourier_heat_map: {"model": model, "data": data, "window": 1},

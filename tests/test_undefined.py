@@ -76,6 +76,11 @@ EVERY = {
         lambda r: r.clean,
         None,
     ),
+    "cue_conflict": (
+        lambda m, d: kf.evaluate.cue_conflict(m, d, radii=(2,), draws=0),
+        lambda r: r.clean,
+        None,
+    ),
     "frequency_importance": (
         lambda m, d: kf.shortcuts.frequency_importance(m, *d, patch=SIDE, mean=0.45),
         lambda r: np.dot(np.nan_to_num(r.clean_accuracy), r.count_per_class) / N,

@@ -65,11 +65,11 @@ def wrap_arrays(data: Any, batch_size: int | None = None) -> Any:
     """Arrays `(images, labels)`, checked once, as `RawBatches`; other data as they are."""
     if batch_size is not None:
         check_whole(batch_size, "batch_size")
-    if _is_table(data):
-        return _TableBatches(data, batch_size or 128)
+    if is_table(data):
+        return TableBatches(data, batch_size or 128)
     if isinstance(data, Mapping):
-        data = _pick_pair(data)
-    if not _is_arrays(data):
+        data = pick_pair(data)
+    if not is_arrays(data):
         return data
     if len(data) == 3:
         raise ValueError(
@@ -79,21 +79,21 @@ def wrap_arrays(data: Any, batch_size: int | None = None) -> Any:
         raise ValueError(
             f"A tuple of arrays must be (images, labels). Received: a tuple of length {len(data)}"
         )
-    images, labels = map(_to_numpy, data)
+    images, labels = map(to_numpy, data)
     return RawBatches(images, labels, batch_size=batch_size or 128)
 
 
 def read_batches(data: Any, limit: int | None = None, name: str = "data") -> Iterator[Batch]:
     """The batches of data that are no bare arrays, bytes as they are; errors call the data by `name`."""
-    return _cut_and_fill(_open(data, name), limit)
+    return _cut_and_fill(open_feed(data, name), limit)
 
 
-def _is_table(data: Any) -> bool:
+def is_table(data: Any) -> bool:
     # A Dataset of Hugging Face; that library is not imported to find out.
     return hasattr(data, "column_names") and hasattr(data, "features") and hasattr(data, "__getitem__")
 
 
-class _TableBatches:
+class TableBatches:
     """The rows of a Hugging Face Dataset as batches, read when they are asked for."""
 
     def __init__(self, table: Any, batch_size: int):
@@ -120,7 +120,7 @@ def _to_pixels(image: Any) -> np.ndarray:
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def _pick_pair(batch: Mapping) -> tuple[Any, Any]:
+def pick_pair(batch: Mapping) -> tuple[Any, Any]:
     """Images and labels out of a dictionary."""
     image, label = _find_keys(batch)
     return batch[image], batch[label]
@@ -138,12 +138,12 @@ def _find_keys(names: Iterable[str]) -> tuple[str, str]:
     return found[0][0], found[1][0]
 
 
-def _is_arrays(data: Any) -> bool:
+def is_arrays(data: Any) -> bool:
     # A tuple of batches holds tuples, which have no shape; labels beside an array may be a plain list.
     return isinstance(data, (tuple, list)) and any(hasattr(part, "shape") for part in data)
 
 
-def _open(data: Any, name: str) -> Iterable[Any]:
+def open_feed(data: Any, name: str) -> Iterable[Any]:
     """The feed's own batches, as it yields them."""
     if isinstance(data, keras.utils.PyDataset):
         if data.num_batches is None:
@@ -158,7 +158,7 @@ def _open(data: Any, name: str) -> Iterable[Any]:
         raise TypeError("Pass one split, as in data.test. Received: an ImageData with its two splits")
     if isinstance(data, (Mapping, str, bytes)) or hasattr(data, "shape") or not isinstance(data, Iterable):
         hint = ": call the generator function, or better, hold its arrays" if callable(data) else ""
-        raise TypeError(f"`{name}` must be {_KINDS}{hint}. Received: {_describe(data)}")
+        raise TypeError(f"`{name}` must be {_KINDS}{hint}. Received: {describe(data)}")
     return data
 
 
@@ -199,9 +199,9 @@ def _cut_and_fill(batches: Iterable[Any], limit: int | None) -> Iterator[Batch]:
 def _check_batch(batch: Any) -> tuple[np.ndarray, np.ndarray]:
     """One batch of a feed as checked images, uint8 or float32, and int64 class indices."""
     if isinstance(batch, Mapping):
-        batch = _pick_pair(batch)
+        batch = pick_pair(batch)
     if not isinstance(batch, (tuple, list)):
-        raise TypeError(f"Every batch must be a tuple (images, labels). Received: {_describe(batch)}")
+        raise TypeError(f"Every batch must be a tuple (images, labels). Received: {describe(batch)}")
     if len(batch) == 3:
         raise ValueError(
             "Sample weights are not supported: yield (images, labels). Received: a batch of 3 elements"
@@ -210,11 +210,11 @@ def _check_batch(batch: Any) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(
             f"Every batch must be a tuple (images, labels). Received: a batch of {len(batch)} elements"
         )
-    images, labels = check_labeled_images(*map(_to_numpy, batch))
+    images, labels = check_labeled_images(*map(to_numpy, batch))
     return images if images.dtype == np.uint8 else images.astype("float32", copy=False), labels
 
 
-def _to_numpy(array: Any) -> np.ndarray:
+def to_numpy(array: Any) -> np.ndarray:
     """Arrays and tensors of any framework, the active backend's or not, as NumPy."""
     if isinstance(array, Mapping):
         raise TypeError(
@@ -229,11 +229,11 @@ def _to_numpy(array: Any) -> np.ndarray:
     except (ValueError, TypeError) as error:
         # Ragged nested lists and ragged or sparse tensors end here.
         raise TypeError(
-            f"Images and labels must be dense arrays or tensors. Received: {_describe(array)}"
+            f"Images and labels must be dense arrays or tensors. Received: {describe(array)}"
         ) from error
 
 
-def _describe(value: Any) -> str:
+def describe(value: Any) -> str:
     if isinstance(value, Mapping):
         return f"a dictionary with the keys {sorted(map(str, value))}"
     shape = getattr(value, "shape", None)

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_freq._core.batch_statistics import find_normalizations
 from keras_freq._core.checks import (
     check_channels,
     check_data_format,
@@ -25,7 +26,7 @@ from keras_freq._core.pixels import unit_float32
 from keras_freq._core.reading import Reading
 from keras_freq._core.value_range import BYTES, UNIT, first_normalization, range_of_first_layers
 
-_DECLARED = ("value_range", "preprocess", "output", "from_logits", "data_format", "mean")
+DECLARED = ("value_range", "preprocess", "output", "from_logits", "data_format", "mean")
 _NO_LOGITS = (
     "The model must return logits, whose gradients do not vanish: remove the softmax or sigmoid inside it "
     "and train or convert with from_logits=True. Received: model={!r}, whose outputs are probabilities"
@@ -111,18 +112,22 @@ class Classifier:
         inner = getattr(self.model, "declared", None)
         if isinstance(inner, Classifier):
             self._inherit(inner)
-        index = _output_index(self._network, self.output)
+        self._link, self._guessed, self._in_pixels, self._by_batch = "logits", False, False, False
+        self._look_at_outputs()
+
+    def _look_at_outputs(self) -> None:
+        """Finds the output that is meant, and the softmax or sigmoid that can be taken off it."""
+        index = output_index(self._network, self.output)
         self.index_of_output = index
-        self._place = self.output if index is None else _key_of_output(self._network, self.output, index)
+        self._place = self.output if index is None else place_of_output(self._network, self.output, index)
         self._activation = self._cut = None
         if self.from_logits is not True and index is not None:
             self._activation = last_activation(self._network, index)
             self._cut = cut_activation(self._network, index)
-        self._link, self._guessed, self._in_pixels = "logits", False, False
 
     def _inherit(self, inner: Classifier) -> None:
         """Takes what is not declared here from the classifier that a wrapper was made of."""
-        for name in _DECLARED:
+        for name in DECLARED:
             if getattr(self, name) is None:
                 setattr(self, name, getattr(inner, name))
         if self.preprocess is None:
@@ -130,11 +135,11 @@ class Classifier:
 
     def of(self, model: keras.Model) -> Classifier:
         """What is declared here, of another model."""
-        return type(self)(model, **{name: getattr(self, name) for name in _DECLARED})
+        return type(self)(model, **{name: getattr(self, name) for name in DECLARED})
 
     def get_config(self) -> dict[str, Any]:
         """What was declared, as Keras saves it, without the model."""
-        declared = {name: getattr(self, name) for name in _DECLARED if getattr(self, name) is not None}
+        declared = {name: getattr(self, name) for name in DECLARED if getattr(self, name) is not None}
         if self.preprocess is not None:
             declared["preprocess"] = keras.saving.serialize_keras_object(self.preprocess)
         return declared
@@ -187,6 +192,7 @@ class Classifier:
             output=None if self._cut else self._place,
             link=self._link,
             activation=self._activation if self._cut and self._activation in ACTIVATIONS else None,
+            by_batch=self._by_batch,
         )
 
     @property
@@ -230,6 +236,18 @@ class Classifier:
         """The same for images that are on [0, 1] already."""
         other = copy.copy(self)
         other._in_pixels = True
+        return other
+
+    @property
+    def normalized_by_batch(self) -> Classifier:
+        """The same with batch normalization by the statistics of the batch at hand."""
+        if not find_normalizations(self.core):
+            raise ValueError(
+                "The model must have a layer of batch normalization to take the statistics of a batch. "
+                f"Received: model={self.name!r} without one"
+            )
+        other = copy.copy(self)
+        other._by_batch = True
         return other
 
     def replace_model(self, core: keras.Model) -> Classifier:
@@ -429,7 +447,7 @@ def _load(model: Any) -> keras.Model:
     return check_model(model)
 
 
-def _output_index(model: Any, output: str | int | None) -> int | None:
+def output_index(model: Any, output: str | int | None) -> int | None:
     """Place of an output among the model's, which is known of functional and sequential ones alone."""
     outputs = getattr(model, "outputs", None) if getattr(model, "built", False) else None
     if not outputs:
@@ -449,7 +467,7 @@ def _output_index(model: Any, output: str | int | None) -> int | None:
     raise ValueError(f"`output` must be one of {names} or an index. Received: output={show(output)}")
 
 
-def _key_of_output(model: Any, output: str | int | None, index: int) -> str | int | None:
+def place_of_output(model: Any, output: str | int | None, index: int) -> str | int | None:
     """Key or index of an output in what the model returns."""
     if output is None:
         return None

@@ -274,9 +274,9 @@ class ModelFeed(Feed):
             hashed=hashed,
             name=name,
         )
-        _check_fits(self.model, self.image_shape, name)
+        check_fits(self.model, self.image_shape, name)
         if data_format is None and self.model.data_format is None:
-            _check_layout(self.data_format, self.image_shape, name)
+            check_layout(self.data_format, self.image_shape, name)
         self.model.build(self.first_batch()[0][:1])
         classes = _tell_classes(self.model, self.image_shape)
         known = self.model.tells_outputs or (classes != 1 and not needs_logits and not needs_gradients)
@@ -331,7 +331,7 @@ class ModelFeed(Feed):
             )
 
 
-def _check_fits(model: Classifier, image_shape: tuple[int, ...], name: str) -> None:
+def check_fits(model: Classifier, image_shape: tuple[int, ...], name: str) -> None:
     """Refuses images of another size or other channels than a model says that it takes."""
     wanted = getattr(model.model, "input_shape", None) if model.meets_images else None
     known = wanted[1:] if isinstance(wanted, tuple) and len(wanted) == 4 else (None, None, None)
@@ -349,7 +349,7 @@ def _check_fits(model: Classifier, image_shape: tuple[int, ...], name: str) -> N
         )
 
 
-def _check_layout(data_format: str, image_shape: tuple[int, ...], name: str) -> None:
+def check_layout(data_format: str, image_shape: tuple[int, ...], name: str) -> None:
     """Refuses images that are laid out otherwise than a model of which nothing is declared seems to take."""
     first, last = (image_shape[axis] in CHANNELS for axis in (0, -1))
     if first != last and last != (data_format == "channels_last"):

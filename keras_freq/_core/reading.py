@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +10,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_freq._core.batch_statistics import by_batch
 from keras_freq._core.checks import show
 from keras_freq._core.value_range import UNIT
+
+# The link of a model that is no classifier: whatever it returns is handed on.
+AS_RETURNED = "as the model returns them"
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,8 @@ class Reading:
     """How the tensors that go into a model and come out of it are read.
 
     `preprocess` maps pixels on [0, 1] to the model's input, `preprocessor` those in its range. `activation`
-    is the softmax or sigmoid that was taken off the model: ties stay those of its answers.
+    is the softmax or sigmoid that was taken off the model: ties stay those of its answers. With `by_batch`
+    its batch normalization takes the statistics of the batch at hand.
     """
 
     value_range: tuple[float, float] = UNIT
@@ -27,13 +33,14 @@ class Reading:
     output: str | int | None = None
     link: str = "logits"
     activation: str | None = None
+    by_batch: bool = False
 
     def __call__(self, model: keras.Model, pixels: Any) -> Any:
-        """float32 logits `(batch, classes)` of pixels on [0, 1], inside traced code."""
+        """float32 logits `(batch, classes)` of pixels on [0, 1], inside traced code; or what is returned."""
         return self.link_outputs(self.run(model, pixels))
 
     def run(self, model: keras.Model, pixels: Any) -> Any:
-        """The output that is meant, as the model returns it, float32."""
+        """The output that is meant, as the model returns it; of a classifier float32."""
         if self.preprocess is not None:
             images = self.preprocess(pixels)
         else:
@@ -41,14 +48,18 @@ class Reading:
             images = pixels if self.value_range == UNIT else pixels * (high - low) + low
             if self.preprocessor is not None:
                 images = self.preprocessor(images)
-        outputs = pick_output(model(images, training=False), self.output)
+        with by_batch(model) if self.by_batch else contextlib.nullcontext():
+            outputs = model(images, training=False)
+        if self.link == AS_RETURNED:
+            return pick_any(outputs, self.output)
+        outputs = pick_output(outputs, self.output)
         if self.activation is not None:
             outputs = _tie(outputs, self.activation)
         return ops.cast(outputs, "float32")
 
     def link_outputs(self, outputs: Any) -> Any:
         tiny = 1e-37
-        if self.link == "none":
+        if self.link in ("none", AS_RETURNED):
             return outputs
         if self.link == "log probabilities":
             return ops.log(ops.maximum(outputs, tiny))
@@ -69,6 +80,19 @@ def _tie(logits: Any, activation: str) -> Any:
         value = ops.max(logits, axis=-1, keepdims=True)
     # The value alone: the gradient is that of the logits.
     return ops.where(tied, logits - ops.stop_gradient(logits) + ops.stop_gradient(value), logits)
+
+
+def pick_any(outputs: Any, output: str | int | None) -> Any:
+    """All that a model returns, or the one part of it that is meant."""
+    if output is None:
+        return outputs
+    try:
+        return outputs[output]
+    except (KeyError, IndexError, TypeError):
+        names = sorted(outputs) if isinstance(outputs, dict) else len(keras.tree.flatten(outputs))
+        raise ValueError(
+            f"`output` must be one of the model's. Received: output={show(output)} of {names}"
+        ) from None
 
 
 def pick_output(outputs: Any, output: str | int | None) -> Any:

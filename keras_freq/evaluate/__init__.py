@@ -19,6 +19,8 @@ from keras_freq.evaluate._calibration_error import CalibrationResult, calibratio
 from keras_freq.evaluate._class_scores import ClassScoresResult, class_scores
 from keras_freq.evaluate._corruption_error import CorruptionResult, corruption_error
 from keras_freq.evaluate._critical_band import CriticalBandResult, critical_band
+from keras_freq.evaluate._cue_conflict import ConflictPairs, CueConflictResult, cue_conflict
+from keras_freq.evaluate._filtered import FilteredResult, filtered
 from keras_freq.evaluate._flip_rate import FlipRateResult, flip_rate
 from keras_freq.evaluate._fourier_heat_map import fourier_heat_map
 from keras_freq.evaluate._gradient_spectrum_map import GradientSpectrumMap, gradient_spectrum_map
@@ -40,8 +42,11 @@ __all__ = [
     "BandAccuracyResult",
     "CalibrationResult",
     "ClassScoresResult",
+    "ConflictPairs",
     "CorruptionResult",
     "CriticalBandResult",
+    "CueConflictResult",
+    "FilteredResult",
     "FlipRateResult",
     "FourierHeatMapResult",
     "GradientSpectrumMap",
@@ -60,6 +65,8 @@ __all__ = [
     "class_scores",
     "corruption_error",
     "critical_band",
+    "cue_conflict",
+    "filtered",
     "flip_rate",
     "fourier_heat_map",
     "gradient_spectrum_map",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 import keras
@@ -14,11 +14,11 @@ from keras import ops
 from keras_freq._core.checks import check_choice, check_flag, check_interval, check_whole
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
-from keras_freq._core.feeds import Feed, ModelFeed
-from keras_freq._core.pixels import unit_float32
+from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Record, Result, versions
-from keras_freq.evaluate._predictions import count_undefined, predict_classes
+from keras_freq.evaluate._image_pairs import choose_donors, predict_all
+from keras_freq.evaluate._predictions import count_undefined
 from keras_freq.spectral import recombine
 
 
@@ -152,29 +152,20 @@ def amplitude_swap(
     logits = compile_logits(feed.model)
     mixed_logits = compile_logits(feed.model, _recombine(axes, clip, data_format))
     images, labels = feed.arrays()
-    pool, pool_labels, chosen = _choose_donors(
+    pool, pool_labels, chosen = choose_donors(
         donors, images, labels, np.random.default_rng(seed), feed.model.to_pixels
     )
 
-    def predict_all(function: Callable, *arrays: np.ndarray) -> np.ndarray:
-        count, size, parts = len(arrays[0]), feed.batch_size, []
-        for start in range(0, count, size):
-            # The last batch is filled up, so that one compiled step serves all.
-            rows = np.minimum(np.arange(start, start + size), count - 1)
-            first, *rest = (array[rows] for array in arrays)
-            parts.append(predict_classes(lambda x, rest=rest: function(x, *rest), first))
-            advance(min(size, count - start))
-        return np.concatenate(parts)[:count]
-
     with progress_bar(progress, "amplitude swap", "image pass") as advance:
-        phase = predict_all(logits, images)
+        predict = partial(predict_all, batch_size=feed.batch_size, advance=advance)
+        phase = predict(logits, images)
         if donors is None:
             amplitude, undefined = phase[chosen], 0
         else:
             used, place = np.unique(chosen, return_inverse=True)
-            of_donors = predict_all(logits, pool[used])
+            of_donors = predict(logits, pool[used])
             amplitude, undefined = of_donors[place], count_undefined(of_donors)
-        seen = predict_all(mixed_logits, images, pool[chosen])
+        seen = predict(mixed_logits, images, pool[chosen])
 
     donor_labels = None if pool_labels is None else pool_labels[chosen]
     differ = (phase != amplitude) & (phase >= 0) & (amplitude >= 0)
@@ -231,73 +222,3 @@ def _recombine(axes: Literal["chw", "hw"], clip: tuple[float, float] | None, dat
         return np.clip(result, *clip) if isinstance(result, np.ndarray) else ops.clip(result, *clip)
 
     return mixed
-
-
-def _choose_donors(
-    donors: Any,
-    images: np.ndarray,
-    labels: np.ndarray,
-    generator: np.random.Generator,
-    convert: Callable = unit_float32,
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Images to draw from, their labels, and which of them each image gets."""
-    if donors is None:
-        if (labels == labels[0]).all():
-            raise ValueError(
-                "Donors have another label than the image: the data must be of two classes at least, or pass "
-                f"`donors`. Received: {len(labels)} images of class {labels[0]}"
-            )
-        if np.bincount(labels).max() <= len(labels) / 2:
-            return images, labels, _permute_across_classes(labels, generator)
-        return images, labels, _draw_from_other_classes(labels, labels, generator)
-    if not hasattr(donors, "shape") and not (isinstance(donors, tuple) and len(donors) == 2):
-        raise ValueError(
-            "`donors` must be None, images, or a tuple (images, labels) of arrays. "
-            f"Received: type={type(donors).__name__}"
-        )
-    pool, pool_labels = Feed(donors, needs_labels=False, name="donors", convert=convert).arrays()
-    if pool.shape[1:] != images.shape[1:]:
-        raise ValueError(
-            f"`donors` must have the images' shape {images.shape[1:]}. Received: shape={pool.shape[1:]}"
-        )
-    if isinstance(donors, tuple):
-        return pool, pool_labels, _draw_from_other_classes(labels, pool_labels, generator)
-    return pool, None, _draw_evenly(len(pool), len(images), generator)
-
-
-def _draw_evenly(count: int, size: int, generator: np.random.Generator) -> np.ndarray:
-    """`size` draws from `count` things, each as often as any other, or once more."""
-    rounds = [generator.permutation(count) for _ in range(-(-size // count))]
-    return np.concatenate(rounds)[:size]
-
-
-def _draw_from_other_classes(
-    labels: np.ndarray, pool_labels: np.ndarray, generator: np.random.Generator
-) -> np.ndarray:
-    chosen = np.empty(len(labels), "int64")
-    for label in np.unique(labels):
-        rows, others = np.flatnonzero(labels == label), np.flatnonzero(pool_labels != label)
-        if not len(others):
-            raise ValueError(
-                "Donors have another label than the image: `donors` must be of two classes at least. "
-                f"Received: donors all of class {label}"
-            )
-        chosen[rows] = others[_draw_evenly(len(others), len(rows), generator)]
-    return chosen
-
-
-def _permute_across_classes(labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """A random permutation that takes no image to one of its own class; no class has more than half of them.
-
-    Where a random permutation does, the place changes its image with another one. That one can always be
-    found: of a class `c` there are at most `n / 2` places and `n / 2` images, and the place in question is
-    among both, so some place has neither label nor image of `c`.
-    """
-    chosen = generator.permutation(len(labels))
-    for place in generator.permutation(np.flatnonzero(labels[chosen] == labels)):
-        label = labels[place]
-        if labels[chosen[place]] != label:
-            continue  # has changed already
-        other = generator.choice(np.flatnonzero((labels != label) & (labels[chosen] != label)))
-        chosen[[place, other]] = chosen[[other, place]]
-    return chosen

@@ -149,7 +149,7 @@ def band_accuracy(
     fill = feed.model.fill_of_dc(mean, feed.channels)
     reduce = count_and_choose if keep_predictions else count_correct
     measure_clean = compile_logits(feed.model, None, reduce)
-    measure_band = compile_logits(feed.model, _filter(rescale, feed.data_format), reduce)
+    measure_band = compile_logits(feed.model, filter_images(rescale, feed.data_format), reduce)
     center = to_tensor(feed.broadcast_channels(fill))
     masks: list[tuple[tuple[str, int], Any]] = []
     for index, radius in enumerate(radii):
@@ -222,7 +222,7 @@ def check_rescale(rescale: Rescale) -> Rescale:
 
 
 @functools.cache
-def _filter(rescale: Rescale, data_format: str) -> Callable:
+def filter_images(rescale: Rescale, data_format: str) -> Callable:
     """One function object for equal settings: what is compiled is kept by it."""
 
     def apply(images, mask, center):

@@ -42,6 +42,10 @@ class CorruptionResult(Result):
         calibration: Calibration error as asked for, `(corruptions, severities)`, NaN where an output is
             undefined; None where it was not asked for.
         clean_calibration: The same of the clean images.
+        adapted_errors: As `errors`, with batch normalization by the statistics of each batch; None where it
+            was not asked for.
+        adapted_clean_error: The same of the clean images.
+        adapted_mean: Mean of `adapted_errors`.
         predictions: If asked for, the classes predicted, -1 where undefined: `"corrupted"`, `(corruptions,
             severities, n)`, and `"clean"`, `(n,)`, where there are clean images. In `to_json` alone.
 
@@ -59,6 +63,9 @@ class CorruptionResult(Result):
     undefined: int = 0
     calibration: tuple[tuple[float, ...], ...] | None = None
     clean_calibration: float | None = None
+    adapted_errors: tuple[tuple[float, ...], ...] | None = None
+    adapted_clean_error: float | None = None
+    adapted_mean: float | None = None
     predictions: dict[str, np.ndarray] | None = field(
         default=None, repr=False, compare=False, metadata={"export": False}
     )
@@ -83,6 +90,9 @@ class CorruptionResult(Result):
         if self.calibration is not None:
             gaps = (self.clean_calibration, *itertools.chain(*self.calibration))
             rows = [{**row, "calibration error": gap} for row, gap in zip(rows, gaps, strict=True)]
+        if self.adapted_errors is not None:
+            adapted = (self.adapted_clean_error, *itertools.chain(*self.adapted_errors))
+            rows = [{**row, "adapted error": error} for row, error in zip(rows, adapted, strict=True)]
         return rows
 
     def _headline(self) -> dict[str, Any]:
@@ -99,6 +109,7 @@ def corruption_error(
     table: str = "auto",
     top: int = 1,
     calibration: str | None = None,
+    adapt: bool = False,
     jpeg: int | None = None,
     frost: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
@@ -133,8 +144,14 @@ def corruption_error(
             top-5 error.
         calibration: Measure also how far confidence and accuracy lie apart, by corruption and severity:
             `"ece"`, `"rms"` or `"mce"`, see `calibration_error`, whose 15 bins are taken.
+        adapt: Measure also, beside `errors` and not in their place, with the statistics of the batch at hand
+            in every layer of batch normalization, in place of the moving ones: what a network that may look
+            at many corrupted images at once would do. The numbers depend on the size of the batches, which
+            should be 200 or more and stands in the settings, and on their mixed classes: shuffle data that
+            are sorted. A last, shorter batch is filled up with
+            images of the one before, which count once. Undefined outputs are wrong, and not in `undefined`.
         data_dir: Folder of TFDS.
-        batch_size: Images per batch where `data` are arrays or a folder, default 128.
+        batch_size: Images per batch where `data` are arrays or a folder, default 128, with `adapt` 200.
         keep_predictions: Keep the class that is predicted for every image in the result.
         progress: Show a progress bar; `None`: on a terminal.
 
@@ -149,7 +166,8 @@ def corruption_error(
             the folder `frost` holds no image, or one that is broken or too small.
 
     Source: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and
-        Perturbations", ICLR 2019, section 4.
+        Perturbations", ICLR 2019, section 4; for `adapt` Schneider et al., "Improving robustness against
+        common corruptions by covariate shift adaptation", NeurIPS 2020.
 
     Example:
         >>> result = keras_freq.evaluate.corruption_error(model, data, corruptions=("contrast", "fog"))
@@ -161,9 +179,11 @@ def corruption_error(
     if calibration is not None:
         check_choice(calibration, "calibration", KINDS)
     check_flag(keep_predictions, "keep_predictions")
+    check_flag(adapt, "adapt")
+    batch_size = 200 if adapt and batch_size is None else batch_size
     confident = calibration is not None
     measure = functools.partial(
-        _measure_error, top=top, calibration=calibration, predictions=keep_predictions
+        _measure_error, top=top, calibration=calibration, predictions=keep_predictions, adapt=adapt
     )
     cells = [(name, severity) for name in names for severity in severities]
     stored = isinstance(data, (str, os.PathLike))
@@ -201,6 +221,7 @@ def corruption_error(
     shape = (len(names), len(severities))
     errors = np.reshape([cell.error for cell in measured], shape)
     gaps = np.reshape([cell.calibration for cell in measured], shape) if calibration else None
+    adapted = np.reshape([cell.adapted for cell in measured], shape) if adapt else None
     predictions: dict[str, Any] | None = None
     if keep_predictions:
         predictions = {"corrupted": np.reshape([cell.predictions for cell in measured], (*shape, -1))}
@@ -214,6 +235,7 @@ def corruption_error(
             **options,
             "top": top,
             "calibration": calibration,
+            "adapt": feed.batch_size if adapt else None,
             "batch_size": batch_size,
             **feed.settings,
         },
@@ -226,6 +248,9 @@ def corruption_error(
         undefined=sum(cell.undefined for cell in measured),
         calibration=None if gaps is None else tuple(map(tuple, gaps.tolist())),
         clean_calibration=None if unseen is None else unseen.calibration,
+        adapted_errors=None if adapted is None else tuple(map(tuple, adapted.tolist())),
+        adapted_clean_error=None if unseen is None else unseen.adapted,
+        adapted_mean=None if adapted is None else float(np.mean(adapted)),
         predictions=predictions,
     )
 
@@ -238,6 +263,7 @@ class _Cell(NamedTuple):
     undefined: int
     calibration: float | None
     predictions: np.ndarray | None
+    adapted: float | None
 
 
 def _count_and_keep(logits: Any, labels: Any, valid: Any, top: Any = None) -> Any:
@@ -245,7 +271,13 @@ def _count_and_keep(logits: Any, labels: Any, valid: Any, top: Any = None) -> An
 
 
 def _measure_error(
-    feed: ModelFeed, advance: Callable[[int], None], *, top: int, calibration: str | None, predictions: bool
+    feed: ModelFeed,
+    advance: Callable[[int], None],
+    *,
+    top: int,
+    calibration: str | None,
+    predictions: bool,
+    adapt: bool,
 ) -> _Cell:
     reduce = _count_and_keep if calibration else count_and_choose if predictions else count_correct
     run, counts, kept = (
@@ -254,7 +286,9 @@ def _measure_error(
         KeptPredictions(feed.classes),
     )
     among = () if top == 1 else (np.int32(top),)
+    run_adapted = compile_logits(feed.model.normalized_by_batch, None, count_correct) if adapt else None
     logits: list[np.ndarray] = []
+    before = None
     for images, labels, valid in feed:
         found = run(images, reduce_args=(labels, np.int32(valid), *among))
         if calibration or predictions:
@@ -262,6 +296,11 @@ def _measure_error(
             kept.add("chosen", chosen, valid)
             logits.extend(keras.ops.convert_to_numpy(part)[:valid] for part in rest)
         counts.add("all", found)
+        if run_adapted is not None:
+            if valid < len(images) and before is not None:
+                images = np.concatenate([images[:valid], before[valid:]])
+            counts.add("adapted", run_adapted(images, reduce_args=(labels, np.int32(valid), *among)))
+            before = images
         advance(valid)
     *correct, undefined = counts.fetch("all").tolist()
     gap = None
@@ -269,9 +308,9 @@ def _measure_error(
         outputs = np.concatenate(logits)
         whole = np.isfinite(outputs).all()
         gap = float(calibration_error(outputs, feed.labels, kind=calibration)) if whole else float("nan")
-    return _Cell(
-        1 - sum(correct) / feed.n, feed.n, undefined, gap, kept.fetch("chosen") if predictions else None
-    )
+    adapted = 1 - sum(counts.fetch("adapted").tolist()[:-1]) / feed.n if adapt else None
+    chosen = kept.fetch("chosen") if predictions else None
+    return _Cell(1 - sum(correct) / feed.n, feed.n, undefined, gap, chosen, adapted)
 
 
 def _corrupt_batches(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import ops
+
+from keras_freq._core.batch_statistics import normalize_by_batch
 
 
 @keras.saving.register_keras_serializable(package="keras_freq")
@@ -49,17 +50,4 @@ class BatchStatisticsNormalization(keras.layers.BatchNormalization):
     def call(self, inputs, training=None):
         if training and self.trainable:
             return super().call(inputs, training=training)
-        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
-        channels = self.axis % len(x.shape)
-        axes = [axis for axis in range(len(x.shape)) if axis != channels]
-        mean, variance = ops.moments(x, axes, synchronized=self.synchronized)
-        outputs = ops.batch_normalization(
-            x,
-            mean,
-            variance,
-            channels,
-            offset=ops.cast(self.beta, x.dtype) if self.center else None,
-            scale=ops.cast(self.gamma, x.dtype) if self.scale else None,
-            epsilon=self.epsilon,
-        )
-        return ops.cast(outputs, self.compute_dtype)
+        return normalize_by_batch(self, inputs)

@@ -12,7 +12,9 @@ from keras_freq.plots._component_predictions import component_predictions
 from keras_freq.plots._confusion_change import confusion_change
 from keras_freq.plots._corruption_table import corruption_table
 from keras_freq.plots._critical_band import critical_band
+from keras_freq.plots._cue_conflict import cue_conflict
 from keras_freq.plots._curves import curves
+from keras_freq.plots._filtered import filtered
 from keras_freq.plots._filtered_examples import filtered_examples
 from keras_freq.plots._frequency_maps import frequency_maps
 from keras_freq.plots._gradient_spectrum import gradient_spectrum
@@ -34,7 +36,9 @@ __all__ = [
     "confusion_change",
     "corruption_table",
     "critical_band",
+    "cue_conflict",
     "curves",
+    "filtered",
     "filtered_examples",
     "frequency_maps",
     "gradient_spectrum",

@@ -41,7 +41,12 @@ def sweeps(model):
     gradient = kf.evaluate.input_gradient_spectrum(model, data, batch_size=10)
     heat = kf.evaluate.fourier_heat_map(model, data, window=3, batch_size=7, bases_per_step=3)
     corrupted = kf.evaluate.corruption_error(model, data, corruptions=["contrast"], severities=[3])
+    metrics = [keras.metrics.SparseCategoricalAccuracy, keras.losses.sparse_categorical_crossentropy]
+    parts = kf.evaluate.filtered(model, data, metric=metrics, radii=[2, 5], batch_size=9)
+    conflict = kf.evaluate.cue_conflict(model, data, radii=[2, 5], draws=0, batch_size=9)
     return {
+        "any metric": np.hstack([*parts.clean.values(), *parts.low.values(), *parts.high.values()]),
+        "conflict": conflict.pairs.predictions,
         "logits": kf.evaluate.predict_logits(model, images, batch_size=5),
         "accuracy": float(kf.evaluate.accuracy(model, data, batch_size=9)),
         "bands low": kf.evaluate.band_accuracy(model, data, radii=[2, 5]).low,

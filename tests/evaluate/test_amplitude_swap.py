@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import keras_freq as kf
 from keras_freq.data import ArrayBatches
 from keras_freq.evaluate import amplitude_swap, predict_logits
-from keras_freq.evaluate._amplitude_swap import _choose_donors, _permute_across_classes
+from keras_freq.evaluate._image_pairs import choose_donors, permute_across_classes
 from tests.oracles import spectral as oracle
 from tests.refusals import refused
 
@@ -124,9 +124,9 @@ def test_partners_are_of_another_class(labels, seed):
     images, generator = np.zeros((len(labels), 1, 1, 1)), np.random.default_rng(seed)
     if len(set(labels)) == 1:
         with pytest.raises(ValueError, match="two classes at least"):
-            _choose_donors(None, images, labels, generator)
+            choose_donors(None, images, labels, generator)
         return
-    chosen = _choose_donors(None, images, labels, generator)[2]
+    chosen = choose_donors(None, images, labels, generator)[2]
     assert (labels[chosen] != labels).all()
     if np.bincount(labels).max() <= len(labels) / 2:
         assert sorted(chosen) == list(range(len(labels)))
@@ -134,7 +134,7 @@ def test_partners_are_of_another_class(labels, seed):
 
 def test_partners_come_from_all_other_classes():
     labels = np.repeat(np.arange(5), 200)
-    chosen = _permute_across_classes(labels, np.random.default_rng(0))
+    chosen = permute_across_classes(labels, np.random.default_rng(0))
     table = np.zeros((5, 5), int)
     np.add.at(table, (labels, labels[chosen]), 1)
     assert (np.diag(table) == 0).all()

@@ -303,3 +303,72 @@ def test_kept_predictions_are_those_that_were_counted(classifier, levels, labels
     both = corruption_error(classifier, (levels, labels), **options, calibration="ece")
     np.testing.assert_array_equal(both.predictions["corrupted"], result.predictions["corrupted"])
     assert "predictions" not in result.to_dict()
+
+
+class Inner(keras.layers.Layer):
+    """Holds a normalization where `model.layers` does not show it."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.normalization = kind(name="second")
+
+    def call(self, x, training=None):
+        return self.normalization(x, training=training)
+
+
+def normalizing(kind=keras.layers.BatchNormalization):
+    keras.utils.set_random_seed(4)
+    inputs = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(6, 3, strides=2)(inputs)
+    x = keras.layers.ReLU()(kind(name="first")(x))
+    x = Inner(kind)(keras.layers.Conv2D(6, 3, strides=2)(x))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(x))
+    model = keras.Model(inputs, keras.layers.Dense(4, activation="softmax")(x))
+    generator = np.random.default_rng(2)
+    model.set_weights([w + 0.3 * generator.uniform(0, 1, w.shape) for w in model.get_weights()])
+    return model
+
+
+def test_statistics_of_the_batch_stand_beside_the_moving_ones(levels, labels):
+    """As of a network whose layers normalize so; nothing of the model is changed, the errors least of all."""
+    usual, always = normalizing(), normalizing(kf.models.BatchStatisticsNormalization)
+    options = {"corruptions": ("contrast", "gaussian_noise"), "severities": (2, 5), "calibration": "ece"}
+    weights = usual.get_weights()
+    plain = corruption_error(usual, (levels, labels), batch_size=4, **options)
+    result = corruption_error(usual, (levels, labels), batch_size=4, adapt=True, **options)
+    wanted = corruption_error(always, (levels, labels), batch_size=4, **options)
+    assert (result.errors, result.clean_error, result.calibration) == (
+        plain.errors,
+        plain.clean_error,
+        plain.calibration,
+    )
+    assert (result.adapted_errors, result.adapted_clean_error) == (wanted.errors, wanted.clean_error)
+    assert result.adapted_mean == wanted.mean
+    assert result.settings["adapt"] == 4  # images per batch
+    assert plain.adapted_errors is plain.adapted_mean is None
+    assert [row["adapted error"] for row in result.rows()[1:3]] == list(wanted.errors[0])
+    for one, other in zip(weights, usual.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    pixels = levels / np.float32(255)
+    logits = kf.evaluate.predict_logits(kf.Classifier(usual).normalized_by_batch, pixels)
+    moved = kf.evaluate.predict_logits(usual, pixels)
+    np.testing.assert_allclose(logits, kf.evaluate.predict_logits(always, pixels), atol=1e-5)
+    assert np.abs(logits - moved).max() > 0.1
+    assert kf.evaluate.Result.from_json(result.to_json()) == result
+
+
+def test_a_shorter_last_batch_is_filled_up_with_the_one_before(levels, labels):
+    model = normalizing(kf.models.BatchStatisticsNormalization)
+    images, truth = levels[[*range(8), 3, 5]], labels[[*range(8), 3, 5]]
+    result = corruption_error(
+        normalizing(), (images, truth), corruptions=("fog",), severities=(3,), batch_size=4, adapt=True
+    )
+    pixels = corrupt(images, "fog", 3, seed=0).astype("float32") / 255
+    windows = [model.predict_on_batch(pixels[rows]) for rows in ([0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 6, 7])]
+    seen = np.concatenate(windows).argmax(axis=-1)[:10]
+    assert result.adapted_errors == ((pytest.approx(np.mean(seen != truth)),),)
+
+
+def test_adapting_needs_a_normalization(classifier, levels, labels):
+    with refused("must have a layer of batch normalization"):
+        corruption_error(classifier, (levels, labels), corruptions=("fog",), severities=(3,), adapt=True)

@@ -24,6 +24,8 @@ PLOTS = {
     "CalibrationResult": kf.plots.reliability,
     "CorruptionResult": kf.plots.corruption_table,
     "CriticalBandResult": kf.plots.critical_band,
+    "CueConflictResult": kf.plots.cue_conflict,
+    "FilteredResult": kf.plots.filtered,
     "FourierHeatMapResult": kf.plots.heat_map,
     "FrequencyMaps": kf.plots.frequency_maps,
     "GradientSpectrumMap": kf.plots.gradient_spectrum,

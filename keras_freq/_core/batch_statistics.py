@@ -1,0 +1,66 @@
+"""Batch normalization by the statistics of the batch at hand, in inference."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+from keras import ops
+
+
+def normalize_by_batch(layer: Any, inputs: Any) -> Any:
+    """`gamma * (x - mean(batch)) / sqrt(var(batch) + epsilon) + beta` with a layer's weights, in float32."""
+    x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+    channels = layer.axis % len(x.shape)
+    axes = [axis for axis in range(len(x.shape)) if axis != channels]
+    mean, variance = ops.moments(x, axes, synchronized=layer.synchronized)
+    outputs = ops.batch_normalization(
+        x,
+        mean,
+        variance,
+        channels,
+        offset=ops.cast(layer.beta, x.dtype) if layer.center else None,
+        scale=ops.cast(layer.gamma, x.dtype) if layer.scale else None,
+        epsilon=layer.epsilon,
+    )
+    return ops.cast(outputs, layer.compute_dtype)
+
+
+def find_normalizations(model: Any) -> list[Any]:
+    """Every layer of batch normalization in a model, however deep, each once."""
+    found: dict[int, Any] = {}
+    waiting, seen = [model], set[int]()
+    while waiting:
+        layer = waiting.pop()
+        if id(layer) in seen:
+            continue
+        seen.add(id(layer))
+        if isinstance(layer, keras.layers.BatchNormalization):
+            found[id(layer)] = layer
+        # A private name of Keras: layers that hold layers have no public one for them, as models do.
+        waiting.extend(getattr(layer, "_layers", None) or ())
+    return list(found.values())
+
+
+@contextlib.contextmanager
+def by_batch(model: Any) -> Iterator[None]:
+    """Within it the model normalizes by the batch at hand, and changes no moving statistics.
+
+    For as long as the model is called or traced: its own layers stand in for themselves, as a copy would not
+    have their weights.
+    """
+    layers = find_normalizations(model)
+
+    def stand_in(layer):
+        return lambda inputs, training=None, mask=None: normalize_by_batch(layer, inputs)
+
+    for layer in layers:
+        # Past the setters of Keras and PyTorch, which would look for weights in it.
+        object.__setattr__(layer, "call", stand_in(layer))
+    try:
+        yield
+    finally:
+        for layer in layers:
+            object.__delattr__(layer, "call")
