@@ -17,8 +17,8 @@ from keras_freq.spectral._dft import full_spectrum, rfft2
 from keras_freq.spectral._grid import mirror, one_of_each_pair, own_mirror
 from keras_freq.spectral._images import to_planes
 
-# Of Adam.
-_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-7
+# Of Adam. Slopes of a probability are about 1e-4; what is below 1e-6 is rounding, which must move nothing.
+_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-6
 
 
 class Pairs:

@@ -179,8 +179,8 @@ def sufficient_maps(
                     advance(len(own))
                 hard = np.stack([of_share.keep(of_share.choose(one)) for one in scores])
                 power = np.stack([of_share.keep(of_share.choose(one)) for one in by_power])
-                kept.append(see(batch, hard).argmax(axis=1) == labels)
-                strongest.append(see(batch, power).argmax(axis=1) == labels)
+                kept.append(_is_largest(see(batch, hard), labels))
+                strongest.append(_is_largest(see(batch, power), labels))
                 smallest[kept[-1]] = hard[kept[-1]]
             rows["answers"] += labels[: len(own)].tolist()
             rows["kept"] += np.stack(kept, axis=1)[: len(own)].tolist()
@@ -216,6 +216,12 @@ def _check_answers(values: Any, count: int, classes: int) -> np.ndarray:
             + (f", from {found.min()} to {found.max()}" if found.size else "")
         )
     return found
+
+
+def _is_largest(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Whether the class has the largest logit alone: a tie is no answer."""
+    own = np.take_along_axis(logits, labels[:, None], axis=1)
+    return (logits < own).sum(axis=1) == logits.shape[1] - 1
 
 
 def _compile(feed: ModelFeed, mean: np.ndarray) -> tuple[Callable, Callable]:
