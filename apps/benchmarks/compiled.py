@@ -43,7 +43,7 @@ def compile_gradient(function: Callable, variables: list | None = None) -> Calla
     def backward(images):
         images = images.detach().requires_grad_(True)
         value = loss(images)
-        return value, torch.autograd.grad(value, images)[0]
+        return value.detach(), torch.autograd.grad(value, images)[0]
 
     return backward
 

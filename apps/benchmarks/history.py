@@ -115,7 +115,7 @@ def read(path: str | os.PathLike) -> dict[str, Any]:
         return document
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise RunError(
-            f"`against` must be the JSON file of an earlier run. Received: against={path} ({one_line(error)})"
+            f"there must be the JSON file of a run of the benchmarks. Received: {path} ({one_line(error)})"
         ) from error
 
 

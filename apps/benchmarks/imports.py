@@ -21,7 +21,7 @@ print(middle - start, time.perf_counter() - middle)
 def import_time(config: Speed) -> list[dict]:
     """Both imports in new processes; of the first, which may read from disk, nothing counts."""
     times = []
-    for _ in range(min(4, 1 + config.pairs)):
+    for _ in range(1 + min(2, config.pairs)):
         done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
         times.append([float(part) for part in done.stdout.split()])
     both, own = zip(*times[1:], strict=True)

@@ -71,15 +71,15 @@ def _heading(row: dict) -> str:
 def _line(row: dict) -> str:
     span, ratios = _span(row, "ours"), _span(row, "ratio")
     return (
-        f"  {_cut(_case(row)):46}{_number(row['ours']):>9} {span:>15}{_number(row['theirs']):>9}"
-        f"{_number(row['ratio']):>8} {ratios:>13}"
+        f"  {_cut(_case(row)):46}{number(row['ours']):>9} {span:>15}{number(row['theirs']):>9}"
+        f"{number(row['ratio']):>8} {ratios:>13}"
     )
 
 
 def _cells(row: dict) -> list[str]:
     found = [_case(row)]
     for name in ("ours", "theirs", "ratio"):
-        found += [_number(row[name]), _span(row, name)]
+        found += [number(row[name]), _span(row, name)]
     return [*found, str(row["pairs"])]
 
 
@@ -88,10 +88,11 @@ def _case(row: dict) -> str:
 
 
 def _span(row: dict, name: str) -> str:
-    return f"{_number(row[name + '_low'])} to {_number(row[name + '_high'])}"
+    return f"{number(row[name + '_low'])} to {number(row[name + '_high'])}"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Two or three digits that count."""
     if value >= 100:
         return f"{value:.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"

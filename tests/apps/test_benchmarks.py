@@ -14,6 +14,7 @@ import keras_freq as kf
 from apps.benchmarks import history, imports, limits, plain, report, sweeps, training
 from apps.benchmarks.__main__ import complete
 from apps.benchmarks.attacks import ATTACKS, SLOW, time_attack
+from apps.benchmarks.beside import lay_beside
 from apps.benchmarks.child import ask
 from apps.benchmarks.compiled import compile_forward, compile_gradient, wait
 from apps.benchmarks.config import SWEEPS, Growth, Speed
@@ -112,8 +113,9 @@ def test_the_limit_is_the_way_there_and_back(images):
 def test_the_gradient_is_that_of_the_squares(images):
     x = keras.ops.convert_to_tensor(images)
     value, gradient = wait(compile_gradient(lambda x: 3 * x)(x))
+    value, gradient = map(keras.ops.convert_to_numpy, (value, gradient))
     assert float(value) == pytest.approx(9 * np.sum(images.astype("float64") ** 2), rel=1e-4)
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(gradient), 18 * images, rtol=1e-5)
+    np.testing.assert_allclose(gradient, 18 * images, rtol=1e-5)
 
 
 def test_layers_are_timed_forward_and_backward_and_in_mixed_precision(images):
@@ -231,6 +233,7 @@ def test_full_adds_sizes_precision_corruptions_attacks_and_rows(images, labels):
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_a_process_of_its_own_has_a_peak_of_its_own():
     big = np.ones(400 << 18, "float32")  # 400 MiB, which the child must not be charged with
     (row,) = ask("peak", case="band_accuracy", images=8, batch_size=8)
@@ -302,7 +305,7 @@ def test_every_run_adds_a_file_to_the_history(tmp_path):
     wrong = tmp_path / "wrong.json"
     for text in ("", "[]", '{"format": 0}', '{"format": 1, "machine": {}, "settings": {}, "rows": [{}]}'):
         wrong.write_text(text)
-        with pytest.raises(RunError, match="`against` must be the JSON file of an earlier run"):
+        with pytest.raises(RunError, match="there must be the JSON file of a run"):
             history.read(wrong)
 
 
@@ -320,6 +323,18 @@ def test_tables_fit_in_110_columns():
     mixed = report.as_text([a_row("A"), a_row("B", other="else"), a_row("C")])
     assert mixed.count("beside bare FFT") == mixed.count("beside else") == 1
     assert report.as_markdown(rows).count("\n| ") == len(rows) + 2
+
+
+@pytest.mark.once
+def test_runs_are_laid_side_by_side():
+    peak = {"group": "memory", "case": "hfss", "other": "bare", "shape": "", "dtype": ""}
+    first = a_document(a_row(), peak | {"peak_mib": 900.0, "added_mib": 12.0}, backend="jax")
+    second = a_document(a_row(ratio=3.0), a_row("A"), backend="torch")
+    text = lay_beside([first, second])
+    assert "| case | jax | torch |" in text
+    assert "| LowPass, forward | 2.00 ms, 2.00x | 3.00 ms, 3.00x |" in text
+    assert "| A | - | 2.00 ms, 2.00x |" in text
+    assert "| hfss | +12 MiB of 900 | - |" in text
 
 
 @pytest.mark.once
@@ -364,7 +379,7 @@ def test_a_run_ends_in_table_history_and_comparison(here):
 def test_a_wrong_file_to_compare_with_is_told_before_anything_is_measured(here, capsys):
     Path("none.json").write_text("{}")
     assert call("benchmarks", *complete([]), "against=none.json", "output=run") == 2
-    assert "`against` must be the JSON file of an earlier run" in capsys.readouterr().err
+    assert "there must be the JSON file of a run" in capsys.readouterr().err
     assert records("run") == []
 
 
