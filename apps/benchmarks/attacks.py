@@ -30,6 +30,8 @@ ATTACKS: dict[str, Callable[[Any, Any, Any, int], Work]] = {
     "square": lambda model, x, y, steps: Work(
         lambda: kf.attacks.square(model, x, y, epsilon=EPSILON, queries=2 * steps), 2 * steps * len(x)
     ),
+}
+SLOW: dict[str, Callable[[Any, Any, Any, int], Work]] = {
     "adversarial_accuracy, own": lambda model, x, y, steps: Work(
         lambda: kf.evaluate.adversarial_accuracy(
             model, (x, y), engine="own", epsilons=(EPSILON,), steps=steps, progress=False
@@ -37,8 +39,6 @@ ATTACKS: dict[str, Callable[[Any, Any, Any, int], Work]] = {
         steps * len(x),
         "gradient",
     ),
-}
-SLOW: dict[str, Callable[[Any, Any, Any, int], Work]] = {
     "adversarial_accuracy, foolbox": lambda model, x, y, steps: Work(
         lambda: kf.evaluate.adversarial_accuracy(
             model, (x, y), epsilons=(EPSILON,), steps=steps, progress=False

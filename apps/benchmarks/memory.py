@@ -10,7 +10,7 @@ from apps.benchmarks.config import Speed
 from apps.benchmarks.sweeps import SWEEPS
 from apps.benchmarks.training import choose_rows
 
-FEW = ("band_accuracy", "fourier_heat_map", "frequency_importance", "hfss", "apr_sp")
+FEW = ("band_accuracy", "frequency_importance", "apr_sp")
 
 
 def choose_cases(config: Speed) -> tuple[str, ...]:

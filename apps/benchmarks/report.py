@@ -27,13 +27,13 @@ def as_text(rows: Iterable[dict]) -> str:
     blocks = []
     for heading, part in _grouped(rows).items():
         if "peak_mib" in part[0]:
-            lines = [f"{'':48}{'peak, MiB':>12}{'bare, MiB':>12}{'added, MiB':>12}"]
+            lines = [f"{'':50}{'peak, MiB':>12}{'bare, MiB':>12}{'added, MiB':>12}"]
             lines += [
-                f"  {_cut(r['case']):46}{r['peak_mib']:12.0f}{r['bare_peak_mib']:12.0f}{r['added_mib']:12.0f}"
+                f"  {_cut(r['case']):48}{r['peak_mib']:12.0f}{r['bare_peak_mib']:12.0f}{r['added_mib']:12.0f}"
                 for r in part
             ]
         else:
-            lines = [f"{'':48}{'ours, ms':>9} {'quartiles':>15}{'other':>9}{'x':>8} {'quartiles':>13}"]
+            lines = [f"{'':50}{'ours, ms':>9} {'quartiles':>15}{'other':>9}{'x':>8} {'quartiles':>13}"]
             lines += [_line(row) for row in part]
         blocks.append("\n".join([heading, *lines]))
     return "\n\n".join(blocks) + "\n"
@@ -71,7 +71,7 @@ def _heading(row: dict) -> str:
 def _line(row: dict) -> str:
     span, ratios = _span(row, "ours"), _span(row, "ratio")
     return (
-        f"  {_cut(_case(row)):46}{number(row['ours']):>9} {span:>15}{number(row['theirs']):>9}"
+        f"  {_cut(_case(row)):48}{number(row['ours']):>9} {span:>15}{number(row['theirs']):>9}"
         f"{number(row['ratio']):>8} {ratios:>13}"
     )
 
@@ -99,4 +99,4 @@ def number(value: float) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= 45 else text[:44] + "."
+    return text if len(text) <= 47 else text[:46] + "."
