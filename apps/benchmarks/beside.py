@@ -1,4 +1,7 @@
-"""Several runs side by side: ``python -m apps.benchmarks.beside RUN.json [RUN.json ...]`` prints Markdown."""
+"""Several runs side by side: ``python -m apps.benchmarks.beside RUN.json [RUN.json ...]`` prints Markdown.
+
+Between its two marks the README of the app has what this prints of the runs in ``records``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from typing import Any
 from apps.benchmarks.report import describe_run, number
 from apps.lab.errors import RunError
 from apps.lab.report import markdown
+
+BEGIN, END = "<!-- measured -->", "<!-- end of measured -->"  # in the README of the app
 
 Key = tuple[str, str, str, str, str]  # group, shape, dtype, what it is paired with, case
 

@@ -140,7 +140,8 @@ def input_gradient_spectrum(model, images, labels, frequencies):
 
 
 def learned_map(model, images, labels, frequencies):
-    options = {"steps": 2, "images_per_step": max(1, len(images) // 8), "progress": False}
+    # As many passes as images times a constant, in batches of one size.
+    options = {"steps": max(1, len(images) // 64), "images_per_step": 16, "progress": False}
     passes = len(np.unique(labels)) * options["steps"] * options["images_per_step"] * 2
     return Work(lambda: kf.shortcuts.learned_map(model, images, labels, **options), passes, "gradient")
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ import keras_freq as kf
 from apps.benchmarks import history, imports, limits, plain, report, sweeps, training
 from apps.benchmarks.__main__ import complete
 from apps.benchmarks.attacks import ATTACKS, SLOW, time_attack
-from apps.benchmarks.beside import lay_beside
+from apps.benchmarks.beside import BEGIN, END, lay_beside
 from apps.benchmarks.child import ask
 from apps.benchmarks.compiled import compile_forward, compile_gradient, wait
 from apps.benchmarks.config import SWEEPS, Growth, Speed
@@ -25,7 +26,7 @@ from apps.benchmarks.layers import LAYERS, MIXED, time_layer
 from apps.benchmarks.speed import list_stages
 from apps.benchmarks.timing import Pair, describe, spread, time_pair
 from apps.lab import RunError
-from tests.apps.running import call, finish, records, refuse
+from tests.apps.running import ROOT, call, finish, records, refuse
 from tests.oracles import hfss as search_oracle
 from tests.oracles import spectral as oracle
 
@@ -335,6 +336,16 @@ def test_runs_are_laid_side_by_side():
     assert "| LowPass, forward | 2.00 ms, 2.00x | 3.00 ms, 3.00x |" in text
     assert "| A | - | 2.00 ms, 2.00x |" in text
     assert "| hfss | +12 MiB of 900 | - |" in text
+
+
+@pytest.mark.once
+def test_the_readme_has_what_the_records_say():
+    app = ROOT / "apps" / "benchmarks"
+    page = (app / "README.md").read_text(encoding="utf-8")
+    names = re.findall(r"apps/benchmarks/records/(\w+\.json)", page)
+    assert set(names) == {path.name for path in (app / "records").iterdir()}
+    text = lay_beside(history.read(app / "records" / name) for name in names)
+    assert page.partition(BEGIN)[2].partition(END)[0].strip() == text.strip()
 
 
 @pytest.mark.once
