@@ -136,10 +136,10 @@ def find_differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 def compare(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     """The rows that both runs have, the slowest first.
 
-    A row is compared by its time relative to what it is paired with, which the speed of the machine at that
-    hour hits alike. Slower: the median of the ratios is up by more than a tenth, and the lower quartile of
-    the new ratios lies above the upper quartile of the old ones. Faster: the other way round. Memory, which
-    has no spread, by the peak alone.
+    A row is slower if it is so twice: by the clock, and relative to what it is paired with, which the speed
+    of the machine at that hour hits alike. Each time the median must be up by more than a tenth, and the
+    lower quartile lie above the upper quartile of the old run. Faster: the other way round. Memory, which has
+    no spread, by the peak alone.
     """
     before = {name_of(row): row for row in old["rows"]}
     found = []
@@ -147,20 +147,22 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
         past = before.get(name_of(row))
         if past is None:
             continue
-        if "peak_mib" in row:
-            factor = row["peak_mib"] / past["peak_mib"]
-            apart = (True, True)
-        else:
-            factor = row["ratio"] / past["ratio"]
-            apart = (row["ratio_low"] > past["ratio_high"], row["ratio_high"] < past["ratio_low"])
-        slower, faster = factor > BEYOND and apart[0], factor < 1 / BEYOND and apart[1]
-        verdict = "slower" if slower else "faster" if faster else "same"
-        found.append(Change(name_of(row), float(factor), verdict))
+        keys = ("peak_mib",) if "peak_mib" in row else ("ours", "ratio")
+        ways = {_direction(past, row, key) for key in keys}
+        verdict = ways.pop() if len(ways) == 1 else "same"
+        found.append(Change(name_of(row), float(row[keys[-1]] / past[keys[-1]]), verdict))
     return sorted(found, key=lambda change: -change.factor)
 
 
-def tell(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """The comparison in words."""
+def slower_rows(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
+    """The names of the rows that became slower; none where the runs cannot be compared."""
+    if find_differences(old, new):
+        return set()
+    return {change.name for change in compare(old, new) if change.verdict == "slower"}
+
+
+def tell(old: dict[str, Any], new: dict[str, Any], again: list[dict] | None = None) -> str:
+    """The comparison in words. `again`: what was slower, measured once more; only what still is so counts."""
     head = f"Against the run of {old.get('date', 'unknown date')}: "
     differences = find_differences(old, new)
     if differences:
@@ -168,12 +170,28 @@ def tell(old: dict[str, Any], new: dict[str, Any]) -> str:
     changes = compare(old, new)
     if not changes:
         return f"{head}no row in common."
+    if again is not None:
+        still = slower_rows(old, {**new, "rows": again})
+        changes = [
+            dataclasses.replace(c, verdict="slower once")
+            if c.verdict == "slower" and c.name not in still
+            else c
+            for c in changes
+        ]
     counts = Counter(change.verdict for change in changes)
     lines = [
-        f"{head}of {len(changes)} rows {counts['slower']} slower, {counts['faster']} faster, "
-        f"{counts['same']} the same (slower: up by more than {round(100 * BEYOND - 100)} % relative to what "
-        "it is paired with, and beyond both quartiles; memory: more)."
+        f"{head}of {len(changes)} rows {counts['slower']} slower, {counts['slower once']} slower once and not "
+        f"when measured again, {counts['faster']} faster, {counts['same']} the same "
+        f"(beyond {round(100 * BEYOND - 100)} % and both quartiles, by the clock and relative to its pair)."
     ]
     for verdict in ("slower", "faster"):
         lines += [f"  {verdict}: {c.name}: {c.factor:.2f}x" for c in changes if c.verdict == verdict]
     return "\n".join(lines)
+
+
+def _direction(past: dict, row: dict, key: str) -> str:
+    factor = row[key] / past[key]
+    low, high = (name if name in row else key for name in (f"{key}_low", f"{key}_high"))
+    if factor > BEYOND and row[low] > past[high]:
+        return "slower"
+    return "faster" if factor < 1 / BEYOND and row[high] < past[low] else "same"

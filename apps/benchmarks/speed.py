@@ -36,12 +36,12 @@ def speed(run: Run, config: Speed) -> None:
     begin = time.perf_counter()
     images, labels = kf.data.load("cifar10_mini", seed=config.seed, feed="pydataset").arrays("test")
     rows: list[dict] = []
-    for group, name, compute, arguments in run.sweep(list_stages(config, images, labels), "benchmarks"):
-        found = run.measure(f"{group}/{name}", _in_group, group, compute, config, *arguments)
-        rows += [_row(record) for record in found]
+    stages = list_stages(config, images, labels)
+    for stage in run.sweep(stages, "benchmarks"):
+        rows += _measure(run, config, stage)
     document = history.make_document(as_dict(config), rows, history.describe_machine())
     text = f"{describe_run(document)}\n{as_text(rows)}"
-    compared = "" if old is None else history.tell(old, document)
+    compared = "" if old is None else _compare(run, config, stages, old, document)
     run.say(f"{text}\n{compared}" if compared else text)
     minutes = (time.perf_counter() - begin) / 60
     notes = "\n\n".join(filter(None, [describe_run(document), compared, as_markdown(rows)]))
@@ -140,6 +140,24 @@ _GROUPS = {
 }
 
 
+def _measure(run: Run, config: Speed, stage: Stage, suffix: str = "") -> list[dict]:
+    """The rows of a stage, without what the run adds to its records."""
+    group, name, compute, arguments = stage
+    found = run.measure(f"{group}/{name}{suffix}", _in_group, group, compute, config, *arguments)
+    added = ("stage", "stage_records", "seed", "seconds")
+    return [{key: value for key, value in record.items() if key not in added} for record in found]
+
+
+def _compare(run: Run, config: Speed, stages: list[Stage], old: dict, new: dict) -> str:
+    """What changed, in words. What became slower is measured again: a busy machine slows this and that."""
+    suspects, again = history.slower_rows(old, new), []
+    for stage in stages:
+        rows = [history.name_of(row) for row in _measure(run, config, stage)]  # as measured before
+        if suspects.intersection(rows):
+            again += _measure(run, config, stage, "/again")
+    return history.tell(old, new, again)
+
+
 def _batches(config: Speed, images: Any) -> list:
     """128 images of 32 pixels, and with `full` 16 of 224."""
     small = images[: config.batch_size]
@@ -148,8 +166,3 @@ def _batches(config: Speed, images: Any) -> list:
 
 def _in_group(group: str, compute: Callable[..., list[dict]], config: Speed, *arguments: Any) -> list[dict]:
     return [{"group": group, **row} for row in compute(config, *arguments)]
-
-
-def _row(record: dict) -> dict:
-    """A record without what the run adds to it."""
-    return {k: v for k, v in record.items() if k not in ("stage", "stage_records", "seed", "seconds")}

@@ -264,12 +264,18 @@ def test_what_became_slower_beyond_the_noise_is_named():
     # Up by a quarter and apart; up by a twentieth; up by a quarter within the old spread; faster.
     assert found == {"LowPass": "slower", "A": "same", "B": "same", "C": "faster"}
     text = history.tell(old, new)
-    assert "of 4 rows 1 slower, 1 faster, 2 the same" in text
+    assert "of 4 rows 1 slower, 0 slower once and not when measured again, 1 faster, 2 the same" in text
     assert (
         "slower: layers, LowPass, forward, 128 x 32 x 32, float32, beside bare FFT: 1.25x"
         in text.splitlines()[1]
     )
     assert history.tell(old, a_document()).endswith("no row in common.")
+    # Measured again: still slower, or not.
+    assert "of 4 rows 1 slower, 0 slower once" in history.tell(old, new, [a_row(ratio=2.6)])
+    assert "of 4 rows 0 slower, 1 slower once" in history.tell(old, new, [a_row(ratio=2.1)])
+    # Slower relative to its pair alone, as when the pair became faster: not named.
+    alone = a_document(a_row(ratio=2.5, ours=2.0, ours_low=2.0, ours_high=2.0))
+    assert history.slower_rows(old, alone) == set()
 
 
 @pytest.mark.once
@@ -384,6 +390,23 @@ def test_a_run_ends_in_table_history_and_comparison(here):
         "benchmarks", *words, "output=second", f"against={old}"
     )
     assert "Against the run of" in Path("second/summary.md").read_text()
+
+
+@pytest.mark.once
+def test_what_is_slower_is_measured_again(here):
+    words = [*complete([]), "groups=[corruptions]", *SMALL]
+    finish("benchmarks", *words, "output=first")
+    (path,) = Path("runs/benchmarks/history").glob("*.json")
+    document = history.read(path)
+    for row in document["rows"]:
+        scale = 1e-6 if row["case"] == "fog" else 1e6
+        row.update({key: row[key] * scale for key in row if key.startswith(("ours", "ratio"))})
+    path.write_text(json.dumps(document))
+    text = finish("benchmarks", *words, "output=second", f"against={path}")
+    assert "slower: corruptions, fog" in text
+    assert [r["stage"] for r in records("second") if r["stage"].endswith("/again")] == [
+        "corruptions/fog/4 x 32 x 32/again"
+    ]
 
 
 @pytest.mark.once
