@@ -180,8 +180,8 @@ def tell(old: dict[str, Any], new: dict[str, Any], again: list[dict] | None = No
         ]
     counts = Counter(change.verdict for change in changes)
     lines = [
-        f"{head}of {len(changes)} rows {counts['slower']} slower, {counts['slower once']} slower once and not "
-        f"when measured again, {counts['faster']} faster, {counts['same']} the same "
+        f"{head}of {len(changes)} rows {counts['slower']} slower, {counts['slower once']} slower once and "
+        f"not when measured again, {counts['faster']} faster, {counts['same']} the same "
         f"(beyond {round(100 * BEYOND - 100)} % and both quartiles, by the clock and relative to its pair)."
     ]
     for verdict in ("slower", "faster"):
