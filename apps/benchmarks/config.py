@@ -4,39 +4,117 @@ from __future__ import annotations
 
 import dataclasses
 
-from apps.lab.settings import check_between
+from apps.lab.settings import check_between, check_least, check_names
+
+# The parts of a run, in their order.
+GROUPS = (
+    "limits",
+    "layers",
+    "sweeps",
+    "attacks",
+    "corruptions",
+    "feeds",
+    "training",
+    "peers",
+    "memory",
+    "import",
+)
+AXES = ("images", "frequencies", "classes")
+# Of `apps.benchmarks.sweeps`, which imports Keras.
+SWEEPS = (
+    "accuracy",
+    "class_scores",
+    "band_accuracy",
+    "fourier_heat_map",
+    "frequency_importance",
+    "hfss",
+    "band_stop",
+    "shortcut_report",
+    "critical_band",
+    "amplitude_swap",
+    "corruption_error",
+    "flip_rate",
+    "input_gradient_spectrum",
+    "learned_map",
+    "adcs",
+    "image_spectral_density",
+)
 
 
 @dataclasses.dataclass(frozen=True)
-class Benchmarks:
-    """Each figure is the median over `repeats` pairs of runs, ours and the other way in turn.
+class Speed:
+    """Every row is the median of pairs, ours and the other way in turn, after a first call of each.
 
-    `batch_size` images a batch, of the bundled sample. `eval_images` for band accuracy, `attack_images` for
-    PGD, `search_images` (as many of each class) for the ranking of frequencies in blocks of side
-    `search_patch`, of which the published way removes `search_blocks`, scaled to all. `output` is the run
-    folder; null makes runs/benchmarks/<time>-<backend>.
+    `groups`: which parts to measure. `full`: also images of 224 pixels, mixed precision, all corruptions, the
+    slow attacks, Keras' own augmentations and the memory of every sweep. `against`: a JSON file of an earlier
+    run; what became slower is named. `history`: the folder that every run adds its JSON file to. `output` is
+    the run folder; null makes runs/benchmarks/speed/<time>-<backend>.
+
+    A row takes at most `pairs` pairs and stops, after the third, once `seconds` have passed. `batch_size`
+    images of 32 x 32 a batch, with `full` also `large_batch` of 224 x 224; `images` for sweeps and feeds,
+    `attack_images` for attacks of `attack_steps` steps; `search_images` and blocks of side `search_patch`,
+    of which the published way removes one, for the ranking of frequencies.
     """
 
     seed: int = 0
     output: str | None = None
-    repeats: int = 7
+    history: str = "runs/benchmarks/history"
+    against: str | None = None
+    full: bool = False
+    groups: tuple[str, ...] = GROUPS
+    seconds: float = 0.5
+    pairs: int = 15
     batch_size: int = 128
-    eval_images: int = 512
+    large_batch: int = 16
+    images: int = 128
     attack_images: int = 64
-    attack_steps: int = 20
-    search_images: int = 500
-    search_patch: int = 2
-    search_blocks: int = 1
+    attack_steps: int = 10
+    search_images: int = 50
+    search_patch: int = 8
 
     def __post_init__(self):
-        for name in (
-            "repeats",
-            "batch_size",
-            "eval_images",
-            "attack_images",
-            "attack_steps",
-            "search_images",
-        ):
+        check_least("seed", self.seed, 0)
+        check_names("groups", self.groups, GROUPS)
+        check_between("seconds", self.seconds, 0, 1000)
+        for name in ("batch_size", "images", "attack_images", "attack_steps", "search_images"):
             check_between(name, getattr(self, name), 1, 1000)
+        for name in ("pairs", "large_batch"):
+            check_between(name, getattr(self, name), 1, 100)
         check_between("search_patch", self.search_patch, 1, 16)
-        check_between("search_blocks", self.search_blocks, 1, 100)
+
+
+@dataclasses.dataclass(frozen=True)
+class Growth:
+    """How time and peak memory of every sweep grow with the images, the frequencies and the classes.
+
+    Each sweep along each of the `axes` has a process of its own, which goes through 1, 2, 4, ... up to
+    `factor` times the smallest size: `images` images, `frequencies` groups of frequencies, masks or bands,
+    `classes` outputs. A time is the least of `repeats` calls after a first one. The slope is that of
+    log(time) over log(size); above `slope`, by the clock and of CPU time, it is named, and so is memory that
+    grew by more than `megabytes` beyond the images themselves. `sweeps`: some of them (null: all).
+    """
+
+    seed: int = 0
+    output: str | None = None
+    axes: tuple[str, ...] = AXES
+    sweeps: tuple[str, ...] | None = None
+    factor: int = 16
+    repeats: int = 2
+    images: int = 128
+    frequencies: int = 2
+    classes: int = 4
+    slope: float = 1.05
+    megabytes: float = 64.0
+
+    def __post_init__(self):
+        check_least("seed", self.seed, 0)
+        check_names("axes", self.axes, AXES)
+        if self.sweeps is not None:
+            check_names("sweeps", self.sweeps, SWEEPS)
+        check_between("factor", self.factor, 2, 1024)
+        for name in ("repeats", "frequencies"):
+            check_between(name, getattr(self, name), 1, 100)
+        check_between("images", self.images, 8, 10000)
+        check_between("classes", self.classes, 2, 100)
+        check_between("slope", self.slope, 0, 10)
+        check_least("megabytes", self.megabytes, 0)

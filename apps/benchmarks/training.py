@@ -1,4 +1,4 @@
-"""What APR-SP costs in a training step, beyond the doubled batch that it needs."""
+"""What each augmentation costs in a training step of the lab, beyond the same step without it."""
 
 from __future__ import annotations
 
@@ -6,47 +6,60 @@ import functools
 from collections.abc import Callable
 
 import keras
+import numpy as np
 
 import keras_freq as kf
-from apps.benchmarks.config import Benchmarks
+from apps.benchmarks.config import Speed
+from apps.benchmarks.limits import shape_of
 from apps.benchmarks.timing import describe, time_pair
+from apps.lab.augmentations import ROWS, wrap
+from apps.lab.networks import classifier
+from apps.lab.settings import Training
+
+# The rows of the lab with a layer of this package; with `full` all of them.
+OURS = ("apr_p", "apr_s", "apr_sp", "aug_mix", "fourier_noise", "hybrid_augment_pp", "fda")
 
 
-@keras.saving.register_keras_serializable(package="keras_freq_benchmarks")
-class Copy(keras.Layer):
-    """A pair layer that mixes nothing: the batch is doubled all the same."""
-
-    def call(self, images, training=True):
-        return images
+def choose_rows(config: Speed) -> tuple[str, ...]:
+    """`standard` (crop and flip), `standard_twice` (two halves), and what is measured against them."""
+    every = ("standard", "standard_twice", *OURS)
+    return (*every, *(name for name in ROWS if name not in every)) if config.full else every
 
 
-# Network, and which part of the batch it trains on: ResNet-18, of the paper, takes seconds as it is.
-NETWORKS: dict[str, tuple[Callable[[], keras.Model], int]] = {
-    "small_resnet": (kf.models.small_resnet, 1),
-    "ResNet-20": (functools.partial(kf.models.resnet_cifar, 20), 1),
-    "ResNet-18": (functools.partial(kf.models.resnet_cifar, 18), 4),
-}
+def time_training(config: Speed, name: str, images: np.ndarray, labels: np.ndarray) -> list[dict]:
+    """A step of small_resnet, beside the step without the augmentation.
+
+    What doubles the batch (a pair of images is recombined, and the clean half stays) is measured against the
+    doubled batch that is not recombined; all else against crop and flip; crop and flip against nothing.
+    """
+    training = Training(augmentation=name)
+    doubled = "pair" in ROWS[name].layers(keras, kf, training, 0)
+    other = "standard_twice" if doubled and name != "standard_twice" else "standard"
+    if name == "standard":
+        theirs, what = _step(kf.models.small_resnet(images.shape[1:]), images, labels), "no augmentation"
+    else:
+        theirs, what = make_step(other, images, labels), f"the step of {ROWS[other].label}"
+    pair = time_pair(make_step(name, images, labels), theirs, seconds=2 * config.seconds, pairs=config.pairs)
+    entries = {"case": ROWS[name].label, "shape": shape_of(images), "dtype": "float32"}
+    return [describe(pair, what, **entries)]
 
 
-def apr_sp_step(config: Benchmarks, test: tuple) -> list[dict]:
-    """Steps of three networks with APR-SP against those with a mere copy."""
-    records = []
-    for name, (network, part) in NETWORKS.items():
-        size = config.batch_size if part == 1 else max(2, config.batch_size // part)
-        images, labels = (array[:size] for array in test)
-        steps = []
-        for single, pair in ((kf.layers.APRSingle(seed=0), kf.layers.APRPair(seed=0)), (None, Copy())):
-            model = kf.APRModel(network(), single=single, pair=pair)
-            model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-            steps.append(functools.partial(model.train_on_batch, images, labels))
-        times = time_pair(*steps, repeats=config.repeats)
-        records.append(
-            describe(
-                f"training step with APR-SP, {name}, {len(images)} images, against a mere copy",
-                f"{1e3 * times.ours:.0f} ms",
-                f"{1e3 * times.other:.0f} ms",
-                f"{100 * (1 / times.ratio - 1):+.1f} %",
-                "at most +5 %",
-            )
-        )
-    return records
+_STEPS: dict[tuple, Callable[[], object]] = {}  # compiled once, also as what others are measured against
+
+
+def make_step(name: str, images: np.ndarray, labels: np.ndarray) -> Callable[[], object]:
+    """`train_on_batch` of small_resnet with a row of the lab's table."""
+    key = (name, images.shape)
+    if key not in _STEPS:
+        training = Training(augmentation=name)
+        model = classifier(training, images.shape[1:], 10, seed=0, name="small")
+        _STEPS[key] = _step(wrap(model, training, images.shape[1:], seed=0), images, labels)
+    return _STEPS[key]
+
+
+def _step(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> Callable[[], object]:
+    # PyTorch's compiler takes minutes for what a benchmark runs a few times.
+    jit = False if keras.backend.backend() == "torch" else "auto"
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss, jit_compile=jit)
+    return functools.partial(model.train_on_batch, images, labels)

@@ -167,7 +167,15 @@ WRONG = {
         "data.train_images=0": "`data.train_images` must be at least 1",
         "seed=-1": "`seed` must be at least 0. Received: seed=-1",
     },
-    "benchmarks/cpu": {"search_patch=17": "`search_patch` must lie in [1, 16]. Received: search_patch=17"},
+    "benchmarks/speed": {
+        "search_patch=17": "`search_patch` must lie in [1, 16]. Received: search_patch=17",
+        "groups=[]": f"`groups` {SOME} limits, layers",
+    },
+    "benchmarks/growth": {
+        "axes=[pixels]": f"`axes` {SOME} images, frequencies, classes",
+        "sweeps=[heat]": f"`sweeps` {SOME} accuracy, class_scores, band_accuracy",
+        "factor=1": "`factor` must lie in [2, 1024]. Received: factor=1",
+    },
 }
 
 
@@ -341,7 +349,7 @@ def test_published_numbers_stand_in_the_headers():
         assert [None if cell == "n/a" else float(cell) for cell in line.split()[2:]] == list(numbers)
 
 
-@pytest.mark.parametrize("path", ["quickstart/cifar10_mini", "benchmarks/cpu"])
+@pytest.mark.parametrize("path", ["quickstart/cifar10_mini", "benchmarks/speed", "benchmarks/growth"])
 def test_the_configuration_holds_the_defaults(path):
     found = load(path)
     assert found == type(found)()
