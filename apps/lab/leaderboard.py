@@ -143,7 +143,7 @@ def _rates(networks: list[Outcomes]) -> dict[str, Rate]:
 
 def _read_indexes() -> dict[tuple[str, int], dict[str, Any]]:
     """What is known of the reference networks, by row and seed."""
-    found = {}
+    found: dict[tuple[str, int], dict[str, Any]] = {}
     for path in INDEXES:
         try:
             records = json.loads(path.read_text(encoding="utf-8"))

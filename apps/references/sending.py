@@ -65,5 +65,5 @@ def open_network(source: str, value_range: tuple[float, float]) -> keras.Model:
 def digest_of_weights(model: keras.Model) -> str:
     digest = hashlib.sha256()
     for weight in model.get_weights():
-        digest.update(np.ascontiguousarray(weight))
+        digest.update(np.ascontiguousarray(weight).tobytes())
     return digest.hexdigest()

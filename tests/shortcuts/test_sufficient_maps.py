@@ -12,7 +12,7 @@ from keras_freq.shortcuts._mask_learning import Pairs
 from keras_freq.shortcuts._sufficient_maps import _compile
 from tests.shortcuts.test_learned_map import FREQUENCIES, SIDE, reader, waves
 
-SHARES = (0.5, 0.1, 0.03)
+SHARES = (0.1, 0.03)
 
 
 @pytest.mark.parametrize("size", [(12, 12), (9, 7)])
@@ -57,11 +57,11 @@ def test_the_wave_that_tells_the_class_is_enough_and_what_is_kept_is_so():
     )
     assert found.answers == tuple(model.predict(images, verbose=0).argmax(axis=1).tolist())
     assert found.answers == tuple(labels.tolist())
-    assert (found.share == 0.03).sum() >= 8
+    assert (found.share == 0.03).sum() >= 6
     own = [
         mask[SIDE // 2 + u, SIDE // 2 + v] for mask, (u, v) in zip(found.masks, FREQUENCIES * 3, strict=True)
     ]
-    assert sum(own) >= 8
+    assert sum(own) >= 6
     power = np.abs(np.fft.fftshift(np.fft.fft2(images[..., 0].astype("float64") - 0.5), axes=(1, 2))) ** 2
     power[:, SIDE // 2, SIDE // 2] = np.inf
     strongest = kf.shortcuts.dominant_frequency_map(power, 0.03, ties="exact").masks
