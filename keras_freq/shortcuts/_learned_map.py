@@ -239,9 +239,9 @@ def learned_path(
         for label in known:
             if str(label) not in journal.rows:
                 generator = np.random.default_rng([seed, label])
-                own, others = pixels[classes == label], pixels[classes != label]
+                own, others = np.flatnonzero(classes == label), np.flatnonzero(classes != label)
                 if start == "power":
-                    scores = pairs[0].standardize(mean_power(own, fill, feed.data_format))
+                    scores = pairs[0].standardize(mean_power(pixels[own], fill, feed.data_format))
                 else:
                     scores = 0.01 * generator.standard_normal(len(pairs[0]))
                 parts = [(own, 1.0 / size)] + ([(others, -specificity / size)] if specificity else [])
@@ -250,9 +250,9 @@ def learned_path(
                 adam, chosen = ScoreAdam(len(pairs[0])), []
                 for of_share in pairs:
                     for step in range(steps):
-                        batch = np.concatenate(
-                            [part[next(draw)] for (part, _), draw in zip(parts, draws, strict=True)]
-                        )
+                        # Places, not copies of all other classes' images.
+                        places = [part[next(draw)] for (part, _), draw in zip(parts, draws, strict=True)]
+                        batch = pixels[np.concatenate(places)]
                         gains = of_share.soften(scores, warm * (cold / warm) ** (step / max(1, steps - 1)))
                         slope = of_share.gather(measure(batch, label, weights, of_share.draw(gains)))
                         rate = learning_rate * min(1, 2 * (1 - step / steps))
@@ -260,8 +260,8 @@ def learned_path(
                         advance(len(batch))
                     chosen.append(of_share.choose(scores).tolist())
                 journal.add({str(label): chosen})
-            for row, of_share, places in zip(masks, pairs, journal.rows[str(label)], strict=True):
-                row[label] = of_share.keep(np.array(places, int))
+            for row, of_share, kept in zip(masks, pairs, journal.rows[str(label)], strict=True):
+                row[label] = of_share.keep(np.array(kept, int))
     return {share: FrequencyMaps(row, "learned", found_on) for share, row in zip(shares, masks, strict=True)}
 
 
