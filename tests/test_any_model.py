@@ -307,9 +307,6 @@ def measure(model, images, labels) -> dict[str, np.ndarray]:
             model, images, labels, patch=8, mean=0.4, progress=False
         ).values,
         "hfss": kf.shortcuts.hfss(model, images, labels, budgets=(3,), mean=0, progress=False).top_losses,
-        "sufficient": kf.shortcuts.sufficient_maps(
-            model, images, fractions=(0.6, 0.3), steps=1, mean=0, progress=False
-        ).kept,
     }
 
 
@@ -327,6 +324,9 @@ def attack(model, images, labels) -> dict[str, np.ndarray]:
         "first order": kf.shortcuts.frequency_importance(
             model, images, labels, patch=8, method="gradient", mean=0, check=0, progress=False
         ).values,
+        "sufficient": kf.shortcuts.sufficient_maps(
+            model, images, fractions=(0.6, 0.3), steps=1, mean=0, progress=False
+        ).kept,
     }
 
 

@@ -31,7 +31,7 @@ def test_the_header_says_what_is_trained_and_how_long_it_takes():
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("network=cifar10/none", "did you mean cifar10/standard? Received: name="),
+        ("network=cifar10/standart", "did you mean cifar10/standard? Received: name="),
         ("measure.images=41", "`measure.images` must be at most the number of test images, 40"),
         ("measure.radii=[33]", "radii must be at most the side of the images, 32. Received: radius=33"),
     ],
