@@ -1,7 +1,8 @@
 """Makes the notebooks of the guide from its pages and runs them: `python docs/notebooks.py [PAGE ...]`.
 
 From the root of a checkout, with the extras `tensorflow` and `notebooks`; they take about ten minutes on
-two CPU cores. The text and the blocks are those of the pages, which stay the only source.
+two CPU cores. The text and the blocks are those of the pages, which stay the only source;
+figures, which a page saves, are shown here.
 """
 
 import os
@@ -17,13 +18,15 @@ from nbclient import NotebookClient
 DOCS = Path(__file__).parent
 PAGES = ("which_frequencies", "does_it_cheat", "train_it_not_to")
 NOTE = re.compile(r"^```\{note\}\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+SAVED = re.compile(r'^(kf\.plots\..*)\.savefig\("\w+\.png"\)$', re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)")
 
 
 def convert(page: str) -> nbformat.NotebookNode:
-    """The notebook of a page: links lead one folder up, and notes are quotations."""
+    """The notebook of a page: links lead one folder up, notes are quotations, saved figures are shown."""
     text = LINK.sub("](../", (DOCS / f"{page}.md").read_text("utf-8"))
     text = NOTE.sub(lambda note: "".join(f"> {line}\n" for line in note[1].splitlines()), text)
+    text = SAVED.sub(r"display(\1)", text)
     book = jupytext.reads(text, fmt="md")
     book.metadata = nbformat.from_dict(
         {

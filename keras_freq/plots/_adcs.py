@@ -46,8 +46,9 @@ def adcs(
         >>> figure = keras_freq.plots.adcs(result, classes=("cat", "dog", "ship", "frog"))
         >>> figure.savefig("adcs.png")
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
+
+    from keras_freq.plots._figure import Figure
 
     maps = np.asarray(getattr(result, "maps", result))
     if maps.ndim != 3 or not maps.size or maps.dtype.kind not in "fiu":

@@ -51,7 +51,7 @@ def adversarial_examples(
         >>> figure = keras_freq.plots.adversarial_examples(result, classes=("cat", "dog", "ship", "frog"))
         >>> figure.savefig("adversarials.png")
     """
-    from matplotlib.figure import Figure
+    from keras_freq.plots._figure import Figure
 
     check_whole(examples, "examples", most=12)
     kept: Any = getattr(result, "images", result)

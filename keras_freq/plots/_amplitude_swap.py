@@ -58,7 +58,7 @@ def amplitude_swap(
         >>> figure = keras_freq.plots.amplitude_swap({"plain": result}, examples=3)
         >>> figure.savefig("swap.png")
     """
-    from matplotlib.figure import Figure
+    from keras_freq.plots._figure import Figure
 
     given: Mapping[str, Any] = results if isinstance(results, Mapping) else {str(results.model): results}
     pairs = _check_pairs(given)

@@ -44,7 +44,7 @@ def band_accuracy(results: Results, *, chance: float | None = None, title: str |
         >>> figure = keras_freq.plots.band_accuracy({"plain": bands}, chance=0.25)
         >>> figure.savefig("bands.png")
     """
-    from matplotlib.figure import Figure
+    from keras_freq.plots._figure import Figure
 
     parts = ("radii", "low", "high", "clean", "n")
     label = str(getattr(results, "model", None) or "model")

@@ -65,7 +65,7 @@ def component_predictions(
         ... )
         >>> figure.savefig("parts.png")
     """
-    from matplotlib.figure import Figure
+    from keras_freq.plots._figure import Figure
 
     pixels = check_images(images)
     count = len(pixels)

@@ -48,7 +48,7 @@ def confusion_change(
         >>> figure = keras_freq.plots.confusion_change(result, classes=("cat", "dog", "ship", "frog"))
         >>> figure.savefig("band_stop.png")
     """
-    from matplotlib.figure import Figure
+    from keras_freq.plots._figure import Figure
 
     (results,) = results_by_label(result, ("change", "stopped"), same=("stopped",)).values()
     shapes = {np.shape(one.change) for one in results}

@@ -52,7 +52,7 @@ def corruption_table(
         >>> figure = keras_freq.plots.corruption_table({"standard": result})
         >>> figure.savefig("corruptions.png")
     """
-    from matplotlib.figure import Figure
+    from keras_freq.plots._figure import Figure
 
     table, columns = _check_values(results, clean)
     figure = Figure(

@@ -44,7 +44,7 @@ def critical_band(results: Results, *, human: bool = True, title: str | None = N
         >>> figure = keras_freq.plots.critical_band({"plain": result})
         >>> figure.savefig("channel.png")
     """
-    from matplotlib.figure import Figure
+    from keras_freq.plots._figure import Figure
 
     parts = ("centers", "deviations", "sensitivities", "center", "bandwidth", "peak", "n")
     label = str(getattr(results, "model", None) or "model")

@@ -47,7 +47,7 @@ def cue_conflict(results: Results, *, title: str | None = None) -> Figure:
         >>> figure = keras_freq.plots.cue_conflict({"plain": result})
         >>> figure.savefig("conflict.png")
     """
-    from matplotlib.figure import Figure
+    from keras_freq.plots._figure import Figure
 
     parts = ("radii", *PANELS, "balance", "intervals", "n")
     label = str(getattr(results, "model", None) or "model")

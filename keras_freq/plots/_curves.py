@@ -61,7 +61,7 @@ def curves(
         >>> figure = keras_freq.plots.curves(panels, chance=0.1)
         >>> figure.savefig("curves.png")
     """
-    from matplotlib.figure import Figure
+    from keras_freq.plots._figure import Figure
 
     positions = None if x is None else _check_positions(x)
     _check_options(columns, chance, limits)

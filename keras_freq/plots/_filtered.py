@@ -52,7 +52,7 @@ def filtered(results: Results, *, metrics: Sequence[str] | None = None, title: s
         >>> figure = keras_freq.plots.filtered({"plain": result})
         >>> figure.savefig("filtered.png")
     """
-    from matplotlib.figure import Figure
+    from keras_freq.plots._figure import Figure
 
     parts = ("radii", "bands", "masks", "metrics", "clean", "low", "high", "band", "masked", "n")
     label = str(getattr(results, "model", None) or "model")

@@ -46,7 +46,7 @@ def filtered_examples(
         >>> figure = keras_freq.plots.filtered_examples(images[:6], radius=8)
         >>> figure.savefig("parts.png")
     """
-    from matplotlib.figure import Figure
+    from keras_freq.plots._figure import Figure
 
     pixels = check_images(images)
     if len(pixels) > 12:

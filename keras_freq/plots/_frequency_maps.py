@@ -60,7 +60,7 @@ def frequency_maps(
         >>> figure = keras_freq.plots.frequency_maps(maps, reports=report)
         >>> figure.savefig("maps.png")
     """
-    from matplotlib.figure import Figure
+    from keras_freq.plots._figure import Figure
 
     given = maps if isinstance(maps, Mapping) else {"": maps}
     rows = {str(name): _masks(str(name), masks) for name, masks in given.items()}

@@ -55,7 +55,8 @@ def gradient_spectrum(
         >>> figure.savefig("gradients.png")
     """
     import matplotlib
-    from matplotlib.figure import Figure
+
+    from keras_freq.plots._figure import Figure
 
     check_choice(scale, "scale", ("shared", "panel"))
     if columns is not None:

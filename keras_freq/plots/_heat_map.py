@@ -71,8 +71,9 @@ def heat_map(
     check_flag(difference, "difference")
     check_flag(layer, "layer")
     import matplotlib
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
+
+    from keras_freq.plots._figure import Figure
 
     if difference and layer:
         raise ValueError("at most one of `difference` and `layer` can be shown. Received: both True")

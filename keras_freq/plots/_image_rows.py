@@ -46,7 +46,7 @@ def image_rows(
         >>> figure = keras_freq.plots.image_rows(rows)
         >>> figure.savefig("hars.png")
     """
-    from matplotlib.figure import Figure
+    from keras_freq.plots._figure import Figure
 
     pictures = {str(name): check_images(images, str(name)) for name, images in rows.items()}
     if not 1 <= len(pictures) <= 8:

@@ -53,7 +53,7 @@ def kernels(
         >>> figure = keras_freq.plots.kernels({"natural": first.kernel}, columns=4)
         >>> figure.savefig("kernels.png")
     """
-    from matplotlib.figure import Figure
+    from keras_freq.plots._figure import Figure
 
     check_whole(columns, "columns")
     blocks = dict(kernels) if isinstance(kernels, Mapping) else {"": kernels}

@@ -47,7 +47,7 @@ def reliability(results: Results, *, title: str | None = None) -> Figure:
         >>> figure = keras_freq.plots.reliability({"natural training": calibration})
         >>> figure.savefig("reliability.png")
     """
-    from matplotlib.figure import Figure
+    from keras_freq.plots._figure import Figure
 
     parts = ("edges", "counts", "accuracies", "confidences", "value", "kind", "n")
     panels = results_by_label(results, parts, same=("edges", "kind"))

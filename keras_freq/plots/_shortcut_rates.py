@@ -55,7 +55,7 @@ def shortcut_rates(
         >>> figure = keras_freq.plots.shortcut_rates({"disks": report})
         >>> figure.savefig("rates.png")
     """
-    from matplotlib.figure import Figure
+    from keras_freq.plots._figure import Figure
 
     lists = results_by_label(reports, ("tpr", "fpr", "clean_tpr"))
     counts = {len(one.tpr) for several in lists.values() for one in several}

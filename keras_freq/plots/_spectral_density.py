@@ -67,8 +67,9 @@ def spectral_density(
     """
     check_flag(rescale, "rescale")
     check_flag(band, "band")
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
+
+    from keras_freq.plots._figure import Figure
 
     if columns is not None:
         check_whole(columns, "columns")

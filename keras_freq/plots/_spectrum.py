@@ -42,7 +42,7 @@ def spectrum(
         >>> figure = keras_freq.plots.spectrum(images, radii=(4, 8))
         >>> figure.savefig("spectrum.png")
     """
-    from matplotlib.figure import Figure
+    from keras_freq.plots._figure import Figure
 
     panels = dict(images) if isinstance(images, Mapping) else {"": images}
     if not panels:

@@ -41,9 +41,10 @@ def training_curves(
         >>> figure = keras_freq.plots.training_curves({"plain": history})
         >>> figure.savefig("training.png")
     """
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from matplotlib.ticker import MaxNLocator
+
+    from keras_freq.plots._figure import Figure
 
     if not isinstance(histories, Mapping) or not histories:
         raise ValueError(

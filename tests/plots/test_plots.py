@@ -1,3 +1,4 @@
+import io
 import sys
 import types
 
@@ -5,6 +6,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from keras_freq import evaluate, plots, spectral
 from keras_freq.plots._style import STYLE
@@ -33,10 +35,17 @@ def drawn(figure, tmp_path):
 def test_figures_have_no_pyplot_and_leave_the_style_alone(images):
     before = dict(matplotlib.rcParams)
     figure = plots.spectrum(images)
-    assert type(figure) is Figure
+    assert isinstance(figure, Figure)
     assert dict(matplotlib.rcParams) == before
     if "matplotlib.pyplot" in sys.modules:  # Keras imports it where it is installed
         assert sys.modules["matplotlib.pyplot"].get_fignums() == []
+
+
+def test_a_notebook_shows_a_figure_as_it_would_be_saved(images, tmp_path):
+    drawn(plots.spectrum(images), tmp_path)
+    shown = io.BytesIO(plots.spectrum(images)._repr_png_())
+    with Image.open(tmp_path / "figure.png") as saved, Image.open(shown) as shown:
+        np.testing.assert_array_equal(np.asarray(shown), np.asarray(saved))
 
 
 def test_a_users_style_does_not_change_the_figures(images):
