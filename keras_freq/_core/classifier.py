@@ -160,7 +160,11 @@ class Classifier:
     @property
     def settings(self) -> dict[str, Any]:
         """What was declared or assumed, for results."""
-        described: dict[str, Any] = {"value_range": self.value_range or UNIT, "outputs": self._link}
+        before = f" before the {self._activation}" if self._cut and self._activation in ACTIVATIONS else ""
+        described: dict[str, Any] = {
+            "value_range": self.value_range or UNIT,
+            "outputs": f"{self._link}{before}",
+        }
         if self.front is not None:
             described["preprocess"] = getattr(self.front, "__name__", type(self.front).__name__)
         if self.output is not None:

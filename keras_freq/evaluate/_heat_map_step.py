@@ -170,7 +170,7 @@ def attach_layer(classifier: Classifier, name: str) -> tuple[Classifier, Callabl
             f"wraps one, pass what it wraps. Received: layer={show(name)} with model={model.name!r}, a "
             f"{type(model).__name__}"
         )
-    if outputs[0].shape[-1] < 2 or classifier.settings["outputs"] != "logits":
+    if outputs[0].shape[-1] < 2 or classifier.reading.link != "logits":
         raise ValueError(
             "`layer` needs a model whose outputs are logits of two classes or more. "
             f"Received: layer={show(name)} with model={model.name!r}"

@@ -94,7 +94,7 @@ def test_a_softmax_is_taken_off(cli, classifier, arrays, tmp_path):
     keras.Sequential([classifier, keras.layers.Softmax()]).save(tmp_path / "soft.keras")
     done = cli("attack --epsilons 1/255 --steps 1 --n 4 --engine own", tmp_path / "soft.keras", arrays)
     assert done.code == 0, done.err
-    assert "logits, channels_last" in done.out
+    assert "logits before the softmax, channels_last" in done.out
 
 
 def test_a_folder_that_cannot_be_written_to_is_told_before_anything_runs(cli, tiny, arrays, tmp_path):
