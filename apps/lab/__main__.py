@@ -6,10 +6,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from apps.lab import cli
+from apps.lab.cli import Experiment
 from apps.lab.errors import RunError, one_line
+from apps.lab.grid_settings import Grid
 from apps.lab.logs import quiet_start
 
 COMMANDS = {
+    "grid": "grid GRID.yaml [key=value ...] [--resume [RUN_DIR]]: trains and measures the networks of a grid "
+    "with several seeds, here or on a Ray cluster (executor=ray)",
     "networks": "networks [--folder FOLDER]: lists the trained networks in FOLDER (runs/networks)",
     "evidence": "evidence [--write]: tables and claims of the reference networks, from their outcomes; "
     "with --write they are put into apps/references/README.md",
@@ -17,12 +22,15 @@ COMMANDS = {
     "networks, in FOLDER (runs/leaderboard), with networks that were sent in",
     "check": "check SENT_IN ...: whether folders of results that were sent in are whole and comparable",
 }
+EXPERIMENTS = {"grid": Experiment(Grid, "apps.lab.grid:grid")}
 USAGE = "\n".join(f"python -m apps.lab {line}" for line in COMMANDS.values())
 
 
 def command(words: list[str]) -> int:
     """The command with the words of its line, returning the exit status."""
     try:
+        if words[:1] == ["grid"]:
+            return cli.command("lab", EXPERIMENTS, words)
         if "-h" in words or "--help" in words:
             print(f"usage:\n{USAGE}")
             return 0

@@ -5,10 +5,12 @@ A file may begin with ``base: other.yaml``, a path from its own folder, and then
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import difflib
 import types
 import typing
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -21,6 +23,16 @@ def load_config(config_class: type, path: str | Path, overrides: list[str] | tup
     Checks of values belong in ``__post_init__``, as ``ValueError`` with one line. `overrides` are words
     ``key=value``; the key of a nested field is dotted (``training.epochs=3``), the value is YAML.
     """
+    path = Path(path)
+    return _decode(config_class, read_settings(config_class, path), overrides, path)
+
+
+def read_words(config_class: type, words: Iterable[str], *, like: dict) -> Any:
+    """The configuration that is as the dict `like` but for what the words ``key=value`` say."""
+    return _decode(config_class, copy.deepcopy(like), words, None)
+
+
+def _decode(config_class: type, values: dict, words: Iterable[str], path: Path | None) -> Any:
     try:
         import draccus
         import yaml
@@ -30,9 +42,9 @@ def load_config(config_class: type, path: str | Path, overrides: list[str] | tup
             f"the apps need draccus: pip install 'keras-freq[apps]'. Received: {one_line(error)}"
         ) from error
 
-    path = Path(path)
-    values = read_settings(config_class, path)
-    for word in overrides:
+    words = list(words)
+    source = "the command line" if path else ", ".join(words)
+    for word in words:
         key, equals, text = word.partition("=")
         key = key.removeprefix("--")
         if not equals or not key:
@@ -42,16 +54,16 @@ def load_config(config_class: type, path: str | Path, overrides: list[str] | tup
             value = yaml.safe_load(text)
         except Exception as error:
             raise RunError(f"`{key}` must be YAML ({one_line(error)}). Received: {word!r}") from error
-        _check_value(field_type, value, tuple(key.split(".")), "the command line")
+        _check_value(field_type, value, tuple(key.split(".")), source)
         _put(values, key.split("."), value)
     try:
         return draccus.decode(config_class, _merge(_default_groups(config_class), values))
     except DecodingError as error:
-        raise RunError(_describe(config_class, values, tuple(error.key_path), path)) from error
+        raise RunError(_describe(config_class, values, tuple(error.key_path), path or source)) from error
     except Exception as error:
         # draccus hides the error of __post_init__ behind one of its own.
         reason = error.__cause__ if isinstance(error.__cause__, (ValueError, TypeError)) else error
-        raise RunError(f"{path}: {one_line(reason)}") from error
+        raise RunError(f"{path or source}: {one_line(reason)}") from error
 
 
 def read_settings(config_class: type, path: Path) -> dict:
@@ -202,7 +214,7 @@ def _field_type(config_class: type, key: str, word: str) -> Any:
     return allowed[key]
 
 
-def _describe(config_class: type, values: dict, path: tuple[str, ...], source: Path) -> str:
+def _describe(config_class: type, values: dict, path: tuple[str, ...], source: Path | str) -> str:
     """The message for a value that draccus could not decode, from where it stood."""
     value: Any = values
     for step in path:

@@ -130,7 +130,7 @@ class Run:
                 f"{folder} was made with KERAS_BACKEND={made['backend']}: go on with the same. "
                 f"Received: KERAS_BACKEND={backend}"
             )
-        places = ("output", "store")
+        places = ("output", "store", *getattr(config, "PLACES", ()))
         changed = [d for d in differences(as_dict(stored), as_dict(config)) if d[0] not in places]
         if changed:
             raise RunError(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -82,82 +83,131 @@ def trained(
     Returns:
         The classifier, and the history: metric name to one number an epoch.
     """
-    callbacks = tuple(callbacks)
+    callbacks, label = tuple(callbacks), f"{name}/seed{seed}"
+    about = {"run": str(run.folder), "label": label, "data": _describe_data(run, data)}
+    one = obtain(
+        run.config.store,
+        label,
+        training,
+        data,
+        classes=classes,
+        seed=seed,
+        about=about,
+        say=run.say,
+        callbacks=callbacks,
+        watch=watch,
+        anew=anew,
+    )
+    if one.found and not run.measured(f"{label}/training"):
+        run.say(f"{label}: {one.found} (trained in {one.facts['minutes']:.1f} minutes)")
+    run.measure(f"{label}/training", _record, one, seed, record or {"network": name})
+    return one.model, one.history
+
+
+@dataclasses.dataclass(frozen=True)
+class Obtained:
+    """A trained network.
+
+    Args:
+        model: The classifier.
+        history: Metric name to one number an epoch.
+        facts: How the training went: minutes, epochs, parameters, number of images.
+        digest: Digest of all that the network follows from.
+        origin: The same but for backend and versions.
+        found: Where it was found; empty where it was trained for whoever asks.
+    """
+
+    model: keras.Model
+    history: dict[str, list[float]]
+    facts: dict[str, Any]
+    digest: str
+    origin: str
+    found: str = ""
+
+
+def follows_from(
+    training: Training, data: tuple[np.ndarray, np.ndarray] | Stream, *, classes: int, seed: int
+) -> dict[str, Any]:
+    """All that a trained network follows from, as plain values."""
+    content: Any
+    if isinstance(data, Stream):
+        content = data.content
+    else:
+        content = {"images": data[0], "labels": np.asarray(data[1], "int64")}
+    follows = {"recipe": recipe(training), "data": content, "classes": classes, "seed": seed}
+    return describe(follows | dependencies())
+
+
+def obtain(
+    store: str | Path,
+    label: str,
+    training: Training,
+    data: tuple[np.ndarray, np.ndarray] | Stream,
+    *,
+    classes: int,
+    seed: int,
+    about: Mapping[str, Any],
+    say: Callable[[str], None] = print,
+    callbacks: tuple[keras.callbacks.Callback, ...] = (),
+    watch: Any = None,
+    anew: bool = False,
+) -> Obtained:
+    """`trained` without a run: the network of a recipe from the store, or trained into it.
+
+    `about` is written beside the network, and says with its entry ``run`` whose training it is.
+    """
     if callbacks and watch is None:
         raise ValueError("`watch` must say what the callbacks measure. Received: watch=None")
-    stream = isinstance(data, Stream)
-    if stream and training.validation:
+    if isinstance(data, Stream) and training.validation:
         raise ValueError(
             "`training.validation` must be 0 for images that are not held in memory. "
             f"Received: training.validation={training.validation}"
         )
-    label = f"{name}/seed{seed}"
-    follows = describe(
-        {
-            "recipe": recipe(training),
-            "data": data.content
-            if isinstance(data, Stream)
-            else {"images": data[0], "labels": np.asarray(data[1], "int64")},
-            "classes": classes,
-            "seed": seed,
-            **dependencies(),
-        }
-    )
-    origin, about = origin_of(follows), record or {"network": name}
+    follows = follows_from(training, data, classes=classes, seed=seed)
+    origin = origin_of(follows)
     shared = None if anew or watch is not None else find_reference(origin)
+    title = label.rpartition("/")[0].replace("/", "-")
     if shared is not None:
         known, weights = shared
-        history = {name: list(numbers) for name, numbers in known.history.items()}
-        facts = {"minutes": known.minutes}
-        model = _build(training, data, classes, seed=seed, name=name.replace("/", "-"))
+        model = build(training, data, classes, seed=seed, name=title)
         model.set_weights(weights)
-        if not run.measured(f"{label}/training"):
-            told = f"{known.name}, seed {known.seed} (trained in {known.minutes:.1f} minutes)"
-            run.say(f"{label}: the reference network {told}")
-        run.measure(f"{label}/training", _record, origin, origin, history, facts, False, seed, about)
-        return model, history
-    with open_network(run.config.store, follows, watch=watch, say=run.say, label=label) as kept:
-        model = _build(training, data, classes, seed=seed, name=name.replace("/", "-"))
+        history = {name: list(numbers) for name, numbers in known.history.items()}
+        found = f"the reference network {known.name}, seed {known.seed}"
+        return Obtained(model, history, {"minutes": known.minutes}, origin, origin, found)
+    with open_network(store, follows, watch=watch, say=say, label=label) as kept:
+        model = build(training, data, classes, seed=seed, name=title)
         for callback in callbacks:
             if hasattr(callback, "keep_in"):
                 callback.keep_in(kept.folder)
         if not kept.finished:
-            kept.begin({"run": str(run.folder), "label": label, "data": _describe_data(run, data)})
+            kept.begin(about)
             _fit(kept, training, model, data, classes=classes, seed=seed, label=label, callbacks=callbacks)
         weights, history, facts = kept.read([tuple(weight.shape) for weight in model.weights])
         model.set_weights(weights)
-        here = kept.recipe.get("run") == str(run.folder)
-    found = run.measured(f"{label}/training")
-    if not here and not found:
-        run.say(f"{label}: found in {kept.folder} (trained in {facts['minutes']:.1f} minutes)")
-    run.measure(f"{label}/training", _record, kept.digest, origin, history, facts, here, seed, about)
-    return model, history
+        here = kept.recipe.get("run") == about["run"]
+    return Obtained(model, history, facts, kept.digest, origin, "" if here else f"found in {kept.folder}")
 
 
-def _record(
-    digest: str,
-    origin: str,
-    history: dict[str, list[float]],
-    facts: dict[str, Any],
-    here: bool,
-    seed: int,
-    record: Mapping[str, Any],
-) -> dict[str, Any]:
+def _record(one: Obtained, seed: int, record: Mapping[str, Any]) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        name: one.facts[name] for name in ("epochs", "parameters", "n", "batches") if name in one.facts
+    }
     return {
         **record,
         "measure": "training accuracy",
-        "value": history["accuracy"][-1],
+        "value": one.history["accuracy"][-1],
         "seed": seed,
-        **{name: facts[name] for name in ("epochs", "parameters", "n", "batches") if name in facts},
-        "digest": digest,
-        "origin": origin,
-        "trained": "here" if here else "before",
-        "training_minutes": facts["minutes"],
-        "seconds": sum(history["seconds"]) if here else 0.0,
+        **facts,
+        "digest": one.digest,
+        "origin": one.origin,
+        "trained": "before" if one.found else "here",
+        "training_minutes": one.facts["minutes"],
+        "seconds": 0.0 if one.found else sum(one.history["seconds"]),
     }
 
 
-def _build(training: Training, data: Any, classes: int, *, seed: int, name: str) -> keras.Model:
+def build(training: Training, data: Any, classes: int, *, seed: int, name: str) -> keras.Model:
+    """The network of a recipe as it is before its training."""
     shape = data.shape if isinstance(data, Stream) else data[0].shape[1:]
     side = training.crop.size
     seen = shape if side is None else (side, side, shape[2])

@@ -22,6 +22,17 @@ WRONG = {
         "training.peak=1": "`training.peak` must be above 0 and below 1",
         "training.augmentations.pair=2": "`augmentations.pair` must lie in [0, 1]",
     },
+    "lab/grid": {
+        "networks=[]": "`networks` must have names, each once",
+        "networks=[{name: a}, {name: a}]": "`networks` must have names, each once",
+        "networks=[{name: a, changes: [widht=3]}]": "Did you mean `width`?",
+        "networks=[{name: a, changes: [width]}]": "written key=value",
+        "networks=[{changes: [width=3]}]": "must set `name`",
+        "measurements=[{name: a, function: accuracy, options: [n]}]": "written key=value",
+        "address=auto": "add executor=ray",
+        "executor=slurm": "`executor` must be one of local, ray",
+        "tries=0": "`tries` must be at least 1",
+    },
     "apr/swap": {
         "examples=13": "`examples` must lie in [1, 12]",
         "training.network=vgg": f"`training.network` {SOME} small_resnet",

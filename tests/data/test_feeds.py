@@ -183,7 +183,10 @@ def test_labels_are_looked_at_before_anything_is_measured(classifier, images, la
 
 def test_probabilities_are_refused_where_gradients_are_needed(classifier, images, labels):
     ending = keras.Sequential([classifier, keras.layers.Softmax()])
-    assert ModelFeed(ending, (images, labels), needs_gradients=True).settings["outputs"] == "logits before the softmax"
+    assert (
+        ModelFeed(ending, (images, labels), needs_gradients=True).settings["outputs"]
+        == "logits before the softmax"
+    )
     hidden = Unknown(ending)
     assert ModelFeed(hidden, (images, labels)).classes == 4
     known = ModelFeed(hidden, (images, labels), needs_logits=True)

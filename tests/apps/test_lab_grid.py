@@ -1,0 +1,266 @@
+"""The grid: units by digest, claimed by one process, tried again, the same numbers whoever does them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from apps.lab.units import Backlog, Unit, UnitStore, work_locally
+from tests.apps.running import CONFIGS, call, finish, records, start, wait_until
+
+pytestmark = pytest.mark.once
+CONFIG = CONFIGS / "lab" / "grid.yaml"
+TINY = [
+    "data.train_images=60",
+    "data.test_images=30",
+    "training.width=4",
+    "training.batch_size=20",
+    "seeds=1",
+    "measurements=[{name: bands, function: band_accuracy, options: ['radii=[4]']}]",
+]
+
+
+def units(*names, after=""):
+    return [Unit(name, f"digest of {name}", {}, after) for name in names]
+
+
+def outcomes(folder="runs/units"):
+    """What came out of each unit, but for the minutes."""
+    found = {}
+    for path in sorted(Path(folder).glob("*.json")):
+        unit = json.loads(path.read_text())
+        result = json.loads(unit["outcome"].get("result", "{}"))
+        found[unit["unit"]] = unit["outcome"].get("accuracy"), result
+    return found
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_each_unit_is_done_once_and_in_order(tmp_path):
+    done, said = [], []
+
+    def do(unit):
+        done.append(unit.name)
+        return {"value": unit.name}
+
+    store = UnitStore(tmp_path)
+    later, first = units("later", after="digest of first") + units("first")
+    found = list(work_locally(Backlog([later, first], store, tries=3), do, say=said.append))
+    assert done == ["first", "later"] == [unit.name for unit, _ in found]
+    again = list(work_locally(Backlog([later, first], store, tries=3), do, say=said.append))
+    assert again == found
+    assert done == ["first", "later"]
+    assert not said
+
+
+def test_a_unit_that_fails_is_given_up_with_what_needs_it_and_the_rest_is_done(tmp_path):
+    calls, said = [], []
+
+    def do(unit):
+        calls.append(unit.name)
+        if unit.name == "bad":
+            raise ValueError("no such radius")
+        return {}
+
+    work = units("bad", "good") + units("needs bad", after="digest of bad")
+    backlog = Backlog(work, UnitStore(tmp_path), tries=3)
+    assert [unit.name for unit, _ in work_locally(backlog, do, say=said.append)] == ["good"]
+    assert calls.count("bad") == 3
+    assert len(backlog) == 0
+    assert backlog.failed == {"bad": "no such radius", "needs bad": "needs bad"}
+    assert said[0] == "bad: try 1 of 3 failed: no such radius"
+    assert said[-1] == "bad: given up after 3 tries: no such radius"
+
+
+def test_a_full_disk_is_no_fault_of_the_unit(tmp_path):
+    def do(unit):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        list(work_locally(Backlog(units("a"), UnitStore(tmp_path), tries=3), do, say=print))
+
+
+def test_what_another_process_has_claimed_comes_from_there(tmp_path):
+    store, (mine, theirs) = UnitStore(tmp_path), units("mine", "theirs")
+    claim, said = store.claim(theirs), []
+    assert store.claim(theirs) is None
+
+    def say(line):
+        said.append(line)
+        store.keep(theirs, {"by": "another"})
+        claim.close()
+
+    found = list(work_locally(Backlog([theirs, mine], store, tries=1), lambda unit: {"by": "me"}, say=say))
+    assert found == [(mine, {"by": "me"}), (theirs, {"by": "another"})]
+    assert said == ["1 units are claimed by other processes; waiting"]
+
+
+def test_a_damaged_outcome_is_measured_again(tmp_path):
+    store, (unit,) = UnitStore(tmp_path), units("a")
+    store.keep(unit, {"value": 1})
+    (file,) = tmp_path.glob("*.json")
+    file.write_text(file.read_text().replace("1", "2"))
+    assert store.read(unit) is None
+    assert list(work_locally(Backlog([unit], store, tries=1), lambda unit: {"value": 3}, say=print)) == [
+        (unit, {"value": 3})
+    ]
+    assert store.read(unit) == {"value": 3}
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("{function: band_acuracy}", "`function` of a measurement must be one of accuracy"),
+        ("{function: predict_logits}", "Received: function=predict_logits"),
+        ("{function: band_accuracy, options: [radius=3]}", "`options` of band_accuracy are radii"),
+    ],
+)
+def test_wrong_measurements_are_told_before_anything_is_trained(here, capsys, word, message):
+    status = call("lab", "grid", CONFIG, *TINY, f"measurements=[{{name: m, {word[1:]}]")
+    told = capsys.readouterr().err
+    assert (status, told.count("\n")) == (2, 1)
+    assert message in told
+    assert not Path("runs/networks").exists()
+
+
+@pytest.mark.slow
+def test_a_grid_ends_with_all_results_names_what_failed_and_measures_nothing_twice(here, capsys):
+    bad = "{name: bad, function: band_accuracy, options: ['radii=[-1]']}"
+    wanted = TINY[-1].replace("]}]", f"]}}, {bad}]").replace("radii=[4]}", "radii=[4]'}")
+    status = call("lab", "grid", CONFIG, *TINY[:-1], wanted, "output=a")
+    told = capsys.readouterr()
+    assert status == 1
+    assert "2 of 6 units were given up, the rest is done; --resume tries them again" in told.err
+    assert "standard/seed0/bad: " in told.err
+    assert {record["stage"] for record in records("a")} == {
+        "data",
+        *(f"{name}/seed0/{what}" for name in ("standard", "apr_sp") for what in ("training", "bands")),
+    }
+    assert "2 measurements" in told.out
+    text = finish("lab", "grid", CONFIG, *TINY, "output=b")
+    assert "epoch" not in text
+    assert Path("b/results/standard/seed0/bands.json").read_text() == (
+        Path("a/results/standard/seed0/bands.json").read_text()
+    )
+    assert Path("b/summary.md").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_that_share_the_folders_share_the_work(here):
+    """Each ends with all results; each network is trained by one of them."""
+    words = ("-m", "apps.lab", "grid", CONFIG, *TINY, "seeds=2", "training.epochs=3")
+    both = [start(*words, f"output={name}") for name in ("one", "two")]
+    told = [process.communicate(timeout=300) for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
+    assert {record["stage"] for record in records("one")} == {record["stage"] for record in records("two")}
+    trained = [line.split()[0] for out, _ in told for line in out.splitlines() if "epoch 3/3" in line]
+    assert len(trained) == len(set(trained)) == 4
+
+
+@pytest.fixture(scope="module")
+def ray_cluster():
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    yield cluster
+    cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The outcomes of the grid in one process."""
+    folder = tmp_path_factory.mktemp("alone")
+    process = start("-m", "apps.lab", "grid", CONFIG, *LONG, *places(folder))
+    assert process.wait(300) == 0, process.communicate()
+    return outcomes(folder / "units")
+
+
+LONG = [*TINY, "training.epochs=6"]
+
+
+def places(folder, name="run"):
+    return [f"output={folder / name}", f"store={folder / 'networks'}", f"units={folder / 'units'}"]
+
+
+def on_cluster(cluster, folder, *more):
+    words = ["-m", "apps.lab", "grid", CONFIG, *LONG, *places(folder)]
+    return start(*words, "executor=ray", f"address={cluster.address}", *more)
+
+
+def training(folder):
+    """Whether a network is half trained."""
+    return list((folder / "networks").glob("*/checkpoint.npz"))
+
+
+def workers(node):
+    """Process numbers of the workers of a node that do something."""
+    raylet = node.all_processes["raylet"][0].process.pid
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                name = (entry / "cmdline").read_bytes()
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:  # it has just ended
+                continue
+            if parent == raylet and name.startswith(b"ray::call"):
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.slow
+def test_a_lost_worker_s_unit_is_done_again(ray_cluster, alone, tmp_path):
+    process = on_cluster(ray_cluster, tmp_path)
+    wait_until(lambda: training(tmp_path) and workers(ray_cluster.head_node), process)
+    lost = workers(ray_cluster.head_node)
+    assert lost
+    for number in lost:
+        os.kill(number, signal.SIGKILL)
+    out, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert "try 1 of 3 failed: WorkerCrashedError" in out
+    assert outcomes(tmp_path / "units") == alone
+
+
+@pytest.mark.slow
+def test_a_lost_node_s_units_are_done_by_the_others(ray_cluster, alone, tmp_path):
+    node = ray_cluster.add_node(num_cpus=1)
+    process = on_cluster(ray_cluster, tmp_path)
+    wait_until(lambda: workers(node), process)
+    assert workers(node)
+    ray_cluster.remove_node(node, allow_graceful=False)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert outcomes(tmp_path / "units") == alone
+
+
+@pytest.mark.slow
+def test_a_killed_driver_goes_on_where_it_was(ray_cluster, alone, tmp_path):
+    process = on_cluster(ray_cluster, tmp_path)
+    wait_until(lambda: outcomes(tmp_path / "units"), process)
+    process.kill()
+    process.communicate()
+    before = outcomes(tmp_path / "units")
+    assert before.keys() < alone.keys()
+    process = on_cluster(ray_cluster, tmp_path, "--resume")
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert outcomes(tmp_path / "units") == alone
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_not_there_is_one_line(here):
+    pytest.importorskip("ray")
+    process = start("-m", "apps.lab", "grid", CONFIG, *TINY, "executor=ray", "address=127.0.0.1:1")
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert "`address` must be that of a Ray cluster" in errors
