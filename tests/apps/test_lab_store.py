@@ -368,7 +368,7 @@ def test_the_list_of_networks(here, capsys):
     assert "there must be a folder of trained networks. Received: nowhere" in capsys.readouterr().err
     assert command(["models"]) == 2
     assert (
-        "must be a command, one of networks, evidence, leaderboard, check. Received: models"
+        "must be a command, one of grid, networks, evidence, leaderboard, check. Received: models"
         in capsys.readouterr().err
     )
 
