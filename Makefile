@@ -31,7 +31,7 @@ test: $(VENV)/.installed-test lint
 	for backend in $(BACKENDS); do \
 	  echo "== $$backend"; \
 	  marks=; if [ $$backend != tensorflow ]; then marks="not once"; fi; \
-	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest --slow -n 2 -m "$$marks" $(PYTEST_ARGS); \
+	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest --slow -n 2 --durations=20 -m "$$marks" $(PYTEST_ARGS); \
 	done
 
 coverage: $(VENV)/.installed-test

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 from apps.lab.settings import check_between, check_least, check_names
 
@@ -48,7 +49,8 @@ class Speed:
     `groups`: which parts to measure. `full`: also images of 224 pixels, mixed precision, all corruptions, the
     slow attacks, Keras' own augmentations and the memory of every sweep. `against`: a JSON file of an earlier
     run; what became slower is named. `history`: the folder that every run adds its JSON file to. `output` is
-    the run folder; null makes runs/benchmarks/speed/<time>-<backend>.
+    the run folder; null makes runs/benchmarks/speed/<time>-<backend>. `device`: `any` takes what the backend
+    takes, `gpu` refuses to measure anything else.
 
     A row takes at most `pairs` pairs and stops, after the third, once `seconds` have passed. `batch_size`
     images of 32 x 32 a batch, with `full` also `large_batch` of 224 x 224; `images` for sweeps and feeds,
@@ -61,6 +63,7 @@ class Speed:
     history: str = "runs/benchmarks/history"
     against: str | None = None
     full: bool = False
+    device: Literal["any", "gpu"] = "any"
     groups: tuple[str, ...] = GROUPS
     seconds: float = 0.5
     pairs: int = 15

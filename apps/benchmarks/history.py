@@ -32,7 +32,7 @@ _MACHINE = (
     "numpy",
     "scipy",
 )
-_FREE = {"output", "history", "against", "full", "groups", "seconds", "pairs", "seed"}
+_FREE = {"output", "history", "against", "full", "device", "groups", "seconds", "pairs", "seed"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,24 +49,30 @@ def describe_machine() -> dict[str, Any]:
     return {**versions(), "scipy": scipy.__version__, "device": device_name()}
 
 
-def device_name() -> str:
-    """The name of the accelerator that Keras computes on, or of the processor."""
+def accelerator_name() -> str | None:
+    """The name of the accelerator that Keras computes on, or None where it is the processor."""
     backend = keras.backend.backend()
     if backend == "jax":
         import jax
 
-        if jax.devices()[0].platform != "cpu":
-            return str(jax.devices()[0].device_kind)
-    elif backend == "torch":
+        device = jax.devices()[0]
+        return None if device.platform == "cpu" else str(device.device_kind)
+    if backend == "torch":
         import torch
 
-        if torch.cuda.is_available():
-            return str(torch.cuda.get_device_name(0))
-    else:
-        import tensorflow as tf
+        return str(torch.cuda.get_device_name(0)) if torch.cuda.is_available() else None
+    import tensorflow as tf
 
-        for device in tf.config.list_physical_devices("GPU"):
-            return str(tf.config.experimental.get_device_details(device).get("device_name", device.name))
+    for device in tf.config.list_physical_devices("GPU"):
+        return str(tf.config.experimental.get_device_details(device).get("device_name", device.name))
+    return None
+
+
+def device_name() -> str:
+    """The name of the accelerator that Keras computes on, or of the processor."""
+    accelerator = accelerator_name()
+    if accelerator is not None:
+        return accelerator
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -22,7 +22,7 @@ from apps.benchmarks import (
 )
 from apps.benchmarks.config import Speed
 from apps.benchmarks.report import as_markdown, as_text, describe_run
-from apps.lab import Run
+from apps.lab import Run, RunError
 from apps.lab.config import as_dict
 from apps.lab.files import write_json, write_whole
 
@@ -32,6 +32,8 @@ Stage = tuple[str, str, Callable[..., list[dict]], tuple]
 
 def speed(run: Run, config: Speed) -> None:
     """Measures every row, and writes `benchmarks.md` and `benchmarks.json`, which the history has too."""
+    if config.device == "gpu" and history.accelerator_name() is None:
+        raise RunError(f"there must be a GPU for device=gpu. Received: {history.device_name()}", code=1)
     old = None if config.against is None else history.read(config.against)
     begin = time.perf_counter()
     images, labels = kf.data.load("cifar10_mini", seed=config.seed, feed="pydataset").arrays("test")

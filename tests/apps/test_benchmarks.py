@@ -463,3 +463,18 @@ def test_imports_are_timed():
     assert row["case"] == "import keras_freq"
     assert row["ours"] < row["theirs"]
     assert "keras" in sys.modules
+
+
+def test_a_gpu_that_is_not_there_is_told_before_anything_is_measured(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(history, "accelerator_name", lambda: None)
+    assert (
+        call(
+            "benchmarks",
+            "speed",
+            ROOT / "configs" / "benchmarks" / "speed.yaml",
+            "device=gpu",
+            f"output={tmp_path / 'a'}",
+        )
+        == 1
+    )
+    assert "error: there must be a GPU for device=gpu. Received: " in capsys.readouterr().err

@@ -181,6 +181,7 @@ WRONG = {
     "benchmarks/speed": {
         "search_patch=17": "`search_patch` must lie in [1, 16]. Received: search_patch=17",
         "groups=[]": f"`groups` {SOME} limits, layers",
+        "device=tpu": "`device` must be one of any, gpu",
     },
     "benchmarks/growth": {
         "axes=[pixels]": f"`axes` {SOME} images, frequencies, classes",
