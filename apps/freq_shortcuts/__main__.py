@@ -11,6 +11,7 @@ EXPERIMENTS = {
     "transfer": Experiment(config.Transfer, "apps.freq_shortcuts.transfer:transfer"),
     "pretrained": Experiment(config.Pretrained, "apps.freq_shortcuts.pretrained:pretrained"),
     "frontier": Experiment(config.Frontier, "apps.freq_shortcuts.frontier:frontier"),
+    "exchange": Experiment(config.Exchange, "apps.freq_shortcuts.exchange:exchange"),
     "hfss": Experiment(config.Compare, "apps.freq_shortcuts.hfss:hfss"),
 }
 

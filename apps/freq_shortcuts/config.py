@@ -369,3 +369,30 @@ class Frontier:
         check_within("learning_rate", self.learning_rate, 0, float("inf"))
         if not self.networks:
             raise ValueError("`networks` must name at least one. Received: networks=[]")
+
+
+@dataclasses.dataclass(frozen=True)
+class Exchange(Frontier):
+    """Each network under the maps of each other: whether a map is a property of a network, or of the data.
+
+    As in `Frontier`; `methods`: those of its masks that are exchanged, at one `share` of its `fractions`.
+    """
+
+    networks: tuple[str, ...] = (
+        "cifar10/standard",
+        "cifar10/standard_twice",
+        "cifar10/apr_s",
+        "cifar10/apr_sp",
+        "cifar10/gaussian_noise",
+    )
+    methods: tuple[str, ...] = ("exact", "learned-1")
+    share: float = 0.05
+
+    def __post_init__(self):
+        super().__post_init__()
+        learned = tuple(f"learned-{weight:g}" for weight in self.specificities)
+        check_names("methods", self.methods, ("gradient", "exact", *learned))
+        if self.share not in self.fractions:
+            raise ValueError(f"`share` must be one of the fractions. Received: share={self.share}")
+        if len(self.networks) < 2:
+            raise ValueError(f"`networks` must name at least two. Received: networks={list(self.networks)}")

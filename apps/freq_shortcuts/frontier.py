@@ -58,12 +58,12 @@ def _look(run: Run, config: Frontier, name: str, search: Data, test: Data) -> di
     model = kf.models.reference(name)
     key = name.replace("/", "-")
     found: dict[str, dict[float, Any]] = {}
-    for method, search_masks in _methods(config).items():
-        masks = run.arrays(f"{key}-{method}-masks", _by_share, search_masks, run, key, model, search)
+    for method, search_masks in list_methods(config).items():
+        masks = run.arrays(f"{key}-{method}-masks", find_masks, search_masks, run, key, model, search)
         found[method] = {
             share: run.arrays(
                 f"{key}-{method}-{share:g}",
-                _take,
+                take_images,
                 model,
                 test[0],
                 masks[f"{share:g}"],
@@ -77,7 +77,7 @@ def _look(run: Run, config: Frontier, name: str, search: Data, test: Data) -> di
     return found
 
 
-def _methods(config: Frontier) -> dict[str, Callable[..., Masks]]:
+def list_methods(config: Frontier) -> dict[str, Callable[..., Masks]]:
     """What finds masks of every share, by name."""
     searches: dict[str, Callable[..., Masks]] = {
         "random": lambda *args: _cut(config, _random(config, *args)),
@@ -91,7 +91,8 @@ def _methods(config: Frontier) -> dict[str, Callable[..., Masks]]:
     return searches
 
 
-def _by_share(search_masks: Callable[..., Masks], *args) -> dict[str, np.ndarray]:
+def find_masks(search_masks: Callable[..., Masks], *args) -> dict[str, np.ndarray]:
+    """The masks of a method by share, as a run keeps arrays."""
     return {f"{share:g}": masks for share, masks in search_masks(*args).items()}
 
 
@@ -148,7 +149,9 @@ def _learned(config: Frontier, weight: float, run: Run, key: str, model: keras.M
     return {share: maps.masks for share, maps in path.items()}
 
 
-def _take(model: keras.Model, images: np.ndarray, masks: np.ndarray, *, label: str) -> dict[str, np.ndarray]:
+def take_images(
+    model: keras.Model, images: np.ndarray, masks: np.ndarray, *, label: str
+) -> dict[str, np.ndarray]:
     """Which images are taken for each class under its mask, `(classes, n)`."""
     taken = [
         model.predict(kf.spectral.apply_mask(images, mask), batch_size=250, verbose=0).argmax(axis=-1)
@@ -210,7 +213,7 @@ def _report(run: Run, config: Frontier, found: dict[str, Any], labels: np.ndarra
     ]
     head = ["network", "maps", *(f"{100 * share:g} %" for share in shares)]
     learned = f"learned-{config.specificities[0]:g}"
-    others = [name for name in _methods(config) if not name.startswith("learned")]
+    others = [name for name in list_methods(config) if not name.startswith("learned")]
     compared = []
     for title, chosen in (("all shares", shares), *((f"{100 * share:g} %", (share,)) for share in shares)):
         differences = [_compare(config, found, labels, other, learned, chosen) for other in others]

@@ -178,6 +178,11 @@ WRONG = {
         "data.train_images=0": "`data.train_images` must be at least 1",
         "seed=-1": "`seed` must be at least 0. Received: seed=-1",
     },
+    "freq_shortcuts/exchange": {
+        "methods=[disk]": f"`methods` {SOME} gradient, exact, learned-1",
+        "share=0.3": "`share` must be one of the fractions. Received: share=0.3",
+        "networks=[cifar10/standard]": "`networks` must name at least two",
+    },
     "benchmarks/speed": {
         "search_patch=17": "`search_patch` must lie in [1, 16]. Received: search_patch=17",
         "groups=[]": f"`groups` {SOME} limits, layers",
