@@ -89,7 +89,7 @@ def frequency_maps(
             )
     heights = [1.6 + 0.35 * (name in captions) for name in rows] + [1.45] * len(pictures)
     words = max(len(line) for name in (*rows, *pictures) for line in name.split("\n"))
-    space = 0.3 if title is None else 0.9
+    space = 0.25 if title is None else 0.5
     figure = Figure(figsize=(0.6 + 0.1 * words + 1.5 * count, space + sum(heights)))
     axes = figure.subplots(len(heights), count, squeeze=False, height_ratios=heights)
     for index, (name, masks) in enumerate(rows.items()):
