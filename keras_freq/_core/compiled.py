@@ -17,7 +17,7 @@ import numpy as np
 from keras import ops
 
 from keras_freq._core.classifier import as_classifier
-from keras_freq._core.devices import split_batch, splitting
+from keras_freq._core.devices import split_batch, splitting, take_local
 from keras_freq._core.input_gradient import input_gradient
 from keras_freq._core.losses import cross_entropy
 from keras_freq._core.reading import Reading
@@ -190,7 +190,7 @@ def _compile_jax(model: weakref.ref, reading: Reading, build: Callable) -> Calla
 
         return build(forward, *arguments)
 
-    return lambda *arguments: run([variable.value for variable in _variables(model())], *arguments)
+    return lambda *arguments: run([take_local(one.value) for one in _variables(model())], *arguments)
 
 
 def _variables(model: keras.Model) -> list:

@@ -1,12 +1,13 @@
-"""The devices of `keras.distribution` that share the images of a batch: JAX, in one process.
+"""The devices of `keras.distribution` that share the images of a batch: on JAX, those of this process.
 
 Keras copies a model's weights to all of them; a batch that lies on one is then computed by each of them as a
-whole. Here it is split along its first axis, and the compiler splits what follows from it.
+whole. Here it is split along its first axis, and the compiler splits what follows from it. Where several
+processes are joined, each has batches of its own (see `processes`), which its own devices share.
 """
 
 from __future__ import annotations
 
-import warnings
+import functools
 from typing import Any
 
 import keras
@@ -14,18 +15,8 @@ import keras
 
 def count_devices() -> int:
     """Devices over which a batch is split: 1 where there is no distribution, or none that can split it."""
-    # Keras completes its distributions on JAX alone; arrays over several processes cannot be fetched by one.
-    if keras.backend.backend() != "jax":
-        return 1
-    distribution = keras.distribution.distribution()
-    if distribution is None or distribution.batch_dim_name is None:
-        return 1
-    import jax
-
-    if jax.process_count() > 1:
-        return 1
-    mesh = distribution.device_mesh
-    return int(dict(zip(mesh.axis_names, mesh.shape, strict=True)).get(distribution.batch_dim_name, 1))
+    mesh, name = _choose_mesh()
+    return 1 if mesh is None else int(dict(zip(mesh.axis_names, mesh.shape, strict=True)).get(name, 1))
 
 
 def split_batch(tensors: Any) -> Any:
@@ -33,8 +24,7 @@ def split_batch(tensors: Any) -> Any:
     count = count_devices()
     if count == 1:
         return tensors
-    distribution = keras.distribution.distribution()
-    mesh, name = distribution.device_mesh, distribution.batch_dim_name
+    mesh, name = _choose_mesh()
 
     def split(tensor):
         if not tensor.shape or tensor.shape[0] % count:
@@ -43,6 +33,24 @@ def split_batch(tensors: Any) -> Any:
         return keras.distribution.distribute_tensor(tensor, layout)
 
     return keras.tree.map_structure(split, tensors)
+
+
+def take_local(value: Any) -> Any:
+    """A JAX array as it lies on the devices of this process, which can then compute without the others."""
+    if value.is_fully_addressable:
+        return value
+    if not value.is_fully_replicated:
+        raise ValueError(
+            "Each process must hold all weights of the model that it measures, as under "
+            "keras.distribution.DataParallel. "
+            f"Received: a weight of shape {value.shape} that is split over processes"
+        )
+    import jax
+
+    parts = {shard.device: shard.data for shard in value.addressable_shards}
+    devices = sorted(parts, key=lambda device: device.id)
+    whole = jax.sharding.NamedSharding(jax.sharding.Mesh(devices, ("batch",)), jax.sharding.PartitionSpec())
+    return jax.make_array_from_single_device_arrays(value.shape, whole, [parts[one] for one in devices])
 
 
 def splitting() -> Any:
@@ -56,21 +64,26 @@ def round_up(size: int) -> int:
     return -(-size // count) * count
 
 
-def warn_of_copies() -> None:
-    """Warns where several processes are joined, of which each measures the whole."""
-    count, backend = 1, keras.backend.backend()
-    if backend == "jax":
-        import jax
+def _choose_mesh() -> tuple[Any, str | None]:
+    """The devices, and the axis of them over which a batch is split; or `None`."""
+    # Keras completes its distributions on JAX alone.
+    if keras.backend.backend() != "jax":
+        return None, None
+    distribution = keras.distribution.distribution()
+    if distribution is None or distribution.batch_dim_name is None:
+        return None, None
+    return _find_local(distribution), distribution.batch_dim_name
 
-        count = jax.process_count()
-    elif backend == "torch":
-        import torch
 
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            count = torch.distributed.get_world_size()
-    if count > 1:
-        warnings.warn(
-            f"Each of the {count} processes measures all of its data: they are not shared between processes. "
-            "Measure in one process, or give each one its part of the images.",
-            stacklevel=4,
-        )
+@functools.lru_cache(maxsize=4)
+def _find_local(distribution: Any) -> Any:
+    """The part of a distribution's devices that belongs to this process."""
+    import jax
+
+    mesh = distribution.device_mesh
+    if jax.process_count() == 1:
+        return mesh
+    known = set(map(str, mesh.devices.flatten()))
+    local = [f"{one.platform}:{one.id}" for one in sorted(jax.local_devices(), key=lambda one: one.id)]
+    own = [name for name in local if name in known]
+    return keras.distribution.DeviceMesh((len(own),), [distribution.batch_dim_name], own) if own else None

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_freq._core import processes
 from keras_freq._core.array_batches import RawBatches
 from keras_freq._core.batches import Batch, read_batches, wrap_arrays
 from keras_freq._core.checks import (
@@ -22,7 +23,6 @@ from keras_freq._core.checks import (
 )
 from keras_freq._core.classifier import CHANNELS, Classifier, as_classifier, warn_of_bytes
 from keras_freq._core.compiled import compile_logits
-from keras_freq._core.devices import warn_of_copies
 from keras_freq._core.pixels import unit_float32
 
 
@@ -112,7 +112,7 @@ class Feed:
         """Batches float32 `(batch, ...)`, int32 `(batch,)`, and how many images at the front are real."""
         parts, digest = [], hashlib.sha256() if self._hashed else None
         # Arrays stay as they are. Of other images the middle rows are looked at, which costs next to nothing.
-        stays, mark = isinstance(self._data, RawBatches), 0
+        stays, mark = isinstance(self._data, RawBatches) and processes.count() == 1, 0
         for images, labels, valid in self._read_pass():
             if not stays:
                 mark = _mark(images[:valid], mark)
@@ -210,6 +210,7 @@ class Feed:
                 f"Received: {len(labels)} images, unlike the {len(known)} of an earlier pass"
             )
         self._labels, self._mark = labels, mark
+        processes.check_alike(self._name, lambda: (labels, mark))
 
 
 def _mark(images: np.ndarray, before: int = 0) -> int:
@@ -261,7 +262,7 @@ class ModelFeed(Feed):
         hashed: bool = False,
         name: str = "data",
     ):
-        warn_of_copies()
+        processes.refuse_workers(model)
         self._strict = strict
         self.model = as_classifier(model).declare_range(value_range)
         self._settled = False
@@ -293,6 +294,8 @@ class ModelFeed(Feed):
             if self._labels is not None:
                 check_labels(self._labels, len(self._labels), classes)
             self._warn_of_bytes()
+        processes.check_alike("weights", lambda: map(keras.ops.convert_to_numpy, self.model.core.weights))
+        processes.check_alike(name, lambda: self._open()[0])
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_freq._core import processes
 from keras_freq._core.checks import show
 from keras_freq._core.files import sync_folder
 
@@ -29,6 +31,8 @@ class SweepJournal:
     settings. Lines are appended and synced, so that a step costs the same however much is measured and no
     step is lost. A kill or a loss of power can damage the last line only: it is left out when the file is
     read, and written over.
+
+    Where several processes measure together, the first one alone reads and writes the file.
 
     The file is locked, where the system has locks, from the beginning until the journal is closed or
     forgotten. A second journal of one process takes the file over: the first is that of a call that was
@@ -50,48 +54,56 @@ class SweepJournal:
     def __init__(self, path: str | os.PathLike | None, run: dict[str, Any], *, what: str):
         self.rows: dict[str, Any] = {}
         self._path = None if path is None else _check_path(path)
+        self._close: Any = None
         self._head = {"format": f"{_FORMAT}, {what}", "run": json.loads(json.dumps(run))}
         self._end = 0  # where the next line begins
-        if self._path is None:
-            return
+        if self._path is not None:
+            self.rows = processes.take_from_first(functools.partial(self._open, self._path, what))
+
+    def _open(self, path: Path, what: str) -> dict[str, Any]:
+        """The rows of a file, which is held from now on."""
         try:
-            self._handle = _open_locked(self._path)
+            self._handle = _open_locked(path)
         except OSError as error:
             raise ValueError(
                 "`checkpoint` must be a file that can be read and written. "
-                f"Received: checkpoint={str(self._path)!r} ({error.strerror or error})"
+                f"Received: checkpoint={str(path)!r} ({error.strerror or error})"
             ) from error
         self._close = weakref.finalize(self, os.close, self._handle)
         _HOLDERS[_identity(self._handle)] = self
         try:
-            self._end = self._load(self._path, what)
+            self._end = self._load(path, what)
         except BaseException:
             self.close()
             raise
+        return self.rows
 
     def add(self, rows: dict[str, Any]) -> None:
         """Takes note of what a step has measured, plain values by key, and writes it."""
         rows = json.loads(json.dumps(rows))
         if self._path is not None:
-            if not self._close.alive:
-                raise ValueError(
-                    "`checkpoint` must be used by one call at a time. "
-                    f"Received: checkpoint={str(self._path)!r}, which a later call has taken over"
-                )
-            line = _line(rows) if self._end else _line(self._head) + _line(rows)
-            os.ftruncate(self._handle, self._end)
-            os.lseek(self._handle, self._end, os.SEEK_SET)
-            rest = memoryview(line)
-            while rest:  # a nearly full disk takes a part first and fails at the next call
-                rest = rest[os.write(self._handle, rest) :]
-            os.fsync(self._handle)
-            self._end += len(line)
+            processes.take_from_first(functools.partial(self._write, rows))
         self.rows |= rows
 
     def close(self) -> None:
         """Lets the file go; the rows stay."""
-        if self._path is not None:
+        if self._close is not None:
             self._close()
+
+    def _write(self, rows: dict[str, Any]) -> None:
+        if not self._close.alive:
+            raise ValueError(
+                "`checkpoint` must be used by one call at a time. "
+                f"Received: checkpoint={str(self._path)!r}, which a later call has taken over"
+            )
+        line = _line(rows) if self._end else _line(self._head) + _line(rows)
+        os.ftruncate(self._handle, self._end)
+        os.lseek(self._handle, self._end, os.SEEK_SET)
+        rest = memoryview(line)
+        while rest:  # a nearly full disk takes a part first and fails at the next call
+            rest = rest[os.write(self._handle, rest) :]
+        os.fsync(self._handle)
+        self._end += len(line)
 
     def _load(self, path: Path, what: str) -> int:
         content = _read(self._handle)

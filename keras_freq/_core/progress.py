@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
+from keras_freq._core import processes
 from keras_freq._core.checks import check_flag
 
 
@@ -13,7 +14,7 @@ from keras_freq._core.checks import check_flag
 def progress_bar(
     show: bool | None, description: str, unit: str = "image", *, total: int | None = None, done: int = 0
 ) -> Iterator[Callable[[int], None]]:
-    """A bar that counts up.
+    """A bar that counts up; of several processes the first one shows it.
 
     Args:
         show: `True` shows it, `False` does not, `None` shows it on a terminal.
@@ -25,7 +26,8 @@ def progress_bar(
     Yields:
         A function that takes how many more are done.
     """
-    if not (sys.stderr.isatty() if show is None else check_flag(show, "progress")):
+    wanted = sys.stderr.isatty() if show is None else check_flag(show, "progress")
+    if not wanted or processes.index() > 0:
         yield lambda count: None
         return
     from tqdm.auto import tqdm

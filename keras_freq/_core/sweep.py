@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,6 +12,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_freq._core import processes
+from keras_freq._core.batches import Batch
 from keras_freq._core.compiled import to_tensor
 from keras_freq._core.devices import split_batch
 from keras_freq._core.journal import SweepJournal
@@ -29,29 +32,50 @@ def choose_batch_size(data: Any, most: int) -> int:
     return math.ceil(count / math.ceil(count / most))
 
 
-def fetch_in_order(queued: Iterable[tuple[Tag, Any]]) -> Iterator[tuple[Tag, Any]]:
-    """Results of queued steps as NumPy arrays, in the order of the queue, a bounded number of them waiting.
+def run_steps(
+    steps: Iterable[tuple[Tag, Callable[[], Any]]], *, ahead: int = _AHEAD
+) -> Iterator[tuple[Tag, Any]]:
+    """Results of steps as NumPy arrays, in the order of the steps, a bounded number of them waiting.
+
+    Where several processes are joined, they take turns: each starts its share of the steps, and all get all
+    results. They must come with the same steps. A step may measure by itself: inside it a process is alone.
 
     Args:
-        queued: Pairs `(tag, result)`: what belongs to the result on the host, and tensors on the device.
+        steps: Pairs `(tag, start)`: what belongs to the result on the host, and a function that queues the
+            step and returns tensors on the device, or arrays, in any structure.
+        ahead: Steps that a process starts at most before the first of their results arrives.
 
     Yields:
         Pairs `(tag, result)` with NumPy arrays for tensors.
     """
-    waiting: deque[tuple[Tag, Any]] = deque()
-    for pair in queued:
-        waiting.append(pair)
-        if len(waiting) == _AHEAD:
-            # Half of them, so that the device has work while the host takes in what is done.
-            for _ in range(_AHEAD // 2):
-                yield _arrive(*waiting.popleft())
-    while waiting:
-        yield _arrive(*waiting.popleft())
+    count, own = processes.count(), processes.index()
+    waiting: deque[tuple[int, Tag, Any]] = deque()
+    # Half of them arrive together, so that the device has work while the host takes in what is done.
+    most, few = ahead * count, max(1, ahead // 2) * count
+    pairs = enumerate(steps)
+    while True:
+        with processes.telling():
+            turn, (tag, start) = next(pairs, (-1, (None, None)))
+            if start is not None:
+                waiting.append((turn, tag, _start(start) if turn % count == own else None))
+        if start is None or len(waiting) == most:
+            arriving = [waiting.popleft() for _ in range(len(waiting) if start is None else few)]
+            yield from _arrive(arriving, count, own)
+        if start is None:
+            return
+
+
+def sweep_batches(batches: Iterable[Batch], step: Callable) -> Iterator[tuple[tuple[Any, int], Any]]:
+    """`((labels, valid), result)` of `step(images, labels, valid)` for every batch, as of `run_steps`."""
+    return run_steps(
+        ((labels, valid), functools.partial(step, images, labels, np.int32(valid)))
+        for images, labels, valid in batches
+    )
 
 
 def sweep_items(
     items: Mapping[str, Any],
-    batches: Iterable[tuple[Any, Any, int]],
+    batches: Iterable[Batch],
     step: Callable,
     *,
     load: Callable[[list], Any],
@@ -97,7 +121,7 @@ def sweep_items(
         groups = [keys[start : start + per_step] for start in range(0, len(keys), per_step)]
         chunks = [load([items[key] for key in _fill(group, per_step)]) for group in groups]
         totals: list[Any] = [None] * len(groups)
-        for (index, labels, valid), part in fetch_in_order(_queue(batches, step, chunks, prepare)):
+        for (index, labels, valid), part in run_steps(_queue(batches, step, chunks, prepare)):
             totals[index] = fold(totals[index], part, labels, valid)
             if advance is not None:
                 advance(valid * len(groups[index]))
@@ -110,16 +134,34 @@ def sweep_items(
     return np.array([measured[key] for key in items])
 
 
-def _queue(
-    batches: Iterable[tuple[Any, Any, int]], step: Callable, chunks: list, prepare: Callable | None
-) -> Iterator[tuple[tuple[int, Any, int], Any]]:
-    """Starts the steps of a pass, batch by batch. What runs on which device is decided here alone."""
-    for images, labels, valid in batches:
+def load_batches(
+    batches: Iterable[Batch], prepare: Callable | None = None
+) -> Iterator[tuple[Callable[[], tuple], Any, int]]:
+    """`(load, labels, valid)` of every batch, where `load()` gives its images, labels and `valid` for a step.
+
+    They go to the device when the first step of a batch asks for them, and once for all its steps: never
+    where other processes have all of these.
+    """
+
+    def load(images, labels, valid):
         x, y = split_batch((to_tensor(images), to_tensor(labels)))
-        if prepare is not None:
-            x = prepare(x)
+        return x if prepare is None else prepare(x), y, np.int32(valid)
+
+    for images, labels, valid in batches:
+        yield functools.cache(functools.partial(load, images, labels, valid)), labels, valid
+
+
+def _queue(
+    batches: Iterable[Batch], step: Callable, chunks: list, prepare: Callable | None
+) -> Iterator[tuple[tuple[int, Any, int], Callable]]:
+    """The steps of a pass, batch by batch. What runs on which device is decided here alone."""
+
+    def start(load, chunk):
+        return step(*load(), chunk)
+
+    for load, labels, valid in load_batches(batches, prepare):
         for index, chunk in enumerate(chunks):
-            yield (index, labels, valid), step(x, y, np.int32(valid), chunk)
+            yield (index, labels, valid), functools.partial(start, load, chunk)
 
 
 def _fill(group: list, size: int) -> list:
@@ -130,5 +172,30 @@ def _add(total: Any, part: np.ndarray, labels: Any, valid: int) -> np.ndarray:
     return part.astype("float64") if total is None else total + part
 
 
-def _arrive(tag: Tag, result: Any) -> tuple[Tag, Any]:
-    return tag, keras.tree.map_structure(ops.convert_to_numpy, result)
+def _start(start: Callable[[], Any]) -> Any:
+    with processes.alone():
+        return start()
+
+
+def _arrive(waiting: list[tuple[int, Tag, Any]], count: int, own: int) -> Iterator[tuple[Tag, Any]]:
+    if count == 1:
+        for _, tag, result in waiting:
+            yield tag, _fetch(result)
+        return
+    with processes.telling():
+        results = [_fetch(result) for turn, _, result in waiting if turn % count == own]
+    parts = processes.gather(results)
+    queues = [iter(part) for part in parts]
+    if sum(map(len, parts)) != len(waiting):
+        raise RuntimeError(
+            "Processes that are joined must come with the same steps. "
+            f"Received: {', '.join(str(len(part)) for part in parts)} results for {len(waiting)} steps"
+        )
+    for turn, tag, _ in waiting:
+        yield tag, next(queues[turn % count])
+
+
+def _fetch(result: Any) -> Any:
+    return keras.tree.map_structure(
+        lambda part: ops.convert_to_numpy(part) if ops.is_tensor(part) else part, result
+    )

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_freq._core import processes
 from keras_freq._core.any_model import AnyModel
 from keras_freq._core.batches import (
     TableBatches,
@@ -20,7 +21,7 @@ from keras_freq._core.batches import (
     to_numpy,
 )
 from keras_freq._core.checks import check_pixels, check_readable_again, check_whole
-from keras_freq._core.devices import round_up, warn_of_copies
+from keras_freq._core.devices import round_up
 from keras_freq._core.feeds import check_fits, check_layout
 
 # Images, targets, weights or `None`, and how many images are real: the others fill the batch up.
@@ -55,7 +56,7 @@ class TargetFeed:
     def __init__(
         self, model: AnyModel, data: Any, *, batch_size: int | None = None, data_format: str | None = None
     ):
-        warn_of_copies()
+        processes.refuse_workers(model)
         self._limit = None if batch_size is None else check_whole(batch_size, "batch_size")
         self._data = data
         self.data_format = model.choose_data_format(data_format)

@@ -18,6 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_freq._core import processes
 from keras_freq._core.checks import check_flag, check_whole, show
 from keras_freq._core.classifier import Classifier, is_model
 from keras_freq._core.feeds import ModelFeed
@@ -99,6 +100,11 @@ def report(
     for name, flag in (("full", full), ("resume", resume)):
         check_flag(flag, name)
     check_whole(seed, "seed", least=0)
+    if to is not None and processes.count() > 1:
+        raise ValueError(
+            "`to` is written by one process: leave it out, or let one of them call `report` inside "
+            f"keras_freq.evaluate.alone(). Received: to={show(to)} in {processes.count()} processes"
+        )
     if resume and to is None:
         raise ValueError("`resume` needs the folder of the earlier call, `to`. Received: to=None")
     wanted = check_sections(only)

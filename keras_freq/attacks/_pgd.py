@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import keras
@@ -15,6 +15,7 @@ from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits, compile_loss_gradient, to_tensor
 from keras_freq._core.devices import round_up
 from keras_freq._core.feeds import ModelFeed
+from keras_freq._core.sweep import run_steps
 from keras_freq._core.value_range import UNIT
 from keras_freq.attacks._norm_balls import (
     default_step_size,
@@ -103,27 +104,36 @@ def pgd(
     generators = [np.random.default_rng([seed, restart]) for restart in range(restarts)]
     result = np.empty_like(images)
     batch_size = round_up(batch_size)
-    for begin in range(0, len(images), batch_size):
-        real = images[begin : begin + batch_size]
-        valid = len(real)
-        # One shape for all: the last batch is filled up with copies of its last image.
-        filling = (batch_size if len(images) > batch_size else round_up(valid)) - valid
-        x = np.concatenate([real, np.repeat(real[-1:], filling, axis=0)])
-        y = np.concatenate([labels[begin : begin + valid], np.repeat(labels[begin + valid - 1], filling)])
+
+    def search(x: np.ndarray, y: np.ndarray, valid: int, starts: list[np.ndarray]) -> np.ndarray:
         found, done = x, np.zeros(len(x), bool)
-        for generator in generators:
-            start = x
-            if random_start:  # drawn also where all is done, so that later batches get the same draws
-                start = x.copy()
-                start[:valid] += _draw(generator, real.shape, epsilon, norm)
-                start = snap(x, start, epsilon, UNIT, norm)
+        for start in starts:
             if done[:valid].all():
-                continue
+                break
             new = attack(step, x, start, y, epsilon, step_size, steps)
             found = np.where(done.reshape(-1, 1, 1, 1), found, new)
             if restarts > 1:
                 done |= ops.convert_to_numpy(logits(found)).argmax(-1) != y
-        result[begin : begin + valid] = found[:valid]
+        return found[:valid]
+
+    def queue() -> Iterator[tuple[int, Callable]]:
+        for begin in range(0, len(images), batch_size):
+            real = images[begin : begin + batch_size]
+            valid = len(real)
+            # One shape for all: the last batch is filled up with copies of its last image.
+            filling = (batch_size if len(images) > batch_size else round_up(valid)) - valid
+            x = np.concatenate([real, np.repeat(real[-1:], filling, axis=0)])
+            y = np.concatenate([labels[begin : begin + valid], np.repeat(labels[begin + valid - 1], filling)])
+            starts = [x for _ in generators]
+            if random_start:  # drawn for every batch, so that each gets the same draws whatever is done
+                for index, generator in enumerate(generators):
+                    starts[index] = start = x.copy()
+                    start[:valid] += _draw(generator, real.shape, epsilon, norm)
+                starts = [snap(x, start, epsilon, UNIT, norm) for start in starts]
+            yield begin, functools.partial(search, x, y, valid, starts)
+
+    for begin, found in run_steps(queue(), ahead=1):
+        result[begin : begin + len(found)] = found
     return feed.model.from_pixels(result)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from keras_freq._core.checks import (
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
+from keras_freq._core.sweep import run_steps
 from keras_freq._core.value_range import UNIT
 from keras_freq.attacks._norm_balls import pixel_limits
 
@@ -88,14 +90,17 @@ def square(
     )
     (images, labels), logits = feed.arrays(), compile_logits(feed.model)
     result = np.empty_like(images)
-    for begin in range(0, len(images), batch_size):
-        valid = min(batch_size, len(images) - begin)
+
+    def search(begin: int) -> np.ndarray:
         # One shape for all: the last batch is filled up with copies of its last image.
         rows = np.minimum(np.arange(begin, begin + min(batch_size, len(images))), len(images) - 1)
-        found = search_squares(
+        return search_squares(
             logits, images[rows], labels[rows], rows, epsilon, queries, seed, feed.data_format
         )
-        result[begin : begin + valid] = found[:valid]
+
+    places = range(0, len(images), batch_size)
+    for begin, found in run_steps(((begin, partial(search, begin)) for begin in places), ahead=1):
+        result[begin : begin + batch_size] = found[: len(images) - begin]
     return feed.model.from_pixels(result)
 
 

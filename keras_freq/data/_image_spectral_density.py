@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_freq._core.checks import check_flag, show
 from keras_freq._core.compiled import compile_function
@@ -18,6 +17,7 @@ from keras_freq._core.feeds import Feed
 from keras_freq._core.moments import Moments
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
+from keras_freq._core.sweep import sweep_batches
 from keras_freq.spectral import azimuthal_radii, spectral_density
 from keras_freq.spectral._density import Bins, Center
 from keras_freq.spectral._grid import Units, choose_units
@@ -157,8 +157,8 @@ def image_spectral_density(
     measure = _compile_density(feed.image_shape, center, bins, units, normalize, data_format)
     every, classes = Moments(len(radii)), defaultdict[int, Moments](lambda: Moments(len(radii)))
     with progress_bar(progress, "spectral densities") as advance:
-        for images, labels, valid in feed:
-            profiles = ops.convert_to_numpy(measure(images))[:valid]
+        for (labels, valid), profiles in sweep_batches(feed, lambda images, *_: measure(images)):
+            profiles = profiles[:valid]
             every.add(profiles)
             for label in np.unique(labels[:valid]) if feed.labeled else ():
                 classes[int(label)].add(profiles[labels[:valid] == label])

@@ -8,6 +8,7 @@ Two functions return an array for each image instead, which others build on: `pr
 `rank_correlation` take what has been measured, and no model.
 """
 
+from keras_freq._core.processes import alone
 from keras_freq._core.result import Result
 from keras_freq.evaluate._accuracy import AccuracyResult, accuracy
 from keras_freq.evaluate._adversarial_accuracy import AdversarialResult, adversarial_accuracy
@@ -58,6 +59,7 @@ __all__ = [
     "WorstCaseResult",
     "accuracy",
     "adversarial_accuracy",
+    "alone",
     "amplitude_swap",
     "auto_attack_accuracy",
     "band_accuracy",

@@ -14,7 +14,8 @@ from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
-from keras_freq.evaluate._predictions import DeviceCounts, count_correct
+from keras_freq._core.sweep import sweep_batches
+from keras_freq.evaluate._predictions import count_correct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +91,13 @@ def accuracy(
     """
     feed = ModelFeed(model, data, batch_size=batch_size, strict=False)
     count = compile_logits(feed.model, transform, count_correct)
-    counts = DeviceCounts()
+    counts = np.zeros(feed.classes + 1, "int64")
     with progress_bar(progress, "accuracy") as advance:
-        for images, labels, valid in feed:
-            counts.add("all", count(images, reduce_args=(labels, np.int32(valid))))
+        steps = sweep_batches(feed, lambda images, *behind: count(images, reduce_args=behind))
+        for (_, valid), found in steps:
+            counts += found
             advance(valid)
-    *correct, undefined = counts.fetch("all").tolist()
+    *correct, undefined = counts.tolist()
     return AccuracyResult(
         model=feed.model.name,
         n=feed.n,

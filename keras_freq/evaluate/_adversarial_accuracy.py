@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import keras
 import numpy as np
 
+from keras_freq._core import processes
 from keras_freq._core.checks import (
     check_choice,
     check_epsilons,
@@ -22,6 +24,7 @@ from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
+from keras_freq._core.sweep import run_steps
 from keras_freq.attacks._foolbox_model import FIXED_SIZE, foolbox_attack, foolbox_model, foolbox_seed
 from keras_freq.attacks._pgd import pgd
 from keras_freq.evaluate._adversarial_images import AdversarialImages, confine, join_batches
@@ -155,34 +158,45 @@ def adversarial_accuracy(
         run = _prepare_foolbox(feed, attack, steps, step_size, random_start)
     else:
         run = _prepare_own(feed.model.for_pixels, attack, norm, seed, steps, step_size, random_start)
-    # Without a random draw the framework's generator is left alone.
-    seeded = foolbox_seed(seed) if engine == "foolbox" and random_start else contextlib.nullcontext()
     logits = compile_logits(feed.model)
 
-    right_parts, robust_parts, kept, undefined = [], [], [], 0
-    with progress_bar(progress, f"{attack}, {len(sizes)} sizes", "attack") as advance, seeded:
-        for index, (images, labels, valid) in enumerate(feed):
-            before = after = predict_classes(logits, images)
-            right, undefined = before == labels, undefined + count_undefined(before[:valid])
-            right_parts.append(right[:valid])
-            adversarials, stages = images, []
-            for epsilon in sizes:
-                if right[:valid].any() and epsilon > 0:
-                    attacked = run(images, labels, epsilon, index)
-                    attacked = confine(images, attacked, epsilon, norm, attack)
-                    seen = predict_classes(logits, attacked)
-                    undefined += count_undefined(seen[:valid])
-                    # An image fooled before keeps its smaller adversarial unless the larger one fools too.
-                    take = right | (seen != labels)
-                    adversarials = np.where(take.reshape(-1, 1, 1, 1), attacked, adversarials)
-                    after = np.where(take, seen, after)
-                    right = right & (seen == labels)
-                stages.append(right[:valid])
-                advance(valid)
-            robust_parts.append(np.stack(stages))
-            if keep_images:
-                kept.append(tuple(part[:valid] for part in (images, adversarials, labels, before, after)))
-    right, robust = np.concatenate(right_parts), np.concatenate(robust_parts, axis=1)
+    def measure(images: np.ndarray, labels: np.ndarray, valid: int, index: int) -> tuple:
+        """Which images of a batch are right, before and after each size; undefined outputs; what is kept."""
+        before = after = predict_classes(logits, images)
+        right, undefined = before == labels, count_undefined(before[:valid])
+        adversarials, stages = images, [right[:valid]]
+        for epsilon in sizes:
+            if right[:valid].any() and epsilon > 0:
+                attacked = run(images, labels, epsilon, index)
+                attacked = confine(images, attacked, epsilon, norm, attack)
+                seen = predict_classes(logits, attacked)
+                undefined += count_undefined(seen[:valid])
+                # An image fooled before keeps its smaller adversarial unless the larger one fools too.
+                take = right | (seen != labels)
+                adversarials = np.where(take.reshape(-1, 1, 1, 1), attacked, adversarials)
+                after = np.where(take, seen, after)
+                right = right & (seen == labels)
+            stages.append(right[:valid])
+            advance(valid)
+        shown = (images, adversarials, labels, before, after) if keep_images else ()
+        return np.stack(stages), undefined, tuple(part[:valid] for part in shown)
+
+    parts, kept, undefined = [], [], 0
+    with (
+        progress_bar(progress, f"{attack}, {len(sizes)} sizes", "attack") as advance,
+        contextlib.ExitStack() as drawing,
+    ):
+        # Without a random draw the framework's generator is left alone; with one, a batch depends on those
+        # before it.
+        if engine == "foolbox" and random_start:
+            drawing.enter_context(processes.copying("an attack of Foolbox with random starts"))
+            drawing.enter_context(foolbox_seed(seed))
+        batches = ((None, partial(measure, *batch, index)) for index, batch in enumerate(feed))
+        for _, (stages, broken, shown) in run_steps(batches, ahead=1):
+            parts.append(stages)
+            kept.append(shown)
+            undefined += broken
+    right, robust = np.split(np.concatenate(parts, axis=1), [1])
 
     def count_per_class(labels: np.ndarray) -> tuple[int, ...]:
         return tuple(np.bincount(labels, minlength=feed.classes).tolist())
@@ -207,7 +221,7 @@ def adversarial_accuracy(
         accuracy=tuple(robust.mean(axis=1).tolist()),
         clean=float(right.mean()),
         correct_per_class=tuple(count_per_class(feed.labels[stage]) for stage in robust),
-        clean_correct_per_class=count_per_class(feed.labels[right]),
+        clean_correct_per_class=count_per_class(feed.labels[right[0]]),
         count_per_class=count_per_class(feed.labels),
         undefined=undefined,
         images=join_batches(kept, sizes[-1]) if keep_images else None,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
 import keras
@@ -13,11 +13,11 @@ import numpy as np
 from keras_freq._core.checks import check_choice, check_flag, check_numbers
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits, to_tensor
-from keras_freq._core.devices import split_batch
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
-from keras_freq.evaluate._predictions import DeviceCounts, KeptPredictions, count_and_choose, count_correct
+from keras_freq._core.sweep import load_batches, run_steps
+from keras_freq.evaluate._predictions import KeptPredictions, count_and_choose, count_correct
 from keras_freq.spectral import apply_mask
 from keras_freq.spectral._grid import UNITS, Units
 from keras_freq.spectral._masks import KINDS, Kind, low_pass_mask
@@ -151,33 +151,34 @@ def band_accuracy(
     measure_clean = compile_logits(feed.model, None, reduce)
     measure_band = compile_logits(feed.model, filter_images(rescale, feed.data_format), reduce)
     center = to_tensor(feed.broadcast_channels(fill))
-    masks: list[tuple[tuple[str, int], Any]] = []
+    bands: list[tuple[Hashable, Any]] = [("clean", None)]
     for index, radius in enumerate(radii):
         mask = low_pass_mask(*feed.size, radius, kind=kind, units=units)
-        masks.append((("low", index), to_tensor(mask)))
-        masks.append((("high", index), to_tensor(1 - mask)))
-    counts, kept = DeviceCounts(), KeptPredictions(feed.classes)
+        bands += [(("low", index), to_tensor(mask)), (("high", index), to_tensor(1 - mask))]
+    counts = {band: np.zeros(feed.classes + 1, "int64") for band, _ in bands}
+    kept = KeptPredictions(feed.classes)
 
-    def take(band: Hashable, found: Any, valid: int) -> None:
-        if keep_predictions:
-            found, chosen = found
-            kept.add(band, chosen, valid)
-        counts.add(band, found)
-        advance(valid)
+    # The mask is an argument, so that one compiled step serves all radii. One band a step: a step of both has
+    # twice the batch, for which CPUs are slower.
+    def measure(load: Callable, mask: Any) -> Any:
+        images, *behind = load()
+        if mask is None:
+            return measure_clean(images, reduce_args=behind)
+        return measure_band(images, mask, center, reduce_args=behind)
 
     with progress_bar(progress, "band accuracy", "image pass") as advance:
-        for batch, labels, valid in feed:
-            # Once to the device for all radii; the mask is an argument, so that one compiled step serves them
-            # all. One band a step: a step of both has twice the batch, for which CPUs are slower.
-            images, classes = split_batch((to_tensor(batch), to_tensor(labels)))
-            behind = (classes, to_tensor(np.int32(valid)))
-            take("clean", measure_clean(images, reduce_args=behind), valid)
-            for band, mask in masks:
-                take(band, measure_band(images, mask, center, reduce_args=behind), valid)
-    clean = counts.fetch("clean")
-    low, high = (
-        np.stack([counts.fetch((band, index)) for index in range(len(radii))]) for band in ("low", "high")
-    )
+        for (band, valid), found in run_steps(
+            ((band, valid), partial(measure, load, mask))
+            for load, _, valid in load_batches(feed)
+            for band, mask in bands
+        ):
+            if keep_predictions:
+                found, chosen = found
+                kept.add(band, chosen, valid)
+            counts[band] += found
+            advance(valid)
+    clean = counts["clean"]
+    low, high = (np.stack([counts[band, index] for index in range(len(radii))]) for band in ("low", "high"))
     predictions = None
     if keep_predictions:
         predictions = {"clean": kept.fetch("clean")} | {
@@ -221,7 +222,7 @@ def check_rescale(rescale: Rescale) -> Rescale:
     return check_choice(rescale, "rescale", MODES)
 
 
-@functools.cache
+@cache
 def filter_images(rescale: Rescale, data_format: str) -> Callable:
     """One function object for equal settings: what is compiled is kept by it."""
 

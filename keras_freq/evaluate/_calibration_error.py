@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from keras import ops
 from numpy.typing import ArrayLike
 
 from keras_freq._core.checks import check_choice, check_flag, check_labels, check_whole
@@ -14,6 +13,7 @@ from keras_freq._core.classifier import is_model
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.result import Result, versions
+from keras_freq._core.sweep import sweep_batches
 
 KINDS = ("ece", "rms", "mce")
 BINNINGS = ("uniform", "quantile")
@@ -120,7 +120,8 @@ def calibration_error(
     if is_model(outputs):
         feed = ModelFeed(outputs, labels, needs_logits=True, strict=False)
         run, from_logits = compile_logits(feed.model), True
-        outputs = np.concatenate([ops.convert_to_numpy(run(images))[:valid] for images, _, valid in feed])
+        steps = sweep_batches(feed, lambda images, *_: run(images))
+        outputs = np.concatenate([found[:valid] for (_, valid), found in steps])
         labels, model = feed.labels, model or feed.model.name
         settings |= feed.settings
     logits = _check_outputs(outputs)

@@ -7,12 +7,12 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.result import Result, versions
+from keras_freq._core.sweep import sweep_batches
 from keras_freq.evaluate._predictions import choose_classes
 
 
@@ -107,8 +107,7 @@ def class_scores(
     feed = ModelFeed(model, data, batch_size=batch_size, strict=False)
     predict = compile_logits(feed.model, None, choose_classes)
     counts = np.zeros((feed.classes, feed.classes + 1), "int64")
-    for images, labels, valid in feed:
-        predictions = ops.convert_to_numpy(predict(images))
+    for (labels, valid), predictions in sweep_batches(feed, lambda images, *_: predict(images)):
         np.add.at(counts, (labels[:valid], predictions[:valid]), 1)
     return ClassScoresResult(
         model=feed.model.name,

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from keras_freq._core.checks import check_choice, check_flag, check_readable_again, check_whole
-from keras_freq._core.classifier import Classifier
+from keras_freq._core.classifier import Classifier, as_classifier
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.pixels import to_bytes
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
+from keras_freq._core.sweep import run_steps
 from keras_freq.data._corruptions.apply import check_corruptions, corrupt
 from keras_freq.data._corruptions.catalog import CORRUPTIONS, SEVERITIES, choose_jpeg, choose_table
 from keras_freq.data._corruptions.photographs import Photographs
@@ -182,7 +183,7 @@ def corruption_error(
     check_flag(adapt, "adapt")
     batch_size = 200 if adapt and batch_size is None else batch_size
     confident = calibration is not None
-    measure = functools.partial(
+    measure = partial(
         _measure_error, top=top, calibration=calibration, predictions=keep_predictions, adapt=adapt
     )
     cells = [(name, severity) for name in names for severity in severities]
@@ -190,16 +191,15 @@ def corruption_error(
     choose_jpeg(jpeg, table, 1)
     photographs = Photographs.of(frost)
     options: dict[str, Any] = {"seed": None, "table": None, "jpeg": None, "frost": None}
-    unseen, measured = None, []
-    feeds: Iterator[ModelFeed]
+    feeds = list[Callable[[], ModelFeed]]()
     with progress_bar(progress, "corruptions") as advance:
         if stored:
             # All files are looked at before the first image is classified.
             opened = [open_stored(data, *cell, data_dir=data_dir, batch_size=batch_size) for cell in cells]
-            feeds = (
-                ModelFeed(model, open_set(), batch_size=batch_size, needs_logits=confident)
+            feeds += [
+                partial(ModelFeed, model, open_set(), batch_size=batch_size, needs_logits=confident)
                 for open_set in opened
-            )
+            ]
         else:
             check_readable_again(data, when="for every corruption")
             clean = ModelFeed(model, data, batch_size=batch_size, needs_logits=confident)
@@ -210,11 +210,15 @@ def corruption_error(
                 "jpeg": choose_jpeg(jpeg, table, side),
                 "frost": None if photographs is None or "frost" not in names else photographs.checksum(),
             }
-            making = options | {"frost": frost}
-            unseen = measure(clean, advance)
-            feeds = (ModelFeed(clean.model, _corrupt_batches(clean, *cell, making)) for cell in cells)
-        for feed in feeds:
-            measured.append(measure(feed, advance))
+            feeds += [lambda: clean]
+            feeds += [
+                partial(_corrupt_feed, clean, name, severity, options | {"frost": frost})
+                for name, severity in cells
+            ]
+        # A corruption at one severity is a step: of several processes each makes and measures its own.
+        steps = ((None, lambda make=make: measure(make(), advance)) for make in feeds)
+        measured = [cell for _, cell in run_steps(steps, ahead=1)]
+    unseen = None if stored else measured.pop(0)
     sizes = {cell.n for cell in measured}
     if len(sizes) > 1:
         raise ValueError(f"all corruptions must have as many images. Received: {min(sizes)} to {max(sizes)}")
@@ -228,16 +232,16 @@ def corruption_error(
         if unseen is not None:
             predictions["clean"] = unseen.predictions
     return CorruptionResult(
-        model=feed.model.name,
+        model=as_classifier(model).name,
         n=sizes.pop(),
         settings={
             "data": os.fspath(data) if stored else None,
             **options,
             "top": top,
             "calibration": calibration,
-            "adapt": feed.batch_size if adapt else None,
+            "adapt": measured[-1].batch_size if adapt else None,
             "batch_size": batch_size,
-            **feed.settings,
+            **dict(measured[-1].settings),
         },
         versions=versions(),
         corruptions=names,
@@ -264,6 +268,8 @@ class _Cell(NamedTuple):
     calibration: float | None
     predictions: np.ndarray | None
     adapted: float | None
+    batch_size: int
+    settings: tuple[tuple[str, Any], ...]
 
 
 def _count_and_keep(logits: Any, labels: Any, valid: Any, top: Any = None) -> Any:
@@ -310,7 +316,20 @@ def _measure_error(
         gap = float(calibration_error(outputs, feed.labels, kind=calibration)) if whole else float("nan")
     adapted = 1 - sum(counts.fetch("adapted").tolist()[:-1]) / feed.n if adapt else None
     chosen = kept.fetch("chosen") if predictions else None
-    return _Cell(1 - sum(correct) / feed.n, feed.n, undefined, gap, chosen, adapted)
+    return _Cell(
+        error=1 - sum(correct) / feed.n,
+        n=feed.n,
+        undefined=undefined,
+        calibration=gap,
+        predictions=chosen,
+        adapted=adapted,
+        batch_size=feed.batch_size,
+        settings=tuple(feed.settings.items()),
+    )
+
+
+def _corrupt_feed(clean: ModelFeed, name: str, severity: int, options: dict[str, Any]) -> ModelFeed:
+    return ModelFeed(clean.model, _corrupt_batches(clean, name, severity, options))
 
 
 def _corrupt_batches(

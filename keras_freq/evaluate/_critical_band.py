@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
 import keras
@@ -18,6 +18,7 @@ from keras_freq._core.compiled import compile_logits, to_tensor
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
+from keras_freq._core.sweep import run_steps
 from keras_freq.data._octave_noise import filter_noise, octave_masks
 from keras_freq.evaluate._channel import FITTED, find_thresholds, fit_channel
 from keras_freq.evaluate._predictions import KeptPredictions, choose_classes, count_undefined
@@ -182,27 +183,32 @@ def critical_band(
     predict_masked = compile_logits(feed.model, _mask(gray, feed.data_format), choose_classes)
     fixed = tuple(to_tensor(np.float32(value)) for value in (contrast, level))
     mixing = to_tensor(feed.broadcast_channels(weights).astype("float32") if gray else np.float32(1))
-    kept, labels = KeptPredictions(feed.classes), list[np.ndarray]()
+    kept = KeptPredictions(feed.classes)
     keys = [(place, step) for place in range(len(found)) for step in range(len(deviations))]
+    axis, still = -1 if feed.data_format == "channels_last" else 1, to_tensor(np.float32(0))
+
+    def measure(batch: np.ndarray, first: int) -> list:
+        """Classes for the images of a batch as they are, without noise, and with each noise."""
+        noise, images = _draw_noise(masks, len(batch), first, seed), to_tensor(batch)
+        parts = [to_tensor(np.expand_dims(noise[:, place], axis)) for place in range(len(found))]
+        seen = [predict(images), predict_masked(images, parts[0], still, *fixed, mixing)]
+        for place, step in keys:
+            strength = to_tensor(np.float32(deviations[step]))
+            seen.append(predict_masked(images, parts[place], strength, *fixed, mixing))
+        return seen
+
+    def queue() -> Iterator[tuple[int, Callable]]:
+        first = 0
+        for images, _, valid in feed:
+            yield valid, partial(measure, images, first)
+            first += valid
 
     with progress_bar(progress, "critical band", "image pass") as advance:
-        for batch, own, valid in feed:
-            first = sum(len(part) for part in labels)
-            noise = _draw_noise(masks, len(batch), first, seed)
-            images = to_tensor(batch)
-            axis = -1 if feed.data_format == "channels_last" else 1
-            parts = [to_tensor(np.expand_dims(noise[:, place], axis)) for place in range(len(found))]
-            labels.append(np.asarray(own)[:valid])
-            kept.add("clean", predict(images), valid)
-            still = to_tensor(np.float32(0))
-            kept.add("unmasked", predict_masked(images, parts[0], still, *fixed, mixing), valid)
-            advance(2 * valid)
-            for place, step in keys:
-                strength = to_tensor(np.float32(deviations[step]))
-                chosen = predict_masked(images, parts[place], strength, *fixed, mixing)
-                kept.add((place, step), chosen, valid)
+        for valid, seen in run_steps(queue(), ahead=1):
+            for key, chosen in zip(("clean", "unmasked", *keys), seen, strict=True):
+                kept.add(key, chosen, valid)
                 advance(valid)
-    truth = np.concatenate(labels)
+    truth = feed.labels
     clean, unmasked = kept.fetch("clean"), kept.fetch("unmasked")
     masked = np.stack([kept.fetch(key) for key in keys])
     right = np.concatenate([(unmasked == truth)[None], masked == truth])  # (1 + conditions, n)
@@ -291,7 +297,7 @@ def _draw_noise(masks: np.ndarray, count: int, first: int, seed: int) -> np.ndar
     return filter_noise(np.stack(white), masks)
 
 
-@functools.cache
+@cache
 def _mask(gray: bool, data_format: str) -> Callable:
     """One function object for equal settings: what is compiled is kept by it."""
     channel = -1 if data_format == "channels_last" else 1

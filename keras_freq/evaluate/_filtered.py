@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_freq._core import processes
 from keras_freq._core.any_model import as_any_model
 from keras_freq._core.checks import check_choice, check_radius, show
 from keras_freq._core.classifier import Classifier
@@ -252,7 +253,10 @@ def _run(
     # Of an instance there is one alone: a pass over the data for each condition.
     alone = any(one.own for one in metrics)
     passes = [[condition] for condition in conditions] if alone else [list(conditions)]
-    with progress_bar(progress, "filtered images", "image pass") as advance:
+    with (
+        progress_bar(progress, "filtered images", "image pass") as advance,
+        processes.copying("a metric of any kind, which cannot be put together from parts,"),
+    ):
         for part in passes:
             running = {condition: [one.begin() for one in metrics] for condition in part}
             count = 0

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.pixels import to_bytes, unit_float32
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
+from keras_freq._core.sweep import run_steps
 from keras_freq.data._corruptions.write import load_array
 from keras_freq.data._perturbations.apply import perturb
 from keras_freq.data._perturbations.catalog import CATALOG, DIFFICULTIES, PERTURBATIONS, choose_size
@@ -168,13 +170,17 @@ def flip_rate(
         sources = _clean_pixels(feed, names)
     sums, undefined = {name: np.zeros(3) for name in names}, 0
     with progress_bar(progress, "perturbations") as advance:
-        for start, name, images in sources:
-            for frames in _make_frames(images, name, start, options):
-                top = _rank_frames(feed, frames, batch)
-                flips, distances = compare_frames(top, difficulty, noisy=CATALOG[name].noisy)
-                sums[name] += flips.sum(), distances.sum(), flips.size
-                undefined += int((top[..., 0] < 0).sum())
-                advance(len(frames))
+        # Each of several processes makes and classifies the frames of its own blocks.
+        steps = (
+            ((name, len(block)), partial(_rank_frames, feed, block, name, first, options, batch))
+            for start, name, images in sources
+            for first, block in _cut_blocks(images, name, start, options)
+        )
+        for (name, length), top in run_steps(steps, ahead=1):
+            flips, distances = compare_frames(top, difficulty, noisy=CATALOG[name].noisy)
+            sums[name] += flips.sum(), distances.sum(), flips.size
+            undefined += int((top[..., 0] < 0).sum())
+            advance(length)
     flipped, moved, pairs = np.transpose([sums[name] for name in names])
     probabilities, moves = flipped / pairs, moved / pairs
     rates = [] if relative_to is None else probabilities / [relative_to[name] for name in names]
@@ -229,8 +235,12 @@ def compare_frames(top: np.ndarray, difficulty: int, *, noisy: bool) -> tuple[np
     return found[..., 0] != 1, np.abs(ranks - found).sum(axis=-1)
 
 
-def _rank_frames(feed: ModelFeed, frames: np.ndarray, batch: int) -> np.ndarray:
-    """The first classes of uint8 frames `(n, frames, ...)`, in steps of one shape."""
+def _rank_frames(
+    feed: ModelFeed, block: np.ndarray, name: str, place: int, options: dict[str, Any] | None, batch: int
+) -> np.ndarray:
+    """The first classes `(n, frames, ...)` of sequences: of clean images, or without options as they are."""
+    part = np.asarray(block)
+    frames = part if options is None else perturb(part, name, start=place, **options)
     logits = compile_logits(feed.model)
     flat, parts = frames.reshape(-1, *frames.shape[2:]), []
     for start in range(0, len(flat), batch):
@@ -243,15 +253,14 @@ def _rank_frames(feed: ModelFeed, frames: np.ndarray, batch: int) -> np.ndarray:
     return np.concatenate(parts).reshape(*frames.shape[:2], -1)
 
 
-def _make_frames(
+def _cut_blocks(
     images: np.ndarray, name: str, start: int, options: dict[str, Any] | None
-) -> Iterator[np.ndarray]:
-    """Sequences, as many at a time as memory may hold: of clean images, or without options as they are."""
+) -> Iterator[tuple[int, np.ndarray]]:
+    """As many images or sequences at a time as memory may hold, with the place of the first one."""
     frames = images.shape[1] if options is None else CATALOG[name].frames(options["size"])
     block = max(1, _BLOCK // (frames * math.prod(images.shape[-3:])))
     for first in range(0, len(images), block):
-        part = np.asarray(images[first : first + block])
-        yield part if options is None else perturb(part, name, start=start + first, **options)
+        yield start + first, images[first : first + block]
 
 
 def _clean_pixels(feed: ModelFeed, names: tuple[str, ...]) -> Iterator[tuple[int, str, np.ndarray]]:

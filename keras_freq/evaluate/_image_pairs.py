@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from keras_freq._core.feeds import Feed
 from keras_freq._core.pixels import unit_float32
+from keras_freq._core.sweep import run_steps
 from keras_freq.evaluate._predictions import predict_classes
 
 
@@ -20,10 +22,16 @@ def predict_all(
     The last batch is filled up, so that one compiled step serves all.
     """
     count, parts = len(arrays[0]), []
-    for start in range(0, count, batch_size):
+
+    def predict(start: int) -> np.ndarray:
         rows = np.minimum(np.arange(start, start + batch_size), count - 1)
         first, *rest = (array[rows] for array in arrays)
-        parts.append(predict_classes(lambda x, rest=rest: function(x, *rest), first))
+        return predict_classes(lambda x: function(x, *rest), first)
+
+    for start, found in run_steps(
+        (start, functools.partial(predict, start)) for start in range(0, count, batch_size)
+    ):
+        parts.append(found)
         advance(min(batch_size, count - start))
     return np.concatenate(parts)[:count]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_freq._core import processes
 from keras_freq._core.checks import (
     check_choice,
     check_epsilons,
@@ -23,6 +25,7 @@ from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
+from keras_freq._core.sweep import run_steps
 from keras_freq.attacks._foolbox_model import (
     FIXED_SIZE,
     MINIMAL_SIZE,
@@ -168,29 +171,39 @@ def minimal_adversarials(
     adapter = foolbox_model(feed.model.for_pixels, data_format=feed.data_format)
     logits = compile_logits(feed.model)
     generator = np.random.default_rng(seed)
+
+    def measure(images: np.ndarray, labels: np.ndarray, valid: int) -> tuple:
+        """The size of each image of a batch, and whether it is right; undefined outputs; what is kept."""
+        before = predict_classes(logits, images)
+        if ladder is not None:
+            attacked = _climb(adapter, logits, images, labels, before, attack, norm, steps, ladder)
+        elif attack == "boundary":
+            attacked = _search_boundary(adapter, logits, images, labels, before, steps, generator)
+        else:
+            x, y = adapter.inputs(images, labels)
+            attacked = foolbox_attack(attack, steps=steps)(adapter, x, y, epsilons=None)[1]
+            attacked = keras.ops.convert_to_numpy(attacked)
+        broken = ~np.isfinite(attacked).all(axis=(1, 2, 3), keepdims=True)
+        attacked = np.clip(np.where(broken, images, attacked), np.float32(0), np.float32(1))
+        # An image that is wrong without any change stays as it is, whatever the attack did to it.
+        attacked = np.where((before != labels).reshape(-1, 1, 1, 1), images, attacked)
+        after = predict_classes(logits, attacked)
+        sizes = np.where(after != labels, distances(images, attacked, norm), np.inf)[:valid]
+        undefined = sum(count_undefined(part[:valid]) for part in (before, after))
+        shown = (images, attacked, labels, before, after) if keep_images else ()
+        return sizes, (before == labels)[:valid], undefined, tuple(part[:valid] for part in shown)
+
     size_parts, right_parts, kept, undefined = [], [], [], 0
-    seeded = foolbox_seed(seed) if attack == "boundary" else contextlib.nullcontext()
-    with progress_bar(progress, attack) as advance, seeded:
-        for images, labels, valid in feed:
-            before = predict_classes(logits, images)
-            if ladder is not None:
-                attacked = _climb(adapter, logits, images, labels, before, attack, norm, steps, ladder)
-            elif attack == "boundary":
-                attacked = _search_boundary(adapter, logits, images, labels, before, steps, generator)
-            else:
-                x, y = adapter.inputs(images, labels)
-                attacked = foolbox_attack(attack, steps=steps)(adapter, x, y, epsilons=None)[1]
-                attacked = keras.ops.convert_to_numpy(attacked)
-            broken = ~np.isfinite(attacked).all(axis=(1, 2, 3), keepdims=True)
-            attacked = np.clip(np.where(broken, images, attacked), np.float32(0), np.float32(1))
-            # An image that is wrong without any change stays as it is, whatever the attack did to it.
-            attacked = np.where((before != labels).reshape(-1, 1, 1, 1), images, attacked)
-            after = predict_classes(logits, attacked)
-            size_parts.append(np.where(after != labels, distances(images, attacked, norm), np.inf)[:valid])
-            undefined += sum(count_undefined(part[:valid]) for part in (before, after))
-            right_parts.append((before == labels)[:valid])
-            if keep_images:
-                kept.append(tuple(part[:valid] for part in (images, attacked, labels, before, after)))
+    with progress_bar(progress, attack) as advance, contextlib.ExitStack() as drawing:
+        if attack == "boundary":  # its draws for a batch depend on those for the batches before
+            drawing.enter_context(processes.copying("the Boundary attack"))
+            drawing.enter_context(foolbox_seed(seed))
+        batches = ((batch[-1], partial(measure, *batch)) for batch in feed)
+        for valid, (found, right, broken, shown) in run_steps(batches, ahead=1):
+            size_parts.append(found)
+            right_parts.append(right)
+            kept.append(shown)
+            undefined += broken
             advance(valid)
     sizes = np.concatenate(size_parts)
     return MinimalAdversarialsResult(

@@ -10,6 +10,7 @@ import numpy as np
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
+from keras_freq._core.sweep import sweep_batches
 
 
 def predict_logits(
@@ -35,5 +36,5 @@ def predict_logits(
     """
     feed = ModelFeed(model, data, batch_size=batch_size, needs_logits=True, needs_labels=False, strict=False)
     logits = compile_logits(feed.model)
-    parts = [keras.ops.convert_to_numpy(logits(images))[:valid] for images, _, valid in feed]
-    return np.concatenate(parts)
+    steps = sweep_batches(feed, lambda images, *_: logits(images))
+    return np.concatenate([found[:valid] for (_, valid), found in steps])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ import numpy as np
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
+from keras_freq._core.sweep import run_steps
 from keras_freq.evaluate._adversarial_images import confine
 from keras_freq.evaluate._predictions import count_undefined, predict_classes
 
@@ -49,14 +51,11 @@ class Survivors:
         )
         self.model, self.settings, self.data_format = feed.model, feed.settings, feed.data_format
         self.logits = compile_logits(feed.model)
-        parts, right, self.undefined = [], [], 0
-        for images, labels, valid in feed:
-            parts.append(images[:valid])
-            predicted = predict_classes(self.logits, images)[:valid]
-            self.undefined += count_undefined(predicted)
-            right.append(predicted == labels[:valid])
-        self._images, self.alive = np.concatenate(parts), np.concatenate(right)
-        self.classes, self.labels, self._batch = feed.classes, feed.labels, feed.batch_size
+        # The pass tells the labels; images are kept, for the attacks.
+        self._images, self.labels = feed.arrays()
+        self.classes, self._batch, self.undefined = feed.classes, feed.batch_size, 0
+        self.alive = np.ones(len(self.labels), bool)
+        self._see(lambda rows: self._images[rows], lambda count: None)
         self.clean = self.accuracy
 
     @property
@@ -83,14 +82,23 @@ class Survivors:
             fill: Fill the last batch up with copies of its last image, for compiled functions. Without it,
                 the last batch is shorter.
         """
-        rows = np.flatnonzero(self.alive)
-        for begin in range(0, len(rows), self._batch):
-            part = rows[begin : begin + self._batch]
-            filled = np.concatenate([part, np.repeat(part[-1:], self._batch - len(part))]) if fill else part
-            images, labels = self._images[filled], self.labels[filled]
-            attacked = run(images, labels, filled)
-            attacked = confine(images, attacked, self._epsilon, "linf", name)
-            predicted = predict_classes(self.logits, attacked)[: len(part)]
+
+        def make(rows: np.ndarray) -> np.ndarray:
+            images = self._images[rows]
+            return confine(images, run(images, self.labels[rows], rows), self._epsilon, "linf", name)
+
+        self._see(make, advance, fill=fill)
+
+    def _see(self, make: Callable, advance: Callable[[int], None], *, fill: bool = True) -> None:
+        """Lets those fall that the model gets wrong in the images that `make` makes for some places."""
+
+        def predict(part: np.ndarray) -> np.ndarray:
+            rows = np.concatenate([part, np.repeat(part[-1:], self._batch - len(part))]) if fill else part
+            return predict_classes(self.logits, make(rows))[: len(part)]
+
+        alive = np.flatnonzero(self.alive)
+        parts = (alive[begin : begin + self._batch] for begin in range(0, len(alive), self._batch))
+        for part, predicted in run_steps(((part, partial(predict, part)) for part in parts), ahead=1):
             self.undefined += count_undefined(predicted)
             self.alive[part] = predicted == self.labels[part]
             advance(len(part))

@@ -15,6 +15,7 @@ from keras_freq._core.compiled import to_tensor
 from keras_freq._core.feeds import Feed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
+from keras_freq._core.sweep import sweep_batches
 from keras_freq.shortcuts._masked_images import compute_spectra
 from keras_freq.spectral._dft import full_spectrum
 
@@ -181,15 +182,19 @@ def _sum_amplitudes(
     height, width = feed.size
     shape = (feed.channels, height, width // 2 + 1)
     sums: defaultdict[int, np.ndarray] = defaultdict(lambda: np.zeros(shape))
+
+    def measure(images: np.ndarray, *_: Any) -> Any:
+        re, im = compute_spectra(to_tensor(images), mean, data_format)
+        return ops.sqrt(re * re + im * im)
+
     with progress_bar(progress, "ADCS") as advance:
-        for images, labels, valid in feed:
+        for (labels, valid), amplitudes in sweep_batches(feed, measure):
             labels = labels[:valid]
             if classes is not None and labels.max() >= classes:
                 raise ValueError(
                     f"`classes` must be above every label. Received: classes={classes}, label {labels.max()}"
                 )
-            re, im = compute_spectra(to_tensor(images), mean, data_format)
-            amplitudes = ops.convert_to_numpy(ops.sqrt(re * re + im * im))[:valid].astype("float64")
+            amplitudes = amplitudes[:valid].astype("float64")
             for label in np.unique(labels):
                 sums[int(label)] += amplitudes[labels == label].sum(axis=0)
             advance(valid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 import keras
@@ -15,6 +16,7 @@ from keras_freq._core.classifier import Classifier
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.journal import SweepJournal, weights_digest
 from keras_freq._core.progress import progress_bar
+from keras_freq._core.sweep import run_steps
 from keras_freq.shortcuts._frequency_maps import FrequencyMaps, digest_images
 from keras_freq.shortcuts._mask_learning import (
     Pairs,
@@ -231,37 +233,42 @@ def learned_path(
     measure = compile_mask_gradient(feed, fill, objective)
     pairs = [Pairs(feed.size, share, dc) for share in shares]
     known = [label for label in range(feed.classes) if counts[label]]
+    todo = [label for label in known if str(label) not in journal.rows]
     per_class = len(shares) * steps * size * (2 if specificity else 1)
-    masks = np.zeros((len(shares), feed.classes, *feed.size), "float32")
-    total = len(known) * per_class
-    done = sum(str(label) in journal.rows for label in known) * per_class
+
+    def learn(label: int) -> list[list[int]]:
+        """The pairs that are chosen for a class, for each share."""
+        generator = np.random.default_rng([seed, label])
+        own, others = np.flatnonzero(classes == label), np.flatnonzero(classes != label)
+        if start == "power":
+            scores = pairs[0].standardize(mean_power(pixels[own], fill, feed.data_format))
+        else:
+            scores = 0.01 * generator.standard_normal(len(pairs[0]))
+        parts = [(own, 1.0 / size)] + ([(others, -specificity / size)] if specificity else [])
+        draws = [draw_forever(len(part), size, generator) for part, _ in parts]
+        weights = np.repeat(np.array([weight for _, weight in parts], "float32"), size)
+        adam, chosen = ScoreAdam(len(pairs[0])), []
+        for of_share in pairs:
+            for step in range(steps):
+                # Places, not copies of all other classes' images.
+                places = [part[next(draw)] for (part, _), draw in zip(parts, draws, strict=True)]
+                batch = pixels[np.concatenate(places)]
+                gains = of_share.soften(scores, warm * (cold / warm) ** (step / max(1, steps - 1)))
+                slope = of_share.gather(measure(batch, label, weights, of_share.draw(gains)))
+                rate = learning_rate * min(1, 2 * (1 - step / steps))
+                scores = scores - adam.step(of_share.descend(slope, gains), rate)
+                advance(len(batch))
+            chosen.append(of_share.choose(scores).tolist())
+        return chosen
+
+    total, done = len(known) * per_class, (len(known) - len(todo)) * per_class
     with progress_bar(progress, "learned maps", total=total, done=done) as advance:
-        for label in known:
-            if str(label) not in journal.rows:
-                generator = np.random.default_rng([seed, label])
-                own, others = np.flatnonzero(classes == label), np.flatnonzero(classes != label)
-                if start == "power":
-                    scores = pairs[0].standardize(mean_power(pixels[own], fill, feed.data_format))
-                else:
-                    scores = 0.01 * generator.standard_normal(len(pairs[0]))
-                parts = [(own, 1.0 / size)] + ([(others, -specificity / size)] if specificity else [])
-                draws = [draw_forever(len(part), size, generator) for part, _ in parts]
-                weights = np.repeat(np.array([weight for _, weight in parts], "float32"), size)
-                adam, chosen = ScoreAdam(len(pairs[0])), []
-                for of_share in pairs:
-                    for step in range(steps):
-                        # Places, not copies of all other classes' images.
-                        places = [part[next(draw)] for (part, _), draw in zip(parts, draws, strict=True)]
-                        batch = pixels[np.concatenate(places)]
-                        gains = of_share.soften(scores, warm * (cold / warm) ** (step / max(1, steps - 1)))
-                        slope = of_share.gather(measure(batch, label, weights, of_share.draw(gains)))
-                        rate = learning_rate * min(1, 2 * (1 - step / steps))
-                        scores = scores - adam.step(of_share.descend(slope, gains), rate)
-                        advance(len(batch))
-                    chosen.append(of_share.choose(scores).tolist())
-                journal.add({str(label): chosen})
-            for row, of_share, kept in zip(masks, pairs, journal.rows[str(label)], strict=True):
-                row[label] = of_share.keep(np.array(kept, int))
+        for label, chosen in run_steps(((label, partial(learn, label)) for label in todo), ahead=1):
+            journal.add({str(label): chosen})
+    masks = np.zeros((len(shares), feed.classes, *feed.size), "float32")
+    for label in known:
+        for row, of_share, kept in zip(masks, pairs, journal.rows[str(label)], strict=True):
+            row[label] = of_share.keep(np.array(kept, int))
     return {share: FrequencyMaps(row, "learned", found_on) for share, row in zip(shares, masks, strict=True)}
 
 

@@ -13,7 +13,7 @@ from keras_freq._core.compiled import compile_function
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.input_gradient import input_gradient
 from keras_freq._core.progress import progress_bar
-from keras_freq._core.sweep import fetch_in_order
+from keras_freq._core.sweep import sweep_batches
 from keras_freq.shortcuts._class_losses import compute_image_losses
 from keras_freq.spectral._backend import library_of
 from keras_freq.spectral._dft import full_spectrum, rfft2
@@ -64,8 +64,7 @@ def estimate_removal(
     )
     sums = np.zeros(())
     with progress_bar(progress, "gradients", total=feed.n) as advance:
-        queued = ((valid, step(images, labels, np.int32(valid))) for images, labels, valid in feed)
-        for valid, part in fetch_in_order(queued):
+        for (_, valid), part in sweep_batches(feed, step):
             sums = sums + part.astype("float64")
             advance(valid)
     with np.errstate(invalid="ignore"):

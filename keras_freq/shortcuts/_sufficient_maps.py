@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import keras
@@ -18,6 +19,7 @@ from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.input_gradient import input_gradient
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
+from keras_freq._core.sweep import run_steps
 from keras_freq.shortcuts._class_losses import compute_image_losses
 from keras_freq.shortcuts._learned_map import check_fractions, check_temperatures
 from keras_freq.shortcuts._mask_learning import Pairs, ScoreAdam, mean_power
@@ -153,39 +155,40 @@ def sufficient_maps(
     wanted = None if answers is None else _check_answers(answers, len(pixels), feed.classes)
     pairs = [Pairs(feed.size, share, dc) for share in shares]
     learn, see = _compile(feed, fill)
-    rows: dict[str, list[Any]] = {"answers": [], "kept": [], "kept_by_power": [], "masks": []}
+
+    def find(start: int) -> tuple:
+        """Answers, whether they are kept, and by the strongest frequencies, and the masks of a batch."""
+        own = pixels[start : start + batch_size]
+        batch = np.concatenate([own, np.repeat(own[-1:], batch_size - len(own), axis=0)])
+        whole = np.ones((batch_size, *feed.size), "float32")
+        labels = see(batch, whole).argmax(axis=1)
+        if wanted is not None:
+            labels[: len(own)] = wanted[start : start + len(own)]
+        labels = labels.astype("int32")
+        scores = np.stack([pairs[0].standardize(mean_power(x[None], fill, feed.data_format)) for x in batch])
+        by_power, adams = scores.copy(), [ScoreAdam(len(pairs[0])) for _ in batch]
+        smallest, kept, strongest = whole.astype("uint8"), [], []
+        for of_share in pairs:
+            for step in range(steps):
+                temperature = warm * (cold / warm) ** (step / max(1, steps - 1))
+                rate = learning_rate * min(1, 2 * (1 - step / steps))
+                gains = np.stack([of_share.soften(one, temperature) for one in scores])
+                slopes = learn(batch, labels, np.stack([of_share.draw(one) for one in gains]))
+                for one, slope, gain, adam in zip(scores, slopes, gains, adams, strict=True):
+                    one -= adam.step(of_share.descend(of_share.gather(slope), gain), rate)
+                advance(len(own))
+            hard = np.stack([of_share.keep(of_share.choose(one)) for one in scores])
+            power = np.stack([of_share.keep(of_share.choose(one)) for one in by_power])
+            kept.append(_is_largest(see(batch, hard), labels))
+            strongest.append(_is_largest(see(batch, power), labels))
+            smallest[kept[-1]] = hard[kept[-1]]
+        found = labels, np.stack(kept, axis=1), np.stack(strongest, axis=1), smallest
+        return tuple(part[: len(own)] for part in found)
+
+    places = range(0, len(pixels), batch_size)
     with progress_bar(progress, "sufficient maps", total=len(pixels) * len(shares) * steps) as advance:
-        for start in range(0, len(pixels), batch_size):
-            own = pixels[start : start + batch_size]
-            batch = np.concatenate([own, np.repeat(own[-1:], batch_size - len(own), axis=0)])
-            whole = np.ones((batch_size, *feed.size), "float32")
-            labels = see(batch, whole).argmax(axis=1)
-            if wanted is not None:
-                labels[: len(own)] = wanted[start : start + len(own)]
-            labels = labels.astype("int32")
-            scores = np.stack(
-                [pairs[0].standardize(mean_power(x[None], fill, feed.data_format)) for x in batch]
-            )
-            by_power, adams = scores.copy(), [ScoreAdam(len(pairs[0])) for _ in batch]
-            smallest, kept, strongest = whole.astype("uint8"), [], []
-            for of_share in pairs:
-                for step in range(steps):
-                    temperature = warm * (cold / warm) ** (step / max(1, steps - 1))
-                    rate = learning_rate * min(1, 2 * (1 - step / steps))
-                    gains = np.stack([of_share.soften(one, temperature) for one in scores])
-                    slopes = learn(batch, labels, np.stack([of_share.draw(one) for one in gains]))
-                    for one, slope, gain, adam in zip(scores, slopes, gains, adams, strict=True):
-                        one -= adam.step(of_share.descend(of_share.gather(slope), gain), rate)
-                    advance(len(own))
-                hard = np.stack([of_share.keep(of_share.choose(one)) for one in scores])
-                power = np.stack([of_share.keep(of_share.choose(one)) for one in by_power])
-                kept.append(_is_largest(see(batch, hard), labels))
-                strongest.append(_is_largest(see(batch, power), labels))
-                smallest[kept[-1]] = hard[kept[-1]]
-            rows["answers"] += labels[: len(own)].tolist()
-            rows["kept"] += np.stack(kept, axis=1)[: len(own)].tolist()
-            rows["kept_by_power"] += np.stack(strongest, axis=1)[: len(own)].tolist()
-            rows["masks"].append(smallest[: len(own)])
+        parts = [part for _, part in run_steps(((None, partial(find, at)) for at in places), ahead=1)]
+    labels, kept, strongest, masks = map(np.concatenate, zip(*parts, strict=True))
     return SufficientMapsResult(
         model=feed.model.name,
         n=len(pixels),
@@ -199,10 +202,10 @@ def sufficient_maps(
         },
         versions=versions(),
         fractions=shares,
-        answers=tuple(rows["answers"]),
-        kept=tuple(map(tuple, rows["kept"])),
-        kept_by_power=tuple(map(tuple, rows["kept_by_power"])),
-        masks=np.concatenate(rows["masks"]),
+        answers=tuple(labels.tolist()),
+        kept=tuple(map(tuple, kept.tolist())),
+        kept_by_power=tuple(map(tuple, strongest.tolist())),
+        masks=masks,
     )
 
 

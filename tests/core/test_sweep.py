@@ -1,12 +1,14 @@
 """The loop of the long measurements: what it computes, how it is cut, stopped and taken up again."""
 
+import functools
+
 import numpy as np
 import pytest
 from keras import ops
 
 from keras_freq._core.compiled import to_tensor
 from keras_freq._core.journal import SweepJournal
-from keras_freq._core.sweep import fetch_in_order, sweep_items
+from keras_freq._core.sweep import run_steps, sweep_items
 
 ITEMS = {f"x{gain}": gain for gain in range(7)}
 LABELS = np.arange(11) % 3
@@ -127,19 +129,24 @@ def test_few_results_wait_and_none_changes_its_place():
 
     def queue():
         for number in range(100):
-            queued.append(number)
-            yield number, to_tensor(np.float32(number))
+            yield number, functools.partial(start, number)
 
-    for taken, (tag, result) in enumerate(fetch_in_order(queue())):
+    def start(number):
+        queued.append(number)
+        return to_tensor(np.float32(number))
+
+    for taken, (tag, result) in enumerate(run_steps(queue())):
         most = max(most, len(queued) - taken)
         assert isinstance(result, np.ndarray)
         assert tag == result == taken
     assert most == 16
-    assert list(fetch_in_order([])) == []
+    assert list(run_steps([])) == []
 
 
 def test_several_results_of_one_step_stay_together():
-    pairs = [(k, (to_tensor(np.full(2, k)), {"a": to_tensor(np.float32(k))})) for k in range(20)]
-    for tag, (first, second) in fetch_in_order(pairs):
+    def start(k):
+        return to_tensor(np.full(2, k)), {"a": to_tensor(np.float32(k))}
+
+    for tag, (first, second) in run_steps((k, functools.partial(start, k)) for k in range(20)):
         assert first.tolist() == [tag, tag]
         assert second["a"] == tag
