@@ -33,7 +33,7 @@ def choose_batch_size(data: Any, most: int) -> int:
 
 
 def run_steps(
-    steps: Iterable[tuple[Tag, Callable[[], Any]]], *, ahead: int = _AHEAD
+    steps: Iterable[tuple[Tag, Callable[[], Any]]], *, ahead: int = _AHEAD, fetch: bool = True
 ) -> Iterator[tuple[Tag, Any]]:
     """Results of steps as NumPy arrays, in the order of the steps, a bounded number of them waiting.
 
@@ -44,6 +44,7 @@ def run_steps(
         steps: Pairs `(tag, start)`: what belongs to the result on the host, and a function that queues the
             step and returns tensors on the device, or arrays, in any structure.
         ahead: Steps that a process starts at most before the first of their results arrives.
+        fetch: `False` leaves results on the device where they need not go to another process.
 
     Yields:
         Pairs `(tag, result)` with NumPy arrays for tensors.
@@ -60,7 +61,7 @@ def run_steps(
                 waiting.append((turn, tag, _start(start) if turn % count == own else None))
         if start is None or len(waiting) == most:
             arriving = [waiting.popleft() for _ in range(len(waiting) if start is None else few)]
-            yield from _arrive(arriving, count, own)
+            yield from _arrive(arriving, count, own, fetch)
         if start is None:
             return
 
@@ -80,6 +81,7 @@ def sweep_items(
     *,
     load: Callable[[list], Any],
     prepare: Callable | None = None,
+    draw: Callable[[Any, int, int], Any] | None = None,
     fold: Callable | None = None,
     per_step: int,
     per_pass: int | None = None,
@@ -100,6 +102,8 @@ def sweep_items(
             tensors on the device, the number of real images as an int32 scalar, and what was loaded.
         load: Makes of the items of one step what the step gets of them.
         prepare: Makes of the images of a batch what the step gets of them, once for all its steps.
+        draw: `draw(loaded, batch, valid)` makes what a step gets in place of what was loaded, where that has
+            random draws: it is called for every step in their order, whichever process has it.
         fold: `fold(total, part, labels, valid)` adds the result of a step to what the batches before gave,
             `None` at first. By default the sum in float64: exact for counts, and small changes are not lost.
         per_step: Items per step; where there are fewer, a step is filled up.
@@ -121,7 +125,7 @@ def sweep_items(
         groups = [keys[start : start + per_step] for start in range(0, len(keys), per_step)]
         chunks = [load([items[key] for key in _fill(group, per_step)]) for group in groups]
         totals: list[Any] = [None] * len(groups)
-        for (index, labels, valid), part in run_steps(_queue(batches, step, chunks, prepare)):
+        for (index, labels, valid), part in run_steps(_queue(batches, step, chunks, prepare, draw)):
             totals[index] = fold(totals[index], part, labels, valid)
             if advance is not None:
                 advance(valid * len(groups[index]))
@@ -152,7 +156,11 @@ def load_batches(
 
 
 def _queue(
-    batches: Iterable[Batch], step: Callable, chunks: list, prepare: Callable | None
+    batches: Iterable[Batch],
+    step: Callable,
+    chunks: list,
+    prepare: Callable | None,
+    draw: Callable[[Any, int, int], Any] | None,
 ) -> Iterator[tuple[tuple[int, Any, int], Callable]]:
     """The steps of a pass, batch by batch. What runs on which device is decided here alone."""
 
@@ -161,7 +169,8 @@ def _queue(
 
     for load, labels, valid in load_batches(batches, prepare):
         for index, chunk in enumerate(chunks):
-            yield (index, labels, valid), functools.partial(start, load, chunk)
+            drawn = chunk if draw is None else draw(chunk, len(labels), valid)
+            yield (index, labels, valid), functools.partial(start, load, drawn)
 
 
 def _fill(group: list, size: int) -> list:
@@ -177,10 +186,12 @@ def _start(start: Callable[[], Any]) -> Any:
         return start()
 
 
-def _arrive(waiting: list[tuple[int, Tag, Any]], count: int, own: int) -> Iterator[tuple[Tag, Any]]:
+def _arrive(
+    waiting: list[tuple[int, Tag, Any]], count: int, own: int, fetch: bool
+) -> Iterator[tuple[Tag, Any]]:
     if count == 1:
         for _, tag, result in waiting:
-            yield tag, _fetch(result)
+            yield tag, _fetch(result) if fetch else result
         return
     with processes.telling():
         results = [_fetch(result) for turn, _, result in waiting if turn % count == own]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_freq._core import processes
 from keras_freq._core.any_model import as_any_model
 from keras_freq._core.checks import check_choice, check_radius, show
 from keras_freq._core.classifier import Classifier
@@ -18,6 +18,7 @@ from keras_freq._core.compiled import compile_function, to_tensor
 from keras_freq._core.devices import split_batch
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
+from keras_freq._core.sweep import run_steps
 from keras_freq._core.target_feed import TargetFeed
 from keras_freq.evaluate._band_accuracy import check_radii, check_rescale, filter_images
 from keras_freq.evaluate._predictions import DeviceCounts
@@ -253,26 +254,36 @@ def _run(
     # Of an instance there is one alone: a pass over the data for each condition.
     alone = any(one.own for one in metrics)
     passes = [[condition] for condition in conditions] if alone else [list(conditions)]
-    with (
-        progress_bar(progress, "filtered images", "image pass") as advance,
-        processes.copying("a metric of any kind, which cannot be put together from parts,"),
-    ):
+
+    def see(load: Callable, condition: Condition, valid: int) -> tuple:
+        """What the model returns for the real images of a batch, and how many of them are undefined."""
+        images, mask = load(), conditions[condition]
+        outputs, broken = predict[mask is None](images, () if mask is None else (mask, center))
+        return _keep_real(outputs, len(images), valid), ops.sum(ops.cast(broken[:valid], "int32"))
+
+    def queue(part: list[Condition]) -> Iterator[tuple[tuple, Callable]]:
+        for batch, targets, weights, valid in feed:
+            load = cache(partial(_load, batch))
+            targets, weights = _to_tensors(targets), _to_tensors(weights)
+            for condition in part:
+                yield (condition, targets, weights, valid), partial(see, load, condition, valid)
+
+    with progress_bar(progress, "filtered images", "image pass") as advance:
         for part in passes:
             running = {condition: [one.begin() for one in metrics] for condition in part}
             count = 0
-            for batch, targets, weights, valid in feed:
-                images = split_batch(to_tensor(batch))
-                targets, weights = _to_tensors(targets), _to_tensors(weights)
-                for condition in part:
-                    mask = conditions[condition]
-                    outputs, broken = predict[mask is None](images, () if mask is None else (mask, center))
-                    undefined.add("all", ops.sum(ops.cast(broken[:valid], "int32")))
-                    outputs = _keep_real(outputs, len(batch), valid)
-                    outputs = outputs if postprocess is None else postprocess(outputs)
-                    for one, state in zip(metrics, running[condition], strict=True):
-                        one.update(state, targets, outputs, weights)
-                    advance(valid)
-                count += valid
+            # A metric need not be a sum: every process updates its own with all outputs, in their order.
+            for (condition, targets, weights, valid), found_here in run_steps(
+                queue(part), ahead=1, fetch=False
+            ):
+                outputs, broken = found_here
+                outputs = keras.tree.map_structure(to_tensor, outputs)
+                outputs = outputs if postprocess is None else postprocess(outputs)
+                for one, state in zip(metrics, running[condition], strict=True):
+                    one.update(state, targets, outputs, weights)
+                undefined.add("all", broken)
+                count += valid if condition == part[0] else 0
+                advance(valid)
             counts.add(count)
             for condition, states in running.items():
                 pairs = zip(metrics, states, strict=True)
@@ -287,6 +298,10 @@ def _run(
             f"Received: passes of {' and '.join(map(str, sorted(counts)))} images"
         )
     return found, counts.pop(), int(undefined.fetch("all"))
+
+
+def _load(batch: np.ndarray) -> Any:
+    return split_batch(to_tensor(batch))
 
 
 def _compile(feed: TargetFeed, transform: Callable | None) -> Callable:

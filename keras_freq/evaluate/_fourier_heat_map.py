@@ -189,6 +189,7 @@ def fourier_heat_map(
             step,
             load=load,
             prepare=prepare,
+            draw=lambda bases, batch, valid: (bases.waves, bases.draw_amplitudes(batch, valid)),
             per_step=min(len(items), bases_per_step or max(1, _IMAGES_PER_STEP // feed.batch_size)),
             per_pass=bases_per_pass,
             journal=journal,
@@ -221,10 +222,9 @@ def _compile_step(model: Classifier, layer: str | None, top: int) -> tuple[Calla
     def prepare(images: Any) -> tuple:
         return (images,) if layer is None else (images, clean(images))
 
-    def step(prepared: tuple, labels: Any, valid: Any, bases: SignedBases) -> Any:
+    def step(prepared: tuple, labels: Any, valid: Any, signed: tuple) -> Any:
         images, *outputs = prepared
-        amplitudes = bases.draw_amplitudes(len(images), valid)
-        return count(images, bases.waves, amplitudes, reduce_args=(labels, valid, *outputs, *among))
+        return count(images, *signed, reduce_args=(labels, valid, *outputs, *among))
 
     return step, prepare
 

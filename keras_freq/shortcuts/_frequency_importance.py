@@ -259,10 +259,10 @@ def frequency_importance(
         loss=loss,
     )
 
-    def step(batch: Any, classes: Any, valid: Any, waves: Any) -> Any:
+    def count(waves: Any, batch: int, valid: int) -> Any:
         nonlocal forwards
-        forwards += len(waves) * len(batch)
-        return remove(batch, classes, valid, waves)
+        forwards += len(waves) * batch
+        return waves
 
     items = {"clean": None, **{str(group): int(group) for group in measured}}
     groups_per_step = min(max(1, per_step // feed.batch_size), len(items))
@@ -272,7 +272,8 @@ def frequency_importance(
         sums = sweep_items(
             items,
             feed,
-            step,
+            remove,
+            draw=count,
             load=lambda few: to_tensor(groups.make_waves(few)),
             per_step=groups_per_step,
             per_pass=groups_per_step * _count_steps(groups, groups_per_step, feed.n),

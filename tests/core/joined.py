@@ -2,9 +2,11 @@
 
     python joined.py FOLDER INDEX COUNT PORT [WHAT]
 
-It writes what it has measured to FOLDER/INDEX.pickle.
+It writes what it has measured to FOLDER/INDEX.pickle. Of JAX it takes all devices that XLA_FLAGS makes.
 """
 
+import contextlib
+import io
 import json
 import os
 import pickle
@@ -13,15 +15,13 @@ import time
 import warnings
 from pathlib import Path
 
-FOLDER, INDEX, COUNT, PORT = Path(sys.argv[1]), *map(int, sys.argv[2:5])
-WHAT = sys.argv[5] if len(sys.argv) > 5 else "measure"
-if COUNT > 1:  # the devices must exist before JAX starts
-    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
-
 import keras
 import numpy as np
 
 import keras_freq as kf
+
+FOLDER, INDEX, COUNT, PORT = Path(sys.argv[1]), *map(int, sys.argv[2:5])
+WHAT = sys.argv[5] if len(sys.argv) > 5 else "measure"
 
 rng = np.random.default_rng(0)
 IMAGES, LABELS = rng.random((21, 16, 16, 3)).astype("float32"), np.arange(21) % 4
@@ -74,12 +74,16 @@ def measure():
     cases = {
         "accuracy": lambda: kf.evaluate.accuracy(model, DATA, batch_size=4),
         "logits": lambda: kf.evaluate.predict_logits(model, IMAGES, batch_size=4),
-        "feed": lambda: kf.evaluate.predict_logits(model, [(IMAGES[:9], LABELS[:9]), (IMAGES[9:], LABELS[9:])]),
+        "feed": lambda: kf.evaluate.predict_logits(
+            model, [(IMAGES[:9], LABELS[:9]), (IMAGES[9:], LABELS[9:])]
+        ),
         "scores": lambda: kf.evaluate.class_scores(model, DATA, batch_size=4),
         "bands": lambda: kf.evaluate.band_accuracy(
             model, DATA, radii=[2, 5], batch_size=4, keep_predictions=True
         ),
-        "heat map": lambda: kf.evaluate.fourier_heat_map(model, DATA, window=2, batch_size=4, bases_per_step=3),
+        "heat map": lambda: kf.evaluate.fourier_heat_map(
+            model, DATA, window=2, batch_size=4, bases_per_step=3
+        ),
         "layer": lambda: kf.evaluate.fourier_heat_map(model, DATA, window=1, batch_size=4, layer="flatten"),
         "gradients": lambda: kf.evaluate.input_gradient_spectrum(model, DATA, batch_size=4),
         "corruptions": lambda: kf.evaluate.corruption_error(model, DATA, **once),
@@ -105,7 +109,9 @@ def measure():
         ),
         "square": lambda: kf.attacks.square(model, *SOME, epsilon=0.05, queries=4, batch_size=4),
         "importance": lambda: kf.shortcuts.frequency_importance(model, *SOME, per_step=24),
-        "hybrid": lambda: kf.shortcuts.frequency_importance(model, *SOME, per_step=24, method="hybrid", patch=2),
+        "hybrid": lambda: kf.shortcuts.frequency_importance(
+            model, *SOME, per_step=24, method="hybrid", patch=2
+        ),
         "hfss": lambda: kf.shortcuts.hfss(
             model, *SOME, patches=(4, 2), budgets=(5, 4), per_step=8, batch_size=4, top=2
         ),
@@ -138,9 +144,79 @@ def measure():
     return found
 
 
+def tell(run):
+    """What an error says, or what is returned."""
+    try:
+        return run()
+    except (ValueError, RuntimeError, AssertionError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def stop(images):
+    """A transform that fails in the last process alone."""
+    if INDEX == COUNT - 1:
+        raise ValueError("no more")
+    return images
+
+
+def refuse():
+    """What does not go well, on every process; after each case the next one works."""
+    model, file = make(), FOLDER / "sweep.jsonl"
+    heat = {"window": 2, "batch_size": 4, "bases_per_step": 2, "bases_per_pass": 4, "checkpoint": file}
+    broken = IMAGES.copy()
+    broken[-1, 0, 0, 0] = np.nan
+    late = [(IMAGES[:9], LABELS[:9]), (broken[9:], LABELS[9:])]
+    cases = {
+        "not finite": lambda: kf.evaluate.accuracy(model, (broken, LABELS)),
+        "not finite later": lambda: kf.evaluate.predict_logits(model, late, batch_size=3),
+        "other weights": lambda: kf.evaluate.accuracy(make(INDEX), DATA),
+        "other images": lambda: kf.evaluate.accuracy(model, (IMAGES[INDEX:], LABELS[INDEX:])),
+        "fails in one": lambda: kf.evaluate.accuracy(model, DATA, transform=stop, batch_size=4),
+        "alone": lambda: share_nothing(model),
+        "written": lambda: kf.evaluate.fourier_heat_map(model, DATA, **heat).rows(),
+        "gone on with": lambda: resume(model, heat, file),
+        "other settings": lambda: kf.evaluate.fourier_heat_map(model, DATA, **heat | {"epsilon": 1.0}),
+        "bar": lambda: show_bar(model),
+    }
+    return {name: tell(run) for name, run in cases.items()}
+
+
+def share_nothing(model):
+    with kf.evaluate.alone():
+        return kf.evaluate.accuracy(model, (IMAGES[INDEX:], LABELS[INDEX:])).n
+
+
+def resume(model, heat, file):
+    """A sweep of which half of the file is left; it is the first process that has it."""
+    if INDEX == 0:
+        lines = file.read_bytes().splitlines(keepends=True)
+        file.write_bytes(b"".join(lines[: len(lines) // 2]))
+    return kf.evaluate.fourier_heat_map(model, DATA, **heat).rows()
+
+
+def show_bar(model):
+    bar = io.StringIO()
+    with contextlib.redirect_stderr(bar):
+        kf.evaluate.accuracy(model, DATA, progress=True)
+    return "accuracy" in bar.getvalue()
+
+
+def vanish():
+    """The last process is gone in the middle of a measurement."""
+
+    def leave(images):
+        if INDEX == COUNT - 1:
+            os._exit(7)
+        return images
+
+    return tell(lambda: kf.evaluate.accuracy(make(), DATA, transform=leave, batch_size=4))
+
+
 if __name__ == "__main__":
     if COUNT > 1:
         join()
     found = globals()[WHAT]()
     (FOLDER / f"{INDEX}.pickle").write_bytes(pickle.dumps(found))
-    print("done")
+    print("done", flush=True)
+    if WHAT == "vanish":
+        os._exit(0)  # JAX would wait for the others
