@@ -36,8 +36,8 @@ def split_batch(tensors: Any) -> Any:
 
 
 def take_local(value: Any) -> Any:
-    """A JAX array as it lies on the devices of this process, which can then compute without the others."""
-    if value.is_fully_addressable:
+    """An array as it lies on the devices of this process, which can then compute without the others."""
+    if keras.backend.backend() != "jax" or value.is_fully_addressable:
         return value
     if not value.is_fully_replicated:
         raise ValueError(

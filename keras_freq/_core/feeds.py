@@ -23,6 +23,7 @@ from keras_freq._core.checks import (
 )
 from keras_freq._core.classifier import CHANNELS, Classifier, as_classifier, warn_of_bytes
 from keras_freq._core.compiled import compile_logits
+from keras_freq._core.devices import take_local
 from keras_freq._core.pixels import unit_float32
 
 
@@ -262,9 +263,9 @@ class ModelFeed(Feed):
         hashed: bool = False,
         name: str = "data",
     ):
-        processes.refuse_workers(model)
         self._strict = strict
         self.model = as_classifier(model).declare_range(value_range)
+        processes.refuse_workers(self.model.core)
         self._settled = False
         super().__init__(
             data,
@@ -294,7 +295,8 @@ class ModelFeed(Feed):
             if self._labels is not None:
                 check_labels(self._labels, len(self._labels), classes)
             self._warn_of_bytes()
-        processes.check_alike("weights", lambda: map(keras.ops.convert_to_numpy, self.model.core.weights))
+        weights = (take_local(weight.value) for weight in self.model.core.weights)
+        processes.check_alike("weights", lambda: map(keras.ops.convert_to_numpy, weights))
         processes.check_alike(name, lambda: self._open()[0])
 
     @property

@@ -144,6 +144,16 @@ def copying(what: str) -> Iterator[None]:
         yield
 
 
+def refuse_training() -> None:
+    """Refuses to train where Keras would train a model of its own in each process."""
+    if keras.backend.backend() == "torch" and count() > 1:
+        raise RuntimeError(
+            "On PyTorch Keras joins no processes in `fit`: train in one, or call it inside "
+            "keras_freq.evaluate.alone(), where each trains a model of its own. "
+            f"Received: {count()} processes"
+        )
+
+
 def refuse_workers(model: Any) -> None:
     """Refuses a model of `tf.distribute` over several workers, which no measurement is shared between."""
     if keras.backend.backend() != "tensorflow" or _ALONE.get():

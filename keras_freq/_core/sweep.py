@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -53,16 +54,17 @@ def run_steps(
     waiting: deque[tuple[int, Tag, Any]] = deque()
     # Half of them arrive together, so that the device has work while the host takes in what is done.
     most, few = ahead * count, max(1, ahead // 2) * count
-    pairs = enumerate(steps)
-    while True:
+    coming = iter(steps)
+    for turn in itertools.count():
         with processes.telling():
-            turn, (tag, start) = next(pairs, (-1, (None, None)))
-            if start is not None:
+            step = next(coming, None)
+            if step is not None:
+                tag, start = step
                 waiting.append((turn, tag, _start(start) if turn % count == own else None))
-        if start is None or len(waiting) == most:
-            arriving = [waiting.popleft() for _ in range(len(waiting) if start is None else few)]
+        if step is None or len(waiting) == most:
+            arriving = [waiting.popleft() for _ in range(len(waiting) if step is None else few)]
             yield from _arrive(arriving, count, own, fetch)
-        if start is None:
+        if step is None:
             return
 
 
@@ -195,13 +197,13 @@ def _arrive(
         return
     with processes.telling():
         results = [_fetch(result) for turn, _, result in waiting if turn % count == own]
-    parts = processes.gather(results)
-    queues = [iter(part) for part in parts]
-    if sum(map(len, parts)) != len(waiting):
+    sizes, parts = zip(*processes.gather((len(waiting), results)), strict=True)
+    if len(set(sizes)) > 1:
         raise RuntimeError(
-            "Processes that are joined must come with the same steps. "
-            f"Received: {', '.join(str(len(part)) for part in parts)} results for {len(waiting)} steps"
+            "Processes that are joined must come with the same steps, of the same data. "
+            f"Received: {' and '.join(map(str, sizes))} of them at a time"
         )
+    queues = [iter(part) for part in parts]
     for turn, tag, _ in waiting:
         yield tag, next(queues[turn % count])
 

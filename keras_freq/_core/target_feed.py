@@ -56,7 +56,7 @@ class TargetFeed:
     def __init__(
         self, model: AnyModel, data: Any, *, batch_size: int | None = None, data_format: str | None = None
     ):
-        processes.refuse_workers(model)
+        processes.refuse_workers(model.core)
         self._limit = None if batch_size is None else check_whole(batch_size, "batch_size")
         self._data = data
         self.data_format = model.choose_data_format(data_format)

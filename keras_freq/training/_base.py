@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_freq._core import processes
 from keras_freq._core.classifier import Classifier, as_classifier
 from keras_freq._core.reading import pick_output
 from keras_freq._core.value_range import BYTES, UNIT
@@ -130,7 +131,9 @@ class TrainingModel(keras.Model):
         Raises:
             ValueError: If the first batch holds pixels that are not finite or beyond the range that a layer
                 takes.
+            RuntimeError: If several processes are joined on PyTorch, where Keras trains a model in each.
         """
+        processes.refuse_training()
         first = FirstImages(self._check_images, kwargs.get("batch_size") or 32)
         try:
             return super().fit(first.look(x), *args, **kwargs)

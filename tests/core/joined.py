@@ -6,12 +6,12 @@ It writes what it has measured to FOLDER/INDEX.pickle. Of JAX it takes all devic
 """
 
 import contextlib
+import functools
 import io
 import json
 import os
 import pickle
 import sys
-import time
 import warnings
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def make(seed=0):
 
 
 def measure():
-    """Results by name, each with the images that went through the model here, and the seconds of the CPU."""
+    """Results by name, each with the number of images that went through the model here, and warnings."""
     model, part = make(), {"n": 10, "batch_size": 3}
     maps = np.stack([kf.spectral.disk_mask(16, 16, radius) for radius in (2, 4, 6, 8)])
     once = {"batch_size": 4, "corruptions": ["contrast", "fog", "gaussian_noise"], "severities": [1, 3]}
@@ -129,7 +129,6 @@ def measure():
     found = {}
     for name, run in cases.items():
         passes.clear()
-        begun = time.process_time()
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             value = run()
@@ -140,7 +139,7 @@ def measure():
         texts = [str(one.message) for one in told if "processes measures the whole" in str(one.message)]
         value = json.loads(value.to_json()) if hasattr(value, "to_json") else value
         value = [np.array(one) for one in value.values()] if name == "learned" else value
-        found[name] = (value, sum(passes), time.process_time() - begun, texts)
+        found[name] = (value, sum(passes), texts)
     return found
 
 
@@ -178,6 +177,8 @@ def refuse():
         "other settings": lambda: kf.evaluate.fourier_heat_map(model, DATA, **heat | {"epsilon": 1.0}),
         "bar": lambda: show_bar(model),
     }
+    if keras.backend.backend() == "jax":
+        cases["split weights"] = lambda: kf.evaluate.accuracy(make_split(), DATA)
     return {name: tell(run) for name, run in cases.items()}
 
 
@@ -194,11 +195,47 @@ def resume(model, heat, file):
     return kf.evaluate.fourier_heat_map(model, DATA, **heat).rows()
 
 
+def make_split():
+    mesh = keras.distribution.DeviceMesh((1, 4), ["batch", "model"], keras.distribution.list_devices())
+    layout = keras.distribution.LayoutMap(mesh)
+    layout[".*dense.*kernel"] = (None, "model")
+    split = keras.distribution.ModelParallel(layout_map=layout, batch_dim_name="batch")
+    with split.scope():
+        return make()
+
+
 def show_bar(model):
     bar = io.StringIO()
     with contextlib.redirect_stderr(bar):
         kf.evaluate.accuracy(model, DATA, progress=True)
     return "accuracy" in bar.getvalue()
+
+
+def fit():
+    """Losses of each step, where each process feeds its part of every batch."""
+    sparse = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    dense = keras.losses.CategoricalCrossentropy(from_logits=True)
+    pair, single = kf.layers.APRPair(seed=1), kf.layers.APRSingle(seed=2)
+    kinds = {
+        "apr": (lambda model: kf.APRModel(model, single=single, pair=pair), sparse),
+        "adversarial": (
+            lambda model: kf.training.AdversarialModel(model, epsilon=0.02, steps=2),
+            sparse,
+        ),
+        "mixture": (lambda model: kf.training.MixtureModel(model, keras.layers.MixUp(seed=3)), dense),
+        "mix up": (lambda model: kf.training.MixUpModel(model), dense),
+    }
+    own = np.arange(16).reshape(2, COUNT, -1)[:, INDEX].ravel()
+
+    def train(kind, loss):
+        model = kind(make())
+        model.compile(keras.optimizers.SGD(0.05), loss)
+        options = {"batch_size": 8 // COUNT, "epochs": 3, "shuffle": False, "verbose": 0}
+        bands = kf.callbacks.BandAccuracy(DATA, radii=(4,))
+        history = model.fit(IMAGES[own], LABELS[own], callbacks=[bands], **options)
+        return {name: np.array(values) for name, values in history.history.items()}
+
+    return {name: tell(functools.partial(train, *kind)) for name, kind in kinds.items()}
 
 
 def vanish():

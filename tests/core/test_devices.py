@@ -7,8 +7,6 @@ import sys
 import keras
 import pytest
 
-import keras_freq as kf
-
 # The devices must exist before JAX starts.
 PROGRAM = """
 import os
@@ -83,19 +81,3 @@ def test_every_measurement_is_shared_by_the_devices_with_the_same_numbers():
     command = [sys.executable, "-c", PROGRAM]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
     assert done.stdout.startswith("equal"), done.stderr[-3000:]
-
-
-@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="no processes are joined there")
-def test_several_processes_are_told_that_each_measures_the_whole(classifier, images, labels, monkeypatch):
-    if keras.backend.backend() == "jax":
-        import jax
-
-        monkeypatch.setattr(jax, "process_count", lambda: 3)
-    else:
-        import torch
-
-        monkeypatch.setattr(torch.distributed, "is_available", lambda: True)
-        monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True, raising=False)
-        monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 3, raising=False)
-    with pytest.warns(UserWarning, match=r"Each of the 3 processes measures all of its data"):
-        kf.evaluate.accuracy(classifier, (images, labels))
