@@ -4,9 +4,11 @@ import contextlib
 import functools
 import os
 import pickle
+import re
 import socket
 import subprocess
 import sys
+import textwrap
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -192,32 +194,37 @@ def test_several_workers_of_tensorflow_are_refused(classifier, images, labels, m
             measure()
 
 
-def run_joined(folder, what, count, *, ending=None):
-    """What each of so many processes has found."""
+def find_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder.mkdir()
-    settings = dict(os.environ)
-    if count > 1:  # virtual devices of JAX
-        settings["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
-    program = str(Path(__file__).with_name("joined.py"))
+        return free.getsockname()[1]
+
+
+def run_all(commands):
+    """What programs of Python say that run at the same time, and how they end."""
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     running = [
-        subprocess.Popen(
-            [sys.executable, program, str(folder), *map(str, (index, count, port)), what],
-            env=settings,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for index in range(count)
+        subprocess.Popen([sys.executable, *arguments], env=settings, **options)
+        for arguments, settings in commands
     ]
     try:
         told = [process.communicate(timeout=500)[0] for process in running]
     finally:
         for process in running:
             process.kill()
-    codes = [process.returncode for process in running]
+    return told, [process.returncode for process in running]
+
+
+def run_joined(folder, what, count, *, ending=None):
+    """What each of so many processes has found."""
+    folder.mkdir()
+    port = find_port()
+    settings = dict(os.environ)
+    if count > 1:  # virtual devices of JAX
+        settings["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+    program = str(Path(__file__).with_name("joined.py"))
+    arguments = ([program, str(folder), *map(str, (index, count, port)), what] for index in range(count))
+    told, codes = run_all([(one, settings) for one in arguments])
     assert codes == (ending or [0] * count), "\n".join(text[-3000:] for text in told)
     files = [folder / f"{index}.pickle" for index in range(count)]
     return [pickle.loads(file.read_bytes()) if file.exists() else None for file in files]
@@ -305,3 +312,28 @@ def test_two_processes_train_one_model_or_none(tmp_path):
             assert found[name].keys() == history.keys() > {"loss", "low_4"}
             for key, values in history.items():
                 np.testing.assert_allclose(found[name][key], values, rtol=1e-4, err_msg=f"{name}, {key}")
+
+
+@REAL
+@pytest.mark.slow
+def test_the_program_of_the_guide_runs_in_two_processes(tmp_path):
+    page = (Path(kf.__file__).parent.parent / "docs" / "backends.md").read_text()
+    block = re.search(r"`measure.py`:\n\n(.*?)\n\n[^ \n]", page, re.DOTALL)[1]
+    program, port = tmp_path / "measure.py", str(find_port())
+    program.write_text(textwrap.dedent(block))
+    settings = dict(os.environ) | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    if keras.backend.backend() == "torch":
+        command = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", port]
+        commands = [([*command, str(program)], settings)]
+    else:
+        names = {"JOB_ADDRESSES": f"127.0.0.1:{port}", "NUM_PROCESSES": "2"}
+        parts = [names | {"PROCESS_ID": str(index)} for index in range(2)]
+        commands = [
+            ([str(program)], settings | {f"KERAS_DISTRIBUTION_{name}": part[name] for name in part})
+            for part in parts
+        ]
+    told, codes = run_all(commands)
+    assert not any(codes), "\n".join(text[-3000:] for text in told)
+    lines = [line for text in told for line in text.splitlines() if "low-passed by radius" in line]
+    assert len(lines) == 2
+    assert lines[0] == lines[1]
