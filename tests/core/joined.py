@@ -126,6 +126,8 @@ def measure():
         "adcs": lambda: kf.shortcuts.adcs(*DATA, batch_size=4),
         "density": lambda: kf.data.image_spectral_density(DATA, batch_size=4),
     }
+    if keras.backend.backend() == "torch":
+        cases["auto attack"] = lambda: kf.evaluate.auto_attack_accuracy(model, DATA, epsilon=0.004, **part)
     found = {}
     for name, run in cases.items():
         passes.clear()

@@ -32,6 +32,7 @@ UNEVEN = {
     "attacks",
     "minimal",
     "worst case",
+    "auto attack",
     "square",
     "adapted",
     "corruptions",
