@@ -147,6 +147,7 @@ def calls(model):
         kf.training.BandModel: {"classifier": model, "band": kf.layers.LowPass(2)},
         kf.training.AdversarialModel: {"classifier": model},
         kf.training.MixUpModel: {"classifier": model},
+        kf.training.SpectralRegularizer: {"classifier": model},
         kf.callbacks.BandAccuracy: {"data": data},
         kf.callbacks.FourierHeatMap: {"data": data},
         kf.callbacks.FrequencyReport: {"data": data},

@@ -8,12 +8,14 @@ from typing import Any
 import keras
 
 
-def input_gradient(loss: Callable, x: Any) -> Any:
+def input_gradient(loss: Callable, x: Any, *, differentiable: bool = False) -> Any:
     """Gradient of a scalar function of one tensor. `.grad` of weights is never filled.
 
     Args:
         loss: Function of a tensor that returns a scalar tensor.
         x: Tensor of the active backend.
+        differentiable: Whether the gradient is part of a loss: it has one of its own then, with respect to
+            the weights. PyTorch keeps for it what it would free; the others can always.
 
     Returns:
         Tensor of the shape of `x`.
@@ -35,4 +37,4 @@ def input_gradient(loss: Callable, x: Any) -> Any:
     with torch.enable_grad():
         x = x.detach().requires_grad_(True)
         # Only the path to the input: `.grad` of the weights is never filled.
-        return torch.autograd.grad(loss(x), x)[0]
+        return torch.autograd.grad(loss(x), x, create_graph=differentiable)[0]

@@ -37,6 +37,16 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
     return ops.sum(ops.where(weights > 0, weights * losses, 0.0), axis=-1)
 
 
+def wrong_log_odds(logits: Any, labels: Any) -> Any:
+    """`m = log sum_{k != y} exp(z_k) - z_y`, `(batch,)`, of which the cross-entropy is `log(1 + exp(m))`.
+
+    In this form float32 keeps the gradient of images that the model is sure of: `1 - p_y` is never taken.
+    """
+    own = ops.one_hot(labels, logits.shape[-1], dtype="float32")
+    others = ops.where(own > 0, -1e30, logits)
+    return ops.logsumexp(others, axis=-1) - ops.sum(own * logits, axis=-1)
+
+
 def nan_where_infinite(logits: Any) -> Any:
     """1 for each image, or NaN where one of its logits is not finite: a factor for losses.
 

@@ -16,7 +16,7 @@ from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_function
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.input_gradient import input_gradient
-from keras_freq._core.losses import cross_entropy, nan_where_infinite
+from keras_freq._core.losses import cross_entropy, nan_where_infinite, wrong_log_odds
 from keras_freq._core.moments import Moments
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
@@ -220,16 +220,6 @@ def _build_step(center: Center, bins: Bins, units: Units, normalize: bool, data_
         return _average_by_radius(gradient, center, bins, units, normalize)
 
     return step
-
-
-def wrong_log_odds(logits: Any, labels: Any) -> Any:
-    """`m = log sum_{k != y} exp(z_k) - z_y`, `(batch,)`, of which the cross-entropy is `log(1 + exp(m))`.
-
-    In this form float32 keeps the gradient of images that the model is sure of: `1 - p_y` is never taken.
-    """
-    own = ops.one_hot(labels, logits.shape[-1], dtype="float32")
-    others = ops.where(own > 0, -1e30, logits)
-    return ops.logsumexp(others, axis=-1) - ops.sum(own * logits, axis=-1)
 
 
 def _average_by_radius(

@@ -23,7 +23,7 @@ _FLAT = 1e-5
 
 
 @functools.lru_cache(maxsize=64)
-def _bin_of(height: int, width: int, center: Center, units: Units) -> np.ndarray:
+def band_of(height: int, width: int, center: Center, units: Units) -> np.ndarray:
     """Whole radius of every entry of a centered map, in bins of the smaller side."""
     row, column = (height // 2, width // 2) if center == "dc" else ((height - 1) / 2, (width - 1) / 2)
     rows, columns = np.arange(height)[:, None] - row, np.arange(width) - column
@@ -63,7 +63,7 @@ def azimuthal_radii(
     check_choice(center, "center", ("dc", "pixel"))
     check_choice(bins, "bins", ("all", "inner"))
     check_choice(units, "units", UNITS)
-    radii, counts = np.unique(_bin_of(height, width, center, units), return_counts=True)
+    radii, counts = np.unique(band_of(height, width, center, units), return_counts=True)
     if bins == "inner":
         radii, counts = radii[1:-1], counts[1:-1]
     return (radii / min(height, width) if units == "cycles_per_pixel" else radii), counts
@@ -76,7 +76,7 @@ def _averaging_matrix(height: int, width: int, center: Center, bins: Bins, units
         raise ValueError(
             f'A map of {height}x{width} has no inner bins; take bins="all". Received: bins={show(bins)}'
         )
-    bin_of = _bin_of(height, width, center, units)
+    bin_of = band_of(height, width, center, units)
     kept = np.unique(bin_of)[1:-1] if bins == "inner" else np.unique(bin_of)
     return (bin_of.reshape(-1, 1) == kept) / counts
 

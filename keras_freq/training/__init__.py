@@ -10,8 +10,17 @@ from keras_freq.training._apr_model import APRModel
 from keras_freq.training._band_model import BandModel
 from keras_freq.training._mix_up_model import MixUpModel
 from keras_freq.training._mixture_model import MixtureModel
+from keras_freq.training._spectral_regularizer import SpectralRegularizer
 
-__all__ = ["APRModel", "AdversarialModel", "BandModel", "MixUpModel", "MixtureModel", "shuffle_labels"]
+__all__ = [
+    "APRModel",
+    "AdversarialModel",
+    "BandModel",
+    "MixUpModel",
+    "MixtureModel",
+    "SpectralRegularizer",
+    "shuffle_labels",
+]
 
 
 def __dir__() -> list[str]:

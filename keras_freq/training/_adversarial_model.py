@@ -18,7 +18,6 @@ from keras_freq._core.checks import (
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.input_gradient import input_gradient
 from keras_freq._core.losses import cross_entropy
-from keras_freq._core.reading import pick_output
 from keras_freq._core.value_range import BYTES, UNIT
 from keras_freq.attacks._norm_balls import (
     default_step_size,
@@ -147,12 +146,6 @@ class AdversarialModel(BatchTransformModel):
         epsilon, step_size = self.epsilon * span, step_size * span
         flat = labels if len(labels.shape) == 1 or labels.shape[-1] > 1 else ops.squeeze(labels, axis=-1)
 
-        core, reading = self.declared.core, self.declared.reading
-
-        def logits_of(moved):
-            outputs = core(self.declared.preprocess_images(moved), training=False)
-            return reading.link_outputs(ops.cast(pick_output(outputs, reading.output), "float32"))
-
         # Small gradients vanish in float16; the length of the gradient is of no account.
         scale = _FLOAT16_SCALE if self.classifier.compute_dtype == "float16" else 1
 
@@ -164,7 +157,9 @@ class AdversarialModel(BatchTransformModel):
             ball = [images, epsilon, *bounds]
 
         def step(moved):
-            gradient = input_gradient(lambda x: scale * ops.sum(cross_entropy(logits_of(x), flat)), moved)
+            gradient = input_gradient(
+                lambda x: scale * ops.sum(cross_entropy(self.infer_logits(x), flat)), moved
+            )
             if scale > 1:  # and large ones overflow: such a pixel stays where it is
                 gradient = ops.where(ops.isfinite(gradient), gradient, 0.0)
             return take_step(moved, gradient, step_size, *ball)

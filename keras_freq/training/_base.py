@@ -125,6 +125,12 @@ class TrainingModel(keras.Model):
         images = self.bring_into_range(images, source=images if source is None else source)
         return self.run_classifier(self.preprocess_images(images), training=training)
 
+    def infer_logits(self, images: Any) -> Any:
+        """float32 logits `(batch, classes)` of images in the range that is declared, in inference mode."""
+        outputs = self.declared.core(self.declared.preprocess_images(images), training=False)
+        reading = self.declared.reading
+        return reading.link_outputs(ops.cast(pick_output(outputs, reading.output), "float32"))
+
     def fit(self, x=None, *args, **kwargs):
         """`keras.Model.fit`, which looks at the first images.
 

@@ -43,6 +43,7 @@ WRAPPERS = {
     "MixtureModel": lambda c, **r: training.MixtureModel(
         c, keras.layers.CutMix(seed=7), augment=several(**r)
     ),
+    "SpectralRegularizer": lambda c, **r: training.SpectralRegularizer(c, augment=several(**r)),
 }
 # How a network that takes [0, 1] is declared, and the floats that it takes then.
 DECLARED = {
@@ -61,7 +62,9 @@ every_pair = pytest.mark.parametrize(
             WRAPPERS[name],
             kind,
             id=f"{name}-{kind}",
-            marks=[] if name in ("APRModel without pair", "AdversarialModel") else pytest.mark.once,
+            marks=[]
+            if name in ("APRModel without pair", "AdversarialModel", "SpectralRegularizer")
+            else pytest.mark.once,
         )
         for name, kind in PAIRS
     ],
@@ -135,7 +138,7 @@ def test_a_saved_file_keeps_what_is_declared(wrap, kind, classifier, as_bytes, l
 
 
 @pytest.mark.parametrize("kind", [dict, list])
-@pytest.mark.parametrize("wrap", list(WRAPPERS.values())[-3:], ids=list(WRAPPERS)[-3:])
+@pytest.mark.parametrize("wrap", list(WRAPPERS.values())[-4:], ids=list(WRAPPERS)[-4:])
 def test_one_of_several_outputs_is_trained(wrap, kind, classifier, images, labels):
     heads = {"other": keras.layers.Dense(2)(classifier.layers[-2].output), "class": classifier.output}
     heads = heads if kind is dict else list(heads.values())
