@@ -26,7 +26,19 @@ if TYPE_CHECKING:
 _QUICK, _FULL = 1000, 10000
 _FOLDER = Path("frequency-report")
 # As they are written here; known without an import of Keras.
-SECTIONS = ("bands", "heat-map", "gradients", "swap", "shortcuts", "corruptions", "attacks", "unknown")
+SECTIONS = (
+    "bands",
+    "heat-map",
+    "gradients",
+    "swap",
+    "cue-conflict",
+    "critical-band",
+    "shortcuts",
+    "sufficient-maps",
+    "corruptions",
+    "attacks",
+    "unknown",
+)
 
 
 def report(
@@ -43,11 +55,17 @@ def report(
         ),
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full/--quick", help="Hours in place of minutes: more images and settings.")
+        bool,
+        typer.Option(
+            "--full/--quick", help="Hours in place of minutes: all sections, more images and settings."
+        ),
     ] = False,
     only: Annotated[
         str | None,
-        typer.Option(help=f"Some of {', '.join(SECTIONS)}, with commas between."),
+        typer.Option(
+            help=f"Some of {', '.join(SECTIONS)}, with commas between. cue-conflict, critical-band and "
+            "sufficient-maps are measured with --full or where they are named here."
+        ),
     ] = None,
     unknown: Annotated[
         str | None, typer.Option(metavar="DATA", help="Images of other classes: are they told apart?")
@@ -56,7 +74,7 @@ def report(
         bool, typer.Option("--resume", help="Go on with the report that was stopped in --out.")
     ] = False,
 ) -> int:
-    """All measurements of a model on one page, with five findings in plain words.
+    """All measurements of a model on one page, with findings in plain words.
 
     --out is a folder, frequency-report by default: open its index.html. It is written again after every
     section.

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from keras_freq import plots
+from keras_freq._report import _critical_band, _cue_conflict, _sufficient_maps
+from keras_freq._report._drawn import Drawn, Parts, render, several, short_name
 from keras_freq._report._record import LookedAt, Report
 from keras_freq._report._tables import EXTREMES, extreme_classes, shows_all
 from keras_freq.spectral import apply_mask, high_pass, low_pass
 
 # More maps side by side cannot be told apart on the page.
 _COLUMNS = 10
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """One figure.
-
-    Args:
-        section: The section it belongs to.
-        name: Its file name, without what is behind the dot.
-        caption: What it shows, and how to read it.
-        png: The picture.
-        svg: The same, or `None` where it is made of pixels.
-    """
-
-    section: str
-    name: str
-    caption: str
-    png: bytes
-    svg: bytes | None
 
 
 def draw_figures(report: Report, kept: dict[Any, list[Drawn]] | None = None) -> list[Drawn]:
@@ -53,36 +34,21 @@ def draw_figures(report: Report, kept: dict[Any, list[Drawn]] | None = None) -> 
     return drawn
 
 
-Parts = tuple[str, str, bytes, bytes | None]
-
-
-def _render(name: str, caption: str, figure: Any, *, pixels: bool = False) -> Parts:
-    png, svg = io.BytesIO(), io.BytesIO()
-    figure.savefig(png, format="png", dpi=110)
-    if not pixels:
-        figure.savefig(svg, format="svg", metadata={"Date": None})
-    return name, caption, png.getvalue(), None if pixels else svg.getvalue()
-
-
-def _several(known: list[LookedAt], section: str, name: str | None = None) -> dict[str, Any]:
-    return {model.name: model.results[section][name or section] for model in known}
-
-
 def _draw_clean(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
     found = {m.name: m.results["clean"]["calibration"] for m in known if "calibration" in m.results["clean"]}
     if found:
         caption = "Accuracy in bins of confidence. On the diagonal the model is as often right as it says."
-        yield _render("calibration", caption, plots.reliability(found))
+        yield render("calibration", caption, plots.reliability(found))
 
 
 def _draw_bands(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
-    bands = _several(known, "bands")
+    bands = several(known, "bands")
     chance = float(np.bincount(report.labels).max() / report.n)
     caption = (
         "Left: accuracy when only frequencies below the radius are kept, a blur. Right: when only those at "
         "or above it are kept. The dotted line is the share of the most frequent class."
     )
-    yield _render("bands", caption, plots.band_accuracy(bands, chance=chance))
+    yield render("bands", caption, plots.band_accuracy(bands, chance=chance))
     yield from _draw_pictures(report, known[0])
 
 
@@ -109,30 +75,25 @@ def _draw_pictures(report: Report, model: LookedAt) -> Iterator[Parts]:
         f"Images of the data as {model.name} gets them, and what it answers; a cross marks wrong answers. "
         "High-passed images are shown around middle gray."
     )
-    yield _render("pictures", caption, plots.image_rows(rows, captions=captions), pixels=True)
+    yield render("pictures", caption, plots.image_rows(rows, captions=captions), pixels=True)
 
 
 def _answer(report: Report, label: int, truth: int) -> str:
-    short = _short("undefined" if label < 0 else report.classes[label])
+    short = short_name("undefined" if label < 0 else report.classes[label])
     return short if label == truth else f"✗ {short}"
 
 
-def _short(name: str) -> str:
-    """The name of a class where there is little room; matplotlib reads formulas between dollars."""
-    return (name if len(name) <= 14 else name[:13] + "…").replace("$", r"\$")
-
-
 def _draw_heat_map(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
-    maps = _several(known, "heat_map")
+    maps = several(known, "heat_map")
     caption = (
         "Share of the images that are wrong when one frequency is added: low frequencies in the middle, high "
         "ones at the rim. Bright places are where the model is easily misled."
     )
-    yield _render("heat_map", caption, plots.heat_map(maps))
+    yield render("heat_map", caption, plots.heat_map(maps))
 
 
 def _draw_gradients(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
-    found = _several(known, "gradients", "gradient_spectrum")
+    found = several(known, "gradients", "gradient_spectrum")
     lines = {name: result.mean for name, result in found.items()}
     x = next(iter(found.values())).radii
     figure = plots.curves(
@@ -146,7 +107,7 @@ def _draw_gradients(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
         "How strongly the loss reacts to each band of frequencies, image by image from its lowest to its "
         "highest band, then the mean. A peak at the right says that high frequencies count."
     )
-    yield _render("gradients", caption, figure)
+    yield render("gradients", caption, figure)
 
 
 def _draw_shortcuts(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
@@ -156,7 +117,7 @@ def _draw_shortcuts(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
         groups = {"": list(range(len(report.classes)))} if shows_all(report) else extreme_classes(model)
         figure = plots.shortcut_rates(
             {"its map": found, "a disk of the same share": disks},
-            classes=[_short(name) for name in report.classes],
+            classes=[short_name(name) for name in report.classes],
             shown=[label for group in groups.values() for label in group],
         )
         caption = (
@@ -166,7 +127,7 @@ def _draw_shortcuts(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
         kind = (
             "." if shows_all(report) else f", of the {EXTREMES} classes at either end; all are in the table."
         )
-        yield _render(f"shortcut_rates_{index}", caption + kind, figure)
+        yield render(f"shortcut_rates_{index}", caption + kind, figure)
         masks = np.asarray(results["maps"].masks)
         parts = [
             (title, slice(start, start + _COLUMNS))
@@ -176,20 +137,20 @@ def _draw_shortcuts(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
         for part, (title, columns) in enumerate(parts):
             under = f", of {title}" if title else ""
             caption = f"{model.name}: the frequencies that each class needs most, DC in the middle{under}."
-            names = [_short(report.classes[label]) for label in groups[title][columns]]
+            names = [short_name(report.classes[label]) for label in groups[title][columns]]
             figure = plots.frequency_maps(masks[groups[title][columns]], classes=names)
-            yield _render(f"frequency_maps_{index}_{part}", caption, figure)
+            yield render(f"frequency_maps_{index}_{part}", caption, figure)
 
 
 def _draw_corruptions(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
     caption = (
         "Errors in percent under each corruption, mean of the severities; the last column is their mean."
     )
-    yield _render("corruptions", caption, plots.corruption_table(_several(known, "corruptions")))
+    yield render("corruptions", caption, plots.corruption_table(several(known, "corruptions")))
 
 
 def _draw_attacks(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
-    found = _several(known, "attacks")
+    found = several(known, "attacks")
     first = next(iter(found.values()))
     figure = plots.curves(
         {"projected gradient descent": {name: (one.clean, *one.accuracy) for name, one in found.items()}},
@@ -198,7 +159,7 @@ def _draw_attacks(report: Report, known: list[LookedAt]) -> Iterator[Parts]:
         title=f"Accuracy under attack, n = {first.n}",
     )
     caption = "Accuracy when an attacker may change every pixel by at most so much."
-    yield _render("attacks", caption, figure)
+    yield render("attacks", caption, figure)
 
 
 _FIGURES: dict[str, Callable[[Report, list[LookedAt]], Iterator[Parts]]] = {
@@ -206,7 +167,10 @@ _FIGURES: dict[str, Callable[[Report, list[LookedAt]], Iterator[Parts]]] = {
     "bands": _draw_bands,
     "heat_map": _draw_heat_map,
     "gradients": _draw_gradients,
+    "cue_conflict": _cue_conflict.draw,
+    "critical_band": _critical_band.draw,
     "shortcuts": _draw_shortcuts,
+    "sufficient_maps": _sufficient_maps.draw,
     "corruptions": _draw_corruptions,
     "attacks": _draw_attacks,
 }

@@ -7,7 +7,8 @@ from typing import Any
 
 from keras_freq._core.files import write_whole
 from keras_freq._core.result import Record
-from keras_freq._report._figures import Drawn, draw_figures
+from keras_freq._report._drawn import Drawn
+from keras_freq._report._figures import draw_figures
 from keras_freq._report._page import render_page
 from keras_freq._report._record import Report
 

@@ -28,9 +28,10 @@ from keras_freq._core.pixels import to_bytes
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Record, versions
 from keras_freq._report._folder import write_folder
+from keras_freq._report._look import PICTURES, Look
 from keras_freq._report._record import LookedAt, Report
 from keras_freq._report._sample import draw_sample
-from keras_freq._report._sections import PICTURES, SECTIONS, Look, check_sections
+from keras_freq._report._sections import SECTIONS, check_sections
 from keras_freq.evaluate import predict_logits
 
 _QUICK, _FULL = 1000, 10000
@@ -63,8 +64,9 @@ def report(
     """Looks at a model from all sides: which frequencies it uses, whether it cheats, what misleads it.
 
     The sections are `clean`, `bands`, `heat_map`, `gradients`, `swap`, `shortcuts`, `corruptions`, `attacks`
-    and `unknown`; each is a function of `keras_freq.evaluate` or `keras_freq.shortcuts` with fixed settings,
-    on the same images. Every number is that function's.
+    and `unknown`, and with `full` or where they are asked for `cue_conflict`, `critical_band` and
+    `sufficient_maps`; each is a function of `keras_freq.evaluate` or `keras_freq.shortcuts` with fixed
+    settings, on the same images. Every number is that function's.
 
     Args:
         model: Keras classifier, or a `keras_freq.Classifier`.
@@ -73,7 +75,8 @@ def report(
         against: Other models of the same classes to compare with: one, several, or a dictionary by name.
         classes: Names of the classes; default their numbers.
         only: Some of the sections; the clean images are always measured.
-        full: More images, frequencies, steps and severities: hours where the default takes minutes.
+        full: All sections, with more images, frequencies, steps and severities: hours where the default takes
+            minutes.
         n: How many images, at most; default 1000, or 10000 with `full`.
         seed: Of the choice of images, corruptions, pairs and attacks.
         unknown: Images of other classes, for the section `unknown`.
@@ -107,9 +110,9 @@ def report(
         )
     if resume and to is None:
         raise ValueError("`resume` needs the folder of the earlier call, `to`. Received: to=None")
-    wanted = check_sections(only)
+    wanted = check_sections(only, full=full)
     if only is None and unknown is None:
-        wanted = wanted[:-1]
+        wanted = tuple(name for name in wanted if name != "unknown")
     n = check_whole(_FULL if full else _QUICK, "n") if n is None else check_whole(n, "n")
     models = _name_models(model, against)
     images, labels = draw_sample(data, n, seed)

@@ -9,18 +9,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_freq._report._figures import Drawn, draw_figures
+from keras_freq._report._cells import number
+from keras_freq._report._drawn import Drawn
+from keras_freq._report._figures import draw_figures
 from keras_freq._report._record import Report
 from keras_freq._report._sections import SECTIONS
-from keras_freq._report._tables import make_tables, number
+from keras_freq._report._tables import make_tables
 
+_COUNTS = {5: "Five", 6: "Six", 7: "Seven", 8: "Eight"}
 _FOLDER = Path(__file__).parent / "page"
 
 
 def render_page(report: Report, figures: Sequence[Drawn] | None = None) -> str:
     """The page; figures are drawn where none are given."""
     figures = draw_figures(report) if figures is None else figures
-    tables = make_tables(report)
+    tables, findings = make_tables(report), report.findings()
     style, script = ((_FOLDER / name).read_text("utf-8") for name in ("page.css", "page.js"))
     sections = [
         {
@@ -39,7 +42,8 @@ def render_page(report: Report, figures: Sequence[Drawn] | None = None) -> str:
     ]
     return _template().render(
         report=report,
-        findings=report.findings(),
+        findings=sorted(findings, key=lambda one: one.verdict == "missing"),
+        count=_COUNTS.get(len(findings), str(len(findings))),
         differences=[_difference(row) for row in report.differences()],
         sections=sections,
         minutes=sum(sum(model.seconds.values()) for model in report.models) / 60,

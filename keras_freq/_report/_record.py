@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +13,16 @@ import numpy as np
 
 from keras_freq._core.files import write_whole
 from keras_freq._core.result import Record
-from keras_freq._report._findings import Finding, find
+from keras_freq._report import _critical_band, _cue_conflict, _sufficient_maps
+from keras_freq._report._finding import Finding
+from keras_freq._report._findings import find
 from keras_freq._report._statistics import difference_interval, paired_interval
+
+_DEEP_NUMBERS: dict[str, Callable[[Any], dict[str, float]]] = {
+    "cue_conflict": _cue_conflict.read_numbers,
+    "critical_band": _critical_band.read_numbers,
+    "sufficient_maps": _sufficient_maps.read_numbers,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +70,9 @@ class LookedAt(Record):
         if "swap" in found:
             for name in ("follows_phase", "follows_amplitude"):
                 numbers[name] = getattr(found["swap"], name)
+        for section, read in _DEEP_NUMBERS.items():
+            if section in self.results:
+                numbers |= read(self.results[section][section])
         if "shortcuts" in found:
             numbers["masked_tpr"] = float(np.nanmean(found["shortcuts"].tpr))
             numbers["disk_tpr"] = float(np.nanmean(found["disks"].tpr))

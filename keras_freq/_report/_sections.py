@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_freq._core.checks import show
-from keras_freq._core.classifier import Classifier
 from keras_freq._core.feeds import ModelFeed
+from keras_freq._report import _critical_band, _cue_conflict, _sufficient_maps
+from keras_freq._report._look import PICTURES, SHARE, Look, Section, cut_off_radii
 from keras_freq.data import CORRUPTIONS
 from keras_freq.evaluate import (
     accuracy,
@@ -30,89 +28,12 @@ from keras_freq.evaluate import (
 from keras_freq.shortcuts import dominant_frequency_map, frequency_importance, shortcut_report
 from keras_freq.spectral import apply_mask, disk_mask
 
-# Share of the frequencies that a class keeps in the shortcut test, as in the paper's figures.
-SHARE = 0.05
 # Fewer images of a class on either side of the shortcut test tell nothing.
 LEAST_PER_CLASS = 5
-# So many images are shown.
-PICTURES = 8
 # Largest changes of a pixel under attack.
 EPSILONS = (0.5 / 255, 1 / 255, 2 / 255, 4 / 255, 8 / 255)
 # With more classes each image is filtered by the map of its own class alone.
 _MOST_CROSSED = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """One model and the images it is looked at with.
-
-    Attributes:
-        model: The classifier.
-        images: Images in mixed order, as the data hold them.
-        labels: Their classes.
-        size: Height and width.
-        classes: The number of classes.
-        full: Whether everything is measured with more images, steps and severities.
-        seed: Of corruptions, attacks and pairs.
-        unknown: Images of other classes, or `None`.
-        checkpoints: Folder for what long sweeps have measured, or `None`.
-        progress: Whether bars are shown; `None`: on a terminal.
-    """
-
-    model: Classifier
-    images: np.ndarray
-    labels: np.ndarray
-    size: tuple[int, int]
-    classes: int
-    full: bool = False
-    seed: int = 0
-    unknown: Any = None
-    checkpoints: Path | None = None
-    progress: bool | None = False
-
-    @property
-    def n(self) -> int:
-        """The number of images."""
-        return len(self.images)
-
-    @property
-    def data(self) -> tuple[np.ndarray, np.ndarray]:
-        """Images and labels."""
-        return self.images, self.labels
-
-    @property
-    def radii(self) -> tuple[float, ...]:
-        """Cut-off radii of the bands."""
-        return cut_off_radii(self.size)
-
-    def at_most(self, quick: int, full: int | None = None) -> int:
-        """So many images, or all where there are not more."""
-        return min(self.n, quick if not self.full else full or self.n)
-
-    def first(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """The first images, which are as good as any others: their order is mixed."""
-        return self.images[:count], self.labels[:count]
-
-    def checkpoint(self, name: str) -> Path | None:
-        """File for a sweep."""
-        return None if self.checkpoints is None else self.checkpoints / f"{name}.jsonl"
-
-
-@dataclass(frozen=True)
-class Section:
-    """One section.
-
-    Args:
-        title: Its heading.
-        measure: Measures it: results by name.
-        forwards: About how many images pass through the model, backward passes counted twice.
-        refuses: Why it cannot be measured, or `None`.
-    """
-
-    title: str
-    measure: Callable[[Look], dict[str, Any]]
-    forwards: Callable[[Look], float]
-    refuses: Callable[[Look], str | None] = lambda look: None
 
 
 def _clean(look: Look) -> dict[str, Any]:
@@ -252,7 +173,10 @@ SECTIONS: dict[str, Section] = {
     "heat_map": Section("Fourier heat map", _heat_map, lambda look: look.at_most(64, 500) * _bases(look)),
     "gradients": Section("Spectrum of the gradients", _gradients, lambda look: 3 * look.at_most(200, 1000)),
     "swap": Section("Amplitude and phase", _swap, lambda look: 3 * look.n),
+    "cue_conflict": _cue_conflict.SECTION,
+    "critical_band": _critical_band.SECTION,
     "shortcuts": Section("Frequency shortcuts", _shortcuts, _masked, _too_few),
+    "sufficient_maps": _sufficient_maps.SECTION,
     "corruptions": Section(
         "Corruptions",
         _corruptions,
@@ -272,10 +196,10 @@ SECTIONS: dict[str, Section] = {
 }
 
 
-def check_sections(only: Any) -> tuple[str, ...]:
+def check_sections(only: Any, *, full: bool = False) -> tuple[str, ...]:
     """The sections that are asked for, in the order of the report; the clean images always."""
     if only is None:
-        return tuple(SECTIONS)
+        return tuple(name for name, section in SECTIONS.items() if full or not section.deep)
     wanted = (only,) if isinstance(only, str) else tuple(only)
     for name in wanted:
         if not isinstance(name, str) or name not in SECTIONS:
@@ -291,14 +215,12 @@ def section_keys(only: tuple[str, ...], size: tuple[int, int]) -> tuple[str, ...
         "bands": [f"{band}_{radius:g}" for band in ("low", "high") for radius in radii],
         "heat_map": [f"heat_{ring}_error" for ring in ("low", "mid", "high")],
         "swap": ("follows_phase", "follows_amplitude"),
+        "cue_conflict": _cue_conflict.name_numbers(radii),
+        "critical_band": _critical_band.NUMBERS,
         "shortcuts": ("masked_tpr", "disk_tpr"),
+        "sufficient_maps": _sufficient_maps.NUMBERS,
         "corruptions": ["corruption_error", *(f"error_{name}" for name in CORRUPTIONS)],
         "attacks": [f"robust_{epsilon * 255:g}" for epsilon in EPSILONS],
         "unknown": ("auroc",),
     }
     return tuple(key for section in only for key in keys.get(section, ()))
-
-
-def cut_off_radii(size: tuple[int, int]) -> tuple[float, ...]:
-    """2, 4, 8, 12 and 16 for 32 pixels, the same shares of the side for others."""
-    return tuple(dict.fromkeys(max(1.0, float(round(min(size) * share / 16))) for share in (1, 2, 4, 6, 8)))

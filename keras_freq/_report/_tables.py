@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from keras_freq._report import _critical_band, _cue_conflict, _sufficient_maps
+from keras_freq._report._cells import Cell, number, share
 from keras_freq._report._record import LookedAt, Report
-from keras_freq._report._statistics import share_interval
 
 # With more than twice as many classes, so many at either end are shown before the others.
 EXTREMES = 20
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell.
-
-    Args:
-        text: What it shows.
-        order: The number to sort by; `None` for text.
-    """
-
-    text: str
-    order: float | None = None
 
 
 @dataclass(frozen=True)
@@ -97,19 +84,6 @@ def extreme_classes(model: LookedAt) -> dict[str, list[int]]:
         f"the {EXTREMES} highest shares": order[:EXTREMES].tolist(),
         f"the {EXTREMES} lowest shares": order[EXTREMES:][-EXTREMES:].tolist(),
     }
-
-
-def number(value: float | None, digits: int = 3) -> Cell:
-    """A number; a dash where there is none."""
-    if value is None or math.isnan(value):
-        return Cell("–", -math.inf)
-    return Cell(f"{value:.{digits}f}", float(value))
-
-
-def share(count: float, n: int) -> Cell:
-    """A share with its interval."""
-    low, high = share_interval(count, n)
-    return Cell(f"{count / n:.3f} ({low:.3f} to {high:.3f})", count / n)
 
 
 def _clean(report: Report, known: list[LookedAt]) -> tuple[Any, str, Iterator[tuple[Cell, ...]]]:
@@ -246,7 +220,10 @@ _TABLES: dict[str, Callable[[Report, list[LookedAt]], tuple[Any, str, Iterator[t
     "bands": _bands,
     "heat_map": _heat_map,
     "swap": _swap,
+    "cue_conflict": _cue_conflict.tabulate,
+    "critical_band": _critical_band.tabulate,
     "shortcuts": _shortcuts,
+    "sufficient_maps": _sufficient_maps.tabulate,
     "corruptions": _corruptions,
     "attacks": _attacks,
     "unknown": _unknown,

@@ -76,7 +76,7 @@ class FrequencyReport(Measurement):
         tensorboard: str | os.PathLike | None = None,
         model: Classifier | None = None,
     ):
-        self.only = check_sections(only)
+        self.only = check_sections(only, full=check_flag(full, "full"))
         self.to = None if to is None else Path(to)
         self.tensorboard = None if tensorboard is None else Path(tensorboard)
         if self.tensorboard is not None:
@@ -85,7 +85,7 @@ class FrequencyReport(Measurement):
         options = {
             "only": self.only,
             "classes": classes,
-            "full": check_flag(full, "full"),
+            "full": full,
             "seed": check_whole(seed, "seed", least=0),
         }
         super().__init__(data, options, (), every=every, prefix=prefix, model=model)

@@ -42,7 +42,7 @@ def test_numbers_reach_the_logs_and_pages_the_folder(compiled, images, labels, t
 def test_keys_are_those_that_a_report_has(classifier, images, labels):
     x, y = np.concatenate([images] * 8), np.tile(labels, 8)
     x = x * np.linspace(0.5, 1, 64, dtype="float32")[:, None, None, None]
-    only = ("bands", "gradients", "swap", "attacks", "shortcuts")
+    only = ("bands", "gradients", "swap", "attacks", "shortcuts", "cue_conflict", "critical_band")
     keys = section_keys((*only, "clean"), (32, 32))
     assert set(keys) == set(kf.report(classifier, (x, y), only=only).numbers())
 

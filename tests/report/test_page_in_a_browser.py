@@ -33,7 +33,8 @@ def page_file(tmp_path_factory):
     )
     names = ["<script>alert(1)</script>", "n[/x]", "a very long name of a class " * 4, *map(str, range(17))]
     folder = tmp_path_factory.mktemp("report")
-    options = {"only": ("bands", "heat_map", "swap", "shortcuts", "attacks"), "classes": names}
+    only = ("bands", "heat_map", "swap", "cue_conflict", "critical_band", "shortcuts", "sufficient_maps")
+    options = {"only": (*only, "attacks"), "classes": names}
     kf.report(model, (images, labels), against={"<b>second</b>": other}, to=folder, **options)
     return folder / "index.html"
 
