@@ -67,6 +67,8 @@ def calls(model):
     maps = kf.shortcuts.dominant_frequency_map(importance, 0.2)
     kinds = ("contrast", "fog")
     corrupted = kf.evaluate.corruption_error(model, data, corruptions=kinds, severities=(1,), progress=False)
+    two = {"phase": model.output, "amplitude": keras.layers.Dense(3)(model.layers[-2].output)}
+    heads = kf.Classifier(keras.Model(model.inputs, two), output="phase")
     evaluate, spectral, shortcuts, attacks = kf.evaluate, kf.spectral, kf.shortcuts, kf.attacks
     table = {
         evaluate.accuracy: {"model": model, "data": data},
@@ -148,6 +150,7 @@ def calls(model):
         kf.training.AdversarialModel: {"classifier": model},
         kf.training.MixUpModel: {"classifier": model},
         kf.training.SpectralRegularizer: {"classifier": model},
+        kf.training.TwoHeadModel: {"classifier": heads, "amplitude": "amplitude"},
         kf.callbacks.BandAccuracy: {"data": data},
         kf.callbacks.FourierHeatMap: {"data": data},
         kf.callbacks.FrequencyReport: {"data": data},

@@ -11,6 +11,7 @@ from keras_freq.training._band_model import BandModel
 from keras_freq.training._mix_up_model import MixUpModel
 from keras_freq.training._mixture_model import MixtureModel
 from keras_freq.training._spectral_regularizer import SpectralRegularizer
+from keras_freq.training._two_head_model import TwoHeadModel
 
 __all__ = [
     "APRModel",
@@ -19,6 +20,7 @@ __all__ = [
     "MixUpModel",
     "MixtureModel",
     "SpectralRegularizer",
+    "TwoHeadModel",
     "shuffle_labels",
 ]
 
