@@ -101,7 +101,7 @@ class TwoHeadModel(TrainingModel):
         self.seed = check_seed(seed)
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def _find_amplitude(self) -> str | int:
+    def _find_amplitude(self) -> str | int | None:
         """Key of the other head in what the classifier returns."""
         model, own = self.classifier, self.declared.key_of_output
         if isinstance(self.amplitude, bool) or not isinstance(self.amplitude, (str, int)):
