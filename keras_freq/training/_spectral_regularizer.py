@@ -39,7 +39,7 @@ class SpectralRegularizer(BatchTransformModel):
     model is but on where. The gradient is that of the cross-entropy of the logits, whichever loss the model
     is compiled with, in inference mode: what `keras_freq.evaluate.input_gradient_spectrum` measures. Batch
     normalization takes its running statistics there, dropout is off. The gradient of the penalty goes through
-    the gradient of the classifier: a step costs about two plain ones and their memory.
+    the gradient of the classifier: a step costs three to five plain ones, and more memory.
 
     Gradients are summed over the channels first, as published: what cancels there, the sensitivity to colors
     of equal brightness, is not weighed.
