@@ -1,15 +1,16 @@
-"""``python -m apps.benchmarks [speed | growth] [CONFIG] [key=value ...] [--full] [--against OLD.json]``."""
+"""``python -m apps.benchmarks [speed | growth | scaling] [key=value ...] [--full] [--against JSON]``."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from apps.benchmarks.config import Growth, Speed
+from apps.benchmarks.config import Growth, Scaling, Speed
 from apps.lab import Experiment, main
 
 EXPERIMENTS = {
     "speed": Experiment(Speed, "apps.benchmarks.speed:speed"),
+    "scaling": Experiment(Scaling, "apps.benchmarks.scaling:scaling"),
     "growth": Experiment(Growth, "apps.benchmarks.growth:growth"),
 }
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "benchmarks"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from apps.lab.settings import check_between, check_least, check_names
+from apps.lab.settings import check_all, check_between, check_least, check_names
 
 # The parts of a run, in their order.
 GROUPS = (
@@ -121,3 +121,35 @@ class Growth:
         check_between("classes", self.classes, 2, 100)
         check_between("slope", self.slope, 0, 10)
         check_least("megabytes", self.megabytes, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scaling:
+    """What more workers save: units of work under Ray, timed with few `workers` and simulated for more.
+
+    `units` units, each the band accuracy of `images` images at `radii` radii, on workers of one thread. The
+    simulated grid has `trainings` of `training_minutes`, each followed by `measurements` of
+    `measurement_minutes`, on as many workers as `simulated` says.
+    """
+
+    seed: int = 0
+    output: str | None = None
+    workers: tuple[int, ...] = (1, 2)
+    units: int = 24
+    images: int = 256
+    radii: int = 8
+    simulated: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+    trainings: int = 100
+    training_minutes: float = 40.0
+    measurements: int = 20
+    measurement_minutes: float = 4.0
+
+    def __post_init__(self):
+        check_least("seed", self.seed, 0)
+        for name in ("units", "images", "radii", "trainings", "measurements"):
+            check_least(name, getattr(self, name), 1)
+        check_between("radii", self.radii, 1, 16)
+        for name in ("workers", "simulated"):
+            check_all(name, getattr(self, name), 1)
+        if self.simulated[0] != 1:
+            raise ValueError(f"`simulated` must begin with 1. Received: simulated={list(self.simulated)}")

@@ -21,8 +21,11 @@ _SHARED = ("KERAS_BACKEND", "KERAS_HOME", "TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", 
 
 
 @contextlib.contextmanager
-def cluster(address: str | None) -> Iterator[Any]:
-    """The module `ray`, connected with a cluster, or with one that is started here and ends with it."""
+def cluster(address: str | None, *, cpus: int | None = None) -> Iterator[Any]:
+    """The module `ray`, connected with a cluster, or with one that is started here and ends with it.
+
+    `cpus`: of one that is started here; by default those of the machine.
+    """
     try:
         import ray
     except ImportError as error:
@@ -31,7 +34,13 @@ def cluster(address: str | None) -> Iterator[Any]:
         ) from error
     try:
         _reach(address)
-        ray.init(address=address, log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
+        ray.init(
+            address=address,
+            num_cpus=cpus,
+            log_to_driver=False,
+            include_dashboard=False,
+            logging_level=logging.ERROR,
+        )
     except (OSError, ValueError, RuntimeError) as error:
         raise RunError(
             "`address` must be that of a Ray cluster (auto: the one of this machine, HOST:PORT), or null to "

@@ -188,6 +188,11 @@ WRONG = {
         "groups=[]": f"`groups` {SOME} limits, layers",
         "device=tpu": "`device` must be one of any, gpu",
     },
+    "benchmarks/scaling": {
+        "workers=[0]": "`workers` must hold at least one number, each at least 1",
+        "simulated=[2, 4]": "`simulated` must begin with 1. Received: simulated=[2, 4]",
+        "units=0": "`units` must be at least 1",
+    },
     "benchmarks/growth": {
         "axes=[pixels]": f"`axes` {SOME} images, frequencies, classes",
         "sweeps=[heat]": f"`sweeps` {SOME} accuracy, class_scores, band_accuracy",
