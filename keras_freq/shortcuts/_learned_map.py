@@ -28,6 +28,8 @@ from keras_freq.shortcuts._mask_learning import (
 
 OBJECTIVES = ("probability", "cross_entropy")
 STARTS = ("power", "noise")
+# All of them are in memory at once.
+_MOST_IMAGES = 65_536
 
 
 def learned_map(
@@ -77,7 +79,8 @@ def learned_map(
         specificity: Weight of the other classes' images, at least 0. With 0 only the own class counts; the
             more, the fewer others are taken for the class.
         steps: Steps for each class.
-        images_per_step: Images of the class in a step, and as many of the others where they count.
+        images_per_step: Images of the class in a step, 1 to 65536, and as many of the others where they
+            count.
         learning_rate: Root mean square of a step in the scores.
         temperatures: `T` at the first and at the last step, above 0.
         start: Scores at the beginning: `"power"`, half the logarithm of the mean power of the class's images,
@@ -194,7 +197,8 @@ def learned_path(
     shares = check_fractions(fractions)
     check_choice(objective, "objective", OBJECTIVES)
     specificity = check_number(specificity, "specificity", least=0)
-    steps, size = check_whole(steps, "steps"), check_whole(images_per_step, "images_per_step")
+    steps = check_whole(steps, "steps")
+    size = check_whole(images_per_step, "images_per_step", most=_MOST_IMAGES)
     learning_rate = check_number(learning_rate, "learning_rate", above=0)
     warm, cold = check_temperatures(temperatures)
     check_choice(start, "start", STARTS)

@@ -194,6 +194,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_next_class(tmp_path, monkeypatc
         ({"objective": "rate"}, "`objective`"),
         ({"steps": 0}, "`steps`"),
         ({"images_per_step": 0}, "`images_per_step`"),
+        ({"images_per_step": 10**9}, "`images_per_step` must be a whole number from 1 to 65536"),
         ({"learning_rate": 0}, "`learning_rate`"),
         ({"temperatures": (0.1, 0)}, "`temperatures`"),
         ({"temperatures": (0.1,)}, "`temperatures` must be two numbers"),
