@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
 from pathlib import Path
 
+import keras
 import pytest
 
 from apps.lab.units import Backlog, Unit, UnitStore, work_locally
@@ -179,12 +181,14 @@ def ray_cluster():
 def alone(tmp_path_factory):
     """The outcomes of the grid in one process."""
     folder = tmp_path_factory.mktemp("alone")
-    process = start("-m", "apps.lab", "grid", CONFIG, *LONG, *places(folder))
+    process = start("-m", "apps.lab", "grid", CONFIG, *LONG, *places(folder), KERAS_BACKEND=BACKEND)
     assert process.wait(300) == 0, process.communicate()
     return outcomes(folder / "units")
 
 
-LONG = [*TINY, "training.epochs=6"]
+# Two plain networks, and the backend that is up first: what is tested is who does the work.
+LONG = [*TINY, "training.epochs=5", "networks=[{name: a}, {name: b, changes: [learning_rate=0.01]}]"]
+BACKEND = "jax" if importlib.util.find_spec("jax") else keras.backend.backend()
 
 
 def places(folder, name="run"):
@@ -193,7 +197,7 @@ def places(folder, name="run"):
 
 def on_cluster(cluster, folder, *more):
     words = ["-m", "apps.lab", "grid", CONFIG, *LONG, *places(folder)]
-    return start(*words, "executor=ray", f"address={cluster.address}", *more)
+    return start(*words, "executor=ray", f"address={cluster.address}", *more, KERAS_BACKEND=BACKEND)
 
 
 def training(folder):
