@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -16,17 +17,14 @@ import keras_freq as kf
 from apps.benchmarks.config import Scaling
 from apps.benchmarks.history import describe_machine
 from apps.lab import Run
+from apps.lab.files import hold
 from apps.lab.on_ray import call, cluster, environment, work_on_ray
 from apps.lab.report import markdown, print_table
 from apps.lab.units import Backlog, Unit, UnitStore
 
 # One thread a worker: two of them on two cores do not share what one of them uses.
-ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-}
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+_core: list[Any] = []
 _model: list[keras.Model] = []
 
 
@@ -73,7 +71,7 @@ def _describe(config: Scaling, row: dict[str, Any]) -> str:
     made = describe_machine()
     start, dispatch = row["start"], 1000 * row["dispatch"]
     return (
-        f"A unit: band accuracy of {config.images} images at {config.radii} radii, one thread a worker; "
+        f"A unit: band accuracy of {config.images} images at {config.radii} radii, a core for each worker; "
         f"{made['device']}, {made['cpu_count']} cores, {made['backend']} {made['backend_version']}. A worker "
         f"is ready after {start:.1f} s, the driver hands out a unit in {dispatch:.1f} ms. The model: workers "
         "take units in order, as fast as one alone; the driver hands out one unit after the other; "
@@ -133,15 +131,27 @@ def simulate(
     return last
 
 
-def busy_unit(images: int, radii: int) -> dict[str, float]:
-    """In a worker: one measurement, and its seconds."""
+def busy_unit(folder: str, images: int, radii: int) -> dict[str, float]:
+    """In a worker: one measurement, on a core of its own, and its seconds."""
     begin = time.perf_counter()
+    if not _core:
+        _take_core(Path(folder))
     if not _model:
         _model.append(kf.models.small_resnet())
     rng = np.random.default_rng(0)
     data = rng.random((images, 32, 32, 3), "float32"), rng.integers(0, 10, images)
     kf.evaluate.band_accuracy(_model[0], data, radii=tuple(range(1, radii + 1)), progress=None)
     return {"seconds": time.perf_counter() - begin}
+
+
+def _take_core(folder: Path) -> None:
+    """Keeps this process on a core that no other worker has: JAX takes as many threads as it may use."""
+    for core in sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else ():
+        claim = hold(folder / f"core-{core}")
+        if claim is not None:
+            _core.append(claim)
+            os.sched_setaffinity(0, {core})
+            return
 
 
 def empty_unit() -> dict[str, float]:
@@ -155,7 +165,7 @@ def _time_workers(run: Run, config: Scaling, workers: int) -> dict[str, Any]:
     with cluster(None, cpus=workers) as ray:
         remote = ray.remote(call).options(num_cpus=1)
 
-        def work(name: str, count: int, function: str, *args: int) -> tuple[float, list[float]]:
+        def work(name: str, count: int, function: str, *args: Any) -> tuple[float, list[float]]:
             folder = Path(run.folder) / "units" / f"{workers}-{name}"
             units = [Unit(f"{name} {i}", f"{name}-{i}", {}) for i in range(count)]
             backlog = Backlog(units, UnitStore(folder), tries=1)
@@ -171,9 +181,10 @@ def _time_workers(run: Run, config: Scaling, workers: int) -> dict[str, Any]:
             seconds = [outcome["seconds"] for _, outcome in outcomes]
             return time.perf_counter() - begin, seconds
 
-        start, first = work("first", workers, "busy_unit", config.images, config.radii)
+        busy = ("busy_unit", str(run.folder.resolve() / "cores" / str(workers)), config.images, config.radii)
+        start, first = work("first", workers, *busy)
         empty, _ = work("empty", config.units, "empty_unit")
-        wall, seconds = work("timed", config.units, "busy_unit", config.images, config.radii)
+        wall, seconds = work("timed", config.units, *busy)
     unit = float(np.median(seconds))
     return {
         "measure": "seconds",
