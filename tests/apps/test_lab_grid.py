@@ -167,12 +167,16 @@ def test_two_processes_that_share_the_folders_share_the_work(here):
     assert len(trained) == len(set(trained)) == 4
 
 
+SMALL_NODE = {"num_cpus": 1, "object_store_memory": 100_000_000}
+
+
 @pytest.fixture(scope="module")
 def ray_cluster():
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    head = {**SMALL_NODE, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     yield cluster
     cluster.shutdown()
 
@@ -237,7 +241,7 @@ def test_a_lost_worker_s_unit_is_done_again(ray_cluster, alone, tmp_path):
 
 @pytest.mark.slow
 def test_a_lost_node_s_units_are_done_by_the_others(ray_cluster, alone, tmp_path):
-    node = ray_cluster.add_node(num_cpus=1)
+    node = ray_cluster.add_node(**SMALL_NODE)
     process = on_cluster(ray_cluster, tmp_path)
     wait_until(lambda: workers(node), process)
     assert workers(node)
