@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -15,7 +14,8 @@ from apps.lab.grid_work import find_function, measure_unit, train_unit
 from apps.lab.images import Images, load_images
 from apps.lab.report import print_table
 from apps.lab.run import Run
-from apps.lab.store import describe, digest_of, open_network
+from apps.lab.shared import find_record
+from apps.lab.store import describe, digest_of, open_network, origin_of
 from apps.lab.train import follows_from
 from apps.lab.units import Backlog, Unit, UnitStore, work_locally
 
@@ -28,12 +28,13 @@ def grid(run: Run, config: Grid) -> None:
         find_function(measurement)  # before anything is trained
     images = load_images(run, config.data, most_bytes=0)  # bytes
     units = list(plan(config, images))
+    _check_different(units)
     backlog = Backlog(
         [unit for unit in units if not run.measured(unit.name)], UnitStore(config.units), tries=config.tries
     )
     run.say(f"{len(units)} units of work, {len(backlog)} to do, {config.executor}")
     work = {"local": _locally, "ray": _on_ray}[config.executor]
-    with _progress(len(backlog)) as bar:
+    with run.bar(len(backlog), "grid") as bar:
         for unit, outcome in work(run, config, images, backlog):
             _record(run, unit, outcome)
             bar.update()
@@ -58,7 +59,9 @@ def plan(config: Grid, images: Images) -> Iterator[Unit]:
             follows = follows_from(recipe, images.train, classes=classes, seed=seed)
             label = f"{variant.name}/seed{seed}"
             work = {"training": recipe, "classes": classes, "seed": seed, "label": label}
-            trainings.append(Unit(f"{label}/training", digest_of(follows), {**work, "follows": follows}))
+            shared = find_record(origin_of(follows))  # taken in place of a training where it is here
+            digest = digest_of(follows if shared is None else {**follows, "weights": shared.sha256})
+            trainings.append(Unit(f"{label}/training", digest, {**work, "follows": follows}))
     yield from trainings
     for training in trainings:
         label = training.work["label"]
@@ -74,12 +77,31 @@ def plan(config: Grid, images: Images) -> Iterator[Unit]:
             yield Unit(f"{label}/{measurement.name}", digest, work, after=training.digest)
 
 
+def _check_different(units: list[Unit]) -> None:
+    """Two names of one thing: it would be done once, and one of them would never end."""
+    names: dict[str, str] = {}
+    for unit in units:
+        other = names.setdefault(unit.digest, unit.name)
+        if other != unit.name:
+            raise RunError(
+                "`networks` must differ in their recipes, and `measurements` in function or options. "
+                f"Received: {other} and {unit.name}, which are the same"
+            )
+
+
 def _locally(run: Run, config: Grid, images: Images, backlog: Backlog) -> Outcomes:
+    weights: dict[str, list[np.ndarray]] = {}  # of the network at hand
+
     def do(unit: Unit) -> dict[str, Any]:
-        about = _about(run, unit, images)
-        outcome, kept = train_unit(unit.work, images.train, config.store, about, say=run.say)
+        network = unit.work.get("network", unit.digest)
+        outcome: dict[str, Any] = {}
+        if network not in weights or "measurement" not in unit.work:
+            about = _about(run, unit, images)
+            outcome, kept = train_unit(unit.work, images.train, config.store, about, say=run.say)
+            weights.clear()
+            weights[network] = kept["weights"]
         if "measurement" in unit.work:
-            outcome = measure_unit(unit.work, kept["weights"], images.train, images.test)
+            outcome = measure_unit(unit.work, weights[network], images.train, images.test)
         return outcome
 
     return work_locally(backlog, do, say=run.say)
@@ -140,18 +162,6 @@ def _record(run: Run, unit: Unit, outcome: dict[str, Any]) -> None:
     rows = {"network": label.partition("/")[0], "measure": "training accuracy", "value": outcome["accuracy"]}
     rows |= {"seed": seed, "digest": unit.digest, "origin": outcome["origin"]}
     run.measure(unit.name, lambda: rows | {"training_minutes": outcome["minutes"]})
-
-
-def _progress(count: int) -> Any:
-    from tqdm import tqdm
-
-    terminal = sys.stderr.isatty()
-    return tqdm(
-        total=count,
-        desc="grid",
-        mininterval=0.2 if terminal else 10.0,
-        bar_format=None if terminal else "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}]\n",
-    )
 
 
 def _report(run: Run, config: Grid, units: list[Unit]) -> None:

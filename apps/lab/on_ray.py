@@ -107,15 +107,13 @@ def work_on_ray(
         for unit in backlog.ready():
             if unit.digest in on_the_way or room <= 0:
                 continue
-            outcome = backlog.store.read(unit)
-            if outcome is None:
-                claim = backlog.store.claim(unit)
-                if claim is not None:
-                    sent[send(unit)] = (unit, claim)
-                    room -= 1
-                continue
-            backlog.done(unit)
-            yield unit, outcome
+            outcome, claim = backlog.store.take(unit)
+            if outcome is not None:
+                backlog.done(unit)
+                yield unit, outcome
+            elif claim is not None:
+                sent[send(unit)] = (unit, claim)
+                room -= 1
         if not told and sent and not _slots(ray, needs):
             told = True
             say(f"no node of the cluster has {dict(needs)} yet; waiting")

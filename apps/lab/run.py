@@ -260,16 +260,22 @@ class Run:
 
     def sweep(self, items: Iterable, label: str) -> Iterator:
         """Goes through `items` with a progress bar (in a log file: a line now and then)."""
+        items = list(items)
+        with self.bar(len(items), label) as bar:
+            for item in items:
+                yield item
+                bar.update()
+
+    def bar(self, total: int, label: str) -> Any:
+        """A progress bar to be updated; in a log file a line now and then."""
         from tqdm import tqdm
 
         terminal = sys.stderr.isatty()
-        return iter(
-            tqdm(
-                list(items),
-                desc=label,
-                mininterval=0.2 if terminal else 10.0,
-                bar_format=None if terminal else "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}]\n",
-            )
+        return tqdm(
+            total=total,
+            desc=label,
+            mininterval=0.2 if terminal else 10.0,
+            bar_format=None if terminal else "{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}]\n",
         )
 
     def say(self, text: str) -> None:

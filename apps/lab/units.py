@@ -67,6 +67,16 @@ class UnitStore:
                 code=1,
             ) from error
 
+    def take(self, unit: Unit) -> tuple[dict[str, Any] | None, Any]:
+        """What came out of a unit, or else the claim to it; neither where another process works on it."""
+        outcome = self.read(unit)
+        claim = self.claim(unit) if outcome is None else None
+        if claim is not None:
+            outcome = self.read(unit)  # another may have ended it before the claim
+            if outcome is not None:
+                claim.close()
+        return outcome, claim
+
     def _path(self, unit: Unit) -> Path:
         return self.folder / f"{unit.digest}.json"
 
@@ -119,23 +129,20 @@ def work_locally(
         progress = False
         for unit in backlog.ready():
             stop_if_interrupted()
-            outcome = backlog.store.read(unit)
+            outcome, claim = backlog.store.take(unit)
             if outcome is None:
-                claim = backlog.store.claim(unit)
                 if claim is None:
                     continue
                 with contextlib.closing(claim):
-                    outcome = backlog.store.read(unit)  # another may have ended it before the claim
-                    if outcome is None:
-                        try:
-                            outcome = do(unit)
-                            backlog.store.keep(unit, outcome)
-                        except OSError:  # a full disk, say, which the next unit would meet too
-                            raise
-                        except Exception as error:
-                            say(backlog.fail(unit, one_line(error)))
-                            progress = True
-                            continue
+                    try:
+                        outcome = do(unit)
+                        backlog.store.keep(unit, outcome)
+                    except OSError:  # a full disk, say, which the next unit would meet too
+                        raise
+                    except Exception as error:
+                        say(backlog.fail(unit, one_line(error)))
+                        progress = True
+                        continue
             backlog.done(unit)
             progress = True
             yield unit, outcome

@@ -9,8 +9,14 @@ import signal
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
+import keras_freq as kf
+from apps.lab import load_config
+from apps.lab.grid import plan
+from apps.lab.grid_settings import Grid
+from apps.lab.images import Images
 from apps.lab.units import Backlog, Unit, UnitStore, work_locally
 from tests.apps.running import CONFIGS, call, finish, records, start, wait_until
 
@@ -131,6 +137,30 @@ def test_wrong_measurements_are_told_before_anything_is_trained(here, capsys, wo
     assert (status, told.count("\n")) == (2, 1)
     assert message in told
     assert not Path("runs/networks").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["networks=[{name: a}, {name: b, changes: [width=4]}]"], "a/seed0/training and b/seed0/training"),
+        (
+            ["measurements=[{name: a, function: accuracy}, {name: b, function: accuracy}]"],
+            "standard/seed0/a and standard/seed0/b",
+        ),
+    ],
+)
+def test_two_names_of_one_thing_are_refused(here, capsys, words, names):
+    assert call("lab", "grid", CONFIG, *TINY, *words) == 2
+    assert f"Received: {names}, which are the same" in capsys.readouterr().err
+
+
+def test_a_network_of_the_package_is_another_than_one_that_is_trained(monkeypatch):
+    images = Images("set", ("a", "b"), *2 * [(np.zeros((4, 8, 8, 3), "uint8"), np.arange(4) % 2)])
+    config = load_config(Grid, CONFIG, TINY)
+    trained = [unit.digest for unit in plan(config, images)]
+    known = next(one for one in kf.models.references() if one.file is not None)
+    monkeypatch.setattr("apps.lab.grid.find_record", lambda origin: known)
+    assert not set(trained) & {unit.digest for unit in plan(config, images)}
 
 
 @pytest.mark.slow
