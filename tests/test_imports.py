@@ -52,6 +52,7 @@ LATE = {"plots/_figure.py": {"matplotlib"}}
 ONLY_IN = {
     "foolbox": {"attacks/_foolbox_model.py"},
     "eagerpy": {"attacks/_foolbox_model.py"},
+    "ray": {"evaluate/_ray_workers.py"},
     "pyautoattack": {"evaluate/_auto_attack_accuracy.py"},
     "tensorflow_datasets": {"data/_tfds_sets.py"},
     "pandas": {"_core/result.py"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fnmatch
 import shlex
@@ -73,6 +74,17 @@ def report(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the report that was stopped in --out.")
     ] = False,
+    executor: Annotated[
+        str,
+        typer.Option(metavar="local|ray", help="Who measures: this process, or workers of a Ray cluster."),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="The Ray cluster; auto: the one of this machine. By default one is started for this run.",
+        ),
+    ] = None,
 ) -> int:
     """All measurements of a model on one page, with findings in plain words.
 
@@ -86,6 +98,10 @@ def report(
     keras-freq report my_model.keras cifar10 --against 'cifar10/*'
     """
     wanted = _read_sections(only)
+    if executor not in ("local", "ray"):
+        raise ValueError(f"--executor must be local or ray. Received: --executor {executor}")
+    if address is not None and executor != "ray":
+        raise ValueError(f"--address needs --executor ray. Received: --address {address}")
     folder = result.out or _FOLDER
     output = Output.open("report", dataclasses.replace(result, out=folder))
     if not output.is_folder:
@@ -101,10 +117,13 @@ def report(
         opened = open_chosen(chosen, n=limit, image_size=subject.size)
         strangers = opened.arranged(subject.classifier.choose_data_format()).images
     from keras_freq._report import report as measure
+    from keras_freq.evaluate import RayWorkers
 
     count = len(subject.clean.count_per_class)
     names = subject.data.classes
-    with when_interrupted(f"what is done stands in {folder}; go on with --resume"):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(when_interrupted(f"what is done stands in {folder}; go on with --resume"))
+        workers = None if executor == "local" else stack.enter_context(RayWorkers(address=address))
         found = measure(
             subject.classifier,
             subject.data.pair,
@@ -118,6 +137,7 @@ def report(
             to=folder,
             resume=resume,
             command=shlex.join(["keras-freq", *sys.argv[1:]]),
+            executor=workers or "local",
         )
     print(found.to_json() if output.json else found, end="" if output.json else "\n", flush=True)
     output.say(f"written  {folder / 'index.html'}")

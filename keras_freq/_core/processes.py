@@ -1,4 +1,4 @@
-"""The processes that measure together: those of `torch.distributed`, or JAX's, as Keras initializes them.
+"""The processes that measure together: a crew, those of `torch.distributed`, or JAX's, as Keras joins them.
 
 Each runs its share of the steps of a measurement, and all learn what every one has found. Nothing else in the
 package talks to another process.
@@ -18,13 +18,12 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 
+from keras_freq._core.crew import Crew, LostProcess
+
 T = TypeVar("T")
 
 _ALONE = contextvars.ContextVar("alone", default=False)
-
-
-class LostProcess(RuntimeError):
-    """Another process has failed, or is gone: there is no result."""
+_CREW = contextvars.ContextVar[Crew | None]("crew", default=None)
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,21 @@ def count() -> int:
 def index() -> int:
     """Which of them this one is, from 0."""
     return 0 if _ALONE.get() else _place()[0]
+
+
+def crew() -> Crew | None:
+    """The crew that this process measures with, where it does."""
+    return None if _ALONE.get() else _CREW.get()
+
+
+@contextlib.contextmanager
+def joined(crew: Crew) -> Iterator[None]:
+    """Inside it the process is a member of a crew."""
+    token = _CREW.set(crew)
+    try:
+        yield
+    finally:
+        _CREW.reset(token)
 
 
 @contextlib.contextmanager
@@ -75,6 +89,8 @@ def gather(value: Any) -> list[Any]:
     """
     if count() == 1:
         return [value]
+    if (members := crew()) is not None:
+        return members.share(value)
     try:
         values = _exchange(value)
     except Exception as error:
@@ -93,7 +109,7 @@ def telling() -> Iterator[None]:
     except LostProcess:
         raise
     except Exception as error:
-        if count() > 1:
+        if count() > 1 and crew() is None:
             _exchange(_Failed(f"{type(error).__name__}: {error}"))
         raise
 
@@ -112,6 +128,19 @@ def take_from_first(make: Callable[[], T]) -> T:
     if isinstance(made, Exception):
         raise made
     return made
+
+
+class Here:
+    """A function that stays in this process: where it is sent to, nothing happens in its place."""
+
+    def __init__(self, function: Callable[..., Any] | None):
+        self._function = function
+
+    def __call__(self, *args: Any) -> Any:
+        return None if self._function is None else self._function(*args)
+
+    def __reduce__(self) -> tuple[type, tuple[None]]:
+        return Here, (None,)
 
 
 def check_alike(what: str, make: Callable[[], Iterable[Any]]) -> None:
@@ -146,7 +175,7 @@ def copying(what: str) -> Iterator[None]:
 
 def refuse_training() -> None:
     """Refuses to train where Keras would train a model of its own in each process."""
-    if keras.backend.backend() == "torch" and count() > 1:
+    if keras.backend.backend() == "torch" and count() > 1 and crew() is None:
         raise RuntimeError(
             "On PyTorch Keras joins no processes in `fit`: train in one, or call it inside "
             "keras_freq.evaluate.alone(), where each trains a model of its own. "
@@ -173,6 +202,8 @@ def refuse_workers(model: Any) -> None:
 
 def _place() -> tuple[int, int]:
     """Number of this process, and how many there are."""
+    if (members := _CREW.get()) is not None:
+        return members.member, members.size
     backend = keras.backend.backend()
     if backend == "jax":
         import jax

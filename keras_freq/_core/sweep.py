@@ -16,6 +16,7 @@ from keras import ops
 from keras_freq._core import processes
 from keras_freq._core.batches import Batch
 from keras_freq._core.compiled import to_tensor
+from keras_freq._core.crew import Crew
 from keras_freq._core.devices import split_batch
 from keras_freq._core.journal import SweepJournal
 
@@ -50,6 +51,10 @@ def run_steps(
     Yields:
         Pairs `(tag, result)` with NumPy arrays for tensors.
     """
+    crew = processes.crew()
+    if crew is not None:
+        yield from _run_in_crew(crew, steps, ahead)
+        return
     count, own = processes.count(), processes.index()
     waiting: deque[tuple[int, Tag, Any]] = deque()
     # Half of them arrive together, so that the device has work while the host takes in what is done.
@@ -64,6 +69,26 @@ def run_steps(
         if step is None or len(waiting) == most:
             arriving = [waiting.popleft() for _ in range(len(waiting) if step is None else few)]
             yield from _arrive(arriving, count, own, fetch)
+        if step is None:
+            return
+
+
+def _run_in_crew(
+    crew: Crew, steps: Iterable[tuple[Tag, Callable[[], Any]]], ahead: int
+) -> Iterator[tuple[Tag, Any]]:
+    """As `run_steps`, where whoever is free does a step."""
+    loop, waiting = crew.begin_loop(), deque[tuple[int, Tag, Callable[[], Any]]]()
+    coming = enumerate(steps)
+    while True:
+        step = next(coming, None)
+        if step is not None:
+            turn, (tag, start) = step
+            waiting.append((turn, tag, functools.partial(_start, start)))
+        if step is None or len(waiting) == ahead * crew.size:
+            wanted = len(waiting) if step is None else max(1, len(waiting) // 2)
+            starts = {turn: start for turn, _, start in waiting}
+            for result in crew.resolve(loop, wanted, starts, _fetch) if wanted else ():
+                yield waiting.popleft()[1], result
         if step is None:
             return
 

@@ -32,7 +32,7 @@ from keras_freq._report._look import PICTURES, Look
 from keras_freq._report._record import LookedAt, Report
 from keras_freq._report._sample import draw_sample
 from keras_freq._report._sections import SECTIONS, check_sections
-from keras_freq.evaluate import predict_logits
+from keras_freq.evaluate import RayWorkers, predict_logits
 
 _QUICK, _FULL = 1000, 10000
 
@@ -59,6 +59,7 @@ def report(
     to: str | os.PathLike | None = None,
     resume: bool = False,
     command: str | None = None,
+    executor: str | RayWorkers = "local",
     progress: bool | None = None,
 ) -> Report:
     """Looks at a model from all sides: which frequencies it uses, whether it cheats, what misleads it.
@@ -85,6 +86,8 @@ def report(
         resume: Take from the folder what an earlier call has measured of the same model with the same images
             and settings, and go on with the rest.
         command: The command that repeats it, shown on the page.
+        executor: `"local"`; `"ray"`: as many workers as a Ray cluster on this machine has room for; or
+            `keras_freq.evaluate.RayWorkers`, which are kept. The numbers are the same.
         progress: Show progress bars, and how long it will take; `None`: on a terminal.
 
     Returns:
@@ -94,6 +97,7 @@ def report(
         ValueError: If an argument is out of range, a section is unknown, the names of the classes are not as
             many as the model's outputs, `resume` meets a report on something else, or as in `band_accuracy`.
         TypeError: If a model is not a Keras model.
+        ImportError: If `executor` is `"ray"`, and Ray is not installed.
 
     Example:
         >>> report = kf.report(model, data, only=("bands",), to="report")
@@ -103,6 +107,11 @@ def report(
     for name, flag in (("full", full), ("resume", resume)):
         check_flag(flag, name)
     check_whole(seed, "seed", least=0)
+    if executor not in ("local", "ray") and not isinstance(executor, RayWorkers):
+        raise ValueError(
+            "`executor` must be 'local', 'ray' or keras_freq.evaluate.RayWorkers. "
+            f"Received: executor={show(executor)}"
+        )
     if to is not None and processes.count() > 1:
         raise ValueError(
             "`to` is written by one process: leave it out, or let one of them call `report` inside "
@@ -161,34 +170,68 @@ def report(
     if resume and folder is not None and (folder / "report.json").is_file():
         _check_resumed(folder, places)
     with _hold(folder, resume), _Progress(progress, looks, wanted) as bar:
-        for index, (look, kept) in enumerate(zip(looks, places, strict=True)):
-            for section in wanted:
-                done[index] = _measure_section(done[index], section, look, kept, bar)
-                if folder is not None:
-                    write_folder(current(), folder, drawn, model=index, section=section)
+
+        def take(index: int, section: str, part: _Part | str) -> None:
+            done[index] = _add_part(done[index], section, part)
+            bar.add(section, looks[index])
+            if folder is not None:
+                write_folder(current(), folder, drawn, model=index, section=section)
+
+        with contextlib.ExitStack() as stack:
+            if executor == "ray":
+                executor = stack.enter_context(RayWorkers())
+            run = _run_here if isinstance(executor, str) else executor.run
+            run(_measure_sections, looks, places, wanted, processes.Here(take))
     return current()
 
 
-def _measure_section(done: LookedAt, section: str, look: Look, kept: Path | None, bar: _Progress) -> LookedAt:
-    """What is known of a model with one more section; read where it is kept, else measured."""
-    why = SECTIONS[section].refuses(look)
-    if why is not None:
-        bar.add(section, look)
-        return dataclasses.replace(done, missing=done.missing | {section: why})
-    file = None if kept is None else kept / f"{section}.json"
-    if file is not None and file.is_file():
-        part = _Part.from_json(file)
-    else:
-        begun = time.perf_counter()
-        sweeps = None if kept is None else kept / "sweeps"
-        if sweeps is not None:
-            sweeps.mkdir(parents=True, exist_ok=True)
-        results = SECTIONS[section].measure(dataclasses.replace(look, checkpoints=sweeps))
-        part = _Part(results=results, seconds=time.perf_counter() - begun)
-        if file is not None:
+def _run_here(function: Callable[..., Any], *args: Any) -> None:
+    function(*args)
+
+
+def _measure_sections(
+    looks: list[Look],
+    places: list[Path | None],
+    wanted: tuple[str, ...],
+    take: Callable[[int, str, _Part | str], Any],
+) -> None:
+    """Measures the sections of all models; `take` is told of each, or why it is missing."""
+    for index, (look, kept) in enumerate(zip(looks, places, strict=True)):
+        for section in wanted:
+            take(index, section, SECTIONS[section].refuses(look) or _measure_section(section, look, kept))
+
+
+def _measure_section(section: str, look: Look, kept: Path | None) -> _Part:
+    """A section of a model; read where it is kept, else measured."""
+    if kept is None:
+        return _measure_part(section, look)
+    file, sweeps = kept / f"{section}.json", kept / "sweeps"
+
+    def begin() -> _Part | None:
+        if file.is_file():
+            return _Part.from_json(file)
+        sweeps.mkdir(parents=True, exist_ok=True)
+        return None
+
+    part = processes.take_from_first(begin)
+    if part is None:
+        part = _measure_part(section, dataclasses.replace(look, checkpoints=sweeps))
+        if processes.index() == 0:
             write_whole(file, part.to_json())
-            shutil.rmtree(sweeps or file, ignore_errors=True)
-    bar.add(section, look)
+            shutil.rmtree(sweeps, ignore_errors=True)
+    return part
+
+
+def _measure_part(section: str, look: Look) -> _Part:
+    begun = time.perf_counter()
+    results = SECTIONS[section].measure(look)
+    return _Part(results=results, seconds=time.perf_counter() - begun)
+
+
+def _add_part(done: LookedAt, section: str, part: _Part | str) -> LookedAt:
+    """What is known of a model with one more section, or why it is missing."""
+    if isinstance(part, str):
+        return dataclasses.replace(done, missing=done.missing | {section: part})
     return dataclasses.replace(
         done,
         results=done.results | {section: part.results},

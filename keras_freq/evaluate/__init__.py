@@ -33,6 +33,7 @@ from keras_freq.evaluate._ood_metrics import OODResult, ood_metrics
 from keras_freq.evaluate._ood_scores import ood_scores
 from keras_freq.evaluate._predict_logits import predict_logits
 from keras_freq.evaluate._rank_correlation import rank_correlation
+from keras_freq.evaluate._ray_workers import RayWorkers
 from keras_freq.evaluate._worst_case_accuracy import WorstCaseResult, worst_case_accuracy
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "GradientSpectrumResult",
     "MinimalAdversarialsResult",
     "OODResult",
+    "RayWorkers",
     "Result",
     "SwappedPairs",
     "WorstCaseResult",

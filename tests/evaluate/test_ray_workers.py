@@ -1,0 +1,257 @@
+"""A measurement over the workers of a Ray cluster: the numbers of one process, whoever is lost meanwhile."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import keras
+import numpy as np
+import pytest
+
+import keras_freq as kf
+from keras_freq._core import processes
+
+NODE = {"num_cpus": 4, "object_store_memory": 100_000_000}
+EPSILON = {"epsilon": 4.0, "n": 30, "window": 3}
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+    yield cluster
+    cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def subject():
+    keras.utils.set_random_seed(0)
+    model = kf.models.small_resnet((16, 16, 3), classes=4, width=4)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (60, 16, 16, 3)).astype("uint8")
+    return kf.Classifier(model, value_range=(0, 1)), (images, np.arange(60) % 4)
+
+
+@pytest.fixture(scope="module")
+def workers(cluster):
+    with kf.evaluate.RayWorkers(2, address=cluster.address) as workers:
+        yield workers
+
+
+def slow_map(model, data, marks, **options):
+    """A heat map whose steps take long enough for something to happen meanwhile."""
+    from keras_freq._core import sweep
+
+    start = sweep._start
+
+    def slowly(step):
+        (marks / f"{os.getpid()}").touch()
+        time.sleep(0.3)
+        return start(step)
+
+    sweep._start = slowly
+    try:
+        return kf.evaluate.fourier_heat_map(model, data, batch_size=10, **options)
+    finally:
+        sweep._start = start
+
+
+def fails_on_workers(model, data):
+    if processes.index():
+        raise ValueError("not\nhere")
+    return kf.evaluate.accuracy(model, data)
+
+
+def stops_on_workers(model, data):
+    return None if processes.index() else kf.evaluate.accuracy(model, data)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n": 0}, "`n` must be"),
+        ({"cpus": -1}, "`cpus` must be"),
+        ({"gpus": "all"}, "`gpus` must be"),
+        ({"memory": 0.5}, "`memory` must be"),
+    ],
+)
+def test_wrong_options_are_refused(options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        kf.evaluate.RayWorkers(**options)
+
+
+def test_without_ray_one_line_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ImportError, match=r"pip install 'keras-freq\[scale\]'"), kf.evaluate.RayWorkers(1):
+        pass
+
+
+def test_outside_its_block_nothing_runs(subject):
+    with pytest.raises(RuntimeError, match="inside the block"):
+        kf.evaluate.RayWorkers(1).run(kf.evaluate.accuracy, *subject)
+
+
+def test_another_executor_is_refused(subject):
+    with pytest.raises(ValueError, match="Received: executor='spark'"):
+        kf.report(*subject, executor="spark")
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_a_sweep_has_the_numbers_of_one_process(workers, subject, tmp_path):
+    for function, options in (
+        (kf.evaluate.fourier_heat_map, EPSILON),
+        (kf.evaluate.corruption_error, {"corruptions": ("fog", "shot_noise"), "severities": (1, 5)}),
+        (kf.evaluate.adversarial_accuracy, {"attack": "linf_pgd", "epsilons": (1 / 255,)}),
+        (kf.shortcuts.frequency_importance, {"patch": 4, "checkpoint": tmp_path / "journal"}),
+        (kf.shortcuts.hfss, {"budgets": (4, 4), "top": 2, "checkpoint": tmp_path / "hfss"}),
+    ):
+        alone = function(*subject, **{**options, **({"checkpoint": None} if "checkpoint" in options else {})})
+        assert workers.run(function, *subject, **options).to_json() == alone.to_json()
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_a_report_has_the_numbers_of_one_process_and_is_resumed(workers, subject, tmp_path):
+    only = ("bands", "gradients", "swap", "attacks")
+    alone = kf.report(*subject, only=only)
+    for again in (False, True):
+        found = kf.report(*subject, only=only, executor=workers, to=tmp_path / "report", resume=again)
+        assert list(found.models[0].results) == ["clean", *only]
+        for section, results in found.models[0].results.items():
+            for name, result in results.items():
+                assert result.to_json() == alone.models[0].results[section][name].to_json()
+        assert (tmp_path / "report" / "index.html").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_the_settings_of_keras_are_the_workers_too(workers, subject):
+    _model, (images, _labels) = subject
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        keras.utils.set_random_seed(0)
+        mixed = kf.Classifier(kf.models.small_resnet((16, 16, 3), classes=4, width=4), value_range=(0, 1))
+        alone = kf.evaluate.predict_logits(mixed, images)
+        np.testing.assert_array_equal(workers.run(kf.evaluate.predict_logits, mixed, images), alone)
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_a_killed_worker_is_replaced(workers, subject, tmp_path):
+    expected = kf.evaluate.fourier_heat_map(*subject, batch_size=10, **EPSILON).to_json()
+
+    def kill_one():
+        until = time.monotonic() + 200
+        while time.monotonic() < until:
+            for mark in tmp_path.iterdir():
+                os.kill(int(mark.name), signal.SIGKILL)
+                return
+            time.sleep(0.05)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    assert workers.run(slow_map, *subject, tmp_path, **EPSILON).to_json() == expected
+    killer.join()
+    assert len(list(tmp_path.iterdir())) >= 2  # another went on
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_a_removed_node_is_done_without(cluster, subject, tmp_path):
+    expected = kf.evaluate.fourier_heat_map(*subject, batch_size=10, **EPSILON).to_json()
+    node = cluster.add_node(**NODE)
+    with kf.evaluate.RayWorkers(3, address=cluster.address, cpus=2) as workers:
+
+        def watch():
+            until = time.monotonic() + 200
+            while not list(tmp_path.iterdir()) and time.monotonic() < until:
+                time.sleep(0.05)
+            cluster.remove_node(node, allow_graceful=False)
+
+        remover = threading.Thread(target=watch)
+        remover.start()
+        assert workers.run(slow_map, *subject, tmp_path, **EPSILON).to_json() == expected
+        remover.join()
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_what_fails_on_all_workers_is_said(workers, subject):
+    none_left = pytest.raises(RuntimeError, match="No worker is left: ValueError: not here")
+    with kf.evaluate.RayWorkers(1, cpus=1) as one, none_left:
+        one.run(fails_on_workers, *subject)
+    with kf.evaluate.RayWorkers(1, cpus=1) as one:
+        with pytest.raises(RuntimeError, match="fewer steps"):
+            one.run(stops_on_workers, *subject)
+        # The workers are still of use.
+        assert one.run(kf.evaluate.accuracy, *subject).to_json() == kf.evaluate.accuracy(*subject).to_json()
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_what_cannot_be_sent_is_refused(workers, subject):
+    model, (images, labels) = subject
+    with pytest.raises(TypeError, match="can be pickled"):
+        workers.run(kf.evaluate.accuracy, model, ((images, labels) for _ in range(1)))
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_a_killed_driver_goes_on_where_it_was(cluster, subject, tmp_path):
+    """The journal is the driver's."""
+    model, data = subject
+    model.core.save(tmp_path / "model.keras")
+    data = np.tile(data[0], (3, 1, 1, 1)), np.tile(data[1], 3)
+    np.savez(tmp_path / "data.npz", images=data[0], labels=data[1])
+    program = textwrap.dedent(
+        f"""
+        import keras, numpy as np, keras_freq as kf
+        held = np.load({str(tmp_path / "data.npz")!r})
+        model = kf.Classifier(keras.models.load_model({str(tmp_path / "model.keras")!r}), value_range=(0, 1))
+        with kf.evaluate.RayWorkers(2, address={cluster.address!r}) as workers:
+            found = workers.run(
+                kf.shortcuts.frequency_importance, model, (held["images"], held["labels"]),
+                per_step=1, checkpoint={str(tmp_path / "journal")!r},
+            )
+        print(found.to_json())
+        """
+    )
+    (tmp_path / "program.py").write_text(program)
+
+    def begin():
+        return subprocess.Popen(
+            [sys.executable, str(tmp_path / "program.py")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
+        )
+
+    first, journal = begin(), tmp_path / "journal"
+    until = time.monotonic() + 200
+    while first.poll() is None and time.monotonic() < until:
+        if journal.exists() and journal.read_bytes().count(b"\n") > 1:
+            break
+        time.sleep(0.02)
+    first.kill()
+    first.communicate()
+    kept = journal.read_bytes()
+    assert kept.count(b"\n") > 1
+    second = begin()
+    out, errors = second.communicate(timeout=300)
+    assert second.returncode == 0, errors
+    assert journal.read_bytes().startswith(kept[: kept.rindex(b"\n")])
+    expected = kf.shortcuts.frequency_importance(model, data, per_step=1)
+    found = kf.evaluate.Result.from_json(out)
+    assert 0 < found.forwards < expected.forwards  # the second did the rest
+    assert dataclasses.replace(found, forwards=expected.forwards).to_json() == expected.to_json()
