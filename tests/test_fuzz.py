@@ -150,6 +150,7 @@ def calls(model):
         kf.training.AdversarialModel: {"classifier": model},
         kf.training.MixUpModel: {"classifier": model},
         kf.training.SpectralRegularizer: {"classifier": model},
+        kf.training.AmplitudeDropModel: {"classifier": model},
         kf.training.TwoHeadModel: {"classifier": heads, "amplitude": "amplitude"},
         kf.callbacks.BandAccuracy: {"data": data},
         kf.callbacks.FourierHeatMap: {"data": data},
@@ -161,8 +162,18 @@ def calls(model):
         "LowPass": {"radius": 2}, "HighPass": {"radius": 2}, "BandPass": {"low": 1, "high": 2},
         "FrequencyMask": {"mask": np.ones((8, 8))},
     }  # fmt: skip
-    random = ("APRSingle", "APRPair", "AugMix", "CropFlip", "FDAPair", "FourierNoise", "HybridPair")
+    random = (
+        "APRSingle",
+        "APRPair",
+        "AugMix",
+        "CropFlip",
+        "FDAPair",
+        "FourierNoise",
+        "HybridPair",
+        "SpectralDropout",
+    )
     layers |= {name: {} for name in random}
+    table[kf.layers.ClassFrequencies] = {"maps": np.ones((2, 8, 8))}
     for name, arguments in layers.items():
         layer = getattr(kf.layers, name)
         table[layer] = arguments

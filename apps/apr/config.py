@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from apps.lab.augmentations import ROWS
+from apps.lab.augmentations import PLAIN_ROWS
 from apps.lab.networks import NETWORKS
 from apps.lab.settings import (
     Adversary,
@@ -53,7 +53,7 @@ class Table(Shared):
 
     `corrupted`: a folder in the layout of CIFAR-10-C, or `cifar10_corrupted` of TFDS (prepared in
     `data.data_dir`); null: the test images are corrupted here, once, and kept in the run folder. `rows`: ways
-    to train, of `apps.lab.augmentations.ROWS`; null: all of them.
+    to train, of `apps.lab.augmentations.ROWS`; null: all that need no maps.
     """
 
     networks: tuple[str, ...] = ("all_conv", "densenet", "wrn_40_2", "resnext", "resnet18")
@@ -64,12 +64,12 @@ class Table(Shared):
     def __post_init__(self):
         super().__post_init__()
         check_names("networks", self.networks, tuple(NETWORKS))
-        check_names("rows", self.all_rows, tuple(ROWS))
+        check_names("rows", self.all_rows, PLAIN_ROWS)
         check_all("severities", self.severities, 1, 5)
 
     @property
     def all_rows(self) -> tuple[str, ...]:
-        return tuple(ROWS) if self.rows is None else self.rows
+        return PLAIN_ROWS if self.rows is None else self.rows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Study(Shared):
 
     def __post_init__(self):
         super().__post_init__()
-        check_names("rows", self.rows, tuple(ROWS))
+        check_names("rows", self.rows, PLAIN_ROWS)
 
     @property
     def network(self) -> str:

@@ -12,7 +12,7 @@ import keras_freq as kf
 from apps.benchmarks.config import Speed
 from apps.benchmarks.limits import shape_of
 from apps.benchmarks.timing import describe, time_pair
-from apps.lab.augmentations import ROWS, wrap
+from apps.lab.augmentations import PLAIN_ROWS, ROWS, wrap
 from apps.lab.networks import classifier
 from apps.lab.settings import Training
 
@@ -23,7 +23,7 @@ OURS = ("apr_p", "apr_s", "apr_sp", "aug_mix", "fourier_noise", "hybrid_augment_
 def choose_rows(config: Speed) -> tuple[str, ...]:
     """`standard` (crop and flip), `standard_twice` (two halves), and what is measured against them."""
     every = ("standard", "standard_twice", *OURS)
-    return (*every, *(name for name in ROWS if name not in every)) if config.full else every
+    return (*every, *(name for name in PLAIN_ROWS if name not in every)) if config.full else every
 
 
 def time_training(config: Speed, name: str, images: np.ndarray, labels: np.ndarray) -> list[dict]:

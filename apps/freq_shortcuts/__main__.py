@@ -12,6 +12,7 @@ EXPERIMENTS = {
     "pretrained": Experiment(config.Pretrained, "apps.freq_shortcuts.pretrained:pretrained"),
     "frontier": Experiment(config.Frontier, "apps.freq_shortcuts.frontier:frontier"),
     "exchange": Experiment(config.Exchange, "apps.freq_shortcuts.exchange:exchange"),
+    "cure": Experiment(config.Cure, "apps.freq_shortcuts.cure:cure"),
     "hfss": Experiment(config.Compare, "apps.freq_shortcuts.hfss:hfss"),
 }
 

@@ -335,20 +335,18 @@ class Pretrained:
 
 
 @dataclasses.dataclass(frozen=True)
-class Frontier:
-    """How few frequencies are enough: masks of equal shares on reference networks, by several methods.
+class MaskSearch:
+    """Masks of equal shares, found by several methods.
 
-    `networks`: names of `keras_freq.models.reference`. Masks are found on the first `search_per_class`
-    training images of every class, and tested on the first `test_per_class` test images. `fractions`: falling
-    shares of the bins. `patch`: side of the blocks that the rankings remove. Learned maps with each of the
-    `specificities`, the first of which is compared with the other methods; `steps` a class and share, with
+    They are found on the first `search_per_class` training images of every class, and tested on the first
+    `test_per_class` test images. `fractions`: falling shares of the bins. `patch`: side of the blocks that
+    the rankings remove. Learned maps with each of the `specificities`; `steps` a class and share, with
     `images_per_step` and `learning_rate`, as in `keras_freq.shortcuts.learned_path`.
     """
 
     seed: int = 0
     output: str | None = None
     data: LabelledImages = dataclasses.field(default_factory=LabelledImages)
-    networks: tuple[str, ...] = ("cifar10/standard", "cifar10/standard_twice", "cifar10/apr_sp")
     search_per_class: int = 50
     test_per_class: int = 100
     fractions: tuple[float, ...] = (0.2, 0.1, 0.05, 0.02)
@@ -367,6 +365,30 @@ class Frontier:
             raise ValueError(f"`fractions` must fall. Received: fractions={list(self.fractions)}")
         check_all("specificities", self.specificities, 0)
         check_within("learning_rate", self.learning_rate, 0, float("inf"))
+
+    @property
+    def searches(self) -> tuple[str, ...]:
+        """Names of the methods that ask the network."""
+        return ("gradient", "exact", *(f"learned-{weight:g}" for weight in self.specificities))
+
+    def check_share(self, share: float) -> None:
+        """Refuses a share of which there are no masks."""
+        if share not in self.fractions:
+            raise ValueError(f"`share` must be one of the fractions. Received: share={share}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Frontier(MaskSearch):
+    """How few frequencies are enough: masks of equal shares on reference networks, by several methods.
+
+    `networks`: names of `keras_freq.models.reference`. Learned maps with the first of the `specificities` are
+    compared with the other methods.
+    """
+
+    networks: tuple[str, ...] = ("cifar10/standard", "cifar10/standard_twice", "cifar10/apr_sp")
+
+    def __post_init__(self):
+        super().__post_init__()
         if not self.networks:
             raise ValueError("`networks` must name at least one. Received: networks=[]")
 
@@ -390,9 +412,54 @@ class Exchange(Frontier):
 
     def __post_init__(self):
         super().__post_init__()
-        learned = tuple(f"learned-{weight:g}" for weight in self.specificities)
-        check_names("methods", self.methods, ("gradient", "exact", *learned))
-        if self.share not in self.fractions:
-            raise ValueError(f"`share` must be one of the fractions. Received: share={self.share}")
+        check_names("methods", self.methods, self.searches)
+        self.check_share(self.share)
         if len(self.networks) < 2:
             raise ValueError(f"`networks` must name at least two. Received: networks={list(self.networks)}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cure(MaskSearch):
+    """Networks trained against shortcuts, beside others: does less shortcut learning go with fewer errors?
+
+    For each of `seeds` seeds the `rows` of `apps.lab.augmentations.ROWS` train with `training`, `standard`
+    first. Rows that need maps have those of that network, found by `maps` at `share`. Then shortcut learning
+    of every network is measured under maps of its own, found by each of the `methods`, and under that first
+    network's maps; on the same test images errors, under corruptions of `severity` too, and on the first
+    `attacked` of them under PGD of the L-inf radius `epsilon`. `store`: as in every app.
+    """
+
+    seeds: int = 3
+    store: str = "runs/networks"
+    rows: tuple[str, ...] = (
+        "standard",
+        "standard_twice",
+        "gaussian_noise",
+        "spectral_dropout",
+        "amplitude_drop",
+        "dfm_x",
+        "dfm_dropped",
+        "apr_s",
+        "apr_sp",
+        "hybrid_augment_pp",
+    )
+    maps: str = "exact"
+    methods: tuple[str, ...] = ("exact", "learned-1")
+    share: float = 0.05
+    severity: int = 3
+    attacked: int = 500
+    epsilon: float = 1 / 255
+    training: Training = dataclasses.field(default_factory=Training)
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_least("seeds", self.seeds, 1)
+        check_names("rows", self.rows, tuple(ROWS))
+        if self.rows[0] != "standard":
+            raise ValueError(f"`rows` must begin with standard. Received: rows={list(self.rows)}")
+        check_names("maps", (self.maps,), self.searches)
+        check_names("methods", self.methods, self.searches)
+        self.check_share(self.share)
+        check_between("severity", self.severity, 1, 5)
+        check_least("attacked", self.attacked, 1)
+        check_between("epsilon", self.epsilon, 0, 1)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 import keras_freq as kf
-from apps.freq_shortcuts.config import Frontier
+from apps.freq_shortcuts.config import Frontier, MaskSearch
 from apps.freq_shortcuts.images import load_images
 from apps.freq_shortcuts.maps import journal
 from apps.lab import Run, RunError
@@ -77,7 +77,7 @@ def _look(run: Run, config: Frontier, name: str, search: Data, test: Data) -> di
     return found
 
 
-def list_methods(config: Frontier) -> dict[str, Callable[..., Masks]]:
+def list_methods(config: MaskSearch) -> dict[str, Callable[..., Masks]]:
     """What finds masks of every share, by name."""
     searches: dict[str, Callable[..., Masks]] = {
         "random": lambda *args: _cut(config, _random(config, *args)),
@@ -96,7 +96,7 @@ def find_masks(search_masks: Callable[..., Masks], *args) -> dict[str, np.ndarra
     return {f"{share:g}": masks for share, masks in search_masks(*args).items()}
 
 
-def _cut(config: Frontier, ranking: np.ndarray) -> Masks:
+def _cut(config: MaskSearch, ranking: np.ndarray) -> Masks:
     """The masks of a ranking; DC is in every one of them, as in the learned ones."""
     return {
         share: kf.shortcuts.dominant_frequency_map(ranking, share, ties="exact", dc="keep").masks
@@ -104,7 +104,7 @@ def _cut(config: Frontier, ranking: np.ndarray) -> Masks:
     }
 
 
-def _random(config: Frontier, run: Run, key: str, model: keras.Model, search: Data) -> np.ndarray:
+def _random(config: MaskSearch, run: Run, key: str, model: keras.Model, search: Data) -> np.ndarray:
     size = search[0].shape[1:3]
     ranking = np.random.default_rng(config.seed).random((int(search[1].max()) + 1, *size))
     return np.stack([kf.spectral.symmetrize(one) for one in ranking])
@@ -126,7 +126,7 @@ def _power(run: Run, key: str, model: keras.Model, search: Data) -> np.ndarray:
 
 
 def _importance(
-    config: Frontier, method: Any, run: Run, key: str, model: keras.Model, search: Data
+    config: MaskSearch, method: Any, run: Run, key: str, model: keras.Model, search: Data
 ) -> np.ndarray:
     checkpoint = journal(run, f"{key}-{method}")
     return kf.shortcuts.frequency_importance(
@@ -134,7 +134,9 @@ def _importance(
     ).maps
 
 
-def _learned(config: Frontier, weight: float, run: Run, key: str, model: keras.Model, search: Data) -> Masks:
+def _learned(
+    config: MaskSearch, weight: float, run: Run, key: str, model: keras.Model, search: Data
+) -> Masks:
     path = kf.shortcuts.learned_path(
         model,
         *search,

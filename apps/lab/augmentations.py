@@ -5,10 +5,13 @@ A row is given Keras and `keras_freq`, which are not imported before.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from apps.lab.networks import STATISTICS
 
@@ -31,12 +34,14 @@ class Row:
             Seeds: crops take `seed + 1`, `single` takes `seed + 2`, all others `seed + 3`.
         strengths: The fields of `Augmentations` that it follows from.
         adversarial: Whether it goes with adversarial training.
+        mapped: Whether it needs `Augmentations.maps`, which follow from another network.
     """
 
     label: str
     layers: Callable[[Any, Any, Training, int], Layers] = lambda keras, kf, training, seed: {}
     strengths: tuple[str, ...] = ()
     adversarial: bool = False
+    mapped: bool = False
 
 
 def _single(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
@@ -111,7 +116,38 @@ def _fda(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
     return {"pair": kf.layers.FDAPair(beta=training.augmentations.fda, seed=seed + 3)}
 
 
+def _spectral_dropout(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
+    return {"after": kf.layers.SpectralDropout(training.augmentations.spectral_dropout, seed=seed + 3)}
+
+
+def _class_frequencies(keras: Any, kf: Any, training: Training, seed: int, *, how: str) -> Layers:
+    own = training.augmentations
+    options = {"how": how, "probability": own.map_probability}
+    return {"mixture": kf.layers.ClassFrequencies(read_maps(own.maps), **options, seed=seed + 3)}
+
+
+def write_maps(masks: np.ndarray) -> str:
+    """Binary masks `(classes, height, width)` as text: their shape, and their bits in base 64."""
+    bits = base64.b64encode(np.packbits(np.asarray(masks) > 0).tobytes()).decode()
+    return f"{'x'.join(map(str, np.shape(masks)))}:{bits}"
+
+
+def read_maps(text: str) -> np.ndarray:
+    """The masks that `write_maps` wrote, float32."""
+    try:
+        sides, bits = text.split(":")
+        shape = tuple(map(int, sides.split("x")))
+        flat = np.unpackbits(np.frombuffer(base64.b64decode(bits, validate=True), "uint8"))
+        return flat[: int(np.prod(shape))].reshape(shape).astype("float32")
+    except ValueError as error:
+        raise ValueError(
+            "`training.augmentations.maps` must be maps as write_maps of apps.lab.augmentations writes them. "
+            f"Received: training.augmentations.maps={text[:40]!r}"
+        ) from error
+
+
 _PAIR, _SINGLE = ("pair", "pair_space"), ("single", "level", "applied", "overflow")
+_MAPS = ("maps", "map_probability")
 ROWS: dict[str, Row] = {
     "standard": Row("Standard", adversarial=True),
     "standard_twice": Row("Standard, two halves", _twice),
@@ -128,7 +164,15 @@ ROWS: dict[str, Row] = {
     "hybrid_augment": Row("HybridAugment", _hybrid, ("hybrid",)),
     "hybrid_augment_pp": Row("HybridAugment++", functools.partial(_hybrid, plus=True), ("hybrid",)),
     "fda": Row("FDA", _fda, ("fda",)),
+    "spectral_dropout": Row("Spectral dropout", _spectral_dropout, ("spectral_dropout",)),
+    "amplitude_drop": Row("Amplitude dropout", strengths=("amplitude_drop",)),
+    "dfm_x": Row("DFM-X", functools.partial(_class_frequencies, how="keep_other"), _MAPS, mapped=True),
+    "dfm_dropped": Row(
+        "Own maps dropped", functools.partial(_class_frequencies, how="drop_own"), _MAPS, mapped=True
+    ),
 }
+# The rows that need nothing but a recipe.
+PLAIN_ROWS = tuple(name for name, row in ROWS.items() if not row.mapped)
 
 
 def wrap(classifier: keras.Model, training: Training, shape: tuple[int, ...], *, seed: int) -> keras.Model:
@@ -175,6 +219,11 @@ def wrap(classifier: keras.Model, training: Training, shape: tuple[int, ...], *,
             **name,
         )
     augment = _sequence(*crops, after)
+    if training.augmentation == "amplitude_drop":
+        probability = training.augmentations.amplitude_drop
+        return kf.training.AmplitudeDropModel(
+            classifier, probability=probability, augment=augment, seed=seed + 3, **name
+        )
     if "mixture" in layers:
         return kf.training.MixtureModel(classifier, augment=augment, **layers, **name)
     if single is None and augment is None and not layers:

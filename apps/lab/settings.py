@@ -163,7 +163,10 @@ class Augmentations:
     `aug_mix`: level of its operations. `rand_augment`: strength of its two operations, in [0, 1].
     `gaussian_noise`: its standard deviation, of pixels in [0, 1]. `fourier_noise`: mean L2 norm of the wave
     in a channel, exponentially distributed. `hybrid`: chance of a hybrid image. `fda`: half-width of the
-    amplitude window as a share of the shorter side.
+    amplitude window as a share of the shorter side. `maps`: dominant frequencies of each class, as
+    `apps.lab.augmentations.write_maps` writes them; `map_probability`: chance of an image to be changed by
+    them. `spectral_dropout`: share of the frequencies that goes; `amplitude_drop`: chance of an image to lose
+    amplitudes.
     """
 
     pair: float = 0.6
@@ -182,10 +185,15 @@ class Augmentations:
     fourier_noise: float = 4.0
     hybrid: float = 0.6
     fda: float = 0.05
+    maps: str = ""
+    map_probability: float = 0.3
+    spectral_dropout: float = 0.3
+    amplitude_drop: float = 0.5
 
     def __post_init__(self):
         shares = ("pair", "single", "applied", "cutout", "hole", "cut_mix", "rand_augment", "hybrid", "fda")
-        for name in (*shares, "gaussian_noise"):
+        dropped = ("map_probability", "spectral_dropout", "amplitude_drop")
+        for name in (*shares, *dropped, "gaussian_noise"):
             check_between(f"augmentations.{name}", getattr(self, name), 0, 1)
         for name in ("level", "aug_mix"):
             check_between(f"augmentations.{name}", getattr(self, name), 0.1, 10)
@@ -290,6 +298,12 @@ class Training:
                     f"`training.{name}` must be {'null' if usual is None else usual} for {self.network}. "
                     f"Received: training.{name}={getattr(self, name)}"
                 )
+        if ROWS[self.augmentation].mapped != bool(self.augmentations.maps):
+            word = "hold" if ROWS[self.augmentation].mapped else "be empty without"
+            raise ValueError(
+                f"`training.augmentations.maps` must {word} maps of the classes for {self.augmentation}. "
+                f"Received: training.augmentations.maps={self.augmentations.maps[:40]!r}"
+            )
         if self.adversary.steps and not ROWS[self.augmentation].adversarial:
             allowed = ", ".join(name for name, row in ROWS.items() if row.adversarial)
             raise ValueError(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from scipy.stats import rankdata
 
 DRAWS = 10_000
 
@@ -109,6 +110,22 @@ def exchange_test(differences: np.ndarray, *, draws: int, rng: np.random.Generat
         signs = rng.integers(0, 2, (size, len(differences)), dtype="int8") * np.float32(2) - 1
         more += int((np.abs(signs @ differences.astype("float32")) >= seen).sum())
     return (more + 1) / (draws + 1)
+
+
+def rank_interval(
+    first: np.ndarray, second: np.ndarray, *, draws: int = DRAWS, seed: int = 0
+) -> tuple[float, float]:
+    """95 % percentiles of Spearman's correlation of two numbers of each network, over draws of networks."""
+    places = np.random.default_rng(seed).integers(0, len(first), (draws, len(first)))
+    centered = []
+    for values in (first, second):
+        ranks = rankdata(np.asarray(values)[places], axis=1)
+        centered.append(ranks - ranks.mean(axis=1, keepdims=True))
+    norms = np.prod([np.sqrt((ranks**2).sum(axis=1)) for ranks in centered], axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = (centered[0] * centered[1]).sum(axis=1) / norms  # NaN where all that are drawn are equal
+    low, high = np.nanpercentile(found, (2.5, 97.5))
+    return float(low), float(high)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -3,6 +3,7 @@
 from keras_freq.layers._apr_pair import APRPair
 from keras_freq.layers._apr_single import APRSingle
 from keras_freq.layers._aug_mix import AugMix
+from keras_freq.layers._class_frequencies import ClassFrequencies
 from keras_freq.layers._crop_flip import CropFlip
 from keras_freq.layers._fda_pair import FDAPair
 from keras_freq.layers._filters import BandPass, FrequencyMask, HighPass, LowPass
@@ -10,12 +11,14 @@ from keras_freq.layers._fourier_noise import FourierNoise
 from keras_freq.layers._hybrid_pair import HybridPair
 from keras_freq.layers._random_resized_crop import RandomResizedCrop
 from keras_freq.layers._spectral_density_enhancement import SpectralDensityEnhancement
+from keras_freq.layers._spectral_dropout import SpectralDropout
 
 __all__ = [
     "APRPair",
     "APRSingle",
     "AugMix",
     "BandPass",
+    "ClassFrequencies",
     "CropFlip",
     "FDAPair",
     "FourierNoise",
@@ -25,6 +28,7 @@ __all__ = [
     "LowPass",
     "RandomResizedCrop",
     "SpectralDensityEnhancement",
+    "SpectralDropout",
 ]
 
 

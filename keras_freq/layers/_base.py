@@ -98,14 +98,17 @@ class RandomFrequencyLayer(FrequencyLayer):
 
     def _draw_and_transform(self, images: Array, batch, uniform: Callable[[tuple], Array]) -> Array:
         check_images_shape(images.shape, self.data_format, open_size=True)
-        channels = images.shape[-1 if self.data_format == "channels_last" else -3]
+        draws = uniform(self.draw_shape_of(images, batch))
         if not hold_bytes(images):
-            return self.transform(images, uniform(self.draw_shape(batch, channels)))
+            return self.transform(images, draws)
         # Bytes are 0 to 255, and stay so, as floats, also for the next layer: worked on in the floats' range.
         low, high = self.value_range
         pixels = library_of(images).cast(images, "float32") * ((high - low) / 255) + low
-        result = self.transform(pixels, uniform(self.draw_shape(batch, channels)))
-        return (result - low) * (255 / (high - low))
+        return (self.transform(pixels, draws) - low) * (255 / (high - low))
+
+    def draw_shape_of(self, images: Array, batch) -> tuple:
+        """The shape of the uniform numbers for these images, where it depends on their size."""
+        return self.draw_shape(batch, images.shape[-1 if self.data_format == "channels_last" else -3])
 
     def check_range(self, images: np.ndarray) -> None:
         """Refuses floats that are not finite, or are of another range than the layer takes.

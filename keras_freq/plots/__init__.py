@@ -22,6 +22,7 @@ from keras_freq.plots._heat_map import heat_map
 from keras_freq.plots._image_rows import image_rows
 from keras_freq.plots._kernels import kernels
 from keras_freq.plots._reliability import reliability
+from keras_freq.plots._scatter import scatter
 from keras_freq.plots._shortcut_rates import shortcut_rates
 from keras_freq.plots._spectral_density import spectral_density
 from keras_freq.plots._spectrum import spectrum
@@ -46,6 +47,7 @@ __all__ = [
     "image_rows",
     "kernels",
     "reliability",
+    "scatter",
     "shortcut_rates",
     "spectral_density",
     "spectrum",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
-from apps.lab.augmentations import ROWS, wrap
+from apps.lab.augmentations import ROWS, wrap, write_maps
 from apps.lab.cropping import NormalizedPair
 from apps.lab.networks import STATISTICS, classifier
 from apps.lab.schedules import learning_rate
@@ -28,7 +28,8 @@ def network(training, name="network"):
 
 @pytest.mark.parametrize("row", ROWS)
 def test_every_row_has_its_way_to_train(row):
-    training = small(augmentation=row)
+    maps = write_maps(np.ones((4, *SHAPE[:2]))) if ROWS[row].mapped else ""
+    training = small(augmentation=row, augmentations=Augmentations(maps=maps))
     model = network(training, row)
     wrapper = wrap(model, training, SHAPE, seed=0)
     assert wrapper.classifier is model
@@ -37,6 +38,14 @@ def test_every_row_has_its_way_to_train(row):
         mixture = {"mix_up": keras.layers.MixUp, "cut_mix": keras.layers.CutMix}[row]
         assert isinstance(wrapper, kf.training.MixtureModel)
         assert isinstance(wrapper.mixture, mixture)
+        return
+    if ROWS[row].mapped:
+        assert isinstance(wrapper.mixture, kf.layers.ClassFrequencies)
+        assert wrapper.mixture.how == {"dfm_x": "keep_other", "dfm_dropped": "drop_own"}[row]
+        return
+    if row == "amplitude_drop":
+        assert isinstance(wrapper, kf.training.AmplitudeDropModel)
+        assert isinstance(wrapper.augment, kf.layers.CropFlip)
         return
     pairs = {"apr_p": kf.layers.APRPair, "apr_sp": kf.layers.APRPair, "fda": kf.layers.FDAPair}
     pairs |= {"standard_twice": kf.layers.CropFlip}
@@ -51,6 +60,7 @@ def test_every_row_has_its_way_to_train(row):
         "rand_augment": keras.layers.RandAugment,
         "fourier_noise": kf.layers.FourierNoise,
         "gaussian_noise": keras.layers.GaussianNoise,
+        "spectral_dropout": kf.layers.SpectralDropout,
     }
     layers = wrapper.augment.layers if row in after else [wrapper.augment]
     kinds = [kf.layers.CropFlip, after[row]] if row in after else [kf.layers.CropFlip]

@@ -42,6 +42,7 @@ AUGMENTATIONS = {
     "FDAPair": lambda **k: kf.layers.FDAPair(**{"seed": 3, "beta": 0.1, **k}),
     "FourierNoise": lambda **k: kf.layers.FourierNoise(**{"seed": 3, "distribution": "exponential", **k}),
     "HybridPair": lambda **k: kf.layers.HybridPair(**{"seed": 3, "probability": 0.9, **k}),
+    "SpectralDropout": lambda **k: kf.layers.SpectralDropout(**{"seed": 3, "rate": 0.3, **k}),
     "HybridPair_amplitude": lambda **k: kf.layers.HybridPair(
         **{"seed": 3, "scope": "sample", "clip": (0, 1), "recombine_amplitude": True, **k}
     ),
@@ -152,7 +153,7 @@ def test_compiled(name, images):
     layer = LAYERS[name]()
     inputs = [keras.ops.convert_to_tensor(images)]
     if name in AUGMENTATIONS:
-        shape = layer.draw_shape(len(images), 3)
+        shape = layer.draw_shape_of(images, len(images))
         inputs.append(keras.ops.convert_to_tensor(np.random.default_rng(5).random(shape).astype("float32")))
     difference = np.abs(
         to_numpy(compiled_function(layer.transform)(*inputs)) - to_numpy(layer.transform(*inputs))

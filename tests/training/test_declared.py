@@ -43,6 +43,7 @@ WRAPPERS = {
     "MixtureModel": lambda c, **r: training.MixtureModel(
         c, keras.layers.CutMix(seed=7), augment=several(**r)
     ),
+    "AmplitudeDropModel": lambda c, **r: training.AmplitudeDropModel(c, augment=several(**r), probability=0),
     "SpectralRegularizer": lambda c, **r: training.SpectralRegularizer(c, augment=several(**r)),
 }
 # How a network that takes [0, 1] is declared, and the floats that it takes then.

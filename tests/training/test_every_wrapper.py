@@ -13,6 +13,7 @@ WRAPPERS = {
     "BandModel": lambda c: training.BandModel(c, kf.layers.LowPass(4)),
     "MixUpModel": lambda c: training.MixUpModel(c),
     "MixtureModel": lambda c: training.MixtureModel(c, keras.layers.CutMix()),
+    "AmplitudeDropModel": lambda c: training.AmplitudeDropModel(c, augment=kf.layers.CropFlip(), seed=0),
     "SpectralRegularizer": lambda c: training.SpectralRegularizer(c, augment=kf.layers.CropFlip()),
 }
 every_wrapper = pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)

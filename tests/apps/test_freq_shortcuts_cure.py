@@ -1,0 +1,104 @@
+"""Training against shortcuts: maps as text, correlation over networks, and the experiment in miniature."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+
+import keras_freq as kf
+from apps.lab.augmentations import read_maps, write_maps
+from apps.lab.settings import Augmentations, Training
+from apps.lab.statistics import rank_interval
+from tests.apps import running
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("shape", [(2, 3, 5), (10, 32, 32)])
+def test_maps_are_written_as_text_and_read(shape, rng):
+    masks = (rng.random(shape) < 0.3).astype("float32")
+    text = write_maps(masks)
+    assert len(text) < 20 + masks.size / 5
+    np.testing.assert_array_equal(read_maps(text), masks)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("text", ["", "2x3", "2x3x5:!!", "ax3:AA=="])
+def test_other_text_is_no_map(text):
+    with pytest.raises(ValueError, match="must be maps as write_maps"):
+        read_maps(text)
+
+
+@pytest.mark.once
+def test_maps_stand_with_the_rows_that_need_them_alone():
+    maps = Augmentations(maps=write_maps(np.ones((2, 4, 4))))
+    assert Training(augmentation="dfm_x", augmentations=maps).augmentations is maps
+    with pytest.raises(ValueError, match="must hold maps of the classes for dfm_x"):
+        Training(augmentation="dfm_x")
+    with pytest.raises(ValueError, match="must be empty without maps of the classes for standard"):
+        Training(augmentations=maps)
+
+
+@pytest.mark.once
+def test_the_interval_of_a_correlation_is_that_of_scipy(rng):
+    from scipy.stats import bootstrap, spearmanr
+
+    first = rng.normal(size=40)
+    second = first + rng.normal(size=40)
+    low, high = rank_interval(first, second, draws=4000)
+    expected = bootstrap(
+        (first, second),
+        lambda a, b: spearmanr(a, b).statistic,
+        paired=True,
+        vectorized=False,
+        n_resamples=2000,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    assert (low, high) == (pytest.approx(expected.low, abs=0.04), pytest.approx(expected.high, abs=0.04))
+    assert low < kf.evaluate.rank_correlation(first, second) < high
+
+
+@pytest.mark.once
+def test_other_orders_of_rows_and_other_shares_are_refused():
+    config = running.CONFIGS / "freq_shortcuts" / "cure.yaml"
+    running.refuse("must begin with standard", "freq_shortcuts", "cure", config, "rows=[apr_s, standard]")
+    running.refuse("`share` must be one of", "freq_shortcuts", "cure", config, "share=0.1")
+    running.refuse("`maps` must hold some of", "freq_shortcuts", "cure", config, "maps=hfss")
+
+
+@pytest.mark.slow
+def test_networks_are_trained_with_maps_and_measured(tmp_path):
+    told = running.finish(
+        "freq_shortcuts",
+        "cure",
+        running.CONFIGS / "freq_shortcuts" / "cure.yaml",
+        "data.name=cifar10_mini",
+        "data.train_images=200",
+        "seeds=1",
+        "rows=[standard, amplitude_drop, dfm_x, dfm_dropped]",
+        "maps=gradient",
+        "methods=[gradient]",
+        "search_per_class=3",
+        "test_per_class=3",
+        "patch=8",
+        "attacked=5",
+        "training.epochs=1",
+        "training.width=2",
+        "training.batch_size=20",
+        f"store={tmp_path / 'store'}",
+        f"output={tmp_path / 'run'}",
+    )
+    assert "Spearman's correlation over 4 networks" in told
+    with (tmp_path / "run" / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for row in ("standard", "amplitude_drop", "dfm_x", "dfm_dropped"):
+        found = {one["measure"] for one in rows if one["network"] == row}
+        assert {"shortcuts gradient", "shortcuts first", "added error", "attack error"} <= found
+    own, first = (
+        next(float(one["value"]) for one in rows if one["network"] == "standard" and one["measure"] == name)
+        for name in ("shortcuts gradient", "shortcuts first")
+    )
+    assert own == first
+    assert (tmp_path / "run" / "figures" / "cure_gradient.png").is_file()
