@@ -11,14 +11,19 @@ from pathlib import Path
 
 
 def die_at(folder: Path, step: int) -> None:
-    """Is killed before the so-maniest time that it opens, renames, makes or removes something in a folder."""
+    """Is killed before a step: the so-maniest time that it opens, makes, renames, cuts or removes a file of
+    the folder."""
     count = itertools.count(1)
 
     def look(event: str, args: tuple) -> None:
-        if event in _TOUCHING and str(args[0]).startswith(str(folder)) and next(count) == step:
+        if event in _TOUCHING and _name(args[0]).startswith(str(folder)) and next(count) == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(look)
+
+
+def _name(file: object) -> str:
+    return os.readlink(f"/proc/self/fd/{file}") if isinstance(file, int) else str(file)
 
 
 _TOUCHING = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.truncate", "os.chmod"}

@@ -6,6 +6,7 @@ Ten kills of each kind here; ``pytest --slow --kills 50 tests/faults/test_kills.
 from __future__ import annotations
 
 import functools
+import itertools
 import time
 
 import numpy as np
@@ -18,26 +19,25 @@ pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 @pytest.mark.parametrize("kind", work.KINDS)
 def test_killed_and_resumed_equals_undisturbed(kind, begin, undisturbed, ends_the_same, tmp_path, request):
-    """Half of the kills come from outside at a random time after it begins to write, half at a random step
-    of the process: right before it opens, renames or removes something."""
-    kills, wanted, folders = 0, request.config.getoption("--kills"), 0
+    """Half of the kills come from outside at a random time after the process begins to write, half at a
+    random step of its own: right before it opens, renames, cuts or removes a file."""
+    wanted, killed = request.config.getoption("--kills"), 0
     rng = np.random.default_rng(list(kind.encode()))
-    undisturbed(kind)
-    while kills < wanted:
-        folder = tmp_path / str(folders)
-        folders += 1
-        assert folders <= 3 * wanted, "it is too fast to be killed"
+    _, seconds = undisturbed(kind)
+    for count in itertools.count():
+        folder = tmp_path / str(count)
         for _ in range(rng.integers(1, 5)):  # so often before it may end
-            at_step = bool(rng.integers(2))
-            step = int(rng.integers(1, 60))
-            worker = begin(kind, folder, functools.partial(inflict.die_at, folder, step) if at_step else None)
-            if at_step:
-                killed = worker.end() < 0
+            if rng.integers(2):
+                fault = functools.partial(inflict.die_at, folder, int(100 ** rng.random()))
+                killed += begin(kind, folder, fault).end() < 0
             else:
+                worker = begin(kind, folder)
                 worker.writes()
-                time.sleep(rng.uniform(0, 0.4))
-                killed = worker.kill()
-            kills += killed
-            if kills == wanted:
+                time.sleep(rng.uniform(0, 0.7 * seconds))
+                killed += worker.kill()
+            if killed == wanted:
                 break
         ends_the_same(kind, begin(kind, folder))
+        if killed == wanted:
+            break
+        assert count < 2 * wanted, "it is too fast to be killed"
