@@ -33,7 +33,7 @@ def test_a_full_disk(kind, begin, undisturbed, ends_the_same, disk):
 @pytest.mark.parametrize("jpeg", [85, 0])
 def test_half_an_image_is_no_image(jpeg, disk):
     """Where Pillow writes to a file itself, it does not see that the disk took a part."""
-    image = np.random.default_rng(0).integers(0, 256, (1, 128, 128, 3), "uint8")
+    image = np.random.default_rng(0).integers(0, 256, (1, 256, 256, 3), "uint8")
     folder = disk.folder / "folder"
     options = {"corruptions": ("brightness",), "severities": (1,), "layout": "files", "jpeg": jpeg}
     disk.fill(20_000)
