@@ -91,7 +91,8 @@ def begin(tmp_path_factory) -> Iterator[Callable[..., Worker]]:
     logs = tmp_path_factory.mktemp("logs")
 
     def start(kind: str, folder: Path, fault: Callable[[], Any] | None = None) -> Worker:
-        folder.mkdir(exist_ok=True)
+        with contextlib.suppress(NotADirectoryError):
+            folder.mkdir(exist_ok=True)
         log = logs / str(len(running))
         process = context.Process(target=work.work, args=(kind, folder, log, fault), daemon=True)
         process.start()

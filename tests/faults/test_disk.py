@@ -58,3 +58,13 @@ def test_a_disk_that_becomes_read_only(kind, begin, ends_the_same, disk):
     assert str(folder) in line
     disk.remount("rw")
     ends_the_same(kind, begin(kind, folder))
+
+
+@pytest.mark.parametrize("kind", work.KINDS)
+def test_a_folder_that_cannot_be_made(kind, begin, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    line = begin(kind, file / "folder").ends_with_a_line()
+    assert str(file / "folder") in line
+    assert re.search("Not a directory|must be a folder", line)
+    assert file.read_text() == "mine"
