@@ -51,7 +51,8 @@ def test_a_disk_that_becomes_read_only(kind, begin, ends_the_same, disk):
     folder = disk.folder / "folder"
     worker = begin(kind, folder)
     worker.writes()
-    worker.kill()
+    worker.process.kill()
+    worker.was_killed()
     disk.remount("ro")
     line = begin(kind, folder).ends_with_a_line()
     assert "Read-only file system" in line

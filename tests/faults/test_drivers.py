@@ -36,7 +36,8 @@ def test_nothing_depends_on_the_clock_of_the_wall(kind, begin, ends_the_same, tm
     fault = functools.partial(inflict.jump_clock, 86_400)
     worker = begin(kind, tmp_path / "folder", fault)
     worker.writes()
-    worker.kill()
+    worker.process.kill()
+    worker.was_killed()
     for path in (tmp_path / "folder").rglob("*"):
         os.utime(path, (4e9, 4e9))
     ends_the_same(kind, begin(kind, tmp_path / "folder", fault))

@@ -29,12 +29,13 @@ def test_killed_and_resumed_equals_undisturbed(kind, begin, undisturbed, ends_th
         for _ in range(rng.integers(1, 5)):  # so often before it may end
             if rng.integers(2):
                 fault = functools.partial(inflict.die_at, folder, int(100 ** rng.random()))
-                killed += begin(kind, folder, fault).end() < 0
+                killed += begin(kind, folder, fault).was_killed()
             else:
                 worker = begin(kind, folder)
                 worker.writes()
                 time.sleep(rng.uniform(0, 0.7 * seconds))
-                killed += worker.kill()
+                worker.process.kill()
+                killed += worker.was_killed()
             if killed == wanted:
                 break
         ends_the_same(kind, begin(kind, folder))

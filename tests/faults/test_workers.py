@@ -14,7 +14,7 @@ from tests.faults import work
 
 @pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="needs DataLoader, and forks")
-def test_a_killed_data_worker_is_one_line_and_what_is_measured_stays(tmp_path):
+def test_a_killed_data_worker_is_told_and_what_is_measured_stays(tmp_path):
     import torch
 
     images, labels = work.samples(8)
@@ -37,7 +37,8 @@ def test_a_killed_data_worker_is_one_line_and_what_is_measured_stays(tmp_path):
     options = {"bases_per_pass": 32}
     expected = kf.evaluate.fourier_heat_map(model, loader, **options)
     killing.touch()
-    with pytest.raises(RuntimeError, match=r"^DataLoader worker [^\n]*$"):
+    # PyTorch tells of it from a signal handler, which may run inside a layer: Keras then adds its own lines.
+    with pytest.raises(RuntimeError, match=r"DataLoader worker \(pid.* (exited unexpectedly|is killed)"):
         kf.evaluate.fourier_heat_map(model, loader, checkpoint=checkpoint, **options)
     kept = checkpoint.read_bytes()
     assert lines() >= 3
