@@ -86,7 +86,7 @@ def command(app: str, experiments: Experiment | Mapping[str, Experiment], words:
     except RunError as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return error.code
-    except (ValueError, TypeError, ImportError, OSError) as error:
+    except (ValueError, TypeError, ImportError, OSError, MemoryError) as error:
         print(f"error: {_explain(error)}{_keep_traceback(run)}", file=sys.stderr)
         return 1
     finally:

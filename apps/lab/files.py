@@ -47,6 +47,16 @@ def write_whole(path: str | os.PathLike, content: str | bytes | Callable[[Binary
     return path
 
 
+def clear_halves(folder: Path, of: str = "") -> None:
+    """Removes what killed processes have left half written: of one file, or of all below the folder.
+
+    Who calls it holds what is written there.
+    """
+    for ending in (".part", f".{'[0-9a-f]' * 16}.tmp"):  # of `write_whole` here, and of that of `keras_freq`
+        for half in folder.glob(f".{of}.*{ending}" if of else f"**/.*{ending}"):
+            half.unlink(missing_ok=True)
+
+
 def write_json(path: str | os.PathLike, value: Any) -> Path:
     """Writes JSON, indented, whole or not at all."""
     return write_whole(path, json.dumps(value, indent=2, allow_nan=True) + "\n")

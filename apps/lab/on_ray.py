@@ -144,5 +144,10 @@ def _pause() -> list[Any]:
 
 def _reason(ray: Any, error: Exception) -> str:
     """Why a unit failed: the worker's own exception, or that the worker is gone."""
+    if isinstance(error, ray.exceptions.OutOfMemoryError):  # it comes with two pages about the node
+        return (
+            "OutOfMemoryError: its node had no memory left and ended it; with more `memory` or `cpus` a unit "
+            "fewer run at once"
+        )
     cause = error.cause if isinstance(error, ray.exceptions.RayTaskError) else None
     return one_line(cause) if isinstance(cause, Exception) else f"{type(error).__name__}: {one_line(error)}"

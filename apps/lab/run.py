@@ -22,6 +22,7 @@ from apps.lab.errors import RunError, one_line
 from apps.lab.files import (
     append_records,
     as_lines,
+    clear_halves,
     hold,
     read_arrays,
     read_checked,
@@ -76,8 +77,7 @@ class Run:
         self.config = config
         self.seed = int(config.seed)
         self._lock = lock or _lock(self.folder / ".lock")
-        for part in self.folder.rglob(".*.part"):  # of a process that was killed while it wrote
-            part.unlink(missing_ok=True)
+        clear_halves(self.folder)
         records, damaged = read_records(self._jsonl)
         if damaged:
             numbers = ", ".join(map(str, damaged))

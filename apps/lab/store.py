@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from apps.lab.errors import RunError, one_line
-from apps.lab.files import hold, read_arrays, read_checked, write_checked, write_whole
+from apps.lab.files import clear_halves, hold, read_arrays, read_checked, write_checked, write_whole
 from apps.lab.interruption import stop_if_interrupted
 from apps.lab.versions import versions
 
@@ -103,6 +103,7 @@ class Kept:
 
     def begin(self, about: Mapping[str, Any]) -> None:
         """Makes the folder, or sees to it that the one that is there belongs to this network."""
+        clear_halves(self.folder)
         if self.folder.is_dir() and any(self.folder.iterdir()):
             _ = self.recipe
             return

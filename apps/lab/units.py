@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.lab.errors import RunError, one_line
-from apps.lab.files import hold, read_checked, write_checked
+from apps.lab.files import clear_halves, hold, read_checked, write_checked
 from apps.lab.interruption import stop_if_interrupted
 
 
@@ -72,6 +72,7 @@ class UnitStore:
         outcome = self.read(unit)
         claim = self.claim(unit) if outcome is None else None
         if claim is not None:
+            clear_halves(self.folder, self._path(unit).name)
             outcome = self.read(unit)  # another may have ended it before the claim
             if outcome is not None:
                 claim.close()

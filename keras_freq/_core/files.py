@@ -36,7 +36,7 @@ def write_whole(path: str | os.PathLike, content: str | bytes | Callable[[Binary
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(8)}.tmp")
     try:
-        with open(temporary, "xb") as file:
+        with errors_name(path), open(temporary, "xb") as file:
             if callable(content):
                 content(file)
             else:
@@ -46,20 +46,29 @@ def write_whole(path: str | os.PathLike, content: str | bytes | Callable[[Binary
         if path.is_file() and not path.is_symlink():
             os.chmod(temporary, stat.S_IMODE(path.stat().st_mode))
         os.replace(temporary, path)
-    except BaseException as error:
+    except BaseException:
         with contextlib.suppress(OSError):  # what went wrong first is what is told
             temporary.unlink()
-        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
-            error.filename = str(path)  # that of a full disk names no file
         raise
     sync_folder(path.parent)
     return path
 
 
 @contextlib.contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
+def errors_name(path: str | os.PathLike) -> Iterator[None]:
+    """Within it, errors of the system that name no file, as that of a full disk, name this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextlib.contextmanager
+def lock_folder(folder: Path, *below: str) -> Iterator[None]:
     """Holds a folder for one process, where the system has locks, and clears what a killed one left half
-    written.
+    written in it and in the folders `below`, which are patterns of paths.
 
     Raises:
         ValueError: If another process holds it.
@@ -78,7 +87,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
                 "Only one process can write to a folder at a time: wait for it, or choose another folder. "
                 f"Received: folder={str(folder)!r}, which is in use"
             ) from None
-        for path in folder.glob(".*.tmp"):
+        for path in (path for place in ("", *below) for path in folder.glob(os.path.join(place, ".*.tmp"))):
             if re.fullmatch(r"\..+\.[0-9a-f]{16}\.tmp", path.name):
                 path.unlink()
         yield

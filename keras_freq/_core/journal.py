@@ -17,9 +17,9 @@ import numpy as np
 
 from keras_freq._core import processes
 from keras_freq._core.checks import show
-from keras_freq._core.files import sync_folder
+from keras_freq._core.files import errors_name, sync_folder
 
-_FORMAT = "keras_freq sweep 2"
+_FORMAT = "keras_freq sweep 3"
 # The journal of this process that holds the lock of a file, by what the system calls the file.
 _HOLDERS: weakref.WeakValueDictionary[tuple[int, int], SweepJournal] = weakref.WeakValueDictionary()
 
@@ -28,7 +28,8 @@ class SweepJournal:
     """Measured rows by key, one line for each step of the sweep, under the settings they were made with.
 
     A line is the CRC-32 of what follows, in hexadecimal, and JSON. The first one has the format and the
-    settings. Lines are appended and synced, so that a step costs the same however much is measured and no
+    settings; its sum goes into those of all others, so that a line of another run is a damaged one. Lines are
+    appended and synced, so that a step costs the same however much is measured and no
     step is lost. A kill or a loss of power can damage the last line only: it is left out when the file is
     read, and written over.
 
@@ -96,13 +97,15 @@ class SweepJournal:
                 "`checkpoint` must be used by one call at a time. "
                 f"Received: checkpoint={str(self._path)!r}, which a later call has taken over"
             )
-        line = _line(rows) if self._end else _line(self._head) + _line(rows)
-        os.ftruncate(self._handle, self._end)
-        os.lseek(self._handle, self._end, os.SEEK_SET)
-        rest = memoryview(line)
-        while rest:  # a nearly full disk takes a part first and fails at the next call
-            rest = rest[os.write(self._handle, rest) :]
-        os.fsync(self._handle)
+        head = _line(self._head)
+        line = (b"" if self._end else head) + _line(rows, head)
+        with errors_name(self._path or ""):
+            os.ftruncate(self._handle, self._end)
+            os.lseek(self._handle, self._end, os.SEEK_SET)
+            rest = memoryview(line)
+            while rest:  # a nearly full disk takes a part first and fails at the next call
+                rest = rest[os.write(self._handle, rest) :]
+            os.fsync(self._handle)
         self._end += len(line)
 
     def _load(self, path: Path, what: str) -> int:
@@ -116,7 +119,7 @@ class SweepJournal:
                 f"`checkpoint` must be a file that an unfinished `{what}` wrote, or none yet. "
                 f"Received: checkpoint={str(path)!r}, which is no such file"
             )
-        parsed = [_parse(line) for line in lines[1:]]
+        parsed = [_parse(line, lines[0] + b"\n") for line in lines[1:]]
         whole = parsed[:-1] if content.endswith(b"\n") and parsed and parsed[-1] is None else parsed
         if not whole:
             return 0  # nothing was measured, under whatever settings
@@ -156,15 +159,15 @@ def _is_special(path: Path) -> bool:
         return False
 
 
-def _line(value: dict[str, Any]) -> bytes:
+def _line(value: dict[str, Any], head: bytes = b"") -> bytes:
     text = json.dumps(value).encode()
-    return b"%08x %s\n" % (zlib.crc32(text), text)
+    return b"%08x %s\n" % (zlib.crc32(text, zlib.crc32(head)), text)
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
-    """What `_line` wrote, or None where it is damaged."""
+def _parse(line: bytes, head: bytes = b"") -> dict[str, Any] | None:
+    """What `_line` wrote, or None where it is damaged or stands under another head."""
     check, _, text = line.partition(b" ")
-    parsed = json.loads(text) if check == b"%08x" % zlib.crc32(text) else None
+    parsed = json.loads(text) if check == b"%08x" % zlib.crc32(text, zlib.crc32(head)) else None
     return parsed if isinstance(parsed, dict) else None
 
 

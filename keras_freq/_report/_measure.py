@@ -338,7 +338,7 @@ def _hold(folder: Path | None, resume: bool) -> Iterator[None]:
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"`to` must be a folder. Received: to={str(folder)!r}")
     folder.mkdir(parents=True, exist_ok=True)
-    with lock_folder(folder):
+    with lock_folder(folder, "figures", "tables", "parts/*"):
         if not resume and (folder / "parts").is_dir():
             shutil.rmtree(folder / "parts")
         yield

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -17,6 +18,7 @@ from apps.lab import load_config
 from apps.lab.grid import plan
 from apps.lab.grid_settings import Grid
 from apps.lab.images import Images
+from apps.lab.on_ray import work_on_ray
 from apps.lab.units import Backlog, Unit, UnitStore, work_locally
 from tests.apps.running import CONFIGS, call, finish, records, start, wait_until
 
@@ -121,6 +123,31 @@ def test_a_damaged_outcome_is_measured_again(tmp_path):
         (unit, {"value": 3})
     ]
     assert store.read(unit) == {"value": 3}
+
+
+def test_a_worker_that_was_out_of_memory_is_one_line_and_its_unit_is_done_again(tmp_path):
+    exceptions = pytest.importorskip("ray").exceptions
+    said, sent = [], []
+
+    def get(reference):
+        if len(sent) == 1:
+            raise exceptions.OutOfMemoryError("Memory on the node was low.\nTop 10 memory users:\n" * 50)
+        return {"value": reference}
+
+    ray = SimpleNamespace(
+        exceptions=exceptions,
+        get=get,
+        wait=lambda references, timeout: (references, []),
+        cluster_resources=lambda: {"CPU": 1.0},
+    )
+    backlog = Backlog(units("a"), UnitStore(tmp_path), tries=3)
+    send = lambda unit: sent.append(unit) or len(sent)  # noqa: E731
+    found = list(work_on_ray(ray, backlog, send, lambda unit, it: it, needs={"CPU": 1}, say=said.append))
+    assert found == [(*units("a"), {"value": 2})]
+    (line,) = said
+    assert line.startswith("a: try 1 of 3 failed: OutOfMemoryError: its node had no memory left")
+    assert len(line) < 200
+    assert "\n" not in line
 
 
 @pytest.mark.parametrize(

@@ -97,14 +97,17 @@ def test_an_output_that_cannot_be_written_is_one_line(here, capsys):
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("fail", ["value", "disk"])
+@pytest.mark.parametrize("fail", ["value", "disk", "memory"])
 def test_a_failure_is_one_line_and_resume_ends_with_the_same_numbers(here, capsys, monkeypatch, fail):
     assert call("tiny.yaml", f"fail={fail}", "output=out") == 1
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
     assert len(lines) == 1
-    assert (
-        "no space is left" if fail == "disk" else "`radius` must be even. Received: radius=8 and more"
-    ) in lines[0]
+    message = {
+        "value": "`radius` must be even. Received: radius=8 and more",
+        "disk": "no space is left",
+        "memory": "Unable to allocate 4.00 TiB",
+    }[fail]
+    assert message in lines[0]
     assert f"go on with: python -m apps.tiny --resume {here / 'out'}" in lines[0]
     assert "Traceback" in Path("out/error.log").read_text()
     assert len(numbers("out")) == 2

@@ -192,6 +192,18 @@ def test_killed_between_the_two_files_of_the_end(here, counted, monkeypatch):
 
 
 @pytest.mark.once
+def test_killed_while_writing_the_first_file_leaves_a_folder_that_is_trained_in(here, counted):
+    train(begin("first"))
+    (folder,) = network_folders()
+    for path in folder.iterdir():
+        path.unlink()
+    (folder / ".recipe.json.abcdefgh.part").write_text("{")
+    train(begin("second"))
+    assert len(counted) == 2
+    assert {path.name for path in folder.iterdir()} == {"recipe.json", "network.npz"}
+
+
+@pytest.mark.once
 def test_killed_while_writing_leaves_no_half_network(here, counted, monkeypatch):
     run = begin("out")
     savez = np.savez

@@ -49,6 +49,8 @@ def tiny(run, config):
                 InterruptsAtItsEnd()
             if config.fail == "disk" and radius == 8:
                 raise OSError(28, "No space left on device")
+            if config.fail == "memory" and radius == 8:
+                raise MemoryError("Unable to allocate 4.00 TiB for an array")
             return [{"radius": radius, "kind": kind, "value": radius / 7} for kind in ("low", "high")]
 
         run.measure(f"band/{radius}", compute)

@@ -110,6 +110,21 @@ def test_another_run_is_refused(tmp_path):
     assert "which is no such file" in refused(path, what="other")
 
 
+def test_a_line_of_another_run_is_damage(tmp_path):
+    """Whole as it is, its numbers are those of other settings."""
+    path, other = tmp_path / "journal", tmp_path / "other"
+    content = written(path)
+    foreign = journal(other, RUN | {"epsilon": 2})
+    foreign.add(ROWS[1])
+    foreign.close()
+    head, *lines = content.splitlines(keepends=True)
+    line = other.read_bytes().splitlines(keepends=True)[1]
+    path.write_bytes(b"".join([head, lines[0], line, *lines[1:]]))
+    assert "remove line 3, and" in refused(path)
+    path.write_bytes(content + line)  # as the last one it is as good as half a line
+    assert journal(path).rows == WANTED
+
+
 @pytest.mark.parametrize("content", [b"{", b"[]\n", b'{"format": "other"}\n', b"\xff\n", b"\n", b"my notes"])
 def test_a_file_of_another_kind_is_refused_and_left_alone(content, tmp_path):
     path = tmp_path / "journal"
@@ -144,8 +159,9 @@ def test_a_full_disk_costs_the_last_step_alone(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(module.os, "write", first_a_part)
-        with pytest.raises(OSError, match="full"):
+        with pytest.raises(OSError, match="full") as error:
             kept.add(ROWS[1])
+    assert error.value.filename == str(path)
     assert kept.rows == ROWS[0]
     kept.add(ROWS[2])  # there is room again
     kept.close()

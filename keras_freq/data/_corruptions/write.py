@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import zlib
@@ -131,7 +132,9 @@ def write_corrupted(
         repeated = np.tile(labels.astype("uint8" if labels.max() < 256 else "int64"), len(severities))
         written = []
         if not _is_complete(folder / "labels.npy", repeated.shape):
-            written.append(write_whole(folder / "labels.npy", lambda file: np.save(file, repeated)))
+            content = io.BytesIO()  # NumPy does not say of a file on the disk that the disk is full
+            np.save(content, repeated)
+            written.append(write_whole(folder / "labels.npy", content.getvalue()))
         missing = [name for name in corruptions if not _is_complete(folder / f"{name}.npy", shape)]
         with progress_bar(progress, "Corrupting", total=len(missing) * shape[0]) as advance:
             for name in missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import shutil
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_freq._core.files import sync_folder
+from keras_freq._core.files import errors_name, sync_folder
 from keras_freq._core.pixels import to_bytes
 from keras_freq.data._corruptions.apply import corrupt
 
@@ -75,7 +76,10 @@ def write_files(
                 for place, pixels in enumerate(result, start):
                     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
                     path = half / classes[labels[place]] / f"{place:0{digits}d}.{ending}"
-                    image.save(path, "JPEG" if quality else "PNG", **how)
+                    content = io.BytesIO()  # Pillow takes a part that a full disk took of a file for all
+                    image.save(content, "JPEG" if quality else "PNG", **how)
+                    with errors_name(path):
+                        path.write_bytes(content.getvalue())
                 advance(len(batch))
             if hasattr(os, "sync"):
                 os.sync()  # the files before the name that says that they are whole
