@@ -27,7 +27,7 @@ import pytest
 
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
-    parser.addoption("--kills", type=int, default=10, help="how often tests/faults kills each kind of work")
+    parser.addoption("--kills", type=int, default=2, help="how often tests/faults kills each kind of work")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -22,8 +22,8 @@ _FLOAT16_SCALE = 128.0
 class AmplitudeDropModel(BatchTransformModel):
     """A classifier that trains without amplitudes that raise its loss; otherwise the bare one.
 
-    Adversarial amplitude dropout: with `A_k` the amplitude and `p_k` the phase of an image's spectrum, channel
-    by channel, and `G` the spectrum of the gradient of the cross-entropy with respect to the image,
+    Adversarial amplitude dropout: with `A_k` the amplitude and `p_k` the phase of an image's spectrum, a
+    channel by itself, and `G` the spectrum of the gradient of the cross-entropy with respect to the image,
 
     `s_k = dCE / dA_k = Re(conj(G_k) exp(i p_k))` (up to a factor), scaled to 0 .. 1 over the frequencies of
     the channel; `A_k <- 0` where `s_k` exceeds a draw from 0 .. 1, the same for both of a conjugate pair.

@@ -1,6 +1,6 @@
 """Killed at any moment, again and again, each kind of work goes on and ends with the same bytes.
 
-Ten kills of each kind here; ``pytest --slow --kills 50 tests/faults/test_kills.py`` before a release.
+Two kills of each kind here; ``pytest --slow --kills 50 tests/faults/test_kills.py`` before a release.
 """
 
 from __future__ import annotations
