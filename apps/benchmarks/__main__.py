@@ -1,16 +1,17 @@
-"""``python -m apps.benchmarks [speed | growth | scaling] [key=value ...] [--full] [--against JSON]``."""
+"""``python -m apps.benchmarks [speed | growth | scaling | plan] [key=value ...] [--full]``."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from apps.benchmarks.config import Growth, Scaling, Speed
+from apps.benchmarks.config import Growth, Plan, Scaling, Speed
 from apps.lab import Experiment, main
 
 EXPERIMENTS = {
     "speed": Experiment(Speed, "apps.benchmarks.speed:speed"),
     "scaling": Experiment(Scaling, "apps.benchmarks.scaling:scaling"),
+    "plan": Experiment(Plan, "apps.benchmarks.plan:plan"),
     "growth": Experiment(Growth, "apps.benchmarks.growth:growth"),
 }
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "benchmarks"

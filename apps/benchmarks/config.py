@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from apps.lab.settings import check_all, check_between, check_least, check_names
+from apps.lab.settings import check_all, check_between, check_least, check_names, check_within
 
 # The parts of a run, in their order.
 GROUPS = (
@@ -153,3 +153,52 @@ class Scaling:
             check_all(name, getattr(self, name), 1)
         if self.simulated[0] != 1:
             raise ValueError(f"`simulated` must begin with 1. Received: simulated={list(self.simulated)}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What measuring a large set costs, on paper.
+
+    `images` images of `size` pixels a side and `classes` classes, on each number of `devices`. `rate`: images
+    a second that one device passes forward (null: of ResNet-50, measured here in batches of `batch_size`).
+    `corruption_ms`: milliseconds a corrupted image on one core, mean over the 15 corruptions (null: measured
+    here). Each device has `cores` cores and a bus of `bandwidth` GB/s; a line of a journal takes `line_ms`.
+    Several devices share the steps, of `step_images` images, as `keras_freq.evaluate.RayWorkers` does, whose
+    board takes `step_ms` for each. `few`: images of the smaller heat map. Searches take `per_class` images of
+    each class: HFSS with `budgets` masks by stage, learned maps with `steps` of `images_per_step` images for
+    each class.
+    """
+
+    seed: int = 0
+    output: str | None = None
+    images: int = 50000
+    size: int = 224
+    classes: int = 1000
+    devices: tuple[int, ...] = (1, 8, 64)
+    rate: float | None = None
+    corruption_ms: float | None = None
+    batch_size: int = 32
+    cores: int = 12
+    bandwidth: float = 20.0
+    line_ms: float = 5.0
+    step_images: int = 128
+    step_ms: float = 3.0
+    few: int = 1000
+    per_class: int = 50
+    budgets: tuple[int, ...] = (1000, 2000, 4000, 8000)
+    steps: int = 120
+    images_per_step: int = 32
+
+    def __post_init__(self):
+        check_least("seed", self.seed, 0)
+        for name in ("images", "batch_size", "cores", "few", "per_class", "steps", "images_per_step"):
+            check_least(name, getattr(self, name), 1)
+        check_least("step_images", self.step_images, 1)
+        check_between("size", self.size, 8, 4096)
+        check_between("classes", self.classes, 2, 1_000_000)
+        check_all("devices", self.devices, 1)
+        check_all("budgets", self.budgets, 1)
+        for name in ("rate", "corruption_ms", "bandwidth", "line_ms", "step_ms"):
+            value = getattr(self, name)
+            if value is not None:
+                check_within(name, value, 0, float("inf"))
