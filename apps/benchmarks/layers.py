@@ -19,11 +19,13 @@ from apps.benchmarks.timing import describe, time_pair
 class Kind:
     """How a layer is made, `(size, **dtype) -> layer`, and whether it transforms to frequencies.
 
-    The limit of those that do is one bare FFT and back, that of the others one copy of the images.
+    The limit of those that do is one bare FFT and back, that of the others one copy of the images. Some are
+    `labelled`: they take a dictionary of images and labels.
     """
 
     make: Callable[..., keras.Layer]
     spectral: bool = True
+    labelled: bool = False
 
 
 LAYERS: dict[str, Kind] = {
@@ -37,6 +39,13 @@ LAYERS: dict[str, Kind] = {
     "APRSingle": Kind(lambda size, **o: kf.layers.APRSingle(probability=1.0, seed=0, **o)),
     "HybridPair": Kind(
         lambda size, **o: kf.layers.HybridPair(probability=1.0, recombine_amplitude=True, seed=0, **o)
+    ),
+    "SpectralDropout": Kind(lambda size, **o: kf.layers.SpectralDropout(0.3, seed=0, **o)),
+    "ClassFrequencies": Kind(
+        lambda size, **o: kf.layers.ClassFrequencies(
+            np.stack([kf.spectral.disk_mask(size, size, r) for r in (3, 5)]), probability=1.0, seed=0, **o
+        ),
+        labelled=True,
     ),
     "FDAPair": Kind(lambda size, **o: kf.layers.FDAPair(beta=0.1, seed=0, **o)),
     "SpectralDensityEnhancement": Kind(
@@ -58,8 +67,17 @@ def time_layer(config: Speed, name: str, way: str, policy: str, images: np.ndarr
     kind, tensor = LAYERS[name], keras.ops.convert_to_tensor(images)
     layer = kind.make(images.shape[1], dtype=policy)
     options = {"training": True} if hasattr(layer, "seed") else {}
-    layer(tensor, **options)  # variables must not be made inside a traced function
-    ours = WAYS[way](lambda x: layer(x, **options), layer.variables)
+    labels = keras.ops.arange(len(images), dtype="int32") % 2
+
+    def work(x):
+        return (
+            layer({"images": x, "labels": labels}, **options)["images"]
+            if kind.labelled
+            else layer(x, **options)
+        )
+
+    work(tensor)  # variables must not be made inside a traced function
+    ours = WAYS[way](work, layer.variables)
     if kind.spectral:
         planes = keras.ops.convert_to_tensor(np.ascontiguousarray(np.moveaxis(images, -1, 1)))
         other, what = WAYS[way](round_trip(*images.shape[1:3])), "bare FFT and back"

@@ -58,7 +58,8 @@ def plan(run: Run, config: Plan) -> None:
     source = "given" if config.rate else "ResNet-50, measured here"
     notes = (
         f"{config.images} images of {config.size} px, {config.classes} classes; {rate:,.3g} images a second "
-        f"and device forward ({source}), {corruption_ms:.3g} ms a corrupted image and core; {config.cores} cores "
+        f"and device forward ({source}), {corruption_ms:.3g} ms a corrupted image and core; "
+        f"{config.cores} cores "
         f"and {config.bandwidth:g} GB/s for each device, {config.step_ms:g} ms of the board for each step of "
         f"{config.step_images} images; {made['device']}, {made['backend']} "
         f"{made['backend_version']}."

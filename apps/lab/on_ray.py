@@ -35,7 +35,7 @@ def cluster(address: str | None, *, cpus: int | None = None) -> Iterator[Any]:
     try:
         _reach(address)
         ray.init(
-            address=address,
+            address=address or "local",  # by default Ray would take a cluster of this machine that it finds
             num_cpus=cpus,
             log_to_driver=False,
             include_dashboard=False,

@@ -12,6 +12,10 @@ class LostProcess(RuntimeError):
     """Another process has failed, or is gone: there is no result."""
 
 
+class MeasurementOver(LostProcess):
+    """The first member has its result, or has stopped."""
+
+
 class Calls(Protocol):
     """How a member calls the board: `calls("take", ...)` is the board's `take(...)`."""
 
@@ -84,6 +88,6 @@ class Crew:
         if kind == "broken":
             raise LostProcess(f"The workers could not go on: {found}")
         if kind == "over":
-            raise LostProcess("The measurement is over.")
+            raise MeasurementOver("The measurement is over.")
         self._watch()
         return kind == "found"

@@ -230,7 +230,7 @@ def _make_worker(ray: Any) -> Any:
 
         def work(self, board, call, member, size, packed):
             settings, packed = ray.get(packed[0])
-            from keras_freq._core.crew import Crew
+            from keras_freq._core.crew import Crew, MeasurementOver
             from keras_freq._core.processes import joined
             from keras_freq.evaluate._ray_workers import set_up
 
@@ -242,7 +242,7 @@ def _make_worker(ray: Any) -> Any:
                 member=member,
                 size=size,
             )
-            with joined(crew):
+            with joined(crew), contextlib.suppress(MeasurementOver):
                 function(*args, **options)
 
     return ray.remote(Worker)
@@ -285,7 +285,13 @@ def _connected(address: str | None) -> Any:
         yield ray
         return
     try:
-        ray.init(address=address, log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
+        # By default Ray would take a cluster of this machine that it finds.
+        ray.init(
+            address=address or "local",
+            log_to_driver=False,
+            include_dashboard=False,
+            logging_level=logging.ERROR,
+        )
     except (OSError, ValueError, RuntimeError) as error:
         raise ValueError(
             "`address` must be that of a Ray cluster (auto: the one of this machine, HOST:PORT), or None to "
