@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -20,6 +21,8 @@ T = TypeVar("T")
 
 # How often a step is tried, and a worker started again.
 _TRIES = 3
+# Seconds without any worker until that is said.
+_PATIENCE = 60
 # What a worker must have in common with this process before it imports Keras.
 _VARIABLES = ("KERAS_HOME", "TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "CUBLAS_WORKSPACE_CONFIG")
 
@@ -75,6 +78,7 @@ class RayWorkers:
         self._stack = contextlib.ExitStack()
         self._call = 0
         self._workers: list[_Worker] = []
+        self._told: float | None = None  # since when no worker has a place
 
     def __enter__(self) -> RayWorkers:
         with contextlib.ExitStack() as stack:
@@ -159,12 +163,22 @@ class RayWorkers:
             self._ray.cloudpickle.unregister_pickle_by_value(board)
 
     def _start_worker(self) -> Any:
-        return _make_worker(self._ray).options(**self._needs).remote(_variables())
+        options = {**self._needs, "scheduling_strategy": "SPREAD"}
+        return _make_worker(self._ray).options(**options).remote(_variables())
 
     def _watch(self) -> None:
         """Starts lost workers again; raises where none is left, or none has what is waited for."""
         for worker in self._workers:
             worker.look()
+        if any(worker.is_placed() for worker in self._workers):
+            self._told = None
+        elif self._told is None:
+            self._told = time.monotonic()
+        elif time.monotonic() - self._told > _PATIENCE:
+            self._told = math.inf  # once
+            warnings.warn(
+                f"No node of the cluster has room for a worker yet, {self._needs}: waiting.", stacklevel=2
+            )
         if all(worker.gone for worker in self._workers):
             raise processes.LostProcess(f"No worker is left: {self._workers[0].gone}")
         if all(worker.gone or worker.ended_before(10) for worker in self._workers):
@@ -184,7 +198,15 @@ class _Worker:
         self._reference: Any = None
         self._ended: float | None = None
         self.gone = ""
-        self.actor = crew._start_worker()
+        self._start()
+
+    def _start(self) -> None:
+        self.actor = self._crew._start_worker()
+        self._placed = self.actor.__ray_ready__.remote()
+
+    def is_placed(self) -> bool:
+        """Whether it runs on a node, and is not known to be lost."""
+        return not self.gone and bool(self._crew._ray.wait([self._placed], timeout=0)[0])
 
     def work(self, call: int, packed: Any) -> None:
         """Sends it to work."""
@@ -217,7 +239,7 @@ class _Worker:
                 self.gone = why
                 return
             if not isinstance(error, ray.exceptions.RayTaskError):
-                self.actor = self._crew._start_worker()
+                self._start()
             self.work(self._call, self._packed)
 
 

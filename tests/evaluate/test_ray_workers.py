@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -97,6 +98,26 @@ def test_outside_its_block_nothing_runs(subject):
         kf.evaluate.RayWorkers(1).run(kf.evaluate.accuracy, *subject)
 
 
+def test_no_room_for_a_worker_is_said_once(monkeypatch):
+    placed = []
+    worker = SimpleNamespace(
+        look=lambda: None, is_placed=lambda: bool(placed), gone="", ended_before=lambda seconds: False
+    )
+    workers = kf.evaluate.RayWorkers(1, cpus=100)
+    workers._workers = [worker]
+    monkeypatch.setattr("keras_freq.evaluate._ray_workers._PATIENCE", 0)
+    workers._watch()
+    with pytest.warns(UserWarning, match="has room for a worker yet, .*'num_cpus': 100"):
+        workers._watch()
+    workers._watch()
+    placed.append(True)
+    workers._watch()
+    placed.clear()
+    workers._watch()
+    with pytest.warns(UserWarning, match="has room"):
+        workers._watch()
+
+
 def test_another_executor_is_refused(subject):
     with pytest.raises(ValueError, match="Received: executor='spark'"):
         kf.report(*subject, executor="spark")
@@ -167,7 +188,7 @@ def test_a_killed_worker_is_replaced(workers, subject, tmp_path):
 def test_a_removed_node_is_done_without(cluster, subject, tmp_path):
     expected = kf.evaluate.fourier_heat_map(*subject, batch_size=10, **EPSILON).to_json()
     node = cluster.add_node(**NODE)
-    with kf.evaluate.RayWorkers(2, address=cluster.address, cpus=2.5) as workers:
+    with kf.evaluate.RayWorkers(2, address=cluster.address) as workers:
 
         def watch():
             until = time.monotonic() + 200
