@@ -7,7 +7,7 @@ import functools
 import itertools
 from typing import Any, Literal
 
-from apps.lab.augmentations import ROWS
+from apps.lab.augmentations import PLAIN_ROWS, ROWS
 from apps.lab.networks import NETWORKS
 from apps.lab.settings import (
     Crop,
@@ -228,7 +228,7 @@ class Study(Shared):
     def __post_init__(self):
         super().__post_init__()
         check_names("networks", self.networks, tuple(NETWORKS))
-        check_names("augmentations", self.augmentations, tuple(ROWS))
+        check_names("augmentations", self.augmentations, PLAIN_ROWS)
         if self.widths is not None and len(self.widths) != len(self.networks):
             raise ValueError(
                 f"`widths` must hold one number for each of the {len(self.networks)} networks. "
@@ -259,7 +259,7 @@ class Transfer(Shared):
 
     def __post_init__(self):
         super().__post_init__()
-        check_names("augmentations", self.augmentations, tuple(ROWS))
+        check_names("augmentations", self.augmentations, PLAIN_ROWS)
         check_between("severity", self.severity, 1, 5)
 
 

@@ -89,5 +89,6 @@ class Crew:
             raise LostProcess(f"The workers could not go on: {found}")
         if kind == "over":
             raise MeasurementOver("The measurement is over.")
-        self._watch()
+        if kind == "wait":  # where all is found, nobody is missed, though all workers may have ended
+            self._watch()
         return kind == "found"

@@ -71,7 +71,7 @@ class RayWorkers:
         self._address = address
         self._needs = {
             "num_cpus": check_number(cpus, "cpus", least=0),
-            "num_gpus": check_number(gpus, "gpus"),
+            "num_gpus": check_number(gpus, "gpus", least=0),
         }
         if memory is not None:
             self._needs["memory"] = check_whole(memory, "memory")
@@ -119,7 +119,7 @@ class RayWorkers:
         call = self._call
         self._ray.get(self._board.begin.remote(call, len(self._workers)))
         for worker in self._workers:
-            worker.work(call, packed)
+            worker.begin(call, packed)
         crew = Crew(self._ask, call=call, member=0, size=len(self._workers) + 1, watch=self._watch)
         try:
             with processes.joined(crew):
@@ -201,17 +201,22 @@ class _Worker:
         self._start()
 
     def _start(self) -> None:
-        self.actor = self._crew._start_worker()
+        self.actor, self._alive = self._crew._start_worker(), True
         self._placed = self.actor.__ray_ready__.remote()
 
     def is_placed(self) -> bool:
         """Whether it runs on a node, and is not known to be lost."""
         return not self.gone and bool(self._crew._ray.wait([self._placed], timeout=0)[0])
 
+    def begin(self, call: int, packed: Any) -> None:
+        """Sends it to a new measurement; what it lost in an earlier one does not count."""
+        if self.gone and not self._alive:
+            self._start()
+        self._lost, self.gone = 0, ""
+        self.work(call, packed)
+
     def work(self, call: int, packed: Any) -> None:
         """Sends it to work."""
-        if self.gone:
-            return
         self._call, self._packed, self._ended = call, packed, None
         crew = self._crew
         size = len(crew._workers) + 1
@@ -234,11 +239,12 @@ class _Worker:
             cause = error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
             why = " ".join(f"{type(cause).__name__}: {cause}".split())
             self._crew._ask("fail", self._call, self._number, why)
+            self._alive = isinstance(error, ray.exceptions.RayTaskError)
             self._lost += 1
             if self._lost == _TRIES:
                 self.gone = why
                 return
-            if not isinstance(error, ray.exceptions.RayTaskError):
+            if not self._alive:
                 self._start()
             self.work(self._call, self._packed)
 

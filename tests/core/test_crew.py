@@ -125,6 +125,22 @@ def test_the_steps_of_a_lost_worker_are_done_by_the_others(share):
     assert first == other == list(range(50))
 
 
+def test_a_first_member_that_comes_late_misses_nobody(share):
+    ended = threading.Event()
+
+    def measure(member):
+        if member == 0:
+            assert ended.wait(10)
+        found = [int(result) for _, result in run_steps((k, functools.partial(int, k)) for k in range(20))]
+        ended.set()
+        return found
+
+    def watch(board):
+        raise AssertionError("all is found, and nobody is to be looked for")
+
+    assert share(measure, workers=1, watch=watch) == [list(range(20))] * 2
+
+
 def test_a_step_that_fails_once_is_done_again(share):
     failures = iter([OSError("no more memory")])
 

@@ -79,6 +79,7 @@ def stops_on_workers(model, data):
         ({"n": 0}, "`n` must be"),
         ({"cpus": -1}, "`cpus` must be"),
         ({"gpus": "all"}, "`gpus` must be"),
+        ({"gpus": -1}, "`gpus` must be"),
         ({"memory": 0.5}, "`memory` must be"),
     ],
 )
@@ -208,10 +209,10 @@ def test_what_fails_on_all_workers_is_said(workers, subject):
     with kf.evaluate.RayWorkers(1) as one:
         with pytest.raises(RuntimeError, match="fewer steps"):
             one.run(stops_on_workers, *subject)
-        # The worker is still of use.
-        assert one.run(kf.evaluate.accuracy, *subject).to_json() == kf.evaluate.accuracy(*subject).to_json()
         with pytest.raises(RuntimeError, match="No worker is left: ValueError: not here"):
             one.run(fails_on_workers, *subject)
+        # The worker is still of use.
+        assert one.run(kf.evaluate.accuracy, *subject).to_json() == kf.evaluate.accuracy(*subject).to_json()
 
 
 @pytest.mark.slow
