@@ -151,6 +151,7 @@ def calls(model):
         kf.training.MixUpModel: {"classifier": model},
         kf.training.SpectralRegularizer: {"classifier": model},
         kf.training.AmplitudeDropModel: {"classifier": model},
+        kf.training.AmplitudeUncertaintyModel: {"classifier": model},
         kf.training.TwoHeadModel: {"classifier": heads, "amplitude": "amplitude"},
         kf.callbacks.BandAccuracy: {"data": data},
         kf.callbacks.FourierHeatMap: {"data": data},

@@ -426,17 +426,21 @@ class Cure(MaskSearch):
     first. Rows that need maps have those of that network, found by `maps` at `share`. Then shortcut learning
     of every network is measured under maps of its own, found by each of the `methods`, and under that first
     network's maps; on the same test images errors, under corruptions of `severity` too, and on the first
-    `attacked` of them under PGD of the L-inf radius `epsilon`. `store`: as in every app.
+    `attacked` of them under PGD of the L-inf radius `epsilon`. `store`: as in every app. `folder`: where the
+    numbers of each network are kept for others (null: nowhere); what is there by the same settings is
+    neither trained nor measured again.
     """
 
     seeds: int = 3
     store: str = "runs/networks"
+    folder: str | None = None
     rows: tuple[str, ...] = (
         "standard",
         "standard_twice",
         "gaussian_noise",
         "spectral_dropout",
         "amplitude_drop",
+        "amplitude_uncertainty",
         "dfm_x",
         "dfm_dropped",
         "apr_s",

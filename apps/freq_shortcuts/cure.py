@@ -11,6 +11,7 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_shortcuts.config import Cure
+from apps.freq_shortcuts.cured import Cured, read_cured, write_cured
 from apps.freq_shortcuts.frontier import (
     Data,
     choose_balanced,
@@ -22,6 +23,7 @@ from apps.freq_shortcuts.frontier import (
 from apps.freq_shortcuts.images import load_images
 from apps.lab import Run
 from apps.lab.augmentations import ROWS, write_maps
+from apps.lab.images import Images
 from apps.lab.report import cells, write_report
 from apps.lab.settings import Training
 from apps.lab.statistics import rank_interval
@@ -40,39 +42,57 @@ def cure(run: Run, config: Cure) -> None:
     count = len(images.classes)
     search = choose_balanced(*images.train, config.search_per_class, count)
     test = choose_balanced(*images.test, config.test_per_class, count)
-    share = f"{config.share:g}"
     for seed in range(config.seed, config.seed + config.seeds):
-        first: dict[str, Any] = {}
+        first: np.ndarray | None = None
         for row in config.rows:
-            model, _ = trained(
-                run, row, _recipe(config, row, first.get("maps")), images.train, classes=count, seed=seed
-            )
             stage = f"{row}-seed{seed}"
-            methods = dict.fromkeys((config.maps, *config.methods) if row == "standard" else config.methods)
-            searches = list_methods(dataclasses.replace(config, seed=seed))
-            masks = {
-                method: run.arrays(
-                    f"{stage}-{method}-masks", find_masks, searches[method], run, stage, model, search
-                )[share]
-                for method in methods
-            }
-            if row == "standard":
-                first["maps"] = masks[config.maps]
-            record = {"network": row, "seed": seed}
-            for name in config.methods:
-                run.measure(
-                    f"{stage}/{name}", _look, run, f"{stage}-{name}", model, test, masks[name], name, record
-                )
-            run.measure(
-                f"{stage}/first", _look, run, f"{stage}-first", model, test, first["maps"], "first", record
-            )
-            values = _err(run, config, stage, model, test)
-            run.measure(f"{stage}/errors", _list, values, record)
+            kept = read_cured(config, images.name, row, seed)
+            if kept is None:
+                first = _train_and_look(run, config, images, row, seed, first, search, test)
+                known = _list(numbers_of(run, row, seed), {"network": row, "seed": seed})
+                maps = first if row == "standard" else None
+                write_cured(config, images.name, row, seed, Cured(known, maps))
+            else:
+                run.measure(f"{stage}/kept", lambda kept=kept: kept.records)
+                first = first if kept.maps is None else kept.maps
             shown = {f"shortcuts {name}" for name in config.methods} | {"clean error", "corruption error"}
-            found = [one for one in run.records if one["measure"] in shown and record.items() <= one.items()]
-            run.say(f"{stage}: " + ", ".join(f"{one['measure']} {one['value']:.3f}" for one in found))
+            found = numbers_of(run, row, seed)
+            run.say(f"{stage}: " + ", ".join(f"{name} {found[name]:.3f}" for name in found if name in shown))
     _draw(run, config)
     _report(run, config, len(test[1]))
+
+
+def _train_and_look(
+    run: Run,
+    config: Cure,
+    images: Images,
+    row: str,
+    seed: int,
+    first: np.ndarray | None,
+    search: Data,
+    test: Data,
+) -> np.ndarray | None:
+    """Trains a network and records its numbers; the maps of `standard` of its seed."""
+    stage, share, record = f"{row}-seed{seed}", f"{config.share:g}", {"network": row, "seed": seed}
+    recipe = _recipe(config, row, first)
+    model, _ = trained(run, row, recipe, images.train, classes=len(images.classes), seed=seed)
+    methods = dict.fromkeys((config.maps, *config.methods) if row == "standard" else config.methods)
+    searches = list_methods(dataclasses.replace(config, seed=seed))
+    masks = {
+        method: run.arrays(
+            f"{stage}-{method}-masks", find_masks, searches[method], run, stage, model, search
+        )[share]
+        for method in methods
+    }
+    if row == "standard":
+        first = masks[config.maps]
+    for name in config.methods:
+        run.measure(f"{stage}/{name}", _look, run, f"{stage}-{name}", model, test, masks[name], name, record)
+    assert first is not None  # `standard` comes first
+    run.measure(f"{stage}/first", _look, run, f"{stage}-first", model, test, first, "first", record)
+    minutes = {"minutes of training": run.measured(f"{row}/seed{seed}/training")[0]["training_minutes"]}
+    run.measure(f"{stage}/errors", _list, _err(run, config, stage, model, test) | minutes, record)
+    return first
 
 
 def _recipe(config: Cure, row: str, masks: np.ndarray | None) -> Training:
@@ -127,6 +147,12 @@ def _list(values: Mapping[str, float], record: Mapping[str, Any]) -> list[dict]:
     return [{**record, "measure": measure, "value": value} for measure, value in values.items()]
 
 
+def numbers_of(run: Run, row: str, seed: int) -> dict[str, float]:
+    """All measures of one network."""
+    own = [one for one in run.records if one["stage"].startswith(f"{row}-seed{seed}/") and "network" in one]
+    return {one["measure"]: float(one["value"]) for one in own}
+
+
 def numbers(run: Run, measure: str) -> dict[tuple[str, int], float]:
     """A measure of every network, by row and seed."""
     return {
@@ -153,10 +179,18 @@ def _draw(run: Run, config: Cure) -> None:
 
 def _report(run: Run, config: Cure, n: int) -> None:
     looks = [f"shortcuts {name}" for name in (*config.methods, "first")]
-    head = ["trained with", *looks, *ERRORS]
-    rows = [[ROWS[row].label, *cells(run, [*looks, *ERRORS], 3, network=row)] for row in config.rows]
+    head = ["trained with", *looks, *ERRORS, "minutes"]
+    rows = [
+        [
+            ROWS[row].label,
+            *cells(run, [*looks, *ERRORS], 3, network=row),
+            *cells(run, ["minutes of training"], 1, network=row),
+        ]
+        for row in config.rows
+    ]
+    count = len(config.rows) * config.seeds
     related = []
-    for look in looks:
+    for look in looks if count > 2 else ():
         across = numbers(run, look)
         for measure, words in ERRORS.items():
             up = numbers(run, measure)
@@ -164,7 +198,6 @@ def _report(run: Run, config: Cure, n: int) -> None:
             value = kf.evaluate.rank_correlation(*pair)
             low, high = rank_interval(*pair, seed=config.seed)
             related.append([look, words, f"{value:+.2f} ({low:+.2f} to {high:+.2f})"])
-    count = len(config.rows) * config.seeds
     write_report(
         run,
         "Training against shortcuts",

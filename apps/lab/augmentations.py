@@ -166,6 +166,9 @@ ROWS: dict[str, Row] = {
     "fda": Row("FDA", _fda, ("fda",)),
     "spectral_dropout": Row("Spectral dropout", _spectral_dropout, ("spectral_dropout",)),
     "amplitude_drop": Row("Amplitude dropout", strengths=("amplitude_drop",)),
+    "amplitude_uncertainty": Row(
+        "Amplitude uncertainty", strengths=("amplitude_uncertainty", "amplitude_uncertainty_steps")
+    ),
     "dfm_x": Row("DFM-X", functools.partial(_class_frequencies, how="keep_other"), _MAPS, mapped=True),
     "dfm_dropped": Row(
         "Own maps dropped", functools.partial(_class_frequencies, how="drop_own"), _MAPS, mapped=True
@@ -223,6 +226,16 @@ def wrap(classifier: keras.Model, training: Training, shape: tuple[int, ...], *,
         probability = training.augmentations.amplitude_drop
         return kf.training.AmplitudeDropModel(
             classifier, probability=probability, augment=augment, seed=seed + 3, **name
+        )
+    if training.augmentation == "amplitude_uncertainty":
+        own = training.augmentations
+        return kf.training.AmplitudeUncertaintyModel(
+            classifier,
+            probability=own.amplitude_uncertainty,
+            steps=own.amplitude_uncertainty_steps,
+            augment=augment,
+            seed=seed + 3,
+            **name,
         )
     if "mixture" in layers:
         return kf.training.MixtureModel(classifier, augment=augment, **layers, **name)

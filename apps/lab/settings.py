@@ -166,7 +166,8 @@ class Augmentations:
     amplitude window as a share of the shorter side. `maps`: dominant frequencies of each class, as
     `apps.lab.augmentations.write_maps` writes them; `map_probability`: chance of an image to be changed by
     them. `spectral_dropout`: share of the frequencies that goes; `amplitude_drop`: chance of an image to lose
-    amplitudes.
+    amplitudes; `amplitude_uncertainty`: chance of an image that its lowest amplitudes move, in
+    `amplitude_uncertainty_steps` steps against the network.
     """
 
     pair: float = 0.6
@@ -189,14 +190,17 @@ class Augmentations:
     map_probability: float = 0.3
     spectral_dropout: float = 0.3
     amplitude_drop: float = 0.5
+    amplitude_uncertainty: float = 0.5
+    amplitude_uncertainty_steps: int = 5
 
     def __post_init__(self):
         shares = ("pair", "single", "applied", "cutout", "hole", "cut_mix", "rand_augment", "hybrid", "fda")
-        dropped = ("map_probability", "spectral_dropout", "amplitude_drop")
+        dropped = ("map_probability", "spectral_dropout", "amplitude_drop", "amplitude_uncertainty")
         for name in (*shares, *dropped, "gaussian_noise"):
             check_between(f"augmentations.{name}", getattr(self, name), 0, 1)
         for name in ("level", "aug_mix"):
             check_between(f"augmentations.{name}", getattr(self, name), 0.1, 10)
+        check_least("augmentations.amplitude_uncertainty_steps", self.amplitude_uncertainty_steps, 0)
         for name in ("mix_up", "fourier_noise"):
             check_within(f"augmentations.{name}", getattr(self, name), 0, 100)
 

@@ -14,6 +14,8 @@ _FULL_WIDTH = 2 * math.sqrt(math.log(4))
 # Octaves between the places of the first search, and of the widths; each later one looks between them.
 _STEP, _FINER = 0.1, 10
 _WIDTHS = (-2.5, 2.5)
+# Rows that are fitted at once: some megabytes.
+_ROWS = 100
 
 
 def find_thresholds(
@@ -69,25 +71,36 @@ def fit_channel(
     places, most = np.log2(centers), deviations[-1]
     top = math.log2(2 * most / deviations[0])
     shares = np.where(np.isnan(thresholds), most, thresholds) / most
-    fitted = np.array([_fit(row, places, top) for row in shares])
+    parts = [
+        _fit(-np.log2(shares[start : start + _ROWS]), places, top) for start in range(0, len(shares), _ROWS)
+    ]
     known = np.isfinite(thresholds).any(axis=1)
-    middle, width, height = np.where(known[:, None], fitted, np.nan).T
+    middle, width, height = np.where(known, np.concatenate(parts, axis=1), np.nan)
     return {"center": 2**middle, "bandwidth": _FULL_WIDTH * 2**width, "peak": 2**height / most}
 
 
-def _fit(shares: np.ndarray, places: np.ndarray, top: float) -> tuple[float, float, float]:
-    """Middle, `log2` of the width, and height for thresholds as shares of the largest noise."""
-    sensitivities, step = -np.log2(shares), _STEP
-    middles = np.arange(places[0] - 1, places[-1] + 1 + step / 2, step)
-    widths = np.arange(_WIDTHS[0], _WIDTHS[1] + step / 2, step)
+def _fit(sensitivities: np.ndarray, places: np.ndarray, top: float) -> np.ndarray:
+    """Middle, `log2` of the width, and height for each row of sensitivities: `(3, rows)`."""
+    step = _STEP
+    middles = np.arange(places[0] - 1, places[-1] + 1 + step / 2, step)[None]
+    widths = np.arange(_WIDTHS[0], _WIDTHS[1] + step / 2, step)[None]
     for _ in range(3):
-        middle, width = (grid.ravel() for grid in np.meshgrid(middles, widths, indexing="ij"))
-        shapes = np.exp(-((places - middle[:, None]) ** 2) / (2 * 4.0 ** width[:, None]))
-        inner, norms = shapes @ sensitivities, np.maximum((shapes**2).sum(axis=1), 1e-300)
+        # All rows look at one grid first, `(1, points)`, then each around its own best point.
+        middle, width = (
+            np.broadcast_to(grid, (len(grid), middles.shape[1], widths.shape[1])).reshape(len(grid), -1)
+            for grid in (middles[:, :, None], widths[:, None])
+        )
+        shapes = np.exp(-((places - middle[..., None]) ** 2) / (2 * 4.0 ** width[..., None]))
+        inner = (shapes @ sensitivities[..., None])[..., 0]
+        norms = np.maximum((shapes**2).sum(axis=-1), 1e-300)
         height = np.minimum(inner / norms, top)  # not negative, as the sensitivities
-        best = np.argmin(height * (height * norms - 2 * inner))
+        best = np.argmin(height * (height * norms - 2 * inner), axis=1)[:, None]
+        found = [
+            np.take_along_axis(np.broadcast_to(values, height.shape), best, axis=1)
+            for values in (middle, width, height)
+        ]
         step /= _FINER
         around = step * np.arange(-_FINER, _FINER + 1)
-        middles = np.clip(middle[best] + around, places[0] - 1, places[-1] + 1)
-        widths = np.clip(width[best] + around, *_WIDTHS)
-    return float(middle[best]), float(width[best]), float(height[best])
+        middles = np.clip(found[0] + around, places[0] - 1, places[-1] + 1)
+        widths = np.clip(found[1] + around, *_WIDTHS)
+    return np.concatenate(found, axis=1).T

@@ -48,7 +48,8 @@ class CorruptionResult(Result):
         adapted_clean_error: The same of the clean images.
         adapted_mean: Mean of `adapted_errors`.
         predictions: If asked for, the classes predicted, -1 where undefined: `"corrupted"`, `(corruptions,
-            severities, n)`, and `"clean"`, `(n,)`, where there are clean images. In `to_json` alone.
+            severities, n)`, and `"clean"`, `(n,)`, where there are clean images; with `adapt` also
+            `"adapted"` and `"adapted clean"`. In `to_json` alone.
 
     Example:
         >>> result = keras_freq.evaluate.corruption_error(model, data, corruptions=("contrast", "fog"))
@@ -229,8 +230,13 @@ def corruption_error(
     predictions: dict[str, Any] | None = None
     if keep_predictions:
         predictions = {"corrupted": np.reshape([cell.predictions for cell in measured], (*shape, -1))}
+        if adapt:
+            kept = [cell.adapted_predictions for cell in measured]
+            predictions["adapted"] = np.reshape(kept, (*shape, -1))
         if unseen is not None:
             predictions["clean"] = unseen.predictions
+            if adapt:
+                predictions["adapted clean"] = unseen.adapted_predictions
     return CorruptionResult(
         model=as_classifier(model).name,
         n=sizes.pop(),
@@ -268,6 +274,7 @@ class _Cell(NamedTuple):
     calibration: float | None
     predictions: np.ndarray | None
     adapted: float | None
+    adapted_predictions: np.ndarray | None
     batch_size: int
     settings: tuple[tuple[str, Any], ...]
 
@@ -292,7 +299,8 @@ def _measure_error(
         KeptPredictions(feed.classes),
     )
     among = () if top == 1 else (np.int32(top),)
-    run_adapted = compile_logits(feed.model.normalized_by_batch, None, count_correct) if adapt else None
+    choose = count_and_choose if predictions else count_correct
+    run_adapted = compile_logits(feed.model.normalized_by_batch, None, choose) if adapt else None
     logits: list[np.ndarray] = []
     before = None
     for images, labels, valid in feed:
@@ -305,7 +313,11 @@ def _measure_error(
         if run_adapted is not None:
             if valid < len(images) and before is not None:
                 images = np.concatenate([images[:valid], before[valid:]])
-            counts.add("adapted", run_adapted(images, reduce_args=(labels, np.int32(valid), *among)))
+            found = run_adapted(images, reduce_args=(labels, np.int32(valid), *among))
+            if predictions:
+                found, chosen = found
+                kept.add("adapted", chosen, valid)
+            counts.add("adapted", found)
             before = images
         advance(valid)
     *correct, undefined = counts.fetch("all").tolist()
@@ -315,14 +327,14 @@ def _measure_error(
         whole = np.isfinite(outputs).all()
         gap = float(calibration_error(outputs, feed.labels, kind=calibration)) if whole else float("nan")
     adapted = 1 - sum(counts.fetch("adapted").tolist()[:-1]) / feed.n if adapt else None
-    chosen = kept.fetch("chosen") if predictions else None
     return _Cell(
         error=1 - sum(correct) / feed.n,
         n=feed.n,
         undefined=undefined,
         calibration=gap,
-        predictions=chosen,
+        predictions=kept.fetch("chosen") if predictions else None,
         adapted=adapted,
+        adapted_predictions=kept.fetch("adapted") if predictions and adapt else None,
         batch_size=feed.batch_size,
         settings=tuple(feed.settings.items()),
     )

@@ -46,6 +46,9 @@ class CriticalBandResult(Result):
         peak: Sensitivity at the center, one over the threshold.
         intervals: 95 % intervals of `center`, `bandwidth` and `peak`: bootstrap over the images.
         undefined: Outputs that are NaN or infinite; they count as wrong.
+        drawn: `center`, `bandwidth` and `peak` of each draw of the images, `(draws,)`. The draws follow from
+            `seed` and the number of images: those of two models on the same images belong together, and their
+            differences are a paired bootstrap. In `to_json` alone.
 
     Example:
         >>> result = keras_freq.evaluate.critical_band(model, data, centers=(1.75, 3.5, 7), draws=20)
@@ -64,6 +67,9 @@ class CriticalBandResult(Result):
     peak: float
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     undefined: int = 0
+    drawn: dict[str, np.ndarray] | None = field(
+        default=None, repr=False, compare=False, metadata={"export": False}
+    )
 
     @property
     def sensitivities(self) -> tuple[float, ...]:
@@ -250,7 +256,7 @@ def _summarize(
 
     accuracy, thresholds = measure(right.mean(axis=1))
     channel = fit_channel(thresholds[None], centers, deviations)
-    intervals = {}
+    intervals, several = {}, None
     if draws:
         generator, n = np.random.default_rng([seed, 1]), right.shape[1]
         counts = generator.multinomial(n, np.full(n, 1 / n), size=draws)
@@ -264,6 +270,7 @@ def _summarize(
         "unmasked": float(right[0].mean()),
         "thresholds": tuple(thresholds.tolist()),
         "intervals": intervals,
+        "drawn": several,
         **{name: float(channel[name][0]) for name in FITTED},
     }
 

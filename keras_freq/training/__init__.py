@@ -7,6 +7,7 @@ labels.
 from keras_freq.data import shuffle_labels
 from keras_freq.training._adversarial_model import AdversarialModel
 from keras_freq.training._amplitude_drop_model import AmplitudeDropModel
+from keras_freq.training._amplitude_uncertainty_model import AmplitudeUncertaintyModel
 from keras_freq.training._apr_model import APRModel
 from keras_freq.training._band_model import BandModel
 from keras_freq.training._mix_up_model import MixUpModel
@@ -18,6 +19,7 @@ __all__ = [
     "APRModel",
     "AdversarialModel",
     "AmplitudeDropModel",
+    "AmplitudeUncertaintyModel",
     "BandModel",
     "MixUpModel",
     "MixtureModel",

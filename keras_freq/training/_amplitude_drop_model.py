@@ -54,9 +54,10 @@ class AmplitudeDropModel(BatchTransformModel):
         ValueError: if a number is out of range, or `classifier` has several outputs or no logits.
 
     Source: He et al., "Towards Combating Frequency Simplicity-biased Learning for Domain Generalization",
-        NeurIPS 2024: AAD, the second of its two modules.
-        Differs from the original: `probability` and `keep_mean` are choices of this library, and their first
-        module, adversarial noise on the statistics of low amplitudes, is not part of it.
+        NeurIPS 2024: AAD, the second of its two modules; `AmplitudeUncertaintyModel` is the first.
+        Differs from the original: the published code draws for each bin of a conjugate pair, takes absolute
+        values of what is no real image then, and divides the batch by its largest pixel; its gradient is
+        that of the network in training mode, and DC may go. `probability` is a choice of this library.
 
     Example:
         >>> model = keras_freq.training.AmplitudeDropModel(classifier, seed=0)

@@ -70,9 +70,7 @@ def test_other_orders_of_rows_and_other_shares_are_refused():
 
 @pytest.mark.slow
 def test_networks_are_trained_with_maps_and_measured(tmp_path):
-    told = running.finish(
-        "freq_shortcuts",
-        "cure",
+    words = [
         running.CONFIGS / "freq_shortcuts" / "cure.yaml",
         "data.name=cifar10_mini",
         "data.train_images=200",
@@ -88,8 +86,9 @@ def test_networks_are_trained_with_maps_and_measured(tmp_path):
         "training.width=2",
         "training.batch_size=20",
         f"store={tmp_path / 'store'}",
-        f"output={tmp_path / 'run'}",
-    )
+        f"folder={tmp_path / 'kept'}",
+    ]
+    told = running.finish("freq_shortcuts", "cure", *words, f"output={tmp_path / 'run'}")
     assert "Spearman's correlation over 4 networks" in told
     with (tmp_path / "run" / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -102,3 +101,22 @@ def test_networks_are_trained_with_maps_and_measured(tmp_path):
     )
     assert own == first
     assert (tmp_path / "run" / "figures" / "cure_gradient.png").is_file()
+    # What is kept is neither trained nor measured again, and gives the same page; maps serve a network
+    # that is not there yet.
+    (tmp_path / "kept" / "dfm_x-0.json").unlink()
+    again = running.finish("freq_shortcuts", "cure", *words, f"output={tmp_path / 'again'}")
+    assert "dfm_x/seed0: found in" in again
+    assert "standard/seed0" not in again
+    tables = [
+        [line for line in (tmp_path / name / "summary.md").read_text().splitlines() if line.startswith("|")]
+        for name in ("run", "again")
+    ]
+    assert tables[0] == tables[1]
+    assert len(tables[0]) > 10
+    # By other settings it is.
+    other = running.finish(
+        "freq_shortcuts", "cure", *words, "attacked=4", "rows=[standard]", f"output={tmp_path / 'other'}"
+    )
+    assert "standard/seed0: found in" in other
+    (tmp_path / "kept" / "standard-0.json").write_text("{")
+    running.refuse("must be as `cure` wrote it", "freq_shortcuts", "cure", *words)

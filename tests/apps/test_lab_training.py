@@ -43,8 +43,10 @@ def test_every_row_has_its_way_to_train(row):
         assert isinstance(wrapper.mixture, kf.layers.ClassFrequencies)
         assert wrapper.mixture.how == {"dfm_x": "keep_other", "dfm_dropped": "drop_own"}[row]
         return
-    if row == "amplitude_drop":
-        assert isinstance(wrapper, kf.training.AmplitudeDropModel)
+    if row in ("amplitude_drop", "amplitude_uncertainty"):
+        kinds = {"amplitude_drop": kf.training.AmplitudeDropModel}
+        kinds |= {"amplitude_uncertainty": kf.training.AmplitudeUncertaintyModel}
+        assert isinstance(wrapper, kinds[row])
         assert isinstance(wrapper.augment, kf.layers.CropFlip)
         return
     pairs = {"apr_p": kf.layers.APRPair, "apr_sp": kf.layers.APRPair, "fda": kf.layers.FDAPair}

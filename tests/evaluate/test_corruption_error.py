@@ -355,6 +355,14 @@ def test_statistics_of_the_batch_stand_beside_the_moving_ones(levels, labels):
     np.testing.assert_allclose(logits, kf.evaluate.predict_logits(always, pixels), atol=1e-5)
     assert np.abs(logits - moved).max() > 0.1
     assert kf.evaluate.Result.from_json(result.to_json()) == result
+    options["calibration"] = None
+    kept = corruption_error(
+        usual, (levels, labels), batch_size=4, adapt=True, keep_predictions=True, **options
+    )
+    for name, errors in (("adapted", kept.adapted_errors), ("corrupted", kept.errors)):
+        np.testing.assert_allclose((kept.predictions[name] != labels).mean(axis=-1), errors)
+    assert (kept.predictions["adapted clean"] != labels).mean() == pytest.approx(kept.adapted_clean_error)
+    assert (kept.adapted_errors, kept.errors) == (result.adapted_errors, result.errors)
 
 
 def test_a_shorter_last_batch_is_filled_up_with_the_one_before(levels, labels):

@@ -146,6 +146,16 @@ def test_the_channel_that_made_them_is_found(center, width, height):
     assert all(np.isnan(values).all() for values in none.values())
 
 
+def test_channels_are_fitted_one_by_one(rng):
+    thresholds = np.exp(rng.normal(np.log(0.05), 0.7, (230, 4)))
+    thresholds[rng.random(thresholds.shape) < 0.1] = np.nan
+    several = fit_channel(thresholds, CENTERS, DEVIATIONS)
+    for row in (0, 99, 100, 229):
+        one = fit_channel(thresholds[row : row + 1], CENTERS, DEVIATIONS)
+        for name, values in one.items():
+            np.testing.assert_array_equal(values[0], several[name][row])
+
+
 def test_accuracy_below_the_criterion_leaves_nothing_to_fit(model, images, labels):
     result = kf.evaluate.critical_band(
         model, (images, (labels + 1) % 4), centers=(2, 4, 8), criterion=0.99, draws=10, contrast=0.01
@@ -163,6 +173,9 @@ def test_batches_change_nothing(model, images, labels):
     assert whole.accuracy == parts.accuracy
     for name, interval in whole.intervals.items():
         np.testing.assert_array_equal(interval, parts.intervals[name])
+        values = whole.drawn[name]
+        assert values.shape == (20,)
+        np.testing.assert_array_equal(interval, np.nanquantile(values, (0.025, 0.975)))
     assert kf.evaluate.Result.from_json(whole.to_json()).accuracy == whole.accuracy
 
 

@@ -44,6 +44,9 @@ WRAPPERS = {
         c, keras.layers.CutMix(seed=7), augment=several(**r)
     ),
     "AmplitudeDropModel": lambda c, **r: training.AmplitudeDropModel(c, augment=several(**r), probability=0),
+    "AmplitudeUncertaintyModel": lambda c, **r: training.AmplitudeUncertaintyModel(
+        c, augment=several(**r), probability=0, steps=1
+    ),
     "SpectralRegularizer": lambda c, **r: training.SpectralRegularizer(c, augment=several(**r)),
 }
 # How a network that takes [0, 1] is declared, and the floats that it takes then.

@@ -14,6 +14,9 @@ WRAPPERS = {
     "MixUpModel": lambda c: training.MixUpModel(c),
     "MixtureModel": lambda c: training.MixtureModel(c, keras.layers.CutMix()),
     "AmplitudeDropModel": lambda c: training.AmplitudeDropModel(c, augment=kf.layers.CropFlip(), seed=0),
+    "AmplitudeUncertaintyModel": lambda c: training.AmplitudeUncertaintyModel(
+        c, steps=1, augment=kf.layers.CropFlip(), seed=0
+    ),
     "SpectralRegularizer": lambda c: training.SpectralRegularizer(c, augment=kf.layers.CropFlip()),
 }
 every_wrapper = pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
