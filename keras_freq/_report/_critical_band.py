@@ -6,10 +6,12 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from keras_freq import plots
 from keras_freq._report._cells import Cell, number, share
 from keras_freq._report._drawn import Parts, render, several
-from keras_freq._report._finding import Finding, answer, show
+from keras_freq._report._finding import Compared, Finding, answer, show
 from keras_freq._report._look import Look, Section
 from keras_freq._report._statistics import share_interval
 from keras_freq.evaluate import critical_band
@@ -59,6 +61,18 @@ SECTION = Section(
 def read_numbers(found: Any) -> dict[str, float]:
     """The headline numbers of the result."""
     return {name: getattr(found, part) for name, part in zip(NUMBERS, _CHANNEL, strict=True)}
+
+
+def compare(one: Any, two: Any) -> Iterator[Compared]:
+    """Intervals of the differences over the draws of the images, which are the same for both."""
+    if one.drawn is None or two.drawn is None:  # of an older report
+        return
+    for name, part in zip(NUMBERS, _CHANNEL, strict=True):
+        several = one.drawn[part] - two.drawn[part]
+        several = several[np.isfinite(several)]
+        if len(several):
+            low, high = np.quantile(several, (0.025, 0.975))
+            yield name, (float(low), float(high)), one.n
 
 
 def find(found: Any) -> Finding:

@@ -11,9 +11,9 @@ import numpy as np
 from keras_freq import plots
 from keras_freq._report._cells import Cell, number, share
 from keras_freq._report._drawn import Parts, render, several
-from keras_freq._report._finding import MATTERS, Finding, answer, at_share, show
+from keras_freq._report._finding import MATTERS, Compared, Finding, answer, at_share, show
 from keras_freq._report._look import Look, Section
-from keras_freq._report._statistics import share_interval
+from keras_freq._report._statistics import ratio_interval, share_interval
 from keras_freq.evaluate import cue_conflict
 
 if TYPE_CHECKING:
@@ -49,6 +49,16 @@ def name_numbers(radii: tuple[float, ...]) -> tuple[str, ...]:
 def read_numbers(found: Any) -> dict[str, float]:
     """The headline numbers of the result."""
     return dict(zip(name_numbers(found.radii), (*found.low_bias, found.balance), strict=True))
+
+
+def compare(one: Any, two: Any) -> Iterator[Compared]:
+    """Intervals of the differences of the shares; the images are put together alike."""
+    for index, name in enumerate(name_numbers(one.radii)[:-1]):
+        seen = []
+        for pairs in (one.pairs, two.pairs):
+            low = pairs.predictions[index] == pairs.low_labels
+            seen += [low, low | (pairs.predictions[index] == pairs.high_labels)]
+        yield name, ratio_interval(*seen), one.n
 
 
 def find(found: Any) -> Finding:

@@ -11,6 +11,8 @@ from keras_freq._report._statistics import Interval
 
 # The smallest difference of shares that a finding speaks of.
 MATTERS = 0.1
+# Name of a number of two models, interval of its difference, and number of images.
+Compared = tuple[str, Interval, int]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,14 +14,35 @@ import numpy as np
 from keras_freq._core.files import write_whole
 from keras_freq._core.result import Record
 from keras_freq._report import _critical_band, _cue_conflict, _sufficient_maps
-from keras_freq._report._finding import Finding
+from keras_freq._report._finding import Compared, Finding
 from keras_freq._report._findings import find
-from keras_freq._report._statistics import difference_interval, paired_interval
+from keras_freq._report._statistics import difference_interval, paired_interval, ratio_interval
 
 _DEEP_NUMBERS: dict[str, Callable[[Any], dict[str, float]]] = {
     "cue_conflict": _cue_conflict.read_numbers,
     "critical_band": _critical_band.read_numbers,
     "sufficient_maps": _sufficient_maps.read_numbers,
+}
+
+
+def _compare_swaps(one: Any, two: Any) -> Iterator[Compared]:
+    """Each among the pairs that its model takes for different classes."""
+    for name, part in (
+        ("follows_phase", "phase_predictions"),
+        ("follows_amplitude", "amplitude_predictions"),
+    ):
+        seen = []
+        for pairs in (one.pairs, two.pairs):
+            differ = pairs.phase_predictions != pairs.amplitude_predictions
+            seen += [pairs.predictions == getattr(pairs, part), differ]
+        yield name, ratio_interval(*seen), one.n
+
+
+_COMPARED: dict[str, Callable[[Any, Any], Iterator[Compared]]] = {
+    "swap": _compare_swaps,
+    "cue_conflict": _cue_conflict.compare,
+    "critical_band": _critical_band.compare,
+    "sufficient_maps": _sufficient_maps.compare,
 }
 
 
@@ -227,6 +248,12 @@ class Report(Record):
                 one, two = (looked.results[section][section] for looked in (model, other))
                 for name, first, second in measure(one, two, self.labels):
                     add(name, paired_interval(first, second), len(first))
+        for section, compare in _COMPARED.items():
+            if section in model.results and section in other.results:
+                results = (looked.results[section][section] for looked in (model, other))
+                for name, interval, n in compare(*results):
+                    if np.isfinite(interval).all():
+                        add(name, interval, n)
         if "attacks" in model.results and "attacks" in other.results:
             one, two = (looked.results["attacks"]["attacks"] for looked in (model, other))
             for epsilon, right, wrong in zip(

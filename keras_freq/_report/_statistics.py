@@ -51,5 +51,26 @@ def paired_interval(right: np.ndarray, other: np.ndarray, *, level: float = 0.95
     return max(-1.0, middle - half), min(1.0, middle + half)
 
 
+def ratio_interval(
+    counted: np.ndarray, among: np.ndarray, other: np.ndarray, other_among: np.ndarray, *, level: float = 0.95
+) -> Interval:
+    """Interval of the difference of two shares of the same images, each among images of its own.
+
+    `d +- z s / sqrt(n)`, `s` the standard deviation of what each image adds to the difference to first order.
+    NaN where one of the shares is among none.
+    """
+    parts, shares = [], []
+    for above, below in ((counted, among), (other, other_among)):
+        below = np.asarray(below, "float64")
+        above = np.asarray(above, "float64") * below
+        if not below.any():
+            return math.nan, math.nan
+        shares.append(above.sum() / below.sum())
+        parts.append((above - shares[-1] * below) / below.mean())
+    half = _quantile(level) * float(np.std(parts[0] - parts[1])) / math.sqrt(len(parts[0]))
+    middle = float(shares[0] - shares[1])
+    return max(-1.0, middle - half), min(1.0, middle + half)
+
+
 def _quantile(level: float) -> float:
     return NormalDist().inv_cdf((1 + level) / 2)

@@ -10,9 +10,9 @@ import numpy as np
 from keras_freq import plots
 from keras_freq._report._cells import Cell, share
 from keras_freq._report._drawn import Parts, render, several, short_name
-from keras_freq._report._finding import Finding, answer, nearest, show
+from keras_freq._report._finding import Compared, Finding, answer, nearest, show
 from keras_freq._report._look import SHARE, Look, Section
-from keras_freq._report._statistics import share_interval
+from keras_freq._report._statistics import paired_interval, share_interval
 from keras_freq.shortcuts import sufficient_maps
 from keras_freq.spectral import apply_mask
 
@@ -58,6 +58,14 @@ def _kept(found: Any) -> tuple[float, float]:
 def read_numbers(found: Any) -> dict[str, float]:
     """The headline numbers of the result."""
     return dict(zip(NUMBERS, (float(np.median(found.share)), *_kept(found)), strict=True))
+
+
+def compare(one: Any, two: Any) -> Iterator[Compared]:
+    """Intervals of the differences of the shares of images that keep their answer."""
+    index = nearest(one.fractions, SHARE)
+    for name, first, second in zip(NUMBERS[1:], _both(one), _both(two), strict=True):
+        kept = ([image[index] for image in images] for images in (first, second))
+        yield name, paired_interval(*map(np.array, kept)), one.n
 
 
 def find(found: Any) -> Finding:

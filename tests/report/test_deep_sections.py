@@ -207,3 +207,28 @@ def test_what_cannot_be_measured_is_told(waves):
     large = Look(model=None, images=images, labels=labels, size=(224, 224), classes=3, full=True)
     assert _critical_band._centers(large)[:3] == (1.75, 2.47, 3.5)
     assert _critical_band._centers(large)[-1] == 112
+
+
+def test_differences_to_another_model_have_intervals(waves, folder):
+    model, data = waves
+    weaker = keras.models.clone_model(model)
+    kernel, bias = model.get_weights()
+    noise = np.random.default_rng(1).standard_normal(kernel.shape)
+    weaker.set_weights([kernel + 0.5 * kernel.std() * noise, bias])
+    against = {"weaker": weaker, "itself": keras.models.clone_model(model)}
+    against["itself"].set_weights(model.get_weights())
+    report = kf.report(model, data, against=against, only=(*DEEP, "swap"))
+    rows = {(row.other, row.measure): row for row in report.differences()}
+    names = {"follows_phase", "conflict_low_4", "channel_center", "channel_peak", "kept_5", "kept_5_by_power"}
+    assert names <= {measure for _, measure in rows}
+    for (other, _), row in rows.items():
+        low, high = row.interval
+        assert row.paired
+        if other == "itself":
+            assert row.difference == 0
+            assert low <= 0 <= high
+        else:
+            assert low - 0.05 * abs(row.value) <= row.difference <= high + 0.05 * abs(row.value)
+    peak = rows["weaker", "channel_peak"]
+    assert peak.interval[0] < peak.difference < peak.interval[1]
+    assert "channel peak" in report.to_html()

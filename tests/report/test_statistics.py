@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from keras_freq._report._statistics import difference_interval, paired_interval, share_interval
+from keras_freq._report._statistics import (
+    difference_interval,
+    paired_interval,
+    ratio_interval,
+    share_interval,
+)
 
 pytestmark = pytest.mark.once
 
@@ -45,3 +50,31 @@ def test_equal_images_have_a_difference_of_zero_and_a_width():
     low, high = paired_interval(np.ones(50), np.ones(50))
     assert low < 0 < high
     assert low == -high
+
+
+def test_shares_among_images_of_their_own_are_covered(rng):
+    """Of two models that answer alike on many images, and that count among different ones."""
+    inside, widths = 0, []
+    for _ in range(300):
+        easy = rng.random(300)
+        among, other_among = rng.random(300) < 0.7, rng.random(300) < 0.5
+        counted, other = easy < 0.6, (easy < 0.4) | (rng.random(300) < 0.1)
+        low, high = ratio_interval(counted, among, other, other_among)
+        inside += low <= 0.6 - (0.4 + 0.6 * 0.1) <= high
+        widths.append(high - low)
+    assert 0.91 <= inside / 300 <= 0.985
+    assert 0.1 < np.mean(widths) < 0.3
+
+
+def test_shares_among_all_are_those_of_pairs(rng):
+    right, other, every = rng.random(200) < 0.8, rng.random(200) < 0.6, np.ones(200, bool)
+    low, high = ratio_interval(right, every, other, every)
+    assert (low + high) / 2 == pytest.approx(right.mean() - other.mean())
+    close = paired_interval(right, other)  # of two images more
+    assert (low, high) == (pytest.approx(close[0], abs=0.02), pytest.approx(close[1], abs=0.02))
+
+
+def test_a_share_among_none_has_no_interval():
+    none, every = np.zeros(5, bool), np.ones(5, bool)
+    assert np.isnan(ratio_interval(every, none, every, every)).all()
+    assert np.isnan(ratio_interval(every, every, every, none)).all()
