@@ -298,8 +298,9 @@ class Pretrained:
     `data`: what `keras_freq.data.load` takes, whose classes have the names of Imagenette's; `images`: how
     many of them, `image_size`: the side that they are brought to (null: as they are). Bands at `radii`; the
     heat map with waves of `epsilon` on `heat_map_images`, within `window` of DC; corruptions at `severity` on
-    `corrupted_images`; PGD of `attack_steps` in balls of `levels`/255 on `attack_images`. The ranking of
-    squares of `patch` bins, cut at `fraction`, and HFSS with its `budgets` see `images_per_class`.
+    `corrupted_images`; PGD of `attack_steps` in balls of `levels`/255 on `attack_images`; noise of one
+    octave, as in `keras_freq.evaluate.critical_band`, on `noise_images`. The ranking of squares of `patch`
+    bins, cut at `fraction`, and HFSS with its `budgets` see `images_per_class`.
     """
 
     seed: int = 0
@@ -316,6 +317,9 @@ class Pretrained:
     levels: tuple[float, ...] = (0.25, 0.5, 1)
     attack_steps: int = 10
     attack_images: int = 100
+    noise_images: int = 300
+    contrast: float = 0.2
+    deviations: tuple[float, ...] = (0.01, 0.02, 0.04, 0.08, 0.16)
     images_per_class: int = 10
     patch: int = 8
     fraction: float = 0.05
@@ -324,6 +328,9 @@ class Pretrained:
     def __post_init__(self):
         for name in ("images", "heat_map_images", "corrupted_images", "attack_images", "images_per_class"):
             check_least(name, getattr(self, name), 1)
+        check_least("noise_images", self.noise_images, 1)
+        check_between("contrast", self.contrast, 0.01, 1)
+        check_all("deviations", self.deviations, 0.001)
         for name in ("window", "attack_steps", "patch"):
             check_least(name, getattr(self, name), 1)
         check_least("image_size", self.image_size, 32)

@@ -60,6 +60,16 @@ def pretrained(run: Run, config: Pretrained) -> None:
         n=config.attack_images,
         engine="own",
     )
+    noise_images = (images[: config.noise_images], labels[: config.noise_images])
+    channel = run.result(
+        "channel",
+        kf.evaluate.critical_band,
+        ten,
+        noise_images,
+        contrast=config.contrast,
+        deviations=config.deviations,
+        seed=config.seed,
+    )
     chosen = _choose_search(labels, config.images_per_class)
     search, rest = (images[chosen], labels[chosen]), (images[~chosen], labels[~chosen])
     ranking = run.result(
@@ -88,8 +98,10 @@ def pretrained(run: Run, config: Pretrained) -> None:
         for name, found in maps.items()
     }
     run.figure("heat_map", kf.plots.heat_map(heat))
+    if np.isfinite(channel.center):
+        run.figure("channel", kf.plots.critical_band({"EfficientNet-Lite0": channel}))
     run.figure("maps", kf.plots.frequency_maps(maps["HFSS"], classes=classes))
-    _report(run, config, classes, bands, heat, corrupted, attacked, reports)
+    _report(run, config, classes, bands, heat, corrupted, attacked, channel, reports)
 
 
 def cut_head(model: keras.Model, places: np.ndarray) -> keras.Model:
@@ -143,7 +155,9 @@ def _choose_search(labels: np.ndarray, count: int) -> np.ndarray:
     return chosen
 
 
-def _report(run: Run, config: Pretrained, classes, bands, heat, corrupted, attacked, reports) -> None:
+def _report(
+    run: Run, config: Pretrained, classes, bands, heat, corrupted, attacked, channel, reports
+) -> None:
     accuracies = [
         [f"accuracy among {row['among']} classes", f"{row['value']:.3f}", str(row["n"])]
         for row in run.measured("accuracy")
@@ -157,6 +171,11 @@ def _report(run: Run, config: Pretrained, classes, bands, heat, corrupted, attac
     accuracies.append(["corruption error", f"{corrupted.mean:.3f}", str(corrupted.n)])
     for level, rate in zip(config.levels, attacked.accuracy, strict=True):
         accuracies.append([f"accuracy after PGD, {level:g}/255", f"{rate:.3f}", str(attacked.n)])
+    words = {"center": "cycles per image", "bandwidth": "octaves"}
+    for name, unit in words.items():
+        low, high = channel.intervals[name]
+        cell = f"{getattr(channel, name):.2f} ({low:.2f} to {high:.2f})"
+        accuracies.append([f"{name} of the channel, {unit}", cell, str(channel.n)])
     shortcuts = []
     for index, name in enumerate(classes):
         cells = [name]

@@ -80,7 +80,8 @@ def critical_band(results: Results, *, human: bool = True, title: str | None = N
     axis.set_xlabel("center of the octave of noise (cycles per image)")
     axis.set_ylabel("sensitivity, $\\log_2$(largest noise / threshold)")
     axis.set_ylim(bottom=0)
-    axis.legend(loc="best")
+    # Below the axes: curves and markers fill them.
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
     notes = [f"{name_images(lists)} test images", name_seeds(lists, "mean")]
     default = f"Sensitivity to noise by frequency ({', '.join(filter(None, notes))})"
     figure.suptitle(title if title is not None else default)
