@@ -53,7 +53,8 @@ def cure(run: Run, config: Cure) -> None:
                 maps = first if row == "standard" else None
                 write_cured(config, images.name, row, seed, Cured(known, maps))
             else:
-                run.measure(f"{stage}/kept", lambda kept=kept: kept.records)
+                if not run.measured(f"{stage}/errors"):  # by this run itself, before it was cut short
+                    run.measure(f"{stage}/kept", lambda kept=kept: kept.records)
                 first = first if kept.maps is None else kept.maps
             shown = {f"shortcuts {name}" for name in config.methods} | {"clean error", "corruption error"}
             found = numbers_of(run, row, seed)

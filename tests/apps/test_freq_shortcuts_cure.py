@@ -113,10 +113,13 @@ def test_networks_are_trained_with_maps_and_measured(tmp_path):
     ]
     assert tables[0] == tables[1]
     assert len(tables[0]) > 10
+    # A run that is gone on with has each number once.
+    running.finish("freq_shortcuts", "cure", "--resume", str(tmp_path / "run"))
+    text = (tmp_path / "run" / "summary.md").read_text()
+    assert [line for line in text.splitlines() if line.startswith("|")] == tables[0]
     # By other settings it is.
-    other = running.finish(
-        "freq_shortcuts", "cure", *words, "attacked=4", "rows=[standard]", f"output={tmp_path / 'other'}"
-    )
+    words.append("rows=[standard]")
+    other = running.finish("freq_shortcuts", "cure", *words, "attacked=4", f"output={tmp_path / 'other'}")
     assert "standard/seed0: found in" in other
     (tmp_path / "kept" / "standard-0.json").write_text("{")
     running.refuse("must be as `cure` wrote it", "freq_shortcuts", "cure", *words)
