@@ -59,12 +59,16 @@ def _list_networks(folder: Path) -> None:
 def _show_evidence(words: list[str]) -> None:
     if words not in ([], ["--write"]):
         raise RunError(f"the command is python -m apps.lab evidence [--write]. Received: {' '.join(words)}")
-    from apps.lab import evidence
+    from apps.lab import beyond, evidence
 
-    text = evidence.render(evidence.read_networks())
-    print(text, end="")
+    parts = {
+        (evidence.BEGIN, evidence.END): evidence.render(evidence.read_networks()),
+        beyond.MARKS: beyond.render(evidence.read_networks(beyond.OUTCOMES)),
+    }
+    print("\n".join(parts.values()), end="")
     if words:
-        evidence.write_readme(text)
+        for marks, text in parts.items():
+            evidence.write_readme(text, marks=marks)
 
 
 def _write_leaderboard(words: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,40 +54,55 @@ def table(networks: Networks) -> list[list[str]]:
         cells = []
         for name in MEASURES:
             rates = [samples([one], name).rate for one in by_seed.values()]
-            cells.append(_number(float(np.mean(rates))) + _spread(rates))
-        lines.append([_label(row), str(len(by_seed)), *cells])
+            cells.append(number(float(np.mean(rates))) + spread(rates))
+        lines.append([name_row(row), str(len(by_seed)), *cells])
     return lines
 
 
-def claims(networks: Networks, path: Path = CLAIMS) -> list[list[str]]:
-    """One row for each headline claim, adjusted for the number of those of its paper that can be tested."""
+def claims(
+    networks: Networks, path: Path = CLAIMS, *, differ: Callable[..., Difference | None] | None = None
+) -> list[list[str]]:
+    """One row for each headline claim, adjusted for the number of those of its paper that can be tested.
+
+    `differ`: `(networks, claim) -> difference`, None where the networks are missing; by default
+    `compare_rates`.
+    """
     lines = [["paper", "claim", "measure", "first", "second", "difference, 95 %", "p", "verdict"]]
     for paper, asked in yaml.safe_load(path.read_text(encoding="utf-8")).items():
-        found = [_compare(networks, claim) for claim in asked]
+        found = [(differ or compare_rates)(networks, claim) for claim in asked]
         adjusted = iter(holm([one.p for one in found if one is not None]))
         for claim, difference in zip(asked, found, strict=True):
-            names = [_label(claim["first"]), _label(claim["second"])]
+            names = [name_row(claim["first"]), name_row(claim["second"])]
             words = [paper, claim["claim"], claim["measure"]]
             if difference is None:
                 missing = [name for name in (claim["first"], claim["second"]) if name not in networks]
-                why = f"not testable here: no network of {', '.join(missing) or 'the same seed'}"
-                lines.append([*words, *names, "", "", why])
+                what = f"network of {', '.join(missing)}" if missing else "number of both for one seed"
+                lines.append([*words, *names, "", "", f"not testable here: no {what}"])
                 continue
             p = next(adjusted)
             said = verdict(difference, p, direction=claim["direction"], smallest=claim["smallest"])
             interval = f"{difference.value:+.3f} ({difference.low:+.3f} to {difference.high:+.3f})"
             rates = (difference.first, difference.second)
-            cells = [f"{name} {_number(rate)}" for name, rate in zip(names, rates, strict=True)]
-            lines.append([*words, *cells, interval, f"{p:.2g}", said])
+            cells = [f"{name} {number(rate)}" for name, rate in zip(names, rates, strict=True)]
+            lines.append([*words, *cells, interval, _chance(p), said])
     return lines
 
 
-def _compare(networks: Networks, claim: dict[str, Any]) -> Difference | None:
+def compare_rates(networks: Networks, claim: Mapping[str, Any]) -> Difference | None:
+    """The measure of the claim on the networks of the seeds that both of its rows have.
+
+    `first_measure`: what is measured of the first row, where it is another measure.
+    """
+    pairs = paired(networks, claim)
+    names = (claim.get("first_measure", claim["measure"]), claim["measure"])
+    return compare(*(samples(row, name) for row, name in zip(pairs, names, strict=True))) if pairs else None
+
+
+def paired(networks: Networks, claim: Mapping[str, Any]) -> tuple[list[Outcomes], list[Outcomes]] | None:
+    """The networks of the two rows of a claim, of the seeds that both have; None where there is none."""
     first, second = (networks.get(claim[name], {}) for name in ("first", "second"))
     seeds = sorted(first.keys() & second.keys())
-    if not seeds:
-        return None
-    return compare(*(samples([row[seed] for seed in seeds], claim["measure"]) for row in (first, second)))
+    return ([first[seed] for seed in seeds], [second[seed] for seed in seeds]) if seeds else None
 
 
 def render(networks: Networks) -> str:
@@ -96,35 +111,41 @@ def render(networks: Networks) -> str:
     n = ", ".join(map(str, counts))
     return (
         f"Shares of the {n} test images; attacks: PGD, 20 steps, on the first images. Where there are "
-        f"several seeds: mean (lowest to highest).\n\n{_markdown(table(networks))}\n\n"
+        f"several seeds: mean (lowest to highest).\n\n{markdown(table(networks))}\n\n"
         f"Claims, written down before the trainings (`apps/references/claims.yaml`):\n\n"
-        f"{_markdown(claims(networks))}\n"
+        f"{markdown(claims(networks))}\n"
     )
 
 
-def write_readme(text: str, path: Path = README) -> None:
+def write_readme(text: str, path: Path = README, *, marks: tuple[str, str] = (BEGIN, END)) -> None:
     """Puts the tables between the two marks."""
-    before, rest = path.read_text(encoding="utf-8").split(BEGIN)
-    path.write_text(f"{before}{BEGIN}\n{text}{END}{rest.split(END)[1]}", encoding="utf-8")
+    begin, end = marks
+    before, rest = path.read_text(encoding="utf-8").split(begin)
+    path.write_text(f"{before}{begin}\n{text}{end}{rest.split(end)[1]}", encoding="utf-8")
 
 
-def read_readme(path: Path = README) -> str:
+def read_readme(path: Path = README, *, marks: tuple[str, str] = (BEGIN, END)) -> str:
     """What stands between the two marks."""
-    return path.read_text(encoding="utf-8").split(BEGIN + "\n")[1].split(END)[0]
+    begin, end = marks
+    return path.read_text(encoding="utf-8").split(begin + "\n")[1].split(end)[0]
 
 
-def _markdown(lines: Iterable[list[str]]) -> str:
+def markdown(lines: Iterable[list[str]]) -> str:
     head, *rows = (f"| {' | '.join(line)} |" for line in lines)
     return "\n".join([head, "|" + "---|" * (head.count("|") - 1), *rows])
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     return f"{value:.3f}".removeprefix("0")
 
 
-def _spread(rates: list[float]) -> str:
-    return f" ({_number(min(rates))} to {_number(max(rates))})" if len(rates) > 1 else ""
+def spread(rates: list[float]) -> str:
+    return f" ({number(min(rates))} to {number(max(rates))})" if len(rates) > 1 else ""
 
 
-def _label(row: str) -> str:
+def name_row(row: str) -> str:
     return REFERENCES[row].label if row in REFERENCES else row
+
+
+def _chance(p: float) -> str:
+    return f"{p:.2g}" if p >= 1e-4 else "< .0001"

@@ -13,9 +13,11 @@ from apps.lab.statistics import Samples
 def measure(outcomes: Outcomes, name: str) -> tuple[np.ndarray, np.ndarray]:
     """What is counted, and among what, one number an image each.
 
-    Names: ``accuracy``; ``error CORRUPTION`` and ``corruption error``, the mean of all; ``accuracy
+    Names: ``accuracy``; ``error CORRUPTION`` and ``corruption error``, the mean of all; ``C-bar error``, the
+    same of those of C-bar; ``adapted error``, under corruptions with the statistics of the batch; ``accuracy
     CONDITION`` of filtered or attacked images; ``follows phase`` and ``follows amplitude``, among the
-    recombinations of two images that the network puts into different classes.
+    recombinations of two images that the network puts into different classes; ``low bias RADIUS``, among the
+    decisions for one of the two classes of a conflict those for the class of the low frequencies.
     """
     right = outcomes.right
     if name == "accuracy":
@@ -24,6 +26,15 @@ def measure(outcomes: Outcomes, name: str) -> tuple[np.ndarray, np.ndarray]:
         wanted = "corrupted " + ("" if name == "corruption error" else f"{name.removeprefix('error ')} ")
         found = [~bits for condition, bits in right.items() if condition.startswith(wanted)]
         above = np.mean(found, axis=0)
+    elif name in ("C-bar error", "adapted error"):
+        begin = "bar " if name == "C-bar error" else "adapted "
+        found = [~bits for condition, bits in right.items() if condition.startswith(begin)]
+        above = np.mean(found, axis=0)
+    elif name.startswith("low bias "):
+        seen, low, high = (
+            outcomes.predicted[f"conflict {one}"] for one in (name.removeprefix("low bias "), "low", "high")
+        )
+        return (seen == low).astype("float64"), ((seen == low) | (seen == high)).astype("float64")
     elif name in ("follows phase", "follows amplitude"):
         phase, amplitude = (outcomes.predicted[f"swap {part}"] for part in ("phase", "amplitude"))
         followed = phase if name == "follows phase" else amplitude
@@ -33,8 +44,8 @@ def measure(outcomes: Outcomes, name: str) -> tuple[np.ndarray, np.ndarray]:
         above = right[name.removeprefix("accuracy ")].astype("float64")
     else:
         raise ValueError(
-            f"a measure must be accuracy, corruption error, error CORRUPTION, accuracy CONDITION, follows "
-            f"phase or follows amplitude. Received: {name}"
+            f"a measure must be accuracy, corruption error, error CORRUPTION, C-bar error, adapted error, "
+            f"accuracy CONDITION, follows phase, follows amplitude or low bias RADIUS. Received: {name}"
         )
     return above, np.ones_like(above)
 

@@ -145,7 +145,8 @@ def verdict(
     """*shown*, *opposite* or *not shown*, with the effect that could have been seen.
 
     `p` is adjusted; `smallest` the smallest difference that matters. *shown*: the interval lies beyond 0 in
-    the claimed direction, p is below .05, and the difference is at least the smallest one.
+    the claimed direction, p is below .05, and the difference is at least the smallest one; where it alone is
+    missing, that is said.
     """
     sign = 1 if direction == "higher" else -1
     value, near = sign * difference.value, min(sign * difference.low, sign * difference.high)
@@ -154,4 +155,6 @@ def verdict(
         return "shown"
     if far < 0 and p < 0.05 and -value >= smallest:
         return "opposite"
+    if p < 0.05 and (near > 0 or far < 0):
+        return f"not shown (below {smallest:g})"
     return f"not shown (half-width {(far - near) / 2:.3f})"

@@ -5,6 +5,7 @@ from apps.references import config
 
 EXPERIMENTS = {
     "train": Experiment(config.References, "apps.references.training:train"),
+    "beyond": Experiment(config.Beyond, "apps.references.beyond:beyond"),
     "look": Experiment(config.Look, "apps.references.sending:look"),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from apps.lab.references import REFERENCES
-from apps.lab.settings import Data, Repeated, Training, check_least, check_names, check_within
+from apps.lab.settings import Data, Repeated, Training, check_between, check_least, check_names, check_within
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,3 +66,41 @@ class Look:
         check_within("value_range", self.value_range[0], float("-inf"), self.value_range[1])
         if not self.name.strip():
             raise ValueError(f"`name` must be the name of the network. Received: name={self.name!r}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Beyond:
+    """Shows the reference networks other corruptions, noise of one octave, and images of two classes.
+
+    The first `images` test images. `severity`: of the corruptions that are seen with the learned statistics
+    and with those of the batch; C-bar at all five. `radii`: where low and high frequencies of two classes
+    meet. `centers`, `contrast`, `gray`, `criterion` and `deviations` as in
+    `keras_freq.evaluate.critical_band`. `networks`: the folder of the networks (null: all that are known).
+    `rows`, `seeds`: which of them (empty: all). `folder`: where the outcomes are kept for the tables (null:
+    in the folder of the run alone).
+    """
+
+    seed: int = 0
+    output: str | None = None
+    data: Data = dataclasses.field(default_factory=Data)
+    rows: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    images: int = 2000
+    severity: int = 3
+    radii: tuple[float, ...] = (2, 4, 8, 12)
+    centers: tuple[float, ...] = (1.75, 2.47, 3.5, 4.95, 7, 9.9, 14)
+    contrast: float = 1.0
+    gray: bool = False
+    criterion: float = 0.5
+    deviations: tuple[float, ...] = (0.02, 0.04, 0.08, 0.16, 0.32)
+    networks: str | None = None
+    folder: str | None = None
+
+    def __post_init__(self):
+        check_least("seed", self.seed, 0)
+        check_least("images", self.images, 1)
+        if self.rows:
+            check_names("rows", self.rows, tuple(REFERENCES))
+        check_between("severity", self.severity, 1, 5)
+        check_between("contrast", self.contrast, 0.01, 1)
+        check_between("criterion", self.criterion, 0.01, 0.99)

@@ -69,7 +69,7 @@ def critical_band(results: Results, *, human: bool = True, title: str | None = N
         mean = np.mean([one.sensitivities for one in several], axis=0)
         words = f"{label}: {_words(several)}"
         axis.plot(
-            np.log2(several[0].centers), mean, "os^Dv"[number % 5], color=color, label=words, clip_on=False
+            np.log2(several[0].centers), mean, "os^DvPX*"[number % 8], color=color, label=words, clip_on=False
         )
     first = next(iter(lists.values()))[0]
     if human and math.isfinite(first.center):

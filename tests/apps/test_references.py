@@ -52,6 +52,16 @@ def test_a_network_is_trained_looked_at_and_kept(here, capsys):
     assert running.call("references", *words, "output=again") == 0
     assert "found in" in capsys.readouterr().out
     assert len(json.loads((here / "kept" / "references.json").read_text())) == 1
+    # Beyond the papers: what is kept is what the tables are made of.
+    config_beyond = CONFIGS / "references" / "beyond.yaml"
+    words = ["data.name=cifar10_mini", "images=12", "radii=[4]", "criterion=0.05", "networks=kept"]
+    assert running.call("references", "beyond", config_beyond, *words, "folder=beyond") == 0
+    shown = evidence.read_outcomes(here / "beyond" / "cifar10_mini-standard-0.npz")
+    assert len(shown.right) == 1 + 2 * 15 + 10 * 5
+    assert shown.rate("clean") == outcomes.rate("clean")
+    assert set(shown.predicted) == {"conflict 4", "conflict low", "conflict high"}
+    assert len(shown.note["channel"]["drawn"]["bandwidth"]) == 1000
+    running.refuse("of the rows and seeds asked", "references", "beyond", config_beyond, *words, "seeds=[3]")
     # Without weights the record stays, and says how to train.
     assert running.call("references", "train", config, "rows=[standard]", *SMALL, "weights=false") == 0
     (known,) = (one for one in references(folder=here / "kept") if "mini" in one.name)

@@ -96,7 +96,7 @@ def test_holm_by_hand():
         (-0.15, -0.05, 0.01, "lower", "shown"),
         (-0.05, 0.25, 0.01, "higher", "not shown (half-width 0.150)"),
         (0.05, 0.15, 0.2, "higher", "not shown (half-width 0.050)"),
-        (0.001, 0.009, 0.01, "higher", "not shown (half-width 0.004)"),
+        (0.001, 0.009, 0.01, "higher", "not shown (below 0.02)"),
     ],
 )
 def test_verdicts_follow_from_a_rule(low, high, p, direction, words):

@@ -123,6 +123,12 @@ WRONG = {
         "sets=[cdes]": f"`sets` {SOME} original, scr, wcr, hars, each once",
         "images_per_class=0": "`images_per_class` must be at least 1",
     },
+    "references/beyond": {
+        "images=0": "`images` must be at least 1",
+        "severity=6": "`severity` must lie in [1, 5]",
+        "contrast=2": "`contrast` must lie in [0.01, 1]",
+        "criterion=0": "`criterion` must lie in [0.01, 0.99]",
+    },
     "references/look": {
         "value_range=[1, 0]": "`value_range` must be",
         "name=' '": "`name` must be the name of the network",

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
-from apps.lab import evidence
+from apps.lab import beyond, evidence
 from apps.lab.__main__ import command
 from keras_freq.models._references import PACKAGE
 
@@ -37,8 +37,10 @@ def test_a_clone_stays_quick():
 def test_the_page_says_what_the_outcomes_say(capsys):
     text = evidence.render(evidence.read_networks())
     assert evidence.read_readme() == text, "python -m apps.lab evidence --write"
+    other = beyond.render(evidence.read_networks(beyond.OUTCOMES))
+    assert evidence.read_readme(marks=beyond.MARKS) == other, "python -m apps.lab evidence --write"
     assert command(["evidence"]) == 0
-    assert capsys.readouterr().out == text
+    assert capsys.readouterr().out == f"{text}\n{other}"
 
 
 @pytest.mark.once
