@@ -44,6 +44,8 @@ def render(networks: Networks) -> str:
         f"The channel: where noise of one octave hurts most, in cycles per image, and how wide it is, in "
         f"octaves (people: about 1), with 95 % over draws of the images; the noise of each octave that takes "
         f"accuracy to the criterion.\n\n{markdown(channels(networks))}\n\n"
+        f"One mask for all classes: accuracy where a network sees one share of the frequencies alone; masks "
+        f"that are learned for it / those of most power / disks.\n\n{markdown(masks(networks))}\n\n"
         f"Claims, written down before the measurement (`apps/references/claims_beyond.yaml`):\n\n"
         f"{markdown(claims(networks, CLAIMS, differ=differ))}\n"
     )
@@ -75,6 +77,23 @@ def channels(networks: Networks) -> list[list[str]]:
             fitted = [_with_interval(found, name) for name in ("center", "bandwidth")]
             noise = ["-" if np.isnan(value) else number(value) for value in found["thresholds"]]
             lines.append([name_row(row), str(seed), number(found["unmasked"]), *fitted, *noise])
+    return lines
+
+
+def masks(networks: Networks) -> list[list[str]]:
+    """One row for each way to train: accuracies under masks of each share."""
+    first = next(iter(next(iter(networks.values())).values()))
+    shares = [name.removeprefix("masked disk ") for name in first.right if name.startswith("masked disk ")]
+    lines = [["trained with", *(f"{float(share):.0%}" for share in shares)]]
+    for row, by_seed in networks.items():
+        cells = []
+        for share in shares:
+            rates = [
+                np.mean([one.rate(f"masked {kind} {share}") for one in by_seed.values()])
+                for kind in ("learned", "power", "disk")
+            ]
+            cells.append(" / ".join(number(float(rate)) for rate in rates))
+        lines.append([name_row(row), *cells])
     return lines
 
 

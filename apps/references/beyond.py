@@ -12,10 +12,11 @@ import numpy as np
 import keras_freq as kf
 from apps.lab import Run, RunError
 from apps.lab.beyond import render
-from apps.lab.images import load_images
+from apps.lab.images import as_floats, load_images
 from apps.lab.outcomes import Outcomes, digest_of_labels, write_outcomes
 from apps.lab.references import REFERENCES
 from apps.references.config import Beyond
+from apps.references.masking import masked_classes
 
 Data = tuple[np.ndarray, np.ndarray]
 
@@ -24,12 +25,13 @@ def beyond(run: Run, config: Beyond) -> None:
     images = load_images(run, config.data, most_bytes=0)  # bytes
     pixels, labels = images.test
     data = (pixels[: config.images], labels[: config.images])
+    search = (as_floats(images.train[0][: config.search_images]), images.train[1][: config.search_images])
     copies = _corrupt(run, config, data)
     networks: dict[str, dict[int, Outcomes]] = {}
     channels: dict[str, list[kf.evaluate.CriticalBandResult]] = {}
-    for row, seed, model in _open(run, config):
+    for row, seed, model in _open(config):
         label = f"{row}-seed{seed}"
-        outcomes, channel = _look(run, config, label, model, data, copies)
+        outcomes, channel = _look(run, config, label, model, search, data, copies)
         networks.setdefault(row, {})[seed] = outcomes
         channels.setdefault(row, []).append(channel)
         if config.folder is not None:
@@ -41,7 +43,7 @@ def beyond(run: Run, config: Beyond) -> None:
     run.summary("Beyond the papers", [], notes=text)
 
 
-def _open(run: Run, config: Beyond) -> Iterator[tuple[str, int, keras.Model]]:
+def _open(config: Beyond) -> Iterator[tuple[str, int, keras.Model]]:
     """The networks whose weights are here."""
     folder = {} if config.networks is None else {"folder": config.networks}
     known = [one for one in kf.models.references(**folder) if one.name.startswith(f"{config.data.name}/")]
@@ -73,7 +75,13 @@ def _corrupt(run: Run, config: Beyond, data: Data) -> tuple[str, str]:
 
 
 def _look(
-    run: Run, config: Beyond, label: str, model: keras.Model, data: Data, copies: tuple[str, str]
+    run: Run,
+    config: Beyond,
+    label: str,
+    model: keras.Model,
+    search: Data,
+    data: Data,
+    copies: tuple[str, str],
 ) -> tuple[Outcomes, kf.evaluate.CriticalBandResult]:
     labels = data[1]
     common = run.result(
@@ -108,14 +116,24 @@ def _look(
         deviations=config.deviations,
         seed=config.seed,
     )
+    masked = run.arrays(
+        f"{label}/masked",
+        masked_classes,
+        model,
+        search,
+        as_floats(data[0]),
+        fractions=config.fractions,
+        steps=config.steps,
+        seed=config.seed,
+    )
     # `run.result` keeps what `to_json` writes, and so these.
     assert common.predictions is not None
     assert other.predictions is not None
     assert conflict.pairs is not None
-    classes = {"clean": conflict.pairs.whole_predictions}
-    for word, kind in (("corrupted", "corrupted"), ("adapted", "adapted")):
+    classes = {"clean": conflict.pairs.whole_predictions, **masked}
+    for kind in ("corrupted", "adapted"):
         for name, (found,) in zip(common.corruptions, common.predictions[kind], strict=True):
-            classes[f"{word} {name} {config.severity}"] = found
+            classes[f"{kind} {name} {config.severity}"] = found
     for name, several in zip(other.corruptions, other.predictions["corrupted"], strict=True):
         for severity, found in zip(other.severities, several, strict=True):
             classes[f"bar {name} {severity}"] = found

@@ -75,9 +75,10 @@ class Beyond:
     The first `images` test images. `severity`: of the corruptions that are seen with the learned statistics
     and with those of the batch; C-bar at all five. `radii`: where low and high frequencies of two classes
     meet. `centers`, `contrast`, `gray`, `criterion` and `deviations` as in
-    `keras_freq.evaluate.critical_band`. `networks`: the folder of the networks (null: all that are known).
-    `rows`, `seeds`: which of them (empty: all). `folder`: where the outcomes are kept for the tables (null:
-    in the folder of the run alone).
+    `keras_freq.evaluate.critical_band`. Masks for all classes of the shares `fractions` are found on the
+    first `search_images` training images, learned ones in `steps` for each share. `networks`: the folder of
+    the networks (null: all that are known). `rows`, `seeds`: which of them (empty: all). `folder`: where the
+    outcomes are kept for the tables (null: in the folder of the run alone).
     """
 
     seed: int = 0
@@ -93,12 +94,16 @@ class Beyond:
     gray: bool = False
     criterion: float = 0.5
     deviations: tuple[float, ...] = (0.02, 0.04, 0.08, 0.16, 0.32)
+    fractions: tuple[float, ...] = (0.5, 0.2, 0.1, 0.05, 0.02)
+    search_images: int = 1000
+    steps: int = 40
     networks: str | None = None
     folder: str | None = None
 
     def __post_init__(self):
         check_least("seed", self.seed, 0)
-        check_least("images", self.images, 1)
+        for name in ("images", "search_images", "steps"):
+            check_least(name, getattr(self, name), 1)
         if self.rows:
             check_names("rows", self.rows, tuple(REFERENCES))
         check_between("severity", self.severity, 1, 5)

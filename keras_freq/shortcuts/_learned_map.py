@@ -38,6 +38,7 @@ def learned_map(
     labels: Any = None,
     *,
     fraction: float = 0.05,
+    scope: Literal["class", "network"] = "class",
     objective: Literal["probability", "cross_entropy"] = "probability",
     specificity: float = 1.0,
     steps: int = 120,
@@ -62,6 +63,9 @@ def learned_map(
     by Adam with one step size for all scores of a class, which falls to 0 over the second half of the steps;
     the model stays as it is.
 
+    With `scope="network"` there is one mask for all classes, which maximizes `E[p_y(m x)]`, `y` the label of
+    `x`: the frequencies that are enough for the network.
+
     The ranking of `keras_freq.shortcuts.frequency_importance` finds frequencies that a class cannot do
     without, one at a time; this looks for a set that is enough. Test it on other images, with
     `keras_freq.shortcuts.shortcut_report`, beside a disk and the power of the class at the same share: a set
@@ -74,11 +78,12 @@ def learned_map(
             `(images, labels)`, a `tf.data.Dataset`, a `keras.utils.PyDataset`. They are held in memory.
         labels: Class indices or one-hot rows.
         fraction: Share of the bins that a mask keeps, at most, in (0, 1]. Pairs are kept whole.
+        scope: `"class"`, a mask for each class, or `"network"`, one for all of them.
         objective: `"probability"`, as above; `"cross_entropy"`, `-log p_c` is minimized in the place of
             `-p_c`, which gives weight to images that are far from the class under the mask.
         specificity: Weight of the other classes' images, at least 0. With 0 only the own class counts; the
-            more, the fewer others are taken for the class.
-        steps: Steps for each class.
+            more, the fewer others are taken for the class. Of no account to the mask of a network.
+        steps: Steps for each mask.
         images_per_step: Images of the class in a step, 1 to 65536, and as many of the others where they
             count.
         learning_rate: Root mean square of a step in the scores.
@@ -96,15 +101,16 @@ def learned_map(
         progress: Show a progress bar; `None`: on a terminal.
 
     Returns:
-        `FrequencyMaps` with `method="learned"`. The mask of a class without images is 0 everywhere.
+        `FrequencyMaps` with `method="learned"`. The mask of a class without images is 0 everywhere; with
+        `scope="network"` all classes have the one mask.
 
     Raises:
         ValueError: If an option is out of range, the images are empty or not finite, labels do not fit the
             model, all are of one class where others count, or the model returns probabilities.
         TypeError: If `model` is not a Keras model.
 
-    Source: none published; after the masks of Karantzas et al., 2022, which stay soft and are of no exact
-        share.
+    Source: none published; after the masks for networks and classes of Karantzas et al., 2022, which stay
+        soft and are of no exact share.
 
     Example:
         >>> maps = kf.shortcuts.learned_map(model, images[:4], labels[:4], steps=3, images_per_step=4)
@@ -117,6 +123,7 @@ def learned_map(
         images,
         labels,
         fractions=(fraction,),
+        scope=scope,
         objective=objective,
         specificity=specificity,
         steps=steps,
@@ -139,6 +146,7 @@ def learned_path(
     labels: Any = None,
     *,
     fractions: Sequence[float] = (0.5, 0.3, 0.2, 0.15, 0.1, 0.05, 0.02),
+    scope: Literal["class", "network"] = "class",
     objective: Literal["probability", "cross_entropy"] = "probability",
     specificity: float = 1.0,
     steps: int = 40,
@@ -163,9 +171,10 @@ def learned_path(
         images: As there.
         labels: As there.
         fractions: Falling shares of the bins in (0, 1].
+        scope: As there.
         objective: As there.
         specificity: As there.
-        steps: Steps for each class and share.
+        steps: Steps for each mask and share.
         images_per_step: As there.
         learning_rate: As there; it begins anew with each share, as the temperature does.
         temperatures: As there.
@@ -195,8 +204,11 @@ def learned_path(
         {0.2: (4, 32, 32), 0.05: (4, 32, 32)}
     """
     shares = check_fractions(fractions)
+    check_choice(scope, "scope", ("class", "network"))
     check_choice(objective, "objective", OBJECTIVES)
     specificity = check_number(specificity, "specificity", least=0)
+    of_network = scope == "network"
+    specificity = 0.0 if of_network else specificity
     steps = check_whole(steps, "steps")
     size = check_whole(images_per_step, "images_per_step", most=_MOST_IMAGES)
     learning_rate = check_number(learning_rate, "learning_rate", above=0)
@@ -222,7 +234,13 @@ def learned_path(
         )
     run: dict[str, Any] = {}
     if checkpoint is not None:
-        run = {"fractions": shares, "objective": objective, "specificity": specificity, "steps": steps}
+        run = {
+            "fractions": shares,
+            "scope": scope,
+            "objective": objective,
+            "specificity": specificity,
+            "steps": steps,
+        }
         run |= {
             "size": size,
             "learning_rate": learning_rate,
@@ -237,13 +255,15 @@ def learned_path(
     measure = compile_mask_gradient(feed, fill, objective)
     pairs = [Pairs(feed.size, share, dc) for share in shares]
     known = [label for label in range(feed.classes) if counts[label]]
-    todo = [label for label in known if str(label) not in journal.rows]
-    per_class = len(shares) * steps * size * (2 if specificity else 1)
+    units = [feed.classes] if of_network else known  # that of the network stands behind the classes
+    todo = [unit for unit in units if str(unit) not in journal.rows]
+    per_unit = len(shares) * steps * size * (2 if specificity else 1)
 
-    def learn(label: int) -> list[list[int]]:
-        """The pairs that are chosen for a class, for each share."""
-        generator = np.random.default_rng([seed, label])
-        own, others = np.flatnonzero(classes == label), np.flatnonzero(classes != label)
+    def learn(unit: int) -> list[list[int]]:
+        """The pairs that are chosen for a class, or for the network, for each share."""
+        generator = np.random.default_rng([seed, unit])
+        mine = np.ones(len(classes), bool) if of_network else classes == unit
+        own, others = np.flatnonzero(mine), np.flatnonzero(~mine)
         if start == "power":
             scores = pairs[0].standardize(mean_power(pixels[own], fill, feed.data_format))
         else:
@@ -256,22 +276,24 @@ def learned_path(
             for step in range(steps):
                 # Places, not copies of all other classes' images.
                 places = [part[next(draw)] for (part, _), draw in zip(parts, draws, strict=True)]
-                batch = pixels[np.concatenate(places)]
+                batch, asked = pixels[np.concatenate(places)], classes[np.concatenate(places)]
+                asked = asked if of_network else np.full_like(asked, unit)
                 gains = of_share.soften(scores, warm * (cold / warm) ** (step / max(1, steps - 1)))
-                slope = of_share.gather(measure(batch, label, weights, of_share.draw(gains)))
+                slope = of_share.gather(measure(batch, asked, weights, of_share.draw(gains)))
                 rate = learning_rate * min(1, 2 * (1 - step / steps))
                 scores = scores - adam.step(of_share.descend(slope, gains), rate)
                 advance(len(batch))
             chosen.append(of_share.choose(scores).tolist())
         return chosen
 
-    total, done = len(known) * per_class, (len(known) - len(todo)) * per_class
+    total, done = len(units) * per_unit, (len(units) - len(todo)) * per_unit
     with progress_bar(progress, "learned maps", total=total, done=done) as advance:
-        for label, chosen in run_steps(((label, partial(learn, label)) for label in todo), ahead=1):
-            journal.add({str(label): chosen})
+        for unit, chosen in run_steps(((unit, partial(learn, unit)) for unit in todo), ahead=1):
+            journal.add({str(unit): chosen})
     masks = np.zeros((len(shares), feed.classes, *feed.size), "float32")
     for label in known:
-        for row, of_share, kept in zip(masks, pairs, journal.rows[str(label)], strict=True):
+        found = journal.rows[str(units[0] if of_network else label)]
+        for row, of_share, kept in zip(masks, pairs, found, strict=True):
             row[label] = of_share.keep(np.array(kept, int))
     return {share: FrequencyMaps(row, "learned", found_on) for share, row in zip(shares, masks, strict=True)}
 

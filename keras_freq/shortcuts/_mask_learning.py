@@ -130,10 +130,11 @@ def compile_mask_gradient(feed: ModelFeed, mean: np.ndarray, objective: str) -> 
     run = compile_function(feed.model, what, _build(shape, feed.data_format, objective))
     center = to_tensor(mean.astype("float32"))
 
-    def measure(images: np.ndarray, label: int, weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        labels = np.full(len(images), label, "int32")
+    def measure(images: np.ndarray, labels: np.ndarray, weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
         half = to_tensor(halve_masks(mask[None]))
-        found = ops.convert_to_numpy(run(images, labels, weights, half, center)).astype("float64")
+        found = ops.convert_to_numpy(run(images, labels.astype("int32"), weights, half, center)).astype(
+            "float64"
+        )
         return full_spectrum(found, np.zeros_like(found), feed.size[1])[0] / np.prod(feed.size)
 
     return measure

@@ -15,6 +15,8 @@ def invent(rng, *, error, adapted, bandwidth):
         right[f"corrupted {name} 3"] = rng.random(N) > error
         right[f"adapted {name} 3"] = rng.random(N) > adapted
         right[f"bar {name} 1"] = rng.random(N) > error
+    for share, rate in ((0.2, 0.7), (0.05, 0.3)):
+        right |= {f"masked {kind} {share}": rng.random(N) < rate for kind in ("learned", "power", "disk")}
     low = rng.integers(0, 10, N).astype("uint8")
     predicted = {"conflict low": low, "conflict high": (low + 1) % 10, "conflict 4": low.copy()}
     predicted["conflict 4"][: N // 4] += 1
@@ -63,6 +65,16 @@ def test_rates_are_those_of_the_bits(networks):
         np.testing.assert_allclose(
             [float(mean), float(low), float(high)], [np.mean(rates), *sorted(rates)], atol=6e-4
         )
+
+
+@pytest.mark.once
+def test_masks_stand_side_by_side(networks):
+    head, standard, *_ = beyond.masks(networks)
+    assert head == ["trained with", "20%", "5%"]
+    cells = [float(cell) for cell in standard[2].split(" / ")]
+    names = ("learned", "power", "disk")
+    rates = [[one.rate(f"masked {name} 0.05") for one in networks["standard"].values()] for name in names]
+    np.testing.assert_allclose(cells, np.mean(rates, axis=1), atol=6e-4)
 
 
 @pytest.mark.once

@@ -55,9 +55,10 @@ def test_a_network_is_trained_looked_at_and_kept(here, capsys):
     # Beyond the papers: what is kept is what the tables are made of.
     config_beyond = CONFIGS / "references" / "beyond.yaml"
     words = ["data.name=cifar10_mini", "images=12", "radii=[4]", "criterion=0.05", "networks=kept"]
+    words += ["fractions=[0.2, 0.05]", "steps=2", "search_images=20"]
     assert running.call("references", "beyond", config_beyond, *words, "folder=beyond") == 0
     shown = evidence.read_outcomes(here / "beyond" / "cifar10_mini-standard-0.npz")
-    assert len(shown.right) == 1 + 2 * 15 + 10 * 5
+    assert len(shown.right) == 1 + 2 * 15 + 10 * 5 + 2 * 3
     assert shown.rate("clean") == outcomes.rate("clean")
     assert set(shown.predicted) == {"conflict 4", "conflict low", "conflict high"}
     assert len(shown.note["channel"]["drawn"]["bandwidth"]) == 1000

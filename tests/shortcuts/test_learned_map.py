@@ -49,7 +49,7 @@ def test_the_gradient_is_that_of_the_loss_by_the_mask(size, objective):
     )
     model.layers[-1].set_weights([kernel])
     weights = np.array([0.5, 0.5, -0.2, -0.3, 0.1], "float32")
-    mean, label = np.array([0.4, 0.3]), 1
+    mean, labels = np.array([0.4, 0.3]), np.array([1, 0, 1, 2, 1])
     pairs = Pairs(size, 0.4, "keep")
     mask = pairs.keep(np.arange(len(pairs))[::2]).astype("float64")
 
@@ -57,12 +57,12 @@ def test_the_gradient_is_that_of_the_loss_by_the_mask(size, objective):
         spectrum = np.fft.fft2(images.astype("float64") - mean, axes=(1, 2))
         kept = np.fft.ifft2(spectrum * np.fft.ifftshift(mask)[None, :, :, None], axes=(1, 2)).real + mean
         logits = kept.reshape(5, -1) @ kernel.astype("float64")
-        losses = np.log(np.exp(logits).sum(axis=1)) - logits[:, label]
+        losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(5), labels]
         return (weights * (losses if objective == "cross_entropy" else 1 - np.exp(-losses))).sum()
 
     feed = ModelFeed(model, (images, np.zeros(5, int)))
     found = pairs.gather(
-        compile_mask_gradient(feed, mean, objective)(images, label, weights, mask.astype("float32"))
+        compile_mask_gradient(feed, mean, objective)(images, labels, weights, mask.astype("float32"))
     )
     for pair in range(len(pairs)):
         change = pairs.keep(np.array([pair])).astype("float64")
@@ -126,6 +126,28 @@ def test_frequencies_that_tell_the_class_are_found(specificity):
         assert mask[SIDE // 2 + u, SIDE // 2 + v] == 1
     report = kf.shortcuts.shortcut_report(reader(0.2), waves(60, seed=1), maps, mean=0.5)
     assert report.tpr.min() > 0.9
+
+
+def test_the_mask_of_a_network_has_the_frequencies_of_all_classes(tmp_path):
+    images, labels = waves(90)
+    options = {"steps": 60, "images_per_step": 30, "start": "noise", "mean": 0.5, "progress": False}
+    options |= {"scope": "network", "fraction": 7.5 / SIDE**2, "checkpoint": tmp_path / "mask.jsonl"}
+    maps = kf.shortcuts.learned_map(reader(0.2), images, labels, **options)
+    (mask,) = {one.tobytes() for one in maps.masks}
+    expected = np.zeros((SIDE, SIDE), "float32")
+    expected[SIDE // 2, SIDE // 2] = 1
+    for u, v in FREQUENCIES:
+        expected[SIDE // 2 + u, SIDE // 2 + v] = expected[SIDE // 2 - u, SIDE // 2 - v] = 1
+    np.testing.assert_array_equal(maps.masks[0], expected)
+    seen = kf.spectral.apply_mask(images - np.float32(0.5), expected) + np.float32(0.5)
+    logits = kf.evaluate.predict_logits(reader(0.2), seen)
+    assert np.mean(logits.argmax(axis=1) == labels) > 0.95
+    # Read back, it is the same; specificity is of no account; a path has the mask at its end.
+    again = kf.shortcuts.learned_map(reader(0.2), images, labels, specificity=3, **options)
+    assert again.masks[0].tobytes() == mask
+    options |= {"checkpoint": None, "fractions": (0.2, options.pop("fraction"))}
+    path = kf.shortcuts.learned_path(reader(0.2), images, labels, **options)
+    np.testing.assert_array_equal(path[options["fractions"][1]].masks[2], expected)
 
 
 def test_the_start_by_power_is_the_ranking_by_power():
@@ -192,6 +214,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_next_class(tmp_path, monkeypatc
         ({"fraction": 1.5}, "`fraction`"),
         ({"specificity": -1}, "`specificity`"),
         ({"objective": "rate"}, "`objective`"),
+        ({"scope": "image"}, "`scope` must be one of 'class', 'network'"),
         ({"steps": 0}, "`steps`"),
         ({"images_per_step": 0}, "`images_per_step`"),
         ({"images_per_step": 10**9}, "`images_per_step` must be a whole number from 1 to 65536"),
