@@ -162,8 +162,8 @@ def references(*, folder: str | Path | None = None) -> References:
         ValueError: if an index cannot be read.
 
     Example:
-        >>> [one.accuracy > 0.9 for one in keras_freq.models.references() if one.name == "cifar10/standard"]
-        [True]
+        >>> {one.accuracy > 0.9 for one in keras_freq.models.references() if one.name == "cifar10/standard"}
+        {True}
     """
     found: dict[tuple[str, int], Reference] = {}
     for place in _folders(folder):
