@@ -209,6 +209,7 @@ def test_what_cannot_be_measured_is_told(waves):
     assert _critical_band._centers(large)[-1] == 112
 
 
+@pytest.mark.once
 def test_differences_to_another_model_have_intervals(waves, folder):
     model, data = waves
     weaker = keras.models.clone_model(model)
