@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from apps.freq_shortcuts.config import Cure
@@ -16,8 +17,8 @@ from apps.lab.augmentations import read_maps, write_maps
 from apps.lab.errors import one_line
 from apps.lab.files import write_json
 
-# Settings that change no number of a network.
-ELSEWHERE = ("output", "seed", "seeds", "rows", "store", "folder")
+# Settings that change no number of a network. `seed` does: it chooses the images that are attacked.
+ELSEWHERE = ("output", "seeds", "rows", "store", "folder")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Cured:
 
 
 def digest_of_settings(config: Cure, data: str) -> str:
-    """Of all settings that the numbers of a network follow from, and the set that was taken."""
+    """Of all settings that the numbers of a network follow from, the set that was taken, and the backend."""
     settings = {key: value for key, value in dataclasses.asdict(config).items() if key not in ELSEWHERE}
     settings["data"] = {
         **settings["data"],
@@ -43,6 +44,7 @@ def digest_of_settings(config: Cure, data: str) -> str:
         "download": None,
         "fallback": None,
     }
+    settings["backend"] = keras.backend.backend()
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import dataclasses
 
 from apps.lab.references import REFERENCES
-from apps.lab.settings import Data, Repeated, Training, check_between, check_least, check_names, check_within
+from apps.lab.settings import (
+    Data,
+    Repeated,
+    Training,
+    check_all,
+    check_between,
+    check_least,
+    check_names,
+    check_within,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +113,10 @@ class Beyond:
         check_least("seed", self.seed, 0)
         for name in ("images", "search_images", "steps"):
             check_least(name, getattr(self, name), 1)
+        check_all("seeds", self.seeds or (0,), 0)
+        for name in ("radii", "centers", "deviations"):
+            check_all(name, getattr(self, name), 0.001)
+        check_all("fractions", self.fractions, 1e-6, 1)
         if self.rows:
             check_names("rows", self.rows, tuple(REFERENCES))
         check_between("severity", self.severity, 1, 5)
