@@ -109,6 +109,46 @@ class Swap(Study):
 
 
 @dataclasses.dataclass(frozen=True)
+class TwoHeads(Study):
+    """One trunk with a head for the phase and one for the amplitude, beside networks with one head.
+
+    Training: the recipe of `training`, on images and on their recombinations in every step; `mixed` and
+    `amplitude_weight` are the weights of `keras_freq.training.TwoHeadModel`. `rows` are trained beside.
+    Testing: error on the test images and on their corrupted copies (`severities`, `corrupted` as in `table`),
+    and what each head follows where one of `pairs` test images (null: all) lends its phase and another one
+    its amplitude.
+    """
+
+    rows: tuple[str, ...] = ("standard", "apr_p")
+    mixed: float = 1.0
+    amplitude_weight: float = 1.0
+    axes: Literal["chw", "hw"] = "chw"
+    pairs: int | None = None
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+    corrupted: str | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("mixed", "amplitude_weight"):
+            check_between(name, getattr(self, name), 0, 1000)
+        check_least("pairs", self.pairs, 2)
+        check_all("severities", self.severities, 1, 5)
+        for name, allowed in (("validation", 0), ("iterations", None)):
+            if (value := getattr(self.training, name)) != allowed:
+                word = "null" if allowed is None else allowed
+                raise ValueError(
+                    f"`training.{name}` must be {word} for a network with two heads. "
+                    f"Received: training.{name}={value}"
+                )
+        if self.training.adversary.steps or self.training.crop.size is not None:
+            raise ValueError(
+                "a network with two heads is trained without an adversary and at the size of its images. "
+                f"Received: training.adversary.steps={self.training.adversary.steps}, "
+                f"training.crop.size={self.training.crop.size}"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
 class Detection(Study):
     """Telling images of other sets from those of known classes, and calibration, clean and corrupted.
 

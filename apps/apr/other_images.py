@@ -7,13 +7,13 @@ import os
 import numpy as np
 
 import keras_freq as kf
-from apps.apr.config import Detection, Table
+from apps.apr.config import Detection, Table, TwoHeads
 from apps.lab import Run, RunError
 from apps.lab.images import Images, as_bytes
 from apps.lab.settings import Data
 
 
-def corrupted_source(run: Run, config: Table | Detection, images: Images) -> str | os.PathLike:
+def corrupted_source(run: Run, config: Table | TwoHeads | Detection, images: Images) -> str | os.PathLike:
     """What `keras_freq.evaluate.corruption_error` reads; nothing is written twice."""
     if config.corrupted is not None:
         # Before any training: the rest is looked at when it is read.

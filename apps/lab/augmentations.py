@@ -204,14 +204,7 @@ def wrap(classifier: keras.Model, training: Training, shape: tuple[int, ...], *,
             **layers,
             **name,
         )
-    crops = []
-    options: dict[str, Any]
-    if crop.padding is not None:
-        options = {"flip": crop.flip == "random", "fill": crop.fill, "mode": crop.mode}
-        crops.append(kf.layers.CropFlip(crop.padding, **options, seed=seed + 1))
-    if crop.area is not None:
-        options = {"area": crop.area, "aspect": crop.aspect, "flip": not crops, "center": 1.0}
-        crops.append(kf.layers.RandomResizedCrop(*shape[:2], **options, seed=seed + 4))
+    crops = crops_and_flips(training, shape, seed=seed)
     if training.adversary.steps:
         return kf.training.AdversarialModel(
             classifier,
@@ -244,6 +237,22 @@ def wrap(classifier: keras.Model, training: Training, shape: tuple[int, ...], *,
     return kf.APRModel(
         classifier, single=single, augment=augment, reduction=training.halves, **layers, **name
     )
+
+
+def crops_and_flips(training: Training, shape: tuple[int, ...], *, seed: int) -> list[keras.Layer]:
+    """The layers of the recipe that move an image of this shape and leave its size."""
+    import keras_freq as kf
+
+    crop = training.crop
+    layers: list[keras.Layer] = []
+    options: dict[str, Any]
+    if crop.padding is not None:
+        options = {"flip": crop.flip == "random", "fill": crop.fill, "mode": crop.mode}
+        layers.append(kf.layers.CropFlip(crop.padding, **options, seed=seed + 1))
+    if crop.area is not None:
+        options = {"area": crop.area, "aspect": crop.aspect, "flip": not layers, "center": 1.0}
+        layers.append(kf.layers.RandomResizedCrop(*shape[:2], **options, seed=seed + 4))
+    return layers
 
 
 def cropping_layer(training: Training, *, seed: int | None = None) -> keras.Layer:

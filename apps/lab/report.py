@@ -17,6 +17,12 @@ def values(run: Run, **wanted) -> np.ndarray:
     return np.array([r["value"] for r in sorted(found, key=lambda r: r["seed"])], "float64")
 
 
+def by_seed(run: Run, **wanted) -> dict[int, float]:
+    """The value of the one record of each seed with these entries."""
+    found = [r for r in run.records if all(r.get(key) == value for key, value in wanted.items())]
+    return {record["seed"]: record["value"] for record in found}
+
+
 def lines(run: Run, measures: Iterable[str], **wanted) -> np.ndarray:
     """The values of several measures, `(seeds, measures)`."""
     return np.stack([values(run, measure=measure, **wanted) for measure in measures], axis=1)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
+from apps.apr.two_heads import split_head
 from apps.lab import load_config
 from apps.lab.recipe import recipe
 from tests.apps import running
@@ -23,6 +24,7 @@ training: {network: tiny, epochs: 1, batch_size: 8, learning_rate: 0.01, schedul
 MINIATURES = {
     "table": "networks: [tiny]\nrows: [standard, apr_sp]\nseverities: [5]\n",
     "swap": "rows: [standard, apr_sp]\ndonors: other.npz\nexamples: 2\n",
+    "two_heads": "rows: [standard]\nseverities: [5]\npairs: 6\n",
     "detection": "rows: [standard, apr_sp]\noutside: [other.npz]\nseverities: [5]\ncorrupted_images: 4\n",
     "heat_maps": "rows: [standard, apr_sp]\nimages: 4\nwindow: 1\n",
     "adversarial": "rows: [standard, apr_sp]\nattacks: [pgd_ce, square]\n"
@@ -31,6 +33,7 @@ MINIATURES = {
 FIGURES = {
     "table": {"corruptions_tiny"},
     "swap": {"swap_cifar10_mini", "swap_other"},
+    "two_heads": {"two_heads"},
     "detection": {"reliability"},
     "heat_maps": {"heat_maps"},
     "adversarial": {"adversarial"},
@@ -51,6 +54,7 @@ def miniatures(here):
     ("words", "message"),
     [
         (["swap", "swap.yaml", "pairs=11"], "`pairs` must be at most the number of test images, 10"),
+        (["two_heads", "two_heads.yaml", "pairs=11"], "`pairs` must be at most the number of test images"),
         (["heat_maps", "heat_maps.yaml", "images=11"], "`images` must be at most the number of test images"),
         (["adversarial", "adversarial.yaml", "attack_images=11"], "`attack_images` must be at most"),
         (["detection", "detection.yaml", "outside=[none.npz]"], "There is no such .npz file"),
@@ -78,7 +82,7 @@ def test_every_experiment_in_miniature(shared_store, name):
     assert {path.stem for path in Path("out/figures").glob("*.png")} == FIGURES[name]
     summary = Path("out/summary.md").read_text()
     assert "| claim | paper's number | ours | n | seeds | minutes |" in summary
-    assert "APR-SP" in summary
+    assert ("head of the amplitude" if name == "two_heads" else "APR-SP") in summary
     assert "[mem]" not in summary
     assert "summary.md" in printed
 
@@ -111,6 +115,24 @@ def test_a_run_that_was_cut_short_ends_with_the_same_numbers(capsys, here):
     running.finish("apr", "heat_maps", "heat_maps.yaml", "rows=[standard,cutout]", "images=2", "output=maps")
     found = {r["row"]: r["trained"] for r in running.records("maps") if "trained" in r}
     assert found == {"standard": "before", "cutout": "here"}
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_two_heads_share_all_but_themselves_and_go_on_after_an_interruption():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.Dense(2, name="logits")])
+    both = split_head(model)
+    inputs = np.random.default_rng(0).standard_normal((5, 4)).astype("float32")
+    seen = both.predict(inputs, verbose=0)
+    assert set(seen) == {"phase", "amplitude"}
+    assert np.abs(seen["phase"] - seen["amplitude"]).max() > 0.01
+    assert both.count_params() == model.count_params() + 3 * 2 + 2
+    words = ["two_heads", "two_heads.yaml", "seeds=2"]
+    running.finish("apr", *words, "output=straight")
+    with interrupt(kf.evaluate, "corruption_error", at=5):  # after the first head of the second seed
+        assert running.call("apr", *words, "output=out", "store=elsewhere") == 130
+    running.finish("apr", "two_heads", "--resume", "out")
+    assert numbers("out") == numbers("straight")
 
 
 @pytest.mark.once

@@ -37,6 +37,14 @@ WRONG = {
         "examples=13": "`examples` must lie in [1, 12]",
         "training.network=vgg": f"`training.network` {SOME} small_resnet",
     },
+    "apr/two_heads": {
+        "mixed=-1": "`mixed` must lie in [0, 1000]",
+        "pairs=1": "`pairs` must be at least 2",
+        "severities=[]": f"`severities` {ONE}, each in [1, 5]",
+        "training.validation=.1": "`training.validation` must be 0 for a network with two heads",
+        "training.iterations=5": "`training.iterations` must be null for a network with two heads",
+        "training.adversary.steps=1": "is trained without an adversary",
+    },
     "apr/detection": {
         "outside=[]": "`outside` must name at least one set",
         "scores=[entropy]": f"`scores` {SOME} max_logit",

@@ -87,13 +87,20 @@ def test_every_measurement_is_shared_by_the_devices_with_the_same_numbers():
 @pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="keras.distribution is complete on JAX")
 def test_eight_devices_take_hardly_more_of_the_cpu_than_one():
-    """With 32 images for each device; a device costs about a millisecond a step, however few it has."""
-    program, seconds = str(Path(__file__).with_name("devices_cpu.py")), {}
-    for devices in (1, 8):
-        command = [sys.executable, program, str(devices), "256"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
-        assert done.returncode == 0, done.stderr[-3000:]
-        count, least = done.stdout.split()
-        assert int(count) == devices
-        seconds[devices] = float(least)
-    assert seconds[8] <= 1.15 * seconds[1], seconds
+    """With 32 images for each device; a device costs about a millisecond a step, however few it has.
+
+    What else runs on the machine slows the processes down, not always both: the pair is measured up to three
+    times.
+    """
+    program, ratios = str(Path(__file__).with_name("devices_cpu.py")), []
+    while len(ratios) < 3 and min(ratios, default=2.0) > 1.15:
+        seconds = {}
+        for devices in (1, 8):
+            command = [sys.executable, program, str(devices), "256"]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+            assert done.returncode == 0, done.stderr[-3000:]
+            count, least = done.stdout.split()
+            assert int(count) == devices
+            seconds[devices] = float(least)
+        ratios.append(seconds[8] / seconds[1])
+    assert min(ratios) <= 1.15, ratios

@@ -13,6 +13,7 @@ from keras_freq.shortcuts._sufficient_maps import _compile
 from tests.shortcuts.test_learned_map import FREQUENCIES, SIDE, reader, waves
 
 SHARES = (0.1, 0.03)
+ROUNDING = 1e-6  # of a logit that is zero
 
 
 @pytest.mark.parametrize("size", [(12, 12), (9, 7)])
@@ -68,12 +69,18 @@ def test_the_wave_that_tells_the_class_is_enough_and_what_is_kept_is_so():
     parts = [
         kf.spectral.apply_mask(x[None] - 0.5, m)[0] + 0.5 for x, m in zip(images, strongest, strict=True)
     ]
-    right = model.predict(np.stack(parts), verbose=0).argmax(axis=1) == labels
-    assert [row[-1] for row in found.kept_by_power] == right.tolist()
+    logits = model.predict(np.stack(parts), verbose=0)
+    clear = np.ptp(np.sort(logits, axis=1)[:, -2:], axis=1) > ROUNDING
+    assert clear.sum() >= 6
+    right = logits.argmax(axis=1) == labels
+    by_power = np.array([row[-1] for row in found.kept_by_power])
+    np.testing.assert_array_equal(by_power[clear], right[clear])
     for image, mask, label, share in zip(images, found.masks, labels, found.share, strict=True):
         assert mask.sum() <= int(share * SIDE**2)
         kept = kf.spectral.apply_mask(image[None] - 0.5, mask.astype("float32")) + 0.5
-        assert model.predict(kept, verbose=0).argmax() == label
+        # A mask without any wave of a class that has none of the wrong ones either leaves a tie of zeros.
+        logits = model.predict(kept, verbose=0)[0]
+        assert logits[label] >= logits.max() - ROUNDING
 
 
 def test_images_do_not_touch_each_other():
