@@ -32,6 +32,8 @@ class Reference:
 
 
 _FGSM = {"adversary": {"steps": 1, "epsilon": 8 / 255, "step_size": 10 / 255, "random_start": True}}
+# Half the radius of the one above: the network is narrow and sees each image ten times.
+_PGD = {"adversary": {"steps": 3, "epsilon": 4 / 255, "step_size": 2 / 255, "random_start": True}}
 
 REFERENCES: dict[str, Reference] = {
     "standard": Reference("Standard"),
@@ -45,4 +47,5 @@ REFERENCES: dict[str, Reference] = {
     "hybrid_augment_pp": Reference("HybridAugment++", {"augmentation": "hybrid_augment_pp"}),
     "gaussian_noise": Reference("Gaussian noise", {"augmentation": "gaussian_noise"}),
     "adversarial": Reference("FGSM training", {}, _FGSM),
+    "pgd": Reference("PGD training", {}, _PGD),
 }
