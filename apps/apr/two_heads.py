@@ -97,7 +97,7 @@ def _train(run: Run, config: TwoHeads, images: Images, *, seed: int) -> keras.Mo
 
 
 def _swap(
-    config: TwoHeads, model: keras.Model | kf.Classifier, images: Images, **options: bool
+    config: TwoHeads, model: keras.Model | kf.Classifier, images: Images, **options
 ) -> kf.evaluate.AmplitudeSwapResult:
     # The same pairs for every network: their seed is that of the run.
     return kf.evaluate.amplitude_swap(

@@ -8,6 +8,7 @@ EXPERIMENTS = {
     "generate": Experiment(config.Generate, "apps.freq_bias.generate:generate"),
     "discrimination": Experiment(config.Discrimination, "apps.freq_bias.discrimination:discrimination"),
     "consistency": Experiment(config.Consistency, "apps.freq_bias.consistency:consistency"),
+    "regularizer": Experiment(config.Regularizer, "apps.freq_bias.regularizer:regularizer"),
     "densities": Experiment(config.Densities, "apps.freq_bias.densities:densities"),
 }
 

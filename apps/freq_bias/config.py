@@ -1,4 +1,4 @@
-"""Settings of the five experiments, and the groups that they share."""
+"""Settings of the six experiments, and the groups that they share."""
 
 from __future__ import annotations
 
@@ -200,3 +200,23 @@ class Densities(Shared):
         super().__post_init__()
         check_names("sets", self.sets, SETS)
         check_least("images_per_class", self.images_per_class, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Regularizer(Shared):
+    """Networks whose input gradients are driven towards low or high frequencies, beside one that is not.
+
+    The weight of the penalty is `training.augmentations.regularizer`. Measured: the spectrum of the input
+    gradients of the test images, accuracy on low- and high-passed ones (`radii`), error under the 15
+    corruptions at `severities`.
+    """
+
+    rows: tuple[str, ...] = ("standard", "spectral_low", "spectral_high")
+    radii: tuple[float, ...] = (4, 8, 12, 16)
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_names("rows", self.rows, ("standard", "spectral_low", "spectral_high"))
+        check_all("radii", self.radii, 0)
+        check_all("severities", self.severities, 1, 5)

@@ -169,11 +169,14 @@ ROWS: dict[str, Row] = {
     "amplitude_uncertainty": Row(
         "Amplitude uncertainty", strengths=("amplitude_uncertainty", "amplitude_uncertainty_steps")
     ),
+    "spectral_low": Row("Regularized to low frequencies", strengths=("regularizer",)),
+    "spectral_high": Row("Regularized to high frequencies", strengths=("regularizer",)),
     "dfm_x": Row("DFM-X", functools.partial(_class_frequencies, how="keep_other"), _MAPS, mapped=True),
     "dfm_dropped": Row(
         "Own maps dropped", functools.partial(_class_frequencies, how="drop_own"), _MAPS, mapped=True
     ),
 }
+_REGULARIZED: dict[str, Any] = {"spectral_low": "low", "spectral_high": "high"}
 # The rows that need nothing but a recipe.
 PLAIN_ROWS = tuple(name for name, row in ROWS.items() if not row.mapped)
 
@@ -228,6 +231,14 @@ def wrap(classifier: keras.Model, training: Training, shape: tuple[int, ...], *,
             steps=own.amplitude_uncertainty_steps,
             augment=augment,
             seed=seed + 3,
+            **name,
+        )
+    if training.augmentation in _REGULARIZED:
+        return kf.training.SpectralRegularizer(
+            classifier,
+            strength=training.augmentations.regularizer,
+            towards=_REGULARIZED[training.augmentation],
+            augment=augment,
             **name,
         )
     if "mixture" in layers:

@@ -167,7 +167,8 @@ class Augmentations:
     `apps.lab.augmentations.write_maps` writes them; `map_probability`: chance of an image to be changed by
     them. `spectral_dropout`: share of the frequencies that goes; `amplitude_drop`: chance of an image to lose
     amplitudes; `amplitude_uncertainty`: chance of an image that its lowest amplitudes move, in
-    `amplitude_uncertainty_steps` steps against the network.
+    `amplitude_uncertainty_steps` steps against the network. `regularizer`: weight of the share of the input
+    gradients' energy that lies in high frequencies (row spectral_low) or in low ones (spectral_high).
     """
 
     pair: float = 0.6
@@ -192,6 +193,7 @@ class Augmentations:
     amplitude_drop: float = 0.5
     amplitude_uncertainty: float = 0.5
     amplitude_uncertainty_steps: int = 5
+    regularizer: float = 0.5
 
     def __post_init__(self):
         shares = ("pair", "single", "applied", "cutout", "hole", "cut_mix", "rand_augment", "hybrid", "fda")
@@ -201,6 +203,7 @@ class Augmentations:
         for name in ("level", "aug_mix"):
             check_between(f"augmentations.{name}", getattr(self, name), 0.1, 10)
         check_least("augmentations.amplitude_uncertainty_steps", self.amplitude_uncertainty_steps, 0)
+        check_between("augmentations.regularizer", self.regularizer, 0, 1000)
         for name in ("mix_up", "fourier_noise"):
             check_within(f"augmentations.{name}", getattr(self, name), 0, 100)
 

@@ -49,6 +49,11 @@ def test_every_row_has_its_way_to_train(row):
         assert isinstance(wrapper, kinds[row])
         assert isinstance(wrapper.augment, kf.layers.CropFlip)
         return
+    if row in ("spectral_low", "spectral_high"):
+        assert isinstance(wrapper, kf.training.SpectralRegularizer)
+        assert wrapper.towards == row.removeprefix("spectral_")
+        assert isinstance(wrapper.augment, kf.layers.CropFlip)
+        return
     pairs = {"apr_p": kf.layers.APRPair, "apr_sp": kf.layers.APRPair, "fda": kf.layers.FDAPair}
     pairs |= {"standard_twice": kf.layers.CropFlip}
     pairs |= dict.fromkeys(("hybrid_augment", "hybrid_augment_pp"), kf.layers.HybridPair)
