@@ -153,6 +153,7 @@ def jpegs(tmp_path_factory):
     return root
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")
 def test_the_experiment_in_miniature_on_jpeg_files(here, jpegs):
@@ -172,6 +173,7 @@ def test_the_experiment_in_miniature_on_jpeg_files(here, jpegs):
     assert "32-px crops of keras_freq_jpegs" in summary
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")
 def test_a_run_that_was_cut_short_ends_with_the_same_numbers(capsys, here):
@@ -186,6 +188,7 @@ def test_a_run_that_was_cut_short_ends_with_the_same_numbers(capsys, here):
     assert numbers("out") == numbers("straight")
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")
 def test_stored_copies_and_a_larger_size_for_training(here, jpegs):

@@ -202,6 +202,7 @@ def test_augmentations_are_measured_against_the_step_without_them(images, labels
     assert (row["case"], row["other"]) == ("FourierNoise", "the step of Standard")
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_what_doubles_the_batch_is_measured_against_the_doubled_batch(images, labels):
     (row,) = training.time_training(FAST, "apr_p", images, labels)
@@ -441,6 +442,7 @@ def test_slopes_and_the_rows_that_miss_them():
     assert list_cases(Growth(sweeps=("hfss",), axes=("images",))) == [("hfss", "images")]
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_growth_is_measured_in_processes(here):
     small = ["factor=2", "repeats=1", "images=8", "frequencies=1", "classes=2"]

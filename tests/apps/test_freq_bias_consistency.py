@@ -51,6 +51,7 @@ def test_names_of_the_training_sets():
     assert list(few) == ["original", "dft_high"]
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_in_miniature_and_again_after_a_kill(here, capsys):
     with interrupt(kf.evaluate, "band_accuracy", at=4):

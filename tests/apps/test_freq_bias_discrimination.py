@@ -36,6 +36,7 @@ def test_settings_of_the_kernels_reach_them():
     assert sets.set_options(kernels)["decay_every"] == 7
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_in_miniature_and_again_after_a_kill(here, capsys):
     (here / "tiny.yaml").write_text(TINY)

@@ -175,6 +175,7 @@ def test_a_run_that_was_cut_short_ends_with_the_same_numbers(here, monkeypatch, 
     assert not (here / "b" / "two_scr").exists()
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_the_experiment_in_miniature(here):
     pytest.importorskip("tensorflow_datasets")

@@ -89,6 +89,7 @@ def test_spectra_go_on_where_they_were_and_stay_with_the_network(here, rng):
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")
 def test_a_priority_run_that_was_cut_short_ends_with_the_same_map(here):
@@ -118,6 +119,7 @@ def test_a_priority_run_that_was_cut_short_ends_with_the_same_map(here):
     assert len((here / "two" / "spectra" / "seed1.csv").read_text().splitlines()) == 1 + 20
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")
 def test_densities_in_miniature_and_cut_short(here, monkeypatch):

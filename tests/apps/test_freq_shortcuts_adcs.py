@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import keras_freq as kf
 from apps.freq_shortcuts import adcs
@@ -16,6 +17,7 @@ images_per_class: null
 """
 
 
+@pytest.mark.once
 def test_in_miniature_and_again_after_a_kill(here):
     (here / "adcs.yaml").write_text(TINY)
     with interrupt(kf.shortcuts, "adcs", when=lambda *args, ties=None, **options: ties == -1):

@@ -68,6 +68,7 @@ def test_other_orders_of_rows_and_other_shares_are_refused():
     running.refuse("`maps` must hold some of", "freq_shortcuts", "cure", config, "maps=hfss")
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_networks_are_trained_with_maps_and_measured(tmp_path):
     words = [

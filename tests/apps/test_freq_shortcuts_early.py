@@ -34,6 +34,7 @@ def test_classes_learned_at_the_same_measurement():
     assert not early.tied(np.full((2, 4), 0.4))
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_synthetic_in_miniature_and_again_after_a_kill(here):
     words = ["freq_shortcuts", "synthetic"]

@@ -123,6 +123,7 @@ def test_a_fault_of_the_package_keeps_its_traceback_and_is_no_finding(capsys, mo
     assert err.endswith("error: at fault\n")
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
 def test_ctrl_c_of_a_process(tiny, rng, tmp_path):
