@@ -5,6 +5,7 @@ from apps.lab import Experiment, main
 
 EXPERIMENTS = {
     "priority": Experiment(config.Priority, "apps.freq_bias.priority:priority"),
+    "onset": Experiment(config.Onset, "apps.freq_bias.onset:onset"),
     "generate": Experiment(config.Generate, "apps.freq_bias.generate:generate"),
     "discrimination": Experiment(config.Discrimination, "apps.freq_bias.discrimination:discrimination"),
     "consistency": Experiment(config.Consistency, "apps.freq_bias.consistency:consistency"),

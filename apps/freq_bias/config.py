@@ -1,4 +1,4 @@
-"""Settings of the six experiments, and the groups that they share."""
+"""Settings of the seven experiments, and the groups that they share."""
 
 from __future__ import annotations
 
@@ -107,6 +107,35 @@ class Priority(Shared):
         super().__post_init__()
         check_least("every", self.every, 1)
         check_least("measured_images", self.measured_images, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Onset(Shared):
+    """The first steps: gradients and accuracy on filtered images after 0, 1, 2, 4, ... `iterations` of them.
+
+    `radius` filters the test images. Gradients are of the first `measured_images` test images (null: all), in
+    the bands of `center` and `bins`, as in `priority`. `level`: the accuracy that low- and high-passed images
+    are to reach. Networks are trained here and not kept.
+    """
+
+    iterations: int = 1024
+    radius: float = 8
+    level: float = 0.2
+    measured_images: int | None = 500
+    center: Center = "dc"
+    bins: Bins = "all"
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_least("iterations", self.iterations, 1)
+        check_least("radius", self.radius, 0)
+        check_within("level", self.level, 0, 1)
+        check_least("measured_images", self.measured_images, 1)
+        if self.training.validation or self.training.schedule == "plateau":
+            raise ValueError(
+                "`training.validation` must be 0: nothing is held out here. "
+                f"Received: training.validation={self.training.validation}"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
