@@ -42,6 +42,7 @@ def test_every_class_has_as_many_images(rng):
         choose_balanced(pixels, labels, 11, 3)
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_masks_of_all_methods_have_the_same_share(tmp_path):
     out = tmp_path / "run"

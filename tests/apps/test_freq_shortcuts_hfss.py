@@ -74,6 +74,7 @@ def test_rankings_are_cut_to_the_bins_of_hfss():
     assert hfss.cut_ranking(scores, np.full(3, 0.2)).mean(axis=(1, 2)) == pytest.approx([0.2] * 3, abs=0.03)
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_in_miniature_and_again_after_a_kill(here, capsys):
     (here / "tiny.yaml").write_text(TINY)

@@ -151,6 +151,7 @@ def test_apr_p_is_computed_on_normalized_images(images):
     assert again.get_config() == layer.get_config()
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_crops_of_large_images_are_augmented_in_the_order_of_the_authors(monkeypatch):
     training = large(augmentation="apr_sp")
@@ -183,6 +184,7 @@ def test_crops_of_large_images_are_augmented_in_the_order_of_the_authors(monkeyp
     )
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_resnet50_takes_pixels_and_gives_logits():
     training = Training(network="resnet50_imagenet", statistics="imagenet")
