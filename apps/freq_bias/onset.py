@@ -161,9 +161,10 @@ def _report(run: Run, config: Onset, moments: tuple[int, ...]) -> None:
     measures = [f"accuracy {name}" for name in ("whole", "low", "high")]
     measures += [f"gradient {ring}, {scale}" for scale in SCALES for ring in RINGS]
     rows = [[str(step), *cells(run, measures, step=step)] for step in moments]
-    n = config.measured_images or next(r["n"] for r in run.records if r.get("measure") == "accuracy whole")
+    seen = next(r["n"] for r in run.records if r.get("measure") == "accuracy whole")
+    n = config.measured_images or seen
 
-    def claim(text: str, step: int, one: str, other: str, names: tuple[str, str]) -> Claim:
+    def claim(text: str, step: int, one: str, other: str, names: tuple[str, str], count: int = n) -> Claim:
         both = [
             (name, values(run, step=step, measure=m)) for name, m in zip(names, (one, other), strict=True)
         ]
@@ -171,7 +172,7 @@ def _report(run: Run, config: Onset, moments: tuple[int, ...]) -> None:
             text,
             *both,
             published="heat maps only, no numbers",
-            n=n,
+            n=count,
             stages=("onset/",),
             higher=f"{names[0]} is higher",
             lower=f"{names[1]} is higher",
@@ -190,6 +191,14 @@ def _report(run: Run, config: Onset, moments: tuple[int, ...]) -> None:
                     ("low", "high"),
                 )
             )
+    for step in dict.fromkeys((early, moments[-1])):
+        claims.append(
+            claim(
+                f"Accuracy is higher on low-passed images than on high-passed ones, after {step} steps",
+                step,
+                *("accuracy low", "accuracy high", ("low-passed", "high-passed"), seen),
+            )
+        )
     reached = {
         name: [first_step(line, moments, config.level) for line in _lines(run, f"accuracy {name}", moments)]
         for name in ("low", "high")
@@ -200,7 +209,7 @@ def _report(run: Run, config: Onset, moments: tuple[int, ...]) -> None:
                 f"Low-passed images reach an accuracy of {config.level:g} before high-passed ones, in steps",
                 ("low-passed", reached["low"]),
                 ("high-passed", reached["high"]),
-                n=n,
+                n=seen,
                 stages=("onset/",),
                 higher="low-passed later",
                 lower="low-passed sooner",
