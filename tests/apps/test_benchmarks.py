@@ -446,9 +446,9 @@ def test_slopes_and_the_rows_that_miss_them():
 @pytest.mark.slow
 def test_growth_is_measured_in_processes(here):
     small = ["factor=2", "repeats=1", "images=8", "frequencies=1", "classes=2"]
-    text = finish("benchmarks", *complete(["growth"]), "sweeps=[adcs,band_stop]", *small, "output=run")
-    assert "band_stop" in text
-    assert len(records("run")) == 2 * (2 + 3)
+    text = finish("benchmarks", *complete(["growth"]), "sweeps=[adcs]", *small, "output=run")
+    assert "adcs" in text
+    assert len(records("run")) == 2 * 2
     assert {record["size"] for record in records("run") if record["axis"] == "classes"} == {2, 4}
 
 
