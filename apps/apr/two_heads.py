@@ -43,7 +43,7 @@ def two_heads(run: Run, config: TwoHeads) -> None:
             model = kf.Classifier(both, output=head)
             run.measure(f"{head}/seed{seed}/look", _look, config, model, images, source, head, seed)
             if seed == config.seed:
-                shown[HEADS[head]] = _swap(config, model, images, keep_images=True)
+                shown[f"{head} head"] = _swap(config, model, images, keep_images=True)
     run.figure("two_heads", kf.plots.amplitude_swap(shown, classes=images.classes))
     _report(run, config, len(images.test[1]))
 

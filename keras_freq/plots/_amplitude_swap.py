@@ -78,7 +78,8 @@ def amplitude_swap(
     side_by_side = 1 if len(chosen) <= 3 else 2
     rows = -(-len(chosen) // side_by_side)
     lines = len(pairs) + 1
-    figure = Figure(figsize=(5.9 * side_by_side, 1.3 + 0.22 * lines + rows * (1.9 + 0.2 * lines)))
+    column = max(1.97, 0.085 * _longest(pairs, names, chosen))  # inches, so that no text meets its neighbor's
+    figure = Figure(figsize=(3 * column * side_by_side, 1.3 + 0.22 * lines + rows * (1.9 + 0.2 * lines)))
     figure.set_layout_engine("constrained", h_pad=0.1)
     # A narrow empty column keeps the two blocks apart.
     widths = [1, 1, 1] if side_by_side == 1 else [1, 1, 1, 0.12, 1, 1, 1]
@@ -98,6 +99,16 @@ def amplitude_swap(
     figure.suptitle(title if title is not None else "Phase of one image, amplitude of another")
     figure.supxlabel(_summary(given, len(chosen), disagreeing), fontsize=10, color="0.3")
     return figure
+
+
+def _longest(pairs: Mapping[str, Any], names, chosen: np.ndarray) -> int:
+    """Letters in the longest line under a picture."""
+    return max(
+        len(names(seen) if len(pairs) == 1 else f"{name}: {names(seen)}")
+        for name, pair in pairs.items()
+        for part in (pair.phase_predictions, pair.amplitude_predictions, pair.predictions)
+        for seen in part[chosen]
+    )
 
 
 def _write_predictions(axis, pairs: Mapping[str, Any], names, column: int, index: int) -> None:

@@ -79,6 +79,19 @@ def test_lines_under_pictures_do_not_touch_the_next_row(rng):
         assert lowest > max(axis.get_window_extent().y1 for axis in below)
 
 
+def test_long_names_do_not_touch_each_other(rng):
+    both = {
+        f"head of the {name}": result(rng, predictions=[k, 1, 2, 3])
+        for k, name in enumerate(("phase", "amplitude"))
+    }
+    figure = plots.amplitude_swap(both, examples=4, classes=["automobile", *CLASSES[1:]])
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for axis in figure.axes for text in axis.texts]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    assert min(box.x0 for box in boxes) >= 0
+    assert max(box.x1 for box in boxes) <= figure.bbox.width
+
+
 def with_pairs(rng, **changes):
     changed = result(rng, predictions=[0, 1])
     for name, value in changes.items():
