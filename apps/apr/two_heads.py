@@ -14,10 +14,10 @@ from apps.apr.other_images import corrupted_source
 from apps.lab import Claim, Run
 from apps.lab.augmentations import ROWS, crops_and_flips
 from apps.lab.images import Images, check_counts, load_images
-from apps.lab.networks import NETWORKS, classifier
+from apps.lab.networks import NETWORKS
 from apps.lab.report import by_seed, cells, compare, write_report
 from apps.lab.resumable import fit_resumably
-from apps.lab.train import compile_for
+from apps.lab.train import build, compile_for
 
 HEADS = {"phase": "head of the phase", "amplitude": "head of the amplitude"}
 MEASURES = {
@@ -49,7 +49,10 @@ def two_heads(run: Run, config: TwoHeads) -> None:
 
 
 def split_head(model: keras.Model) -> keras.Model:
-    """A classifier with its last layer twice: outputs `phase` and `amplitude`, each with its own weights."""
+    """A classifier with its last layer twice, each with its own weights: outputs `phase` and `amplitude`.
+
+    Where the layer's initializer has a seed, both start alike.
+    """
     last = model.layers[-1]
     return keras.Model(
         model.inputs,
@@ -61,10 +64,7 @@ def split_head(model: keras.Model) -> keras.Model:
 def _train(run: Run, config: TwoHeads, images: Images, *, seed: int) -> keras.Model:
     training, name = config.training, f"two_heads/seed{seed}"
     shape, classes = images.shape, len(images.classes)
-    bare = classifier(
-        training, shape, classes, seed=seed, name=f"{training.network}_{seed}", images=images.train[0][:5000]
-    )
-    both = split_head(bare)
+    both = split_head(build(training, images.train, classes, seed=seed, name=f"{training.network}_{seed}"))
     crops = crops_and_flips(training, shape, seed=seed)
     model = kf.training.TwoHeadModel(
         kf.Classifier(both, output="phase"),
@@ -113,10 +113,10 @@ def _look(
     network: str,
     seed: int,
 ) -> list[dict]:
-    output = model.output if isinstance(model, kf.Classifier) else None
-    bare = model.model if isinstance(model, kf.Classifier) else model
     clean = kf.evaluate.accuracy(model, images.test)
-    declared = kf.Classifier(bare, value_range=(0, 1), output=output)  # corrupted images are bytes
+    head = network if network in HEADS else None
+    bare = model.model if isinstance(model, kf.Classifier) else model
+    declared = kf.Classifier(bare, value_range=(0, 1), output=head)  # corrupted images are bytes
     errors = kf.evaluate.corruption_error(
         declared, source, severities=config.severities, data_dir=config.data.data_dir
     )
