@@ -17,7 +17,7 @@ from apps.lab.images import Images, check_counts, load_images
 from apps.lab.networks import NETWORKS
 from apps.lab.report import by_seed, cells, compare, write_report
 from apps.lab.resumable import fit_resumably
-from apps.lab.train import build, compile_for
+from apps.lab.train import batches, build, compile_for
 
 HEADS = {"phase": "head of the phase", "amplitude": "head of the amplitude"}
 MEASURES = {
@@ -76,7 +76,7 @@ def _train(run: Run, config: TwoHeads, images: Images, *, seed: int) -> keras.Mo
         seed=seed + 2,
     )
     model.build((None, *shape))
-    feed = kf.data.ArrayBatches(*images.train, batch_size=training.batch_size, shuffle=True, seed=seed)
+    feed = batches(training, *images.train, seed=seed)
     compile_for(model, training, steps=len(feed), classes=classes)
     history = fit_resumably(
         model, feed, epochs=training.epochs, checkpoint=run.checkpoint(name), label=f"{name}/training"

@@ -131,10 +131,15 @@ class Onset(Shared):
         check_least("radius", self.radius, 0)
         check_within("level", self.level, 0, 1)
         check_least("measured_images", self.measured_images, 1)
-        if self.training.validation or self.training.schedule == "plateau":
+        if self.training.validation:
             raise ValueError(
                 "`training.validation` must be 0: nothing is held out here. "
                 f"Received: training.validation={self.training.validation}"
+            )
+        if self.training.iterations is not None:
+            raise ValueError(
+                "`training.iterations` must be null: `iterations` says how many steps are taken. "
+                f"Received: training.iterations={self.training.iterations}"
             )
 
 

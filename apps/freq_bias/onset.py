@@ -13,7 +13,7 @@ from apps.lab import Claim, Run, RunError
 from apps.lab.augmentations import wrap
 from apps.lab.images import Images, check_counts, load_images
 from apps.lab.report import cells, compare, values, write_report
-from apps.lab.train import build, compile_for
+from apps.lab.train import batches, build, compile_for
 
 RINGS = ("low", "mid", "high")
 # How the profile of an image is scaled: as published, or not, and then divided by the mean of the bands.
@@ -57,22 +57,25 @@ class AtSteps(keras.callbacks.Callback):
         self._arrive()
 
     def _arrive(self) -> None:
-        if self.step in self.moments:
-            self.look(self.step)
-        if self.step >= self.moments[-1]:
-            self.model.stop_training = True
+        if self.step not in self.moments:
+            return
+        # Asked for before the look: on JAX that brings the weights back from the training loop.
+        model = self.model
+        self.look(self.step)
+        if self.step == self.moments[-1]:
+            model.stop_training = True
 
 
 def _train(
     run: Run, config: Onset, images: Images, moments: tuple[int, ...], seed: int
 ) -> list[dict[str, object]]:
     """Trains a network, and looks at it on the way."""
-    training, (pixels, labels) = config.training, images.train
+    training = config.training
     model = build(training, images.train, len(images.classes), seed=seed, name=f"{training.network}_{seed}")
     wrapper = wrap(model, training, images.shape, seed=seed)
     if not wrapper.built:
         wrapper.build((None, *images.shape))
-    feed = kf.data.ArrayBatches(pixels, labels, batch_size=training.batch_size, shuffle=True, seed=seed)
+    feed = batches(training, *images.train, seed=seed)
     compile_for(wrapper, training, steps=len(feed), classes=len(images.classes))
     rows: list[dict[str, object]] = []
     with run.bar(len(moments), f"seed {seed}") as bar:

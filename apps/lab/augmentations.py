@@ -35,6 +35,7 @@ class Row:
         strengths: The fields of `Augmentations` that it follows from.
         adversarial: Whether it goes with adversarial training.
         mapped: Whether it needs `Augmentations.maps`, which follow from another network.
+        whole: Whether a training model of its own does it, which takes images at their size.
     """
 
     label: str
@@ -42,6 +43,7 @@ class Row:
     strengths: tuple[str, ...] = ()
     adversarial: bool = False
     mapped: bool = False
+    whole: bool = False
 
 
 def _single(keras: Any, kf: Any, training: Training, seed: int) -> Layers:
@@ -165,12 +167,14 @@ ROWS: dict[str, Row] = {
     "hybrid_augment_pp": Row("HybridAugment++", functools.partial(_hybrid, plus=True), ("hybrid",)),
     "fda": Row("FDA", _fda, ("fda",)),
     "spectral_dropout": Row("Spectral dropout", _spectral_dropout, ("spectral_dropout",)),
-    "amplitude_drop": Row("Amplitude dropout", strengths=("amplitude_drop",)),
+    "amplitude_drop": Row("Amplitude dropout", strengths=("amplitude_drop",), whole=True),
     "amplitude_uncertainty": Row(
-        "Amplitude uncertainty", strengths=("amplitude_uncertainty", "amplitude_uncertainty_steps")
+        "Amplitude uncertainty",
+        strengths=("amplitude_uncertainty", "amplitude_uncertainty_steps"),
+        whole=True,
     ),
-    "spectral_low": Row("Regularized to low frequencies", strengths=("regularizer",)),
-    "spectral_high": Row("Regularized to high frequencies", strengths=("regularizer",)),
+    "spectral_low": Row("Regularized to low frequencies", strengths=("regularizer",), whole=True),
+    "spectral_high": Row("Regularized to high frequencies", strengths=("regularizer",), whole=True),
     "dfm_x": Row("DFM-X", functools.partial(_class_frequencies, how="keep_other"), _MAPS, mapped=True),
     "dfm_dropped": Row(
         "Own maps dropped", functools.partial(_class_frequencies, how="drop_own"), _MAPS, mapped=True

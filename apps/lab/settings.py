@@ -311,6 +311,11 @@ class Training:
                 f"`training.augmentations.maps` must {word} maps of the classes for {self.augmentation}. "
                 f"Received: training.augmentations.maps={self.augmentations.maps[:40]!r}"
             )
+        if self.crop.size is not None and ROWS[self.augmentation].whole:
+            raise ValueError(
+                f"`training.crop.size` must be null for {self.augmentation}, which trains on images of their "
+                f"size. Received: training.crop.size={self.crop.size}"
+            )
         if self.adversary.steps and not ROWS[self.augmentation].adversarial:
             allowed = ", ".join(name for name, row in ROWS.items() if row.adversarial)
             raise ValueError(

@@ -247,8 +247,7 @@ def _fit(
         images, labels = (part[rows] if len(held) else part for part in data)
         if len(held):
             validation = kf.data.ArrayBatches(*(part[held] for part in data), batch_size=training.batch_size)
-        kind = AlternatingFlips if training.crop.flip == "alternating" else kf.data.ArrayBatches
-        feed = kind(images, labels, batch_size=training.batch_size, shuffle=True, seed=seed)
+        feed = batches(training, images, labels, seed=seed)
         shape = images.shape[1:]
         facts["n"] = len(labels)
     wrapper = wrap(model, training, shape, seed=seed)
@@ -279,6 +278,12 @@ def _fit(
 
 
 _LAST = {"training accuracy": "accuracy", "validation accuracy": "val_accuracy"}
+
+
+def batches(training: Training, images: np.ndarray, labels: np.ndarray, *, seed: int) -> kf.data.ArrayBatches:
+    """The images in the batches and the order of the recipe, mirrored in turn where it says so."""
+    kind = AlternatingFlips if training.crop.flip == "alternating" else kf.data.ArrayBatches
+    return kind(images, labels, batch_size=training.batch_size, shuffle=True, seed=seed)
 
 
 def compile_for(model: keras.Model, training: Training, *, steps: int, classes: int) -> None:

@@ -78,7 +78,8 @@ def amplitude_swap(
     side_by_side = 1 if len(chosen) <= 3 else 2
     rows = -(-len(chosen) // side_by_side)
     lines = len(pairs) + 1
-    column = max(1.97, 0.085 * _longest(pairs, names, chosen))  # inches, so that no text meets its neighbor's
+    # Inches, so that no text meets its neighbor's.
+    column = max(5.9 / 3, 0.085 * _longest(pairs, names, chosen))
     figure = Figure(figsize=(3 * column * side_by_side, 1.3 + 0.22 * lines + rows * (1.9 + 0.2 * lines)))
     figure.set_layout_engine("constrained", h_pad=0.1)
     # A narrow empty column keeps the two blocks apart.

@@ -46,6 +46,7 @@ def test_what_cannot_be_is_one_line():
         "measured_images=21": "`measured_images` must be at most the number of test images, 20",
         "level=1.5": "`level` must be above 0 and below 1",
         "training.validation=.2": "`training.validation` must be 0",
+        "training.iterations=3": "`training.iterations` must be null",
     }
     for number, (word, message) in enumerate(wrong.items()):
         running.refuse(message, "freq_bias", "onset", "tiny.yaml", word, f"output=out{number}")

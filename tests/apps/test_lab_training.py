@@ -12,7 +12,7 @@ from apps.lab.cropping import NormalizedPair
 from apps.lab.networks import STATISTICS, classifier
 from apps.lab.schedules import learning_rate
 from apps.lab.settings import Augmentations, Crop, Training
-from apps.lab.train import compile_for
+from apps.lab.train import batches, compile_for
 
 SHAPE = (32, 32, 3)
 to_numpy = keras.ops.convert_to_numpy
@@ -72,6 +72,26 @@ def test_every_row_has_its_way_to_train(row):
     layers = wrapper.augment.layers if row in after else [wrapper.augment]
     kinds = [kf.layers.CropFlip, after[row]] if row in after else [kf.layers.CropFlip]
     assert [type(layer) for layer in layers] == kinds
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("row", [name for name, row in ROWS.items() if row.whole])
+def test_rows_with_a_model_of_their_own_take_no_crops_to_a_size(row):
+    with pytest.raises(ValueError, match=f"`training.crop.size` must be null for {row}"):
+        Training(augmentation=row, crop=Crop(area=(0.1, 1.0), size=32))
+
+
+@pytest.mark.once
+def test_batches_are_mirrored_in_turn_where_the_recipe_says_so(images, labels):
+    in_turn = Training(crop=Crop(padding=2, flip="alternating"), batch_size=8)
+    feed = batches(in_turn, images, labels, seed=0)
+    pictures = []
+    for epoch in (0, 1):
+        feed.epoch = epoch
+        pictures.append(feed[0][0])
+    first, second = pictures
+    assert all((one[:, ::-1] == second).all(axis=(1, 2, 3)).any() for one in first)
+    assert type(batches(Training(batch_size=8), images, labels, seed=0)) is kf.data.ArrayBatches
 
 
 @pytest.mark.slow
