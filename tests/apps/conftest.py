@@ -5,9 +5,23 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import keras
 import pytest
 
 import tests.apps.tiny_network  # noqa: F401 (in the table of networks from here on)
+
+
+@pytest.fixture(autouse=True)
+def _eagerly(request):
+    """TensorFlow traces tiny experiments for longer than they run; the library's own tests have it compiled."""
+    if keras.backend.backend() != "tensorflow" or request.node.get_closest_marker("compiled"):
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture

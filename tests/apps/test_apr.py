@@ -103,6 +103,7 @@ def test_a_corrupted_copy_is_written_once():
 
 
 @pytest.mark.slow
+@pytest.mark.once
 def test_a_run_that_was_cut_short_ends_with_the_same_numbers(capsys, here):
     words = ["table", "table.yaml", "rows=[standard]", "seeds=2", "severities=[1]"]
     running.finish("apr", *words, "output=straight")

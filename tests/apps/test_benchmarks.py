@@ -172,6 +172,7 @@ def test_a_sweep_is_timed_beside_as_many_bare_passes(images, labels, name):
 
 
 @pytest.mark.slow
+@pytest.mark.once
 @pytest.mark.parametrize("name", sorted(sweeps.SWEEPS))
 def test_every_sweep_is_timed(images, labels, name):
     (row,) = sweeps.time_sweep(FAST, name, images, labels)
@@ -182,6 +183,7 @@ def test_every_sweep_is_timed(images, labels, name):
 
 
 @pytest.mark.slow
+@pytest.mark.once
 @pytest.mark.parametrize("name", sorted(ATTACKS | SLOW))
 def test_every_attack_is_timed(images, labels, name):
     (row,) = time_attack(FAST, name, images[:2], labels[:2])

@@ -36,6 +36,7 @@ def test_own_maps_are_held_against_the_mean_of_the_others():
 
 
 @pytest.mark.slow
+@pytest.mark.once
 def test_each_network_is_shown_the_maps_of_each(tmp_path):
     config = running.CONFIGS / "freq_shortcuts" / "exchange.yaml"
     told = running.finish(

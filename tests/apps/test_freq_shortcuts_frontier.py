@@ -44,6 +44,7 @@ def test_every_class_has_as_many_images(rng):
 
 @pytest.mark.once
 @pytest.mark.slow
+@pytest.mark.compiled
 def test_masks_of_all_methods_have_the_same_share(tmp_path):
     out = tmp_path / "run"
     config = running.CONFIGS / "freq_shortcuts" / "frontier.yaml"

@@ -20,8 +20,6 @@ WIDTHS = {
     "alexnet_small": 4,
     "vit": 8,
 }
-# Torch alone compiles nothing.
-compiled = pytest.mark.slow if keras.backend.backend() != "torch" else ()
 DEEP = ("resnet18", "resnet50", "vgg16_bn", "vit")
 
 
@@ -29,10 +27,11 @@ def variables(model):
     return [keras.ops.convert_to_numpy(variable) for variable in model.variables]
 
 
-@pytest.mark.parametrize("network", [pytest.param(n, marks=compiled if n in DEEP else ()) for n in WIDTHS])
+@pytest.mark.once
+@pytest.mark.parametrize(
+    "network", [pytest.param(n, marks=pytest.mark.slow if n in DEEP else ()) for n in WIDTHS]
+)
 def test_a_network_trains_a_step(network, rng):
-    if keras.backend.backend() == "jax" and network.startswith("resnet"):
-        pytest.skip("compiles for long; tests/models has these networks on every backend")
     training = Training(
         network=network, width=WIDTHS[network], learning_rate=0.01, crop=Crop(padding=2, area=(0.5, 1.0))
     )

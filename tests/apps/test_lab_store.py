@@ -154,6 +154,8 @@ def test_two_processes_that_ask_at_once_train_it_once(here):
 
 
 @pytest.mark.slow
+@pytest.mark.once
+@pytest.mark.compiled
 def test_a_network_that_was_cut_short_goes_on_and_ends_the_same(here, capsys):
     killed = start(tiny_training.__file__, "killed", 3, "kill")
     output = killed.communicate(timeout=300)

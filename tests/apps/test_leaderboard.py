@@ -129,6 +129,7 @@ def test_other_words_are_refused(words, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.once
 def test_a_network_of_somebody_else_is_looked_at(here):
     words = (
         "data.name=cifar10_mini",

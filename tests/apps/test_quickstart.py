@@ -56,6 +56,7 @@ def test_images_that_the_networks_do_not_take_are_refused(here):
 
 
 @pytest.mark.slow
+@pytest.mark.compiled
 def test_cut_short_before_the_training_it_goes_on_to_the_end(here, capsys):
     folder = here / "run"
     with interrupt(experiment, "fit_resumably"):

@@ -93,11 +93,13 @@ def test_eight_devices_take_hardly_more_of_the_cpu_than_one():
     times.
     """
     program, ratios = str(Path(__file__).with_name("devices_cpu.py")), []
+    # As a user has it: what the tests spare in compiling is time of the CPU in what was compiled.
+    environment = os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}
     while len(ratios) < 3 and min(ratios, default=2.0) > 1.15:
         seconds = {}
         for devices in (1, 8):
             command = [sys.executable, program, str(devices), "256"]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
             assert done.returncode == 0, done.stderr[-3000:]
             count, least = done.stdout.split()
             assert int(count) == devices

@@ -206,13 +206,12 @@ def test_a_removed_node_is_done_without(cluster, subject, tmp_path):
 @pytest.mark.slow
 @pytest.mark.once
 def test_what_fails_on_all_workers_is_said(workers, subject):
-    with kf.evaluate.RayWorkers(1) as one:
-        with pytest.raises(RuntimeError, match="fewer steps"):
-            one.run(stops_on_workers, *subject)
-        with pytest.raises(RuntimeError, match="No worker is left: ValueError: not here"):
-            one.run(fails_on_workers, *subject)
-        # The worker is still of use.
-        assert one.run(kf.evaluate.accuracy, *subject).to_json() == kf.evaluate.accuracy(*subject).to_json()
+    with pytest.raises(RuntimeError, match="fewer steps"):
+        workers.run(stops_on_workers, *subject)
+    with pytest.raises(RuntimeError, match="No worker is left: ValueError: not here"):
+        workers.run(fails_on_workers, *subject)
+    # They are still of use.
+    assert workers.run(kf.evaluate.accuracy, *subject).to_json() == kf.evaluate.accuracy(*subject).to_json()
 
 
 @pytest.mark.slow
@@ -235,7 +234,7 @@ def test_a_killed_driver_goes_on_where_it_was(cluster, subject, tmp_path):
         import keras, numpy as np, keras_freq as kf
         held = np.load({str(tmp_path / "data.npz")!r})
         model = kf.Classifier(keras.models.load_model({str(tmp_path / "model.keras")!r}), value_range=(0, 1))
-        with kf.evaluate.RayWorkers(2, address={cluster.address!r}) as workers:
+        with kf.evaluate.RayWorkers(1, address={cluster.address!r}) as workers:
             found = workers.run(
                 kf.evaluate.fourier_heat_map, model, (held["images"], held["labels"]),
                 bases_per_pass=1, checkpoint={str(tmp_path / "journal")!r}, **{EPSILON!r},

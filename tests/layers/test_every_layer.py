@@ -50,6 +50,10 @@ AUGMENTATIONS = {
 LAYERS = {**FILTERS, **AUGMENTATIONS}
 every_layer = pytest.mark.parametrize("name", LAYERS)
 every_augmentation = pytest.mark.parametrize("name", AUGMENTATIONS)
+# TensorFlow runs it whatever the backend: another one beside it shows that the layers ask it for nothing.
+of_tf_data = pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="what tf.data runs is tested on TensorFlow and PyTorch"
+)
 
 
 def compiled_function(function):
@@ -179,6 +183,7 @@ def test_in_fit_with_any_batch_size_and_a_new_draw_every_step(name, images, labe
 
 
 @every_layer
+@of_tf_data
 def test_inside_tf_data(name, images):
     tf = pytest.importorskip("tensorflow")
     layer = LAYERS[name]()
@@ -203,6 +208,7 @@ def test_inside_tf_data(name, images):
 
 
 @every_augmentation
+@of_tf_data
 def test_stateless_pipelines_repeat_in_parallel(name, images):
     tf = pytest.importorskip("tensorflow")
     layer = LAYERS[name]()
@@ -287,6 +293,7 @@ def test_stateless_takes_pairs_and_single_images(name, images, labels):
 
 
 @every_augmentation
+@of_tf_data
 def test_stateless_takes_pairs_and_single_images_in_tf_data(name, images, labels):
     tf = pytest.importorskip("tensorflow")
     if keras.backend.backend() != "tensorflow" and name.startswith(("APRSingle", "AugMix")):
