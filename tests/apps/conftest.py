@@ -13,7 +13,7 @@ import tests.apps.tiny_network  # noqa: F401 (in the table of networks from here
 
 @pytest.fixture(autouse=True)
 def _eagerly(request):
-    """TensorFlow traces tiny experiments for longer than they run; the library's own tests have it compiled."""
+    """TensorFlow traces a tiny experiment for longer than it runs; the library's own tests are compiled."""
     if keras.backend.backend() != "tensorflow" or request.node.get_closest_marker("compiled"):
         yield
         return
