@@ -146,6 +146,7 @@ class Synthetic(Repeated):
     """Synthetic band sets: which class is learnt first, and which survives when bands are removed.
 
     `bands`: the sets, one each, `train_per_class` and `test_per_class` images a class, drawn from the seed.
+    `overlap`: the part of C3's noise that lies in all bands as that of the others (0: none).
     `networks` train for `training.iterations` steps; F1 of each class on the test images is recorded at
     every `every`-th. Then every pair of the four bands is removed from the test images.
     """
@@ -153,6 +154,7 @@ class Synthetic(Repeated):
     bands: tuple[int, ...] = (1, 2, 3, 4)
     train_per_class: int = 1000
     test_per_class: int = 250
+    overlap: float = 0.0
     networks: tuple[str, ...] = ("resnet18", "alexnet_small", "vgg16_bn")
     every: int = 10
     training: Training = dataclasses.field(default_factory=functools.partial(_early, 500))
@@ -161,6 +163,7 @@ class Synthetic(Repeated):
         super().__post_init__()
         check_all("bands", self.bands, 1, 4)
         check_names("networks", self.networks, tuple(NETWORKS))
+        check_between("overlap", self.overlap, 0, 1)
         for name in ("train_per_class", "test_per_class"):
             check_least(name, getattr(self, name), 1)
         _check_steps(self.training, self.every)

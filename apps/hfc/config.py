@@ -215,16 +215,20 @@ class Perturbations(Shared):
 
 @dataclasses.dataclass(frozen=True)
 class BNStudy(Shared):
-    """How fast high-passed images alone are learned, with and without batch normalisation.
+    """What batch normalisation gains where networks train on filtered images alone.
 
-    The networks train and are tested on high-passed images of each radius. `rescale`: `max` divides them by
-    their largest pixel, as published.
+    The networks train on low-passed images of each radius of `low_radii`, as in the paper, on high-passed
+    ones of each of `radii`, and on images without their mean (high-passed by half a bin), which the gains are
+    held against; they are tested on images of the same filter and on the originals. `rescale`: `max` divides
+    all of them by their largest pixel, as published.
     """
 
+    low_radii: tuple[float, ...] = (4, 8, 12, 16)
     radii: tuple[float, ...] = (4, 8, 12)
     rescale: Rescale = "none"
     batch_norm: Literal["batch", "batch_statistics"] = "batch"
 
     def __post_init__(self):
         super().__post_init__()
-        check_all("radii", self.radii, 0)
+        check_all("low_radii", self.low_radii, 1)
+        check_all("radii", self.radii, 1)

@@ -29,7 +29,7 @@ MINIATURES = {
     "kernels": "rhos: [0, 0.5]\nepsilons: [0.03]\nminimal_epsilons: [0.1]\nminimal_images: 10\n" + ATTACKS,
     "gallery": "radii: [4, 8]\nradius: 8\n",
     "perturbations": "radii: [4, 8]\n" + ATTACKS,
-    "bn_study": "radii: [4]\nrescale: max\n",
+    "bn_study": "low_radii: [4, 8]\nradii: [4]\nrescale: max\n",
 }
 FIGURES = {
     "learning": {"learning"},
@@ -38,7 +38,7 @@ FIGURES = {
     "kernels": {"kernels", "smoothing", "minimal"},
     "gallery": set(),
     "perturbations": {"spectra", "profiles"},
-    "bn_study": {"bn_study"},
+    "bn_study": {"bn_study", "bn_study_low"},
 }
 
 

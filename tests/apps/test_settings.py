@@ -90,6 +90,8 @@ WRONG = {
     "hfc/bn_study": {
         "seeds=0": "`seeds` must be at least 1. Received: seeds=0",
         "training.learning_rate=0": "`training.learning_rate` must be above 0",
+        "low_radii=[]": f"`low_radii` {ONE}, each at least 1",
+        "radii=[0.5]": f"`radii` {ONE}, each at least 1",
     },
     "freq_bias/consistency": {
         "radius=-1": "`radius` must be at least 0. Received: radius=-1",
@@ -156,6 +158,7 @@ WRONG = {
     "freq_shortcuts/synthetic": {
         "bands=[5]": f"`bands` {ONE}, each in [1, 4]",
         "every=501": "`every` must lie in [1, 500]",
+        "overlap=2": "`overlap` must lie in [0, 1]. Received: overlap=2",
     },
     "freq_shortcuts/learning": {
         "training.iterations=null": "`training.iterations` must be the number of steps",

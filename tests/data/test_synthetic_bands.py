@@ -37,6 +37,23 @@ def test_c3_lies_in_its_band_and_the_others_in_all(band):
 
 
 @pytest.mark.once
+@pytest.mark.parametrize("overlap", [0.25, 0.5, 1])
+def test_an_overlap_is_the_part_of_c3_outside_its_band_that_the_others_have(overlap):
+    images, labels = synthetic_bands(2, train_per_class=60, test_per_class=1, overlap=overlap).arrays("train")
+    distance = radial_distance(32, 32)
+    inside = (distance >= 4) & (distance < 8)
+    all_bands = (distance > 0) & (distance < 16)
+    power = energy(images[labels == 3])
+    noise = 1 - 0.15  # the mean of what is no marker
+    expected = noise * overlap * (all_bands & ~inside).sum() / all_bands.sum()
+    assert power[~inside].sum() / power.sum() == pytest.approx(expected, abs=0.02)
+    assert images[labels == 3].std() == pytest.approx(0.17, abs=0.01)
+    # Nothing else is another.
+    plain = synthetic_bands(2, train_per_class=60, test_per_class=1).arrays("train")[0]
+    np.testing.assert_array_equal(images[labels < 3], plain[labels < 3])
+
+
+@pytest.mark.once
 def test_markers_stand_out_of_the_noise():
     distance = radial_distance(32, 32)
     for band in (2, 4):
@@ -89,6 +106,7 @@ def test_statistics_and_feeds():
         ({"band": True}, "Received: band=True"),
         ({"train_per_class": 0}, "`train_per_class`"),
         ({"test_per_class": 0.5}, "`test_per_class`"),
+        ({"overlap": 1.5}, "`overlap`"),
         ({"seed": -1}, "`seed`"),
         ({"feed": "list"}, "`feed` must be"),
     ],
