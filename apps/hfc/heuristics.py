@@ -53,10 +53,10 @@ def heuristics(run: Run, config: Heuristics) -> None:
     curves = {}
     for name in NAMES:
         training = _recipe(name, config, images)
-        # Never for adversarial training, as published.
-        rescale = "none" if name == "adversarial" else config.rescale
-        train = kf.spectral.rescale(images.train[0], rescale), images.train[1]
-        options: dict[str, Any] = {"radii": config.radii, "every": config.every, "rescale": rescale}
+        # Images are never divided for adversarial training, as published; all are tested alike.
+        divided = "none" if name == "adversarial" else config.rescale
+        train = kf.spectral.rescale(images.train[0], divided), images.train[1]
+        options: dict[str, Any] = {"radii": config.radii, "every": config.every, "rescale": config.rescale}
         for seed in config.all_seeds:
             model, curves[name, seed] = trained(
                 run,
@@ -118,10 +118,12 @@ def _measure_bands(
 
 
 def _draw(run: Run, config: Heuristics, curves: dict) -> None:
+    trained_with = next(row for row, kind in AT_TEST.items() if kind == config.batch_norm)
+    names = {**NAMES, "batch_norm": ROWS[trained_with]}
     panels = {
         f"{words}, r = {radius:g}": {
             label: np.stack([curves[name, seed][f"{band}_{radius:g}"] for seed in config.all_seeds])
-            for name, label in NAMES.items()
+            for name, label in names.items()
         }
         for band, words in (("low", "low-passed"), ("high", "high-passed"))
         for radius in config.radii
@@ -158,7 +160,11 @@ def _report(run: Run, config: Heuristics, n: int) -> None:
         for text, names, column in (
             ("Batch normalisation promotes high frequencies", (batch, "vanilla"), first),
             ("Batch normalisation promotes high frequencies", (batch, "vanilla"), second),
-            ("It does so with running statistics too", ("batch_norm", "vanilla"), first),
+            ("Mix-up promotes high frequencies", ("mix_up", "vanilla"), first),
+            ("Mix-up promotes high frequencies", ("mix_up", "vanilla"), second),
+            ("Dropout promotes high frequencies", ("dropout", "vanilla"), first),
+            ("Dropout promotes high frequencies", ("dropout", "vanilla"), second),
+            ("Batch normalisation does so with running statistics too", ("batch_norm", "vanilla"), first),
             ("Adversarial training lowers high frequencies", ("adversarial", batch), first),
             ("Adversarial training lowers high frequencies", ("adversarial", "vanilla"), first),
             ("Adversarial training keeps low frequencies", ("adversarial", "vanilla"), low),
