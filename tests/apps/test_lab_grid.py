@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -290,6 +291,10 @@ def test_whoever_is_lost_the_grid_ends_as_alone(ray_cluster, alone, tmp_path):
     process.communicate()
     before = outcomes(tmp_path / "units")
     assert before.keys() < alone.keys()
+    until = time.monotonic() + 60
+    while workers(ray_cluster.head_node):  # those of the driver that is gone go too
+        assert time.monotonic() < until
+        time.sleep(0.1)
     process = on_cluster(ray_cluster, tmp_path, "--resume")
     wait_until(lambda: workers(ray_cluster.head_node), process)
     lost = workers(ray_cluster.head_node)
