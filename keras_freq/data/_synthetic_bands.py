@@ -110,7 +110,7 @@ def synthetic_bands(
         ]
         splits[split] = np.stack(images), np.tile(np.arange(len(CLASSES), dtype="int32"), count)
     return feed_arrays(
-        f"synthetic_b{band}" + (f"_overlap{overlap:g}" if overlap else ""),
+        f"synthetic_b{band}",
         splits,
         CLASSES,
         None,
