@@ -344,6 +344,9 @@ class Pretrained:
         check_all("budgets", self.budgets, 1)
 
 
+CONTROLS = ("disk", "power", "random")  # masks that know nothing of the network
+
+
 @dataclasses.dataclass(frozen=True)
 class MaskSearch:
     """Masks of equal shares, found by several methods.
@@ -435,10 +438,11 @@ class Cure(MaskSearch):
     For each of `seeds` seeds the `rows` of `apps.lab.augmentations.ROWS` train with `training`, `standard`
     first. Rows that need maps have those of that network, found by `maps` at `share`. Then shortcut learning
     of every network is measured under maps of its own, found by each of the `methods`, and under that first
-    network's maps; on the same test images errors, under corruptions of `severity` too, and on the first
-    `attacked` of them under PGD of the L-inf radius `epsilon`. `store`: as in every app. `folder`: where the
-    numbers of each network are kept for others (null: nowhere); what is there by the same settings is
-    neither trained nor measured again.
+    network's maps; `disk`, `power` and `random` are methods too, that know no network and stand beside. On
+    the same test images errors, under corruptions of `severity` too, and on the first `attacked` of them
+    under PGD of the L-inf radius `epsilon`. `store`: as in every app. `folder`: where the numbers of each
+    network are kept for others (null: nowhere); what is there by the same settings is neither trained nor
+    measured again, and a method more is measured alone.
     """
 
     seeds: int = 3
@@ -472,7 +476,7 @@ class Cure(MaskSearch):
         if self.rows[0] != "standard":
             raise ValueError(f"`rows` must begin with standard. Received: rows={list(self.rows)}")
         check_names("maps", (self.maps,), self.searches)
-        check_names("methods", self.methods, self.searches)
+        check_names("methods", self.methods, (*self.searches, *CONTROLS))
         self.check_share(self.share)
         check_between("severity", self.severity, 1, 5)
         check_least("attacked", self.attacked, 1)

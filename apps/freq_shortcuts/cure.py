@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 import keras_freq as kf
-from apps.freq_shortcuts.config import Cure
+from apps.freq_shortcuts.config import CONTROLS, Cure
 from apps.freq_shortcuts.cured import Cured, read_cured, write_cured
 from apps.freq_shortcuts.frontier import (
     Data,
@@ -37,63 +37,72 @@ ERRORS = {
 }
 
 
+class Sets(NamedTuple):
+    """All images, those that maps are found on, and those that networks are measured on."""
+
+    images: Images
+    search: Data
+    test: Data
+
+
 def cure(run: Run, config: Cure) -> None:
     images = load_images(run, config.data)
     count = len(images.classes)
     search = choose_balanced(*images.train, config.search_per_class, count)
-    test = choose_balanced(*images.test, config.test_per_class, count)
+    sets = Sets(images, search, choose_balanced(*images.test, config.test_per_class, count))
     for seed in range(config.seed, config.seed + config.seeds):
-        first: np.ndarray | None = None
+        first: np.ndarray | None = None  # maps of `standard`, which comes first
         for row in config.rows:
-            stage = f"{row}-seed{seed}"
-            kept = read_cured(config, images.name, row, seed)
-            if kept is None:
-                first = _train_and_look(run, config, images, row, seed, first, search, test)
-                known = _list(numbers_of(run, row, seed), {"network": row, "seed": seed})
-                maps = first if row == "standard" else None
-                write_cured(config, images.name, row, seed, Cured(known, maps))
-            else:
-                if not run.measured(f"{stage}/errors"):  # by this run itself, before it was cut short
-                    run.measure(f"{stage}/kept", lambda kept=kept: kept.records)
-                first = first if kept.maps is None else kept.maps
-            shown = {f"shortcuts {name}" for name in config.methods} | {"clean error", "corruption error"}
-            found = numbers_of(run, row, seed)
-            run.say(f"{stage}: " + ", ".join(f"{name} {found[name]:.3f}" for name in found if name in shown))
-    _draw(run, config)
-    _report(run, config, len(test[1]))
+            first = _complete(run, config, sets, row, seed, first)
+            found, shown = numbers_of(run, row, seed), (*map(_look_of, config.methods), *ERRORS)
+            run.say(f"{row}-seed{seed}: " + ", ".join(f"{name} {found[name]:.3f}" for name in shown))
+    exceeding = run.measure("beyond the controls", _exceed, run, config)
+    beyond = list(dict.fromkeys(one["measure"] for one in exceeding))
+    _draw(run, config, beyond)
+    _report(run, config, beyond, len(sets.test[1]))
 
 
-def _train_and_look(
-    run: Run,
-    config: Cure,
-    images: Images,
-    row: str,
-    seed: int,
-    first: np.ndarray | None,
-    search: Data,
-    test: Data,
+def _complete(
+    run: Run, config: Cure, sets: Sets, row: str, seed: int, first: np.ndarray | None
 ) -> np.ndarray | None:
-    """Trains a network and records its numbers; the maps of `standard` of its seed."""
-    stage, share, record = f"{row}-seed{seed}", f"{config.share:g}", {"network": row, "seed": seed}
+    """Records the numbers of a network, those that are kept and those that are not; the maps for training."""
+    stage = f"{row}-seed{seed}"
+    kept = read_cured(config, sets.images.name, row, seed)
+    if kept is not None:
+        first = first if kept.maps is None else kept.maps
+        if not run.measured(f"{stage}/errors"):  # by this run itself, before it was cut short
+            run.measure(f"{stage}/kept", lambda: kept.records)
+    known = () if kept is None else {one["measure"] for one in kept.records}
+    lacking = [name for name in config.methods if _look_of(name) not in known]
+    if kept is not None and not lacking:
+        return first
+    record = {"network": row, "seed": seed}
     recipe = _recipe(config, row, first)
-    model, _ = trained(run, row, recipe, images.train, classes=len(images.classes), seed=seed)
-    methods = dict.fromkeys((config.maps, *config.methods) if row == "standard" else config.methods)
-    searches = list_methods(dataclasses.replace(config, seed=seed))
-    masks = {
-        method: run.arrays(
-            f"{stage}-{method}-masks", find_masks, searches[method], run, stage, model, search
-        )[share]
-        for method in methods
-    }
-    if row == "standard":
-        first = masks[config.maps]
-    for name in config.methods:
-        run.measure(f"{stage}/{name}", _look, run, f"{stage}-{name}", model, test, masks[name], name, record)
-    assert first is not None  # `standard` comes first
-    run.measure(f"{stage}/first", _look, run, f"{stage}-first", model, test, first, "first", record)
-    minutes = {"minutes of training": run.measured(f"{row}/seed{seed}/training")[0]["training_minutes"]}
-    run.measure(f"{stage}/errors", _list, _err(run, config, stage, model, test) | minutes, record)
+    model, _ = trained(run, row, recipe, sets.images.train, classes=len(sets.images.classes), seed=seed)
+    if row == "standard" and first is None:
+        first = _search(run, config, stage, model, sets.search, seed, config.maps)
+    assert first is not None
+    for name in lacking:
+        masks = _search(run, config, stage, model, sets.search, seed, name)
+        run.measure(f"{stage}/{name}", _look, run, f"{stage}-{name}", model, sets.test, masks, name, record)
+    if kept is None:
+        run.measure(f"{stage}/first", _look, run, f"{stage}-first", model, sets.test, first, "first", record)
+        minutes = {"minutes of training": run.measured(f"{row}/seed{seed}/training")[0]["training_minutes"]}
+        errors = _err(run, config, stage, model, sets.test)
+        run.measure(f"{stage}/errors", _list, errors | minutes, record)
+    found = _list(numbers_of(run, row, seed), record)
+    write_cured(config, sets.images.name, row, seed, Cured(found, first if row == "standard" else None))
     return first
+
+
+def _search(
+    run: Run, config: Cure, stage: str, model: keras.Model, search: Data, seed: int, method: str
+) -> np.ndarray:
+    """Maps that a method finds for a network."""
+    masks = list_methods(dataclasses.replace(config, seed=seed))[method]
+    return run.arrays(f"{stage}-{method}-masks", find_masks, masks, run, stage, model, search)[
+        f"{config.share:g}"
+    ]
 
 
 def _recipe(config: Cure, row: str, masks: np.ndarray | None) -> Training:
@@ -144,6 +153,29 @@ def _err(run: Run, config: Cure, stage: str, model: keras.Model, test: Data) -> 
     }
 
 
+def _look_of(method: str) -> str:
+    """The measure of shortcut learning under the maps of a method."""
+    return f"shortcuts {method}"
+
+
+def _exceed(run: Run, config: Cure) -> list[dict[str, Any]]:
+    """By how much a network does better under its maps than under the better of the controls."""
+    controls = [numbers(run, _look_of(name)) for name in config.methods if name in CONTROLS]
+    if not controls:
+        return []
+    return [
+        {
+            "network": row,
+            "seed": seed,
+            "measure": f"{name} beyond {' and '.join(one for one in config.methods if one in CONTROLS)}",
+            "value": value - max(control[row, seed] for control in controls),
+        }
+        for name in config.methods
+        if name not in CONTROLS
+        for (row, seed), value in numbers(run, _look_of(name)).items()
+    ]
+
+
 def _list(values: Mapping[str, float], record: Mapping[str, Any]) -> list[dict]:
     return [{**record, "measure": measure, "value": value} for measure, value in values.items()]
 
@@ -161,9 +193,9 @@ def numbers(run: Run, measure: str) -> dict[tuple[str, int], float]:
     }
 
 
-def _draw(run: Run, config: Cure) -> None:
-    for method in config.methods:
-        across, up = numbers(run, f"shortcuts {method}"), numbers(run, "added error")
+def _draw(run: Run, config: Cure, beyond: Iterable[str]) -> None:
+    for look in (*map(_look_of, config.methods), *beyond):
+        across, up = numbers(run, look), numbers(run, "added error")
         groups: dict[str, tuple[list[float], list[float]]] = {}
         for (row, seed), x in across.items():
             points = groups.setdefault(ROWS[row].label, ([], []))
@@ -171,15 +203,15 @@ def _draw(run: Run, config: Cure) -> None:
             points[1].append(up[row, seed])
         figure = kf.plots.scatter(
             groups,
-            xlabel=f"TPR - FPR under maps of {100 * config.share:g} %, {method}",
+            xlabel=f"TPR - FPR under maps of {100 * config.share:g} %, {look.removeprefix('shortcuts ')}",
             ylabel="error added by corruptions",
             title=f"Shortcut learning and what corruptions cost, {len(across)} networks",
         )
-        run.figure(f"cure_{method}", figure)
+        run.figure("cure_" + look.removeprefix("shortcuts ").replace(" ", "_"), figure)
 
 
-def _report(run: Run, config: Cure, n: int) -> None:
-    looks = [f"shortcuts {name}" for name in (*config.methods, "first")]
+def _report(run: Run, config: Cure, beyond: Iterable[str], n: int) -> None:
+    looks = [*map(_look_of, (*config.methods, "first")), *beyond]
     head = ["trained with", *looks, *ERRORS, "minutes"]
     rows = [
         [
@@ -189,14 +221,16 @@ def _report(run: Run, config: Cure, n: int) -> None:
         ]
         for row in config.rows
     ]
+    seeds = range(config.seed, config.seed + config.seeds)
     count = len(config.rows) * config.seeds
     related = []
     for look in looks if count > 2 else ():
-        across = numbers(run, look)
         for measure, words in ERRORS.items():
-            up = numbers(run, measure)
-            pair = np.array([[across[key], up[key]] for key in across]).T
-            value = kf.evaluate.rank_correlation(*pair)
+            pair = [
+                np.array([[found[row, seed] for seed in seeds] for row in config.rows])
+                for found in (numbers(run, look), numbers(run, measure))
+            ]
+            value = kf.evaluate.rank_correlation(*map(np.ravel, pair))
             low, high = rank_interval(*pair, seed=config.seed)
             related.append([look, words, f"{value:+.2f} ({low:+.2f} to {high:+.2f})"])
     write_report(

@@ -17,8 +17,9 @@ from apps.lab.augmentations import read_maps, write_maps
 from apps.lab.errors import one_line
 from apps.lab.files import write_json
 
-# Settings that change no number of a network. `seed` does: it chooses the images that are attacked.
-ELSEWHERE = ("output", "seeds", "rows", "store", "folder")
+# Settings that change no number of a network. `seed` does: it chooses the images that are attacked. Methods
+# that come later add numbers of their own.
+ELSEWHERE = ("output", "seeds", "rows", "methods", "store", "folder")
 
 
 @dataclasses.dataclass(frozen=True)

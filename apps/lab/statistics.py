@@ -115,11 +115,19 @@ def exchange_test(differences: np.ndarray, *, draws: int, rng: np.random.Generat
 def rank_interval(
     first: np.ndarray, second: np.ndarray, *, draws: int = DRAWS, seed: int = 0
 ) -> tuple[float, float]:
-    """95 % percentiles of Spearman's correlation of two numbers of each network, over draws of networks."""
-    places = np.random.default_rng(seed).integers(0, len(first), (draws, len(first)))
+    """95 % percentiles of Spearman's correlation of two numbers of each network, over draws of networks.
+
+    Numbers are `(networks,)`, or `(recipes, seeds)`: then recipes are drawn, and seeds of each of them, since
+    networks of one recipe are no independent ones.
+    """
+    shape = (*np.shape(first), 1)[:2]
+    rng = np.random.default_rng(seed)
+    groups = rng.integers(0, shape[0], (draws, shape[0], 1))
+    members = rng.integers(0, shape[1], (draws, *shape))
     centered = []
     for values in (first, second):
-        ranks = rankdata(np.asarray(values)[places], axis=1)
+        drawn = np.reshape(values, shape)[groups, members].reshape(draws, -1)
+        ranks = rankdata(drawn, axis=1)
         centered.append(ranks - ranks.mean(axis=1, keepdims=True))
     norms = np.prod([np.sqrt((ranks**2).sum(axis=1)) for ranks in centered], axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -47,6 +47,7 @@ def test_the_interval_of_a_correlation_is_that_of_scipy(rng):
     first = rng.normal(size=40)
     second = first + rng.normal(size=40)
     low, high = rank_interval(first, second, draws=4000)
+    assert (low, high) == rank_interval(first[:, None], second[:, None], draws=4000)
     expected = bootstrap(
         (first, second),
         lambda a, b: spearmanr(a, b).statistic,
@@ -58,6 +59,17 @@ def test_the_interval_of_a_correlation_is_that_of_scipy(rng):
     ).confidence_interval
     assert (low, high) == (pytest.approx(expected.low, abs=0.04), pytest.approx(expected.high, abs=0.04))
     assert low < kf.evaluate.rank_correlation(first, second) < high
+
+
+@pytest.mark.once
+def test_networks_of_one_recipe_are_no_independent_ones(rng):
+    recipes = rng.normal(size=(2, 8, 1))
+    alike = recipes + 0.01 * rng.normal(size=(2, 8, 5))
+    plain = rank_interval(*alike.reshape(2, -1))
+    by_recipe = rank_interval(*alike)
+    eight = rank_interval(*recipes[..., 0])
+    assert by_recipe[1] - by_recipe[0] > 1.5 * (plain[1] - plain[0])
+    assert by_recipe == (pytest.approx(eight[0], abs=0.15), pytest.approx(eight[1], abs=0.15))
 
 
 @pytest.mark.once
@@ -78,7 +90,7 @@ def test_networks_are_trained_with_maps_and_measured(tmp_path):
         "seeds=1",
         "rows=[standard, dfm_x, dfm_dropped]",
         "maps=gradient",
-        "methods=[gradient]",
+        "methods=[gradient, power, disk]",
         "search_per_class=3",
         "test_per_class=3",
         "patch=8",
@@ -101,6 +113,16 @@ def test_networks_are_trained_with_maps_and_measured(tmp_path):
         for name in ("shortcuts gradient", "shortcuts first")
     )
     assert own == first
+    beyond = {
+        one["network"]: float(one["value"]) for one in rows if one["measure"].startswith("gradient beyond")
+    }
+    controls = [
+        float(one["value"])
+        for one in rows
+        if one["network"] == "standard" and one["measure"] in ("shortcuts power", "shortcuts disk")
+    ]
+    assert beyond["standard"] == pytest.approx(own - max(controls))
+    assert len(beyond) == 3
     assert (tmp_path / "run" / "figures" / "cure_gradient.png").is_file()
     # What is kept is neither trained nor measured again, and gives the same page; maps serve a network
     # that is not there yet.
@@ -118,8 +140,14 @@ def test_networks_are_trained_with_maps_and_measured(tmp_path):
     running.finish("freq_shortcuts", "cure", "--resume", str(tmp_path / "run"))
     text = (tmp_path / "run" / "summary.md").read_text()
     assert [line for line in text.splitlines() if line.startswith("|")] == tables[0]
-    # By other settings it is.
+    # A method more is measured beside what is kept.
     words.append("rows=[standard]")
+    added = "methods=[gradient, random]"
+    more = running.finish("freq_shortcuts", "cure", *words, added, f"output={tmp_path / 'more'}")
+    assert "standard/seed0: found in" in more
+    assert "corruptions" not in more
+    assert (tmp_path / "more" / "figures" / "cure_gradient_beyond_random.png").is_file()
+    # By other settings all is measured again.
     other = running.finish("freq_shortcuts", "cure", *words, "attacked=4", f"output={tmp_path / 'other'}")
     assert "standard/seed0: found in" in other
     (tmp_path / "kept" / "standard-0.json").write_text("{")
