@@ -115,6 +115,66 @@ def count_confusions(
     )
 
 
+def count_taken(
+    feed: ModelFeed,
+    masks: np.ndarray,
+    *,
+    per_step: int,
+    mean: np.ndarray,
+    batches: Iterable[Batch] | None = None,
+    advance: Callable[[int], Any] | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What a test of one mask for each class needs of `count_confusions`, in memory by classes squared.
+
+    Args:
+        feed: As there, and so are the others.
+        masks: One for each class.
+        per_step: Images times masks in one forward pass.
+        mean: What is subtracted from each channel before the masks and added after them, `(channels,)`.
+        batches: Batches of the feed, where they are looked at on their way.
+        advance: Told how many images are done, each counted once for every matrix.
+
+    Returns:
+        Counts, int64: `(classes, classes + 2)` of the images as they are; the same with row `c` under mask
+        `c`; and `(classes, classes + 2)` with the images of each true class that mask `c` has taken for `c`,
+        then all images without an answer under it, undefined ones and ties.
+    """
+    shape, count = (feed.channels, *feed.size), feed.classes
+    what = ("predicted under masks", shape, feed.data_format)
+    predict = compile_function(feed.model, what, _build(shape, feed.data_format))
+    halves = halve_masks(np.concatenate([np.ones_like(masks[:1]), masks]))
+    center = to_tensor(mean)
+    clean = np.zeros((count, count + 2), "int64")
+
+    def step(spectra: tuple, labels: Any, valid: Any, chunk: tuple) -> tuple:
+        return predict(spectra, chunk[0], center), chunk[1]
+
+    def fold(total: Any, part: tuple, labels: np.ndarray, valid: int) -> np.ndarray:
+        if total is None:
+            total = np.zeros((len(part[0]), 2, count + 2), "int64")
+        labels = labels[:valid]
+        for row, predicted, mask in zip(total, part[0][:, :valid], part[1], strict=True):
+            if mask < 0:
+                np.add.at(clean, (labels, predicted), 1)
+                continue
+            np.add.at(row[0], predicted[labels == mask], 1)
+            np.add.at(row[1], labels[predicted == mask], 1)
+            row[1, -2:] += [(predicted == count).sum(), (predicted == count + 1).sum()]
+        return total
+
+    found = sweep_items(
+        {str(index): index for index in range(-1, count)},
+        feed if batches is None else batches,
+        step,
+        load=lambda chosen: (to_tensor(halves[np.add(chosen, 1)]), np.array(chosen, "int32")),
+        prepare=lambda images: compute_spectra(images, mean, feed.data_format),
+        fold=fold,
+        per_step=min(max(1, per_step // feed.batch_size), len(halves)),
+        advance=advance,
+    )
+    return clean, found[1:, 0], found[1:, 1]
+
+
 @functools.lru_cache(maxsize=16)
 def _build(shape: tuple[int, int, int], data_format: str) -> Callable:
     def step(forward, spectra, halves, mean):

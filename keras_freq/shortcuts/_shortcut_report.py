@@ -16,8 +16,11 @@ from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
 from keras_freq.shortcuts._frequency_maps import FrequencyMaps, digest_images
-from keras_freq.shortcuts._masked_images import IMAGES_PER_STEP, count_confusions
+from keras_freq.shortcuts._masked_images import IMAGES_PER_STEP, count_confusions, count_taken
 from keras_freq.spectral import is_hermitian
+
+# Classes of which all confusions are kept: their counts grow with the third power.
+WHOLE = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +32,7 @@ class ShortcutReport(Result):
 
     Attributes:
         confusion: On images under the mask of each class, `(classes, classes, classes)`, the mask first;
-            empty where only the images of each class were filtered.
+            empty where only the images of each class were filtered, and with more than 100 classes.
         own_confusion: Row `c` under the mask of class `c`, `(classes, classes)`.
         clean_confusion: On the images as they are, `(classes, classes)`.
         share: Share of the bins that each mask keeps.
@@ -40,6 +43,8 @@ class ShortcutReport(Result):
         undefined: Filtered images whose logits are NaN or infinite, for each mask; they count for no class.
         ties: Filtered images for which classes share the largest logit, for each mask; they too count for no
             class.
+        taken: With more than 100 classes: how many images of each class the mask of a class has taken for
+            that class, `(classes, classes)`, the mask first.
 
     Example:
         >>> masks = np.stack([kf.spectral.disk_mask(32, 32, radius) for radius in (2, 4, 8, 16)])
@@ -57,6 +62,7 @@ class ShortcutReport(Result):
     count_per_class: tuple[int, ...]
     undefined: tuple[int, ...]
     ties: tuple[int, ...] = ()
+    taken: tuple[tuple[int, ...], ...] = ()
 
     @property
     def tpr(self) -> np.ndarray:
@@ -68,9 +74,8 @@ class ShortcutReport(Result):
         """Share of the images of all other classes that are taken for it under its mask, `(classes,)`."""
         if not self.others:
             return np.full(len(self.share), np.nan)
-        counts, own = np.array(self.confusion), np.arange(len(self.confusion))
-        taken = counts.sum(axis=1)[own, own] - counts[own, own, own]
-        return _divide(taken, self.n - np.array(self.count_per_class))
+        taken = np.array(self.taken or [np.array(part)[:, c] for c, part in enumerate(self.confusion)])
+        return _divide(taken.sum(axis=1) - np.diag(taken), self.n - np.array(self.count_per_class))
 
     @property
     def clean_tpr(self) -> np.ndarray:
@@ -193,34 +198,38 @@ def shortcut_report(
     fill = feed.model.fill_of_dc(mean, feed.channels)
     found_on: frozenset[bytes] = getattr(maps, "found_on", frozenset())
     with progress_bar(progress, "shortcut report", "image pass") as advance:
-        confusion = count_confusions(
-            feed,
-            masks,
-            per_step=per_step,
-            mean=fill,
-            own=not others,
-            batches=_refuse_known(feed, found_on) if found_on and split == "separate" else feed,
-            advance=advance,
-        )
-    if others:
-        rows = np.arange(len(masks))
-        own, (undefined, ties) = confusion[1 + rows, rows, :-2], confusion[1:, :, -2:].sum(axis=1).T
-    else:
-        own, (undefined, ties) = confusion[1, :, :-2], confusion[1, :, -2:].T
+        how: dict[str, Any] = {
+            "per_step": per_step,
+            "mean": fill,
+            "batches": _refuse_known(feed, found_on) if found_on and split == "separate" else feed,
+            "advance": advance,
+        }
+        whole: Sequence[np.ndarray] = ()
+        taken = np.zeros((0, 2), "int64")
+        if not others:
+            clean, own = count_confusions(feed, masks, own=True, **how)
+            lost = own[:, -2:]
+        elif feed.classes > WHOLE:
+            clean, own, taken = count_taken(feed, masks, **how)
+            lost = taken[:, -2:]
+        else:
+            clean, *whole = count_confusions(feed, masks, **how)
+            own, lost = np.array([part[c] for c, part in enumerate(whole)]), np.sum(whole, axis=1)[:, -2:]
     return ShortcutReport(
         model=feed.model.name,
         n=feed.n,
         settings={"split": split, "mean": tuple(fill.tolist()), **feed.settings},
         versions=versions(),
-        confusion=tuple(tuple(map(tuple, part)) for part in confusion[1:, :, :-2].tolist() if others),
-        own_confusion=tuple(map(tuple, own.tolist())),
-        clean_confusion=tuple(map(tuple, confusion[0, :, :-2].tolist())),
+        confusion=tuple(_as_rows(part) for part in whole),
+        own_confusion=_as_rows(own),
+        clean_confusion=_as_rows(clean),
         share=tuple(masks.mean(axis=(1, 2), dtype="float64").tolist()),
         method=getattr(maps, "method", "given"),
         others=others,
         count_per_class=tuple(feed.count_per_class.tolist()),
-        undefined=tuple(undefined.tolist()),
-        ties=tuple(ties.tolist()),
+        undefined=tuple(lost[:, 0].tolist()),
+        ties=tuple(lost[:, 1].tolist()),
+        taken=_as_rows(taken),
     )
 
 
@@ -261,6 +270,11 @@ def _refuse_known(feed: Iterable[Batch], found_on: frozenset[bytes]) -> Iterator
                 f"Received: a batch with {len(known)} of them"
             )
         yield batch
+
+
+def _as_rows(counts: np.ndarray) -> tuple[tuple[int, ...], ...]:
+    """Counts as a result keeps them, without the two columns of images that have no answer."""
+    return tuple(map(tuple, counts[:, :-2].tolist()))
 
 
 def _divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

@@ -1,4 +1,5 @@
 import dataclasses
+import tracemalloc
 
 import keras
 import numpy as np
@@ -6,7 +7,13 @@ import pytest
 
 import keras_freq as kf
 from keras_freq.evaluate import accuracy, predict_logits
-from keras_freq.shortcuts import FrequencyMaps, dominant_frequency_map, frequency_importance, shortcut_report
+from keras_freq.shortcuts import (
+    FrequencyMaps,
+    _shortcut_report,
+    dominant_frequency_map,
+    frequency_importance,
+    shortcut_report,
+)
 from keras_freq.spectral import disk_mask
 from tests.oracles import shortcuts as oracle
 from tests.refusals import refused
@@ -130,6 +137,45 @@ def test_a_class_without_images_has_no_rate(classifier, images, maps):
 def test_refuses_bad_input(classifier, images, labels, masks, changed, message):
     with refused(match=message):
         shortcut_report(classifier, (images, labels), masks, **changed)
+
+
+@pytest.mark.parametrize("per_step", [1, 8, 64])
+def test_many_classes_have_the_same_rates(monkeypatch, classifier, images, labels, maps, per_step):
+    whole = shortcut_report(classifier, (images, labels), maps, per_step=per_step, batch_size=3)
+    monkeypatch.setattr(_shortcut_report, "WHOLE", 3)
+    many = shortcut_report(classifier, (images, labels), maps, per_step=per_step, batch_size=3)
+    assert many.confusion == ()
+    np.testing.assert_array_equal(many.taken, [np.array(p)[:, c] for c, p in enumerate(whole.confusion)])
+    assert many == dataclasses.replace(whole, confusion=(), taken=many.taken)
+    np.testing.assert_array_equal(many.fpr, whole.fpr)
+    assert many.shortcuts(0.5, 0.5) == whole.shortcuts(0.5, 0.5)
+    assert many.from_json(many.to_json()) == many
+    own = shortcut_report(classifier, (images, labels), maps, others=False)
+    assert own.own_confusion == many.own_confusion
+
+
+def test_answers_that_are_none_count_for_no_mask_of_many(monkeypatch, images, labels, maps):
+    monkeypatch.setattr(_shortcut_report, "WHOLE", 3)
+    for weight, lost in ((np.inf, "undefined"), (0.0, "ties")):
+        start = keras.initializers.Constant(weight)
+        layers = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(4, kernel_initializer=start)]
+        report = shortcut_report(
+            keras.Sequential([keras.Input((32, 32, 3)), *layers]), (images, labels), maps
+        )
+        assert getattr(report, lost) == (8,) * 4
+        assert np.sum(report.taken) == np.sum(report.own_confusion) == np.sum(report.clean_confusion) == 0
+
+
+@pytest.mark.once
+def test_memory_grows_with_the_square_of_the_classes(rng):
+    classes, images = 400, rng.random((6, 4, 4, 1), "float32")
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(classes)])
+    tracemalloc.start()
+    report = shortcut_report(model, (images, np.arange(6)), np.ones((classes, 4, 4)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < classes**3  # a byte for each confusion; they are integers of eight
+    assert report.clean_accuracy == np.trace(report.taken) / 6
 
 
 def test_takes_maps_of_any_kind(classifier, images, labels):
