@@ -395,13 +395,17 @@ class Frontier(MaskSearch):
     """How few frequencies are enough: masks of equal shares on reference networks, by several methods.
 
     `networks`: names of `keras_freq.models.reference`. Learned maps with the first of the `specificities` are
-    compared with the other methods.
+    compared with the other methods. `budgets`: masks of each stage of `keras_freq.shortcuts.hfss`, which
+    searches for every share by itself and leaves about that share; empty: without it.
     """
 
     networks: tuple[str, ...] = ("cifar10/standard", "cifar10/standard_twice", "cifar10/apr_sp")
+    budgets: tuple[int, ...] = ()
 
     def __post_init__(self):
         super().__post_init__()
+        for budget in self.budgets:
+            check_least("budgets", budget, 1)
         if not self.networks:
             raise ValueError("`networks` must name at least one. Received: networks=[]")
 
@@ -425,6 +429,8 @@ class Exchange(Frontier):
 
     def __post_init__(self):
         super().__post_init__()
+        if self.budgets:
+            raise ValueError(f"`budgets` stands with frontier alone. Received: budgets={list(self.budgets)}")
         check_names("methods", self.methods, self.searches)
         self.check_share(self.share)
         if len(self.networks) < 2:

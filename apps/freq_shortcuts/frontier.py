@@ -14,7 +14,7 @@ from apps.freq_shortcuts.images import load_images
 from apps.freq_shortcuts.maps import journal
 from apps.lab import Run, RunError
 from apps.lab.images import as_floats
-from apps.lab.report import write_report
+from apps.lab.report import cells, write_report
 from apps.lab.statistics import Difference, Samples, compare, holm
 
 Masks = dict[float, np.ndarray]
@@ -58,8 +58,10 @@ def _look(run: Run, config: Frontier, name: str, search: Data, test: Data) -> di
     model = kf.models.reference(name)
     key = name.replace("/", "-")
     found: dict[str, dict[float, Any]] = {}
-    for method, search_masks in list_methods(config).items():
+    for method, search_masks in _methods_of(config).items():
         masks = run.arrays(f"{key}-{method}-masks", find_masks, search_masks, run, key, model, search)
+        if method == "hfss":
+            run.measure(f"{key}-hfss-shares", _share_of, masks, name)
         found[method] = {
             share: run.arrays(
                 f"{key}-{method}-{share:g}",
@@ -89,6 +91,12 @@ def list_methods(config: MaskSearch) -> dict[str, Callable[..., Masks]]:
     for weight in config.specificities:
         searches[f"learned-{weight:g}"] = lambda *args, weight=weight: _learned(config, weight, *args)
     return searches
+
+
+def _methods_of(config: Frontier) -> dict[str, Callable[..., Masks]]:
+    """The methods of `list_methods`, and HFSS where it has budgets."""
+    hierarchical = {"hfss": lambda *args: _hfss(config, *args)} if config.budgets else {}
+    return {**list_methods(config), **hierarchical}
 
 
 def find_masks(search_masks: Callable[..., Masks], *args) -> dict[str, np.ndarray]:
@@ -149,6 +157,31 @@ def _learned(
         checkpoint=journal(run, f"{key}-learned-{weight:g}"),
     )
     return {share: maps.masks for share, maps in path.items()}
+
+
+def _hfss(config: Frontier, run: Run, key: str, model: keras.Model, search: Data) -> Masks:
+    """The maps of a search for each share, with DC, which the search may have left out."""
+    found = {}
+    for share in config.fractions:
+        maps = kf.shortcuts.hfss(
+            model,
+            *search,
+            budgets=config.budgets,
+            share=share ** (1 / len(config.budgets)),
+            seed=config.seed,
+            checkpoint=journal(run, f"{key}-hfss-{share:g}"),
+        ).maps
+        found[share] = np.array(maps)
+        found[share][:, maps.masks.shape[1] // 2, maps.masks.shape[2] // 2] = 1
+    return found
+
+
+def _share_of(masks: dict[str, np.ndarray], name: str) -> list[dict[str, Any]]:
+    """What masks of about a share keep, means over the classes."""
+    return [
+        {"network": name, "measure": f"share of hfss for {share}", "value": float(kept.mean())}
+        for share, kept in masks.items()
+    ]
 
 
 def take_images(
@@ -215,7 +248,7 @@ def _report(run: Run, config: Frontier, found: dict[str, Any], labels: np.ndarra
     ]
     head = ["network", "maps", *(f"{100 * share:g} %" for share in shares)]
     learned = f"learned-{config.specificities[0]:g}"
-    others = [name for name in list_methods(config) if not name.startswith("learned")]
+    others = [name for name in _methods_of(config) if not name.startswith("learned")]
     compared = []
     for title, chosen in (("all shares", shares), *((f"{100 * share:g} %", (share,)) for share in shares)):
         differences = [_compare(config, found, labels, other, learned, chosen) for other in others]
@@ -223,6 +256,14 @@ def _report(run: Run, config: Frontier, found: dict[str, Any], labels: np.ndarra
         for other, one, p in zip(others, differences, adjusted, strict=True):
             interval = f"{one.value:+.3f} ({one.low:+.3f} to {one.high:+.3f})"
             compared.append([title, other, f"{one.first:.3f}", f"{one.second:.3f}", interval, f"{p:.2g}"])
+    shares_of_hfss = []
+    if config.budgets:
+        title = "Shares that the maps of HFSS have, means over the classes"
+        each = [
+            [name, *cells(run, map("share of hfss for {:g}".format, shares), 3, network=name)]
+            for name in found
+        ]
+        shares_of_hfss = [(title, [head[0], *head[2:]], each)]
     against = f"TPR - FPR of {learned} less that of others, {len(found)} networks, n = {len(labels)}"
     write_report(
         run,
@@ -230,4 +271,5 @@ def _report(run: Run, config: Frontier, found: dict[str, Any], labels: np.ndarra
         [],
         ("TPR / FPR, means over the classes", head, rows),
         (against, ("share", "other", "other's", "learned", "difference, 95 %", "p"), compared),
+        *shares_of_hfss,
     )

@@ -18,6 +18,7 @@ SETTINGS = (
     "patch=8",
     "steps=2",
     "images_per_step=4",
+    "budgets=[3, 4]",
 )
 
 
@@ -43,6 +44,14 @@ def test_every_class_has_as_many_images(rng):
 
 
 @pytest.mark.once
+def test_budgets_that_nothing_would_use_are_refused():
+    config = running.CONFIGS / "freq_shortcuts" / "exchange.yaml"
+    running.refuse("stands with frontier alone", "freq_shortcuts", "exchange", config, "budgets=[3, 4]")
+    config = config.with_name("frontier.yaml")
+    running.refuse("`budgets` must be", "freq_shortcuts", "frontier", config, "budgets=[3, 0]")
+
+
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.compiled
 def test_masks_of_all_methods_have_the_same_share(tmp_path):
@@ -59,8 +68,14 @@ def test_masks_of_all_methods_have_the_same_share(tmp_path):
             assert found.shape == (10, 32, 32)
             assert ((room - 2 <= found.sum(axis=(1, 2))) & (found.sum(axis=(1, 2)) <= room)).all(), method
             assert (found[:, 16, 16] == 1).all()
+    masks = dict(np.load(out / "arrays" / "cifar10-standard-hfss-masks.npz"))
+    for share, found in masks.items():
+        assert found.shape == (10, 32, 32)
+        assert 0.2 * float(share) < found.mean() < 3 * float(share)
+        assert (found[:, 16, 16] == 1).all()
     summary = (out / "summary.md").read_text()
-    for method in methods:
+    assert f"| cifar10/standard | {masks['0.2'].mean():.3f} | {masks['0.05'].mean():.3f} |" in summary
+    for method in (*methods, "hfss"):
         assert f"| cifar10/standard | {method} |" in summary
     assert (out / "figures" / "frontier.png").exists()
     assert running.call("freq_shortcuts", "frontier", "--resume", out) == 0
