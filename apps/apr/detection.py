@@ -10,11 +10,11 @@ import numpy as np
 
 import keras_freq as kf
 from apps.apr.config import Detection
+from apps.apr.corrupted_source import corrupted_source
 from apps.apr.networks import compare_rows, train_row
-from apps.apr.other_images import corrupted_source, other_images
 from apps.lab import Claim, Run
 from apps.lab.augmentations import ROWS
-from apps.lab.images import Images, load_images
+from apps.lab.images import Images, load_images, other_images
 from apps.lab.networks import NETWORKS
 from apps.lab.report import cells, mean_and_range, values, write_report
 

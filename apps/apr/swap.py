@@ -11,10 +11,9 @@ import numpy as np
 import keras_freq as kf
 from apps.apr.config import Swap
 from apps.apr.networks import compare_rows, train_row
-from apps.apr.other_images import other_images
 from apps.lab import Run
 from apps.lab.augmentations import ROWS
-from apps.lab.images import Images, check_counts, load_images
+from apps.lab.images import Images, check_counts, load_images, other_images
 from apps.lab.networks import NETWORKS
 from apps.lab.report import cells, write_report
 

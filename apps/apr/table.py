@@ -10,8 +10,8 @@ import numpy as np
 
 import keras_freq as kf
 from apps.apr.config import Table
+from apps.apr.corrupted_source import corrupted_source
 from apps.apr.networks import compare_rows, train_row
-from apps.apr.other_images import corrupted_source
 from apps.lab import Run
 from apps.lab.augmentations import ROWS
 from apps.lab.images import Images, load_images

@@ -9,8 +9,8 @@ import keras
 
 import keras_freq as kf
 from apps.apr.config import TwoHeads
+from apps.apr.corrupted_source import corrupted_source
 from apps.apr.networks import train_row
-from apps.apr.other_images import corrupted_source
 from apps.lab import Claim, Run
 from apps.lab.augmentations import ROWS, crops_and_flips
 from apps.lab.images import Images, check_counts, load_images

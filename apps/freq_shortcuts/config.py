@@ -446,9 +446,11 @@ class Cure(MaskSearch):
     of every network is measured under maps of its own, found by each of the `methods`, and under that first
     network's maps; `disk`, `power` and `random` are methods too, that know no network and stand beside. On
     the same test images errors, under corruptions of `severity` too, and on the first `attacked` of them
-    under PGD of the L-inf radius `epsilon`. `store`: as in every app. `folder`: where the numbers of each
-    network are kept for others (null: nowhere); what is there by the same settings is neither trained nor
-    measured again, and a method more is measured alone.
+    under PGD of the L-inf radius `epsilon`; `outside` names a set of unknown classes (as in
+    `keras_freq.data.load`) that as many test images are to be told from (null: none). `store`: as in every
+    app. `folder`: where the numbers of each network are kept for others (null: nowhere); what is there by the
+    same settings is neither trained nor measured again, and what came later, a method or a set of unknown
+    classes, is measured alone.
     """
 
     seeds: int = 3
@@ -473,6 +475,7 @@ class Cure(MaskSearch):
     severity: int = 3
     attacked: int = 500
     epsilon: float = 1 / 255
+    outside: str | None = None
     training: Training = dataclasses.field(default_factory=Training)
 
     def __post_init__(self):

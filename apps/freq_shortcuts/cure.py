@@ -23,7 +23,7 @@ from apps.freq_shortcuts.frontier import (
 from apps.freq_shortcuts.images import load_images
 from apps.lab import Run
 from apps.lab.augmentations import ROWS, write_maps
-from apps.lab.images import Images
+from apps.lab.images import Images, other_images
 from apps.lab.report import cells, write_report
 from apps.lab.settings import Training
 from apps.lab.statistics import rank_interval
@@ -38,28 +38,41 @@ ERRORS = {
 
 
 class Sets(NamedTuple):
-    """All images, those that maps are found on, and those that networks are measured on."""
+    """All images, those that maps are found on, and those that networks are measured on.
+
+    `outside`: the name of a set of unknown classes, and images of it.
+    """
 
     images: Images
     search: Data
     test: Data
+    outside: tuple[str, np.ndarray] | None
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """What networks are measured by, and how it is told."""
+        return ERRORS if self.outside is None else {**ERRORS, f"1 - AUROC, {self.outside[0]}": "1 - AUROC"}
 
 
 def cure(run: Run, config: Cure) -> None:
     images = load_images(run, config.data)
     count = len(images.classes)
     search = choose_balanced(*images.train, config.search_per_class, count)
-    sets = Sets(images, search, choose_balanced(*images.test, config.test_per_class, count))
+    test = choose_balanced(*images.test, config.test_per_class, count)
+    outside = None
+    if config.outside is not None:
+        outside = other_images(config.outside, config.data, images, limit=len(test[1]))
+    sets = Sets(images, search, test, outside)
     for seed in range(config.seed, config.seed + config.seeds):
         first: np.ndarray | None = None  # maps of `standard`, which comes first
         for row in config.rows:
             first = _complete(run, config, sets, row, seed, first)
-            found, shown = numbers_of(run, row, seed), (*map(_look_of, config.methods), *ERRORS)
+            found, shown = numbers_of(run, row, seed), (*map(_look_of, config.methods), *sets.errors)
             run.say(f"{row}-seed{seed}: " + ", ".join(f"{name} {found[name]:.3f}" for name in shown))
     exceeding = run.measure("beyond the controls", _exceed, run, config)
     beyond = list(dict.fromkeys(one["measure"] for one in exceeding))
     _draw(run, config, beyond)
-    _report(run, config, beyond, len(sets.test[1]))
+    _report(run, config, sets, beyond)
 
 
 def _complete(
@@ -74,7 +87,8 @@ def _complete(
             run.measure(f"{stage}/kept", lambda: kept.records)
     known = () if kept is None else {one["measure"] for one in kept.records}
     lacking = [name for name in config.methods if _look_of(name) not in known]
-    if kept is not None and not lacking:
+    told_apart = set(sets.errors) <= {*ERRORS, *known}
+    if kept is not None and not lacking and told_apart:
         return first
     record = {"network": row, "seed": seed}
     recipe = _recipe(config, row, first)
@@ -90,6 +104,8 @@ def _complete(
         minutes = {"minutes of training": run.measured(f"{row}/seed{seed}/training")[0]["training_minutes"]}
         errors = _err(run, config, stage, model, sets.test)
         run.measure(f"{stage}/errors", _list, errors | minutes, record)
+    if not told_apart:
+        run.measure(f"{stage}/outside", _tell_apart, model, sets, record)
     found = _list(numbers_of(run, row, seed), record)
     write_cured(config, sets.images.name, row, seed, Cured(found, first if row == "standard" else None))
     return first
@@ -176,6 +192,14 @@ def _exceed(run: Run, config: Cure) -> list[dict[str, Any]]:
     ]
 
 
+def _tell_apart(model: keras.Model, sets: Sets, record: Mapping[str, Any]) -> list[dict]:
+    """How badly unknown images are told from the test images, by the largest logit."""
+    assert sets.outside is not None
+    name, unknown = sets.outside
+    scores = [kf.evaluate.ood_scores(model, images, score="max_logit") for images in (sets.test, unknown)]
+    return _list({f"1 - AUROC, {name}": 1 - kf.evaluate.ood_metrics(*scores).auroc}, record)
+
+
 def _list(values: Mapping[str, float], record: Mapping[str, Any]) -> list[dict]:
     return [{**record, "measure": measure, "value": value} for measure, value in values.items()]
 
@@ -210,13 +234,13 @@ def _draw(run: Run, config: Cure, beyond: Iterable[str]) -> None:
         run.figure("cure_" + look.removeprefix("shortcuts ").replace(" ", "_"), figure)
 
 
-def _report(run: Run, config: Cure, beyond: Iterable[str], n: int) -> None:
+def _report(run: Run, config: Cure, sets: Sets, beyond: Iterable[str]) -> None:
     looks = [*map(_look_of, (*config.methods, "first")), *beyond]
-    head = ["trained with", *looks, *ERRORS, "minutes"]
+    head = ["trained with", *looks, *sets.errors, "minutes"]
     rows = [
         [
             ROWS[row].label,
-            *cells(run, [*looks, *ERRORS], 3, network=row),
+            *cells(run, [*looks, *sets.errors], 3, network=row),
             *cells(run, ["minutes of training"], 1, network=row),
         ]
         for row in config.rows
@@ -225,7 +249,7 @@ def _report(run: Run, config: Cure, beyond: Iterable[str], n: int) -> None:
     count = len(config.rows) * config.seeds
     related = []
     for look in looks if count > 2 else ():
-        for measure, words in ERRORS.items():
+        for measure, words in sets.errors.items():
             pair = [
                 np.array([[found[row, seed] for seed in seeds] for row in config.rows])
                 for found in (numbers(run, look), numbers(run, measure))
@@ -237,6 +261,10 @@ def _report(run: Run, config: Cure, beyond: Iterable[str], n: int) -> None:
         run,
         "Training against shortcuts",
         [],
-        (f"TPR - FPR under maps of {100 * config.share:g} %, and errors, n = {n}", head, rows),
+        (
+            f"TPR - FPR under maps of {100 * config.share:g} %, and errors, n = {len(sets.test[1])}",
+            head,
+            rows,
+        ),
         (f"Spearman's correlation over {count} networks", ("shortcut learning", "with", "95 %"), related),
     )

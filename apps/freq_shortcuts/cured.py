@@ -18,8 +18,8 @@ from apps.lab.errors import one_line
 from apps.lab.files import write_json
 
 # Settings that change no number of a network. `seed` does: it chooses the images that are attacked. Methods
-# that come later add numbers of their own.
-ELSEWHERE = ("output", "seeds", "rows", "methods", "store", "folder")
+# and sets of unknown images that come later add numbers of their own.
+ELSEWHERE = ("output", "seeds", "rows", "methods", "outside", "store", "folder")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -91,6 +91,22 @@ def check_counts(images: Images, /, **counts: int | None) -> None:
             )
 
 
+def other_images(name: str, settings: Data, images: Images, *, limit: int | None) -> tuple[str, np.ndarray]:
+    """The name of a set and its first `limit` test images, or all."""
+    try:
+        found = kf.data.load(name, data_dir=settings.data_dir, download=settings.download)
+    except (FileNotFoundError, ImportError, ValueError) as error:
+        raise RunError(str(error)) from error
+    if found.input_shape != images.shape:
+        raise RunError(
+            f"the images of {name} must have the shape of those of {images.name}, {images.shape}. "
+            f"Received: {found.input_shape}"
+        )
+    if found.test is None:
+        raise RunError(f"{name} must have a test split. Received: a training split alone")
+    return found.name, found.arrays("test", limit=limit)[0]
+
+
 def _read(
     data: kf.data.ImageData, split: str, limit: int | None, most_bytes: float
 ) -> tuple[np.ndarray, np.ndarray]:

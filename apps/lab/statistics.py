@@ -7,6 +7,7 @@ images; a plain rate has the sum of ones below. Nothing here imports Keras.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -132,6 +133,8 @@ def rank_interval(
     norms = np.prod([np.sqrt((ranks**2).sum(axis=1)) for ranks in centered], axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         found = (centered[0] * centered[1]).sum(axis=1) / norms  # NaN where all that are drawn are equal
+    if np.isnan(found).all():
+        return math.nan, math.nan
     low, high = np.nanpercentile(found, (2.5, 97.5))
     return float(low), float(high)
 

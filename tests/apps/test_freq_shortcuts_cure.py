@@ -59,6 +59,7 @@ def test_the_interval_of_a_correlation_is_that_of_scipy(rng):
     ).confidence_interval
     assert (low, high) == (pytest.approx(expected.low, abs=0.04), pytest.approx(expected.high, abs=0.04))
     assert low < kf.evaluate.rank_correlation(first, second) < high
+    assert np.isnan(rank_interval(np.zeros(5), np.arange(5.0))).all()
 
 
 @pytest.mark.once
@@ -80,9 +81,18 @@ def test_other_orders_of_rows_and_other_shares_are_refused():
     running.refuse("`maps` must hold some of", "freq_shortcuts", "cure", config, "maps=hfss")
 
 
+def other_set(rng):
+    """Images of unknown classes, as `keras_freq.data.load` reads them."""
+    splits = {"train": 4, "test": 30}
+    images = {
+        f"x_{name}": rng.integers(0, 256, (count, 32, 32, 3), "uint8") for name, count in splits.items()
+    }
+    return images | {f"y_{name}": np.arange(count) % 2 for name, count in splits.items()}
+
+
 @pytest.mark.once
 @pytest.mark.slow
-def test_networks_are_trained_with_maps_and_measured(tmp_path):
+def test_networks_are_trained_with_maps_and_measured(tmp_path, rng):
     words = [
         running.CONFIGS / "freq_shortcuts" / "cure.yaml",
         "data.name=cifar10_mini",
@@ -142,8 +152,10 @@ def test_networks_are_trained_with_maps_and_measured(tmp_path):
     assert [line for line in text.splitlines() if line.startswith("|")] == tables[0]
     # A method more is measured beside what is kept.
     words.append("rows=[standard]")
-    added = "methods=[gradient, random]"
-    more = running.finish("freq_shortcuts", "cure", *words, added, f"output={tmp_path / 'more'}")
+    np.savez(tmp_path / "other.npz", **other_set(rng))
+    added = ("methods=[gradient, random]", f"outside={tmp_path / 'other.npz'}")
+    more = running.finish("freq_shortcuts", "cure", *words, *added, f"output={tmp_path / 'more'}")
+    assert "1 - AUROC, other" in more
     assert "standard/seed0: found in" in more
     assert "corruptions" not in more
     assert (tmp_path / "more" / "figures" / "cure_gradient_beyond_random.png").is_file()
