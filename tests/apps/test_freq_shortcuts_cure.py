@@ -157,7 +157,10 @@ def test_networks_are_trained_with_maps_and_measured(tmp_path, rng):
     more = running.finish("freq_shortcuts", "cure", *words, *added, f"output={tmp_path / 'more'}")
     assert "1 - AUROC, other" in more
     assert "standard/seed0: found in" in more
-    assert "corruptions" not in more
+    stages = (tmp_path / "more" / "results.jsonl").read_text()
+    assert "standard-seed0/random" in stages
+    assert "standard-seed0/gradient" not in stages
+    assert "standard-seed0/errors" not in stages
     assert (tmp_path / "more" / "figures" / "cure_gradient_beyond_random.png").is_file()
     # By other settings all is measured again.
     other = running.finish("freq_shortcuts", "cure", *words, "attacked=4", f"output={tmp_path / 'other'}")
