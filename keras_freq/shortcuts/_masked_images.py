@@ -81,10 +81,7 @@ def count_confusions(
         classes; with `own` `(2, classes, classes + 2)`, where the second matrix has row `c` under mask `c`.
         The last two columns count images without an answer: undefined ones, and ties.
     """
-    shape = (feed.channels, *feed.size)
-    what = ("predicted under masks", shape, feed.data_format)
-    predict = compile_function(feed.model, what, _build(shape, feed.data_format))
-    halves = halve_masks(np.concatenate([np.ones_like(masks[:1]), masks]))
+    predict, halves = _compile(feed, masks)
     # With `own` an item is a matrix: of the whole images, and of the masked ones.
     items = {str(index): index for index in range(2 if own else len(halves))}
     center = to_tensor(mean)
@@ -139,10 +136,8 @@ def count_taken(
         `c`; and `(classes, classes + 2)` with the images of each true class that mask `c` has taken for `c`,
         then all images without an answer under it, undefined ones and ties.
     """
-    shape, count = (feed.channels, *feed.size), feed.classes
-    what = ("predicted under masks", shape, feed.data_format)
-    predict = compile_function(feed.model, what, _build(shape, feed.data_format))
-    halves = halve_masks(np.concatenate([np.ones_like(masks[:1]), masks]))
+    predict, halves = _compile(feed, masks)
+    count = feed.classes
     center = to_tensor(mean)
     clean = np.zeros((count, count + 2), "int64")
 
@@ -173,6 +168,14 @@ def count_taken(
         advance=advance,
     )
     return clean, found[1:, 0], found[1:, 1]
+
+
+def _compile(feed: ModelFeed, masks: np.ndarray) -> tuple[Callable, np.ndarray]:
+    """What predicts classes under masks, and the halves of these masks behind one that keeps all."""
+    shape = (feed.channels, *feed.size)
+    what = ("predicted under masks", shape, feed.data_format)
+    predict = compile_function(feed.model, what, _build(shape, feed.data_format))
+    return predict, halve_masks(np.concatenate([np.ones_like(masks[:1]), masks]))
 
 
 @functools.lru_cache(maxsize=16)
