@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import os
+import socket
 import time
 import warnings
 from collections.abc import Callable
@@ -313,6 +314,7 @@ def _connected(address: str | None) -> Any:
         yield ray
         return
     try:
+        _reach(address)
         # By default Ray would take a cluster of this machine that it finds.
         ray.init(
             address=address or "local",
@@ -329,3 +331,10 @@ def _connected(address: str | None) -> Any:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _reach(address: str | None) -> None:
+    """Fails at once where nobody listens at HOST:PORT; Ray itself would try for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.removeprefix("ray://").strip("[]"), int(port)), timeout=10).close()

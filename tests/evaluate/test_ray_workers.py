@@ -94,6 +94,13 @@ def test_without_ray_one_line_says_how_to_get_it(monkeypatch):
         pass
 
 
+def test_a_cluster_that_is_not_there_is_said_at_once():
+    pytest.importorskip("ray")
+    workers = kf.evaluate.RayWorkers(1, address="127.0.0.1:1")
+    with pytest.raises(ValueError, match=r"`address` must be .* Received: address='127.0.0.1:1'"), workers:
+        pass
+
+
 def test_outside_its_block_nothing_runs(subject):
     with pytest.raises(RuntimeError, match="inside the block"):
         kf.evaluate.RayWorkers(1).run(kf.evaluate.accuracy, *subject)
@@ -201,6 +208,25 @@ def test_a_removed_node_is_done_without(cluster, subject, tmp_path):
         remover.start()
         assert workers.run(slow_map, *subject, tmp_path, **EPSILON).to_json() == expected
         remover.join()
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_a_node_that_comes_later_takes_what_no_other_has_room_for(cluster, subject, monkeypatch):
+    nodes, watch = [], kf.evaluate.RayWorkers._watch
+
+    def join_once_it_is_said(workers):
+        watch(workers)
+        if not nodes and workers._told == float("inf"):
+            nodes.append(cluster.add_node(**{**NODE, "num_cpus": 6}))
+
+    monkeypatch.setattr("keras_freq.evaluate._ray_workers._PATIENCE", 0.1)
+    monkeypatch.setattr(kf.evaluate.RayWorkers, "_watch", join_once_it_is_said)
+    with kf.evaluate.RayWorkers(1, address=cluster.address, cpus=6) as workers:
+        with pytest.warns(UserWarning, match="has room for a worker yet"):
+            found = workers.run(kf.evaluate.accuracy, *subject)
+        assert found.to_json() == kf.evaluate.accuracy(*subject).to_json()
+    cluster.remove_node(*nodes)
 
 
 @pytest.mark.slow
