@@ -26,7 +26,7 @@ from apps.lab.augmentations import ROWS, write_maps
 from apps.lab.images import Images, other_images
 from apps.lab.report import cells, write_report
 from apps.lab.settings import Training
-from apps.lab.statistics import rank_interval
+from apps.lab.statistics import RankCorrelation, rank_correlation
 from apps.lab.train import trained
 
 ERRORS = {
@@ -248,15 +248,17 @@ def _report(run: Run, config: Cure, sets: Sets, beyond: Iterable[str]) -> None:
     seeds = range(config.seed, config.seed + config.seeds)
     count = len(config.rows) * config.seeds
     related = []
+    grids = {
+        name: np.array([[found[row, seed] for seed in seeds] for row in config.rows])
+        for name in (*looks, *sets.errors)
+        if (found := numbers(run, name))
+    }
     for look in looks if count > 2 else ():
         for measure, words in sets.errors.items():
-            pair = [
-                np.array([[found[row, seed] for seed in seeds] for row in config.rows])
-                for found in (numbers(run, look), numbers(run, measure))
-            ]
-            value = kf.evaluate.rank_correlation(*map(np.ravel, pair))
-            low, high = rank_interval(*pair, seed=config.seed)
-            related.append([look, words, f"{value:+.2f} ({low:+.2f} to {high:+.2f})"])
+            pair = grids[look], grids[measure]
+            plain = rank_correlation(*pair, seed=config.seed)
+            alike = rank_correlation(*pair, given=grids["clean error"], seed=config.seed)
+            related.append([look, words, _tell(plain), "-" if measure == "clean error" else _tell(alike)])
     write_report(
         run,
         "Training against shortcuts",
@@ -266,5 +268,13 @@ def _report(run: Run, config: Cure, sets: Sets, beyond: Iterable[str]) -> None:
             head,
             rows,
         ),
-        (f"Spearman's correlation over {count} networks", ("shortcut learning", "with", "95 %"), related),
+        (
+            f"Spearman's correlation over {count} networks (95 %)",
+            ("shortcut learning", "with", "correlation", "given the clean error"),
+            related,
+        ),
     )
+
+
+def _tell(found: RankCorrelation) -> str:
+    return f"{found.value:+.2f} ({found.low:+.2f} to {found.high:+.2f})"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.stats import rankdata
@@ -113,30 +113,62 @@ def exchange_test(differences: np.ndarray, *, draws: int, rng: np.random.Generat
     return (more + 1) / (draws + 1)
 
 
-def rank_interval(
-    first: np.ndarray, second: np.ndarray, *, draws: int = DRAWS, seed: int = 0
-) -> tuple[float, float]:
-    """95 % percentiles of Spearman's correlation of two numbers of each network, over draws of networks.
+class RankCorrelation(NamedTuple):
+    """Spearman's correlation, with the 95 % percentiles over draws of networks."""
 
-    Numbers are `(networks,)`, or `(recipes, seeds)`: then recipes are drawn, and seeds of each of them, since
-    networks of one recipe are no independent ones.
+    value: float
+    low: float
+    high: float
+
+
+def rank_correlation(
+    first: np.ndarray,
+    second: np.ndarray,
+    *,
+    given: np.ndarray | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> RankCorrelation:
+    """Spearman's correlation of two numbers of each network, over networks that are alike in a third one.
+
+    The partial correlation is that of the ranks, `(r12 - r13 r23) / sqrt((1 - r13^2) (1 - r23^2))`; NaN where
+    a number is the same for all networks, or follows from the third one.
+
+    Args:
+        first: Numbers `(networks,)`, or `(recipes, seeds)`: then the intervals are over draws of recipes, and
+            of seeds of each of them, since networks of one recipe are no independent ones.
+        second: As many.
+        given: As many: the third number.
+        draws: How many draws.
+        seed: Of the draws.
     """
-    shape = (*np.shape(first), 1)[:2]
+    numbers = np.stack([first, second] if given is None else [first, second, given])
+    numbers = numbers.reshape(*numbers.shape, 1)[..., :1] if numbers.ndim == 2 else numbers
+    _, recipes, seeds = numbers.shape
     rng = np.random.default_rng(seed)
-    groups = rng.integers(0, shape[0], (draws, shape[0], 1))
-    members = rng.integers(0, shape[1], (draws, *shape))
-    centered = []
-    for values in (first, second):
-        drawn = np.reshape(values, shape)[groups, members].reshape(draws, -1)
-        ranks = rankdata(drawn, axis=1)
-        centered.append(ranks - ranks.mean(axis=1, keepdims=True))
-    norms = np.prod([np.sqrt((ranks**2).sum(axis=1)) for ranks in centered], axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found = (centered[0] * centered[1]).sum(axis=1) / norms  # NaN where all that are drawn are equal
+    groups = rng.integers(0, recipes, (draws, recipes, 1))
+    members = rng.integers(0, seeds, (draws, recipes, seeds))
+    found = _correlation_of_ranks(numbers[:, groups, members].reshape(len(numbers), draws, -1))
+    value = float(_correlation_of_ranks(numbers.reshape(len(numbers), 1, -1))[0])
     if np.isnan(found).all():
-        return math.nan, math.nan
-    low, high = np.nanpercentile(found, (2.5, 97.5))
-    return float(low), float(high)
+        return RankCorrelation(value, math.nan, math.nan)
+    low, high = np.nanpercentile(found, (2.5, 97.5))  # NaN where all that are drawn are equal
+    return RankCorrelation(value, float(low), float(high))
+
+
+def _correlation_of_ranks(numbers: np.ndarray) -> np.ndarray:
+    """Of the first two of `(2 or 3, draws, n)`, given the third: `(draws,)`."""
+    ranks = rankdata(numbers, axis=2)
+    ranks -= ranks.mean(axis=2, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ranks /= np.sqrt((ranks**2).sum(axis=2, keepdims=True))
+        between = np.einsum("idn,jdn->ijd", ranks, ranks)
+        if len(numbers) == 2:
+            return between[0, 1]
+        (_, plain, left), (_, _, right) = between[0], between[1]
+        # What rounding leaves of 0 is no ground to divide by.
+        rest = [np.where(one**2 > 1 - 1e-9, np.nan, 1 - one**2) for one in (left, right)]
+        return (plain - left * right) / np.sqrt(rest[0] * rest[1])
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -10,7 +10,7 @@ import pytest
 import keras_freq as kf
 from apps.lab.augmentations import read_maps, write_maps
 from apps.lab.settings import Augmentations, Training
-from apps.lab.statistics import rank_interval
+from apps.lab.statistics import rank_correlation
 from tests.apps import running
 
 
@@ -46,8 +46,9 @@ def test_the_interval_of_a_correlation_is_that_of_scipy(rng):
 
     first = rng.normal(size=40)
     second = first + rng.normal(size=40)
-    low, high = rank_interval(first, second, draws=4000)
-    assert (low, high) == rank_interval(first[:, None], second[:, None], draws=4000)
+    value, low, high = rank_correlation(first, second, draws=4000)
+    assert (value, low, high) == rank_correlation(first[:, None], second[:, None], draws=4000)
+    assert value == pytest.approx(kf.evaluate.rank_correlation(first, second), abs=1e-12)
     expected = bootstrap(
         (first, second),
         lambda a, b: spearmanr(a, b).statistic,
@@ -58,19 +59,39 @@ def test_the_interval_of_a_correlation_is_that_of_scipy(rng):
         rng=np.random.default_rng(0),
     ).confidence_interval
     assert (low, high) == (pytest.approx(expected.low, abs=0.04), pytest.approx(expected.high, abs=0.04))
-    assert low < kf.evaluate.rank_correlation(first, second) < high
-    assert np.isnan(rank_interval(np.zeros(5), np.arange(5.0))).all()
+    assert low < value < high
+    assert np.isnan(rank_correlation(np.zeros(5), np.arange(5.0))).all()
 
 
 @pytest.mark.once
 def test_networks_of_one_recipe_are_no_independent_ones(rng):
     recipes = rng.normal(size=(2, 8, 1))
     alike = recipes + 0.01 * rng.normal(size=(2, 8, 5))
-    plain = rank_interval(*alike.reshape(2, -1))
-    by_recipe = rank_interval(*alike)
-    eight = rank_interval(*recipes[..., 0])
-    assert by_recipe[1] - by_recipe[0] > 1.5 * (plain[1] - plain[0])
-    assert by_recipe == (pytest.approx(eight[0], abs=0.15), pytest.approx(eight[1], abs=0.15))
+    plain = rank_correlation(*alike.reshape(2, -1))
+    by_recipe = rank_correlation(*alike)
+    eight = rank_correlation(*recipes[..., 0])
+    assert by_recipe.value == plain.value
+    assert by_recipe.high - by_recipe.low > 1.5 * (plain.high - plain.low)
+    assert (by_recipe.low, by_recipe.high) == (
+        pytest.approx(eight.low, abs=0.15),
+        pytest.approx(eight.high, abs=0.15),
+    )
+
+
+@pytest.mark.once
+def test_what_a_third_number_explains_is_taken_out(rng):
+    from scipy.stats import rankdata
+
+    third = rng.normal(size=300)
+    first, second = third + 0.5 * rng.normal(size=(2, 300))
+    assert rank_correlation(first, second).low > 0.5
+    value, low, high = rank_correlation(first, second, given=third, draws=500)
+    assert low < 0 < high
+    # What linear regression on the ranks of the third leaves of the ranks of the others.
+    ranks = [rankdata(one) for one in (first, second, third)]
+    left = [one - np.polyval(np.polyfit(ranks[2], one, 1), ranks[2]) for one in ranks[:2]]
+    assert value == pytest.approx(np.corrcoef(*left)[0, 1])
+    assert np.isnan(rank_correlation(first, third**3, given=third, draws=50)).all()
 
 
 @pytest.mark.once
