@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,84 +31,63 @@ class Network:
 
     Args:
         label: Its name in tables and figures.
-        build: `(models, shape, classes, **options) -> keras.Model`, where `models` is `keras_freq.models`
-            and the options are those of the settings that are set, `seed` and `name`.
+        maker: The function of `keras_freq.models` that makes it, or one of the same arguments.
+        options: What that function is given beside the settings: a mapping, or one by image shape and width.
         lacks: Settings among `width`, `normalization` and `dropout` that it does not have.
         sees_images: Whether it starts from training images, which it takes as the option `images`.
     """
 
     label: str
-    build: Callable[..., Any]
+    maker: str | Callable[..., Any]
+    options: Mapping[str, Any] | Callable[..., Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     lacks: tuple[str, ...] = ()
     sees_images: bool = False
 
 
-def _resnet(depth: int) -> Callable[..., Any]:
-    return lambda models, shape, classes, **options: models.resnet_cifar(depth, shape, classes, **options)
-
-
-def _vit(models, shape, classes, *, width=768, **options):
+def _vit(shape: tuple[int, ...], width: int = 768) -> dict[str, Any]:
     """Narrower than 192: 6 layers in place of 12. On images of at most 64 a side: 4 pixels a patch, not 8.
 
     Heads are 64 channels wide; one head where that does not divide the width.
     """
-    design = {
+    return {
         "patch": 8 if min(shape[:2]) > 64 else 4,
+        "width": width,
         "depth": 12 if width >= 192 else 6,
         "heads": 1 if width % 64 else width // 64,
     }
-    return models.vit(shape, classes, width=width, **design, **options)
 
 
-def _resnet50_imagenet(models, shape, classes, *, name, seed, mean=0.0, std=1.0):
+def _resnet50_imagenet(*, input_shape, classes, name, seed, mean=0.0, std=1.0):
     import keras
     import numpy as np
 
-    inputs = keras.Input(shape)
+    inputs = keras.Input(input_shape)
     x = keras.layers.Normalization(mean=mean, variance=np.square(std))(inputs)
     backbone = keras.applications.ResNet50(
-        weights=None, input_shape=shape, classes=classes, classifier_activation=None
+        weights=None, input_shape=input_shape, classes=classes, classifier_activation=None
     )
     return keras.Model(inputs, backbone(x), name=name)
 
 
 NETWORKS: dict[str, Network] = {
-    "small_resnet": Network(
-        "small ResNet", lambda models, shape, classes, **o: models.small_resnet(shape, classes, **o)
-    ),
-    "whitened_net": Network(
-        "whitened network",
-        lambda models, shape, classes, **o: models.whitened_net(shape, classes, **o),
-        sees_images=True,
-    ),
-    "resnet18": Network("ResNet-18", _resnet(18)),
-    "resnet20": Network("ResNet-20", _resnet(20)),
-    "resnet32": Network("ResNet-32", _resnet(32)),
-    "resnet50": Network("ResNet-50", _resnet(50)),
+    "small_resnet": Network("small ResNet", "small_resnet"),
+    "whitened_net": Network("whitened network", "whitened_net", sees_images=True),
+    "resnet18": Network("ResNet-18", "resnet_cifar", {"depth": 18}),
+    "resnet20": Network("ResNet-20", "resnet_cifar", {"depth": 20}),
+    "resnet32": Network("ResNet-32", "resnet_cifar", {"depth": 32}),
+    "resnet50": Network("ResNet-50", "resnet_cifar", {"depth": 50}),
     "resnet50_imagenet": Network(
-        "ResNet-50 (stem of ImageNet)", _resnet50_imagenet, ("width", "normalization", "dropout")
+        "ResNet-50 (stem of ImageNet)", _resnet50_imagenet, lacks=("width", "normalization", "dropout")
     ),
-    "wrn_40_2": Network(
-        "WRN-40-2",
-        lambda models, shape, classes, width=2, **o: models.wide_resnet(40, width, shape, classes, **o),
-    ),
-    "all_conv": Network("AllConv", lambda models, shape, classes, **o: models.all_conv(shape, classes, **o)),
+    "wrn_40_2": Network("WRN-40-2", "wide_resnet", {"depth": 40, "width": 2}),
+    "all_conv": Network("AllConv", "all_conv"),
     "densenet": Network(
-        "DenseNet (40, 12)",
-        lambda models, shape, classes, **o: models.densenet_cifar(40, 12, shape, classes, stem=24, **o),
-        ("width",),
+        "DenseNet (40, 12)", "densenet_cifar", {"depth": 40, "growth": 12, "stem": 24}, lacks=("width",)
     ),
-    "resnext": Network(
-        "ResNeXt-29 (4x32)",
-        lambda models, shape, classes, width=32, **o: models.resnext_cifar(29, 4, width, shape, classes, **o),
-    ),
-    "vgg16_bn": Network(
-        "VGG-16-BN", lambda models, shape, classes, **o: models.vgg16_bn(shape, classes, **o)
-    ),
-    "alexnet_small": Network(
-        "AlexNet-small", lambda models, shape, classes, **o: models.alexnet_small(shape, classes, **o)
-    ),
-    "vit": Network("ViT", _vit, ("normalization",)),
+    "resnext": Network("ResNeXt-29 (4x32)", "resnext_cifar", {"depth": 29, "cardinality": 4, "width": 32}),
+    "vgg16_bn": Network("VGG-16-BN", "vgg16_bn"),
+    "alexnet_small": Network("AlexNet-small", "alexnet_small"),
+    "vit": Network("ViT", "vit", _vit, lacks=("normalization",)),
 }
 
 
@@ -124,19 +103,26 @@ def classifier(
     import keras_freq as kf
 
     keras.utils.set_random_seed(seed)
-    options: dict[str, Any] = {"name": name, "seed": seed}
-    if training.width is not None:
-        options["width"] = training.width
-    if training.dropout is not None:
-        options["dropout"] = training.dropout
-    if training.normalization != "published":
-        options["normalization"] = None if training.normalization == "none" else training.normalization
-    if training.statistics != "cifar10":
-        options["mean"], options["std"] = STATISTICS[training.statistics]
-    if NETWORKS[training.network].sees_images:
-        options["images"] = images
+    network = NETWORKS[training.network]
+    maker = getattr(kf.models, network.maker) if isinstance(network.maker, str) else network.maker
+    seen = {"images": images} if network.sees_images else {}
     with precision(training.precision):
-        return NETWORKS[training.network].build(kf.models, shape, classes, **options)
+        return maker(**arguments(training, shape, classes), **seen, name=name, seed=seed)
+
+
+def arguments(training: Training, shape: tuple[int, ...], classes: int) -> dict[str, Any]:
+    """What the function is given that makes the network of a recipe, but for its name, seed and images."""
+    network = NETWORKS[training.network]
+    width = {} if training.width is None else {"width": training.width}
+    options = network.options(shape, **width) if callable(network.options) else network.options
+    found = {"input_shape": shape, "classes": classes, **options, **width}
+    if training.dropout is not None:
+        found["dropout"] = training.dropout
+    if training.normalization != "published":
+        found["normalization"] = None if training.normalization == "none" else training.normalization
+    if training.statistics != "cifar10":
+        found["mean"], found["std"] = STATISTICS[training.statistics]
+    return found
 
 
 @contextlib.contextmanager

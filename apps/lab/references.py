@@ -34,6 +34,33 @@ class Reference:
 _FGSM = {"adversary": {"steps": 1, "epsilon": 8 / 255, "step_size": 10 / 255, "random_start": True}}
 # Half the radius of the one above: the network is narrow and sees each image ten times.
 _PGD = {"adversary": {"steps": 3, "epsilon": 4 / 255, "step_size": 2 / 255, "random_start": True}}
+# Another network by another recipe, for what should not hang on those of the whitened one.
+_SMALL = {
+    "network": "small_resnet",
+    "width": 16,
+    "iterations": None,
+    "epochs": 15,
+    "batch_size": 128,
+    "learning_rate": 0.2,
+    "momentum": 0.9,
+    "lookahead": 0,
+    "weight_decay": 5e-4,
+    "label_smoothing": 0.0,
+    "schedule": "cosine",
+    "warmup": 2,
+}
+_SMALL_CROP = {"crop": {"padding": 4, "mode": "constant", "flip": "random"}}
+_VIT = {
+    **_SMALL,
+    "network": "vit",
+    "width": 64,
+    "epochs": 20,
+    "optimizer": "adam",
+    "learning_rate": 1e-3,
+    "nesterov": False,
+    "weight_decay": 0.05,
+    "decoupled": True,
+}
 
 REFERENCES: dict[str, Reference] = {
     "standard": Reference("Standard"),
@@ -48,4 +75,13 @@ REFERENCES: dict[str, Reference] = {
     "gaussian_noise": Reference("Gaussian noise", {"augmentation": "gaussian_noise"}),
     "adversarial": Reference("FGSM training", {}, _FGSM),
     "pgd": Reference("PGD training", {}, _PGD),
+    "small_resnet": Reference("small ResNet", _SMALL, _SMALL_CROP),
+    "small_resnet_apr_sp": Reference(
+        "small ResNet, APR-SP", {**_SMALL, "augmentation": "apr_sp"}, _SMALL_CROP
+    ),
+    # Without the normalization it learns by a fourth of the rate only.
+    "no_batch_norm": Reference(
+        "small ResNet, no batch norm", {**_SMALL, "normalization": "none", "learning_rate": 0.05}, _SMALL_CROP
+    ),
+    "vit": Reference("ViT", _VIT, _SMALL_CROP),
 }

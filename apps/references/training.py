@@ -16,6 +16,7 @@ import keras_freq as kf
 from apps.lab import Run
 from apps.lab.files import write_whole
 from apps.lab.images import Images, load_images
+from apps.lab.networks import NETWORKS, arguments
 from apps.lab.outcomes import Outcomes, digest_of_labels, write_outcomes
 from apps.lab.recipe import recipe
 from apps.lab.references import REFERENCES
@@ -121,12 +122,10 @@ def _describe(
     return kf.models.Reference(
         name=name,
         seed=seed,
-        network=settings.network,
-        options={
-            "width": settings.width,
-            "input_shape": list(model.input_shape[1:]),
-            "classes": model.output_shape[-1],
-        },
+        network=str(NETWORKS[settings.network].maker),
+        options=json.loads(
+            json.dumps(arguments(settings, tuple(model.input_shape[1:]), model.output_shape[-1]))
+        ),
         recipe=json.loads(json.dumps(recipe(settings))),
         n=len(outcomes.right["clean"]),
         accuracy=round(outcomes.rate("clean"), 6),

@@ -18,10 +18,33 @@ import numpy as np
 from keras_freq._core.checks import check_whole, show
 from keras_freq._core.files import write_whole
 from keras_freq._core.result import Record
+from keras_freq.models._alexnet_small import alexnet_small
+from keras_freq.models._all_conv import all_conv
+from keras_freq.models._densenet_cifar import densenet_cifar
+from keras_freq.models._resnet_cifar import resnet_cifar
+from keras_freq.models._resnext_cifar import resnext_cifar
+from keras_freq.models._small_resnet import small_resnet
+from keras_freq.models._vgg16_bn import vgg16_bn
+from keras_freq.models._vit import vit
 from keras_freq.models._whitened_net import whitened_net
+from keras_freq.models._wide_resnet import wide_resnet
 
 INDEX = "references.json"
-_MAKERS = {"whitened_net": whitened_net}
+_MAKERS = {
+    maker.__name__: maker
+    for maker in (
+        all_conv,
+        alexnet_small,
+        densenet_cifar,
+        resnet_cifar,
+        resnext_cifar,
+        small_resnet,
+        vgg16_bn,
+        vit,
+        whitened_net,
+        wide_resnet,
+    )
+}
 # The weights that come with the package.
 PACKAGE = Path(__file__).parent / "weights"
 _BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
@@ -217,9 +240,9 @@ def reference(name: str, *, seed: int = 0, folder: str | Path | None = None) -> 
 def _load(one: Reference, folder: Path) -> keras.Model:
     """The network of a record, with its weights from a file in the folder."""
     arrays = _read_file(one, folder)
-    model = _MAKERS[one.network](name=one.name.replace("/", "-"), **_arguments(one.options))
     names = sorted(name for name in arrays if name.startswith("weight."))
     try:
+        model = _MAKERS[one.network](name=one.name.replace("/", "-"), **_arguments(one.options))
         model.set_weights([arrays[name].astype("float32") for name in names])
     except _BROKEN as error:
         raise _damaged(one, folder, error) from error

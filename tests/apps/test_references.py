@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -79,6 +80,30 @@ def test_every_row_has_a_recipe():
     assert recipes["standard"] == common
     assert recipes["adversarial"].adversary.steps == 1
     assert len({str(one) for one in recipes.values()}) == len(recipes)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("row", ["standard", "small_resnet", "no_batch_norm", "vit"])
+def test_what_is_recorded_of_a_network_makes_it_again(row, rng):
+    import keras_freq.models
+    from apps.lab.config import load_config
+    from apps.lab.networks import NETWORKS, arguments, classifier
+    from apps.references.config import References
+    from keras_freq.models._references import _MAKERS
+
+    training = REFERENCES[row].recipe(
+        load_config(References, CONFIGS / "references" / "cifar10.yaml").training
+    )
+    images = rng.integers(0, 256, (40, 32, 32, 3)).astype("uint8")
+    model = classifier(training, (32, 32, 3), 10, seed=0, name="one", images=images)
+    maker = NETWORKS[training.network].maker
+    assert _MAKERS[maker] is getattr(keras_freq.models, maker)
+    again = _MAKERS[maker](**json.loads(json.dumps(arguments(training, (32, 32, 3), 10))), name="one")
+    again.set_weights(model.get_weights())
+    images = images.astype("float32") / 255
+    np.testing.assert_array_equal(again(images), model(images))
+    normalized = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert bool(normalized) == (row in ("standard", "small_resnet"))
 
 
 def invent(rng, corrupted):
