@@ -6,12 +6,14 @@ from apps.lab.networks import NETWORKS, Network
 
 
 def _build(
-    models, shape, classes, *, name, seed, width=2, normalization="batch", dropout=0.0, mean=0.45, std=0.25
+    *, input_shape, classes, name, seed, width=2, normalization="batch", dropout=0.0, mean=0.45, std=0.25
 ):
     from keras import Input, Model, layers
 
-    norms = {"batch": layers.BatchNormalization, "batch_statistics": models.BatchStatisticsNormalization}
-    inputs = Input(shape)
+    from keras_freq.models import BatchStatisticsNormalization
+
+    norms = {"batch": layers.BatchNormalization, "batch_statistics": BatchStatisticsNormalization}
+    inputs = Input(input_shape)
     x = layers.Normalization(mean=mean, variance=[s * s for s in std] if isinstance(std, tuple) else std**2)(
         inputs
     )

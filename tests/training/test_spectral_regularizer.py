@@ -197,7 +197,7 @@ def test_training_moves_the_spectrum_that_is_measured(towards):
         keras.utils.set_random_seed(2)
         layers = [keras.layers.Flatten(), keras.layers.Dense(16, activation="tanh"), keras.layers.Dense(2)]
         net = keras.Sequential([keras.Input((16, 16, 1)), *layers])
-        model = compiled(SpectralRegularizer(net, strength=strength, radius=4, towards=towards), 0.3)
+        model = compiled(SpectralRegularizer(net, strength=strength, radius=4, towards=towards))
         model.fit(images, labels, batch_size=32, epochs=20, verbose=0)
         spectrum = kf.evaluate.input_gradient_spectrum(model, (images, labels), normalize=False)
         energy = np.array(spectrum.counts) * np.square(spectrum.mean)
