@@ -17,7 +17,7 @@ from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Record, Result, versions
-from keras_freq.evaluate._image_pairs import choose_donors, predict_all
+from keras_freq.evaluate._image_pairs import Chosen, choose_donors, predict_all
 from keras_freq.evaluate._predictions import count_undefined
 from keras_freq.spectral import recombine
 
@@ -163,9 +163,9 @@ def amplitude_swap(
             amplitude, undefined = phase[chosen], 0
         else:
             used, place = np.unique(chosen, return_inverse=True)
-            of_donors = predict(logits, pool[used])
+            of_donors = predict(logits, Chosen(pool, used))
             amplitude, undefined = of_donors[place], count_undefined(of_donors)
-        seen = predict(mixed_logits, images, pool[chosen])
+        seen = predict(mixed_logits, images, Chosen(pool, chosen))
 
     donor_labels = None if pool_labels is None else pool_labels[chosen]
     differ = (phase != amplitude) & (phase >= 0) & (amplitude >= 0)

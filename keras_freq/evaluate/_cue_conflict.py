@@ -19,7 +19,7 @@ from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Record, Result, versions
 from keras_freq.evaluate._band_accuracy import check_radii
-from keras_freq.evaluate._image_pairs import pair_across_classes, predict_all
+from keras_freq.evaluate._image_pairs import Chosen, pair_across_classes, predict_all
 from keras_freq.evaluate._predictions import count_undefined
 from keras_freq.spectral import apply_mask
 from keras_freq.spectral._grid import UNITS, Units
@@ -189,7 +189,8 @@ def cue_conflict(
         for radius in radii:
             mask = to_tensor(low_pass_mask(*feed.size, radius, kind=kind, units=units))
             # The mask is an argument, so that one compiled step serves all radii.
-            seen.append(predict(lambda x, y, mask=mask: logits(x, y, mask), images, images[partners]))
+            others = Chosen(images, partners)
+            seen.append(predict(lambda x, y, mask=mask: logits(x, y, mask), images, others))
     pairs = ConflictPairs(
         low_labels=labels,
         high_labels=labels[partners],

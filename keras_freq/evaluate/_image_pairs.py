@@ -14,8 +14,21 @@ from keras_freq._core.sweep import run_steps
 from keras_freq.evaluate._predictions import predict_classes
 
 
+class Chosen:
+    """Some images of an array, in an order, copied batch by batch and never all at once."""
+
+    def __init__(self, images: np.ndarray, places: np.ndarray):
+        self._images, self._places = images, places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        return self._images[self._places[rows]]
+
+
 def predict_all(
-    function: Callable, *arrays: np.ndarray, batch_size: int, advance: Callable[[int], Any]
+    function: Callable, *arrays: np.ndarray | Chosen, batch_size: int, advance: Callable[[int], Any]
 ) -> np.ndarray:
     """Classes that a model sees, `(n,)`, -1 where undefined; `function(*arrays)` gives the logits of a batch.
 
