@@ -135,7 +135,16 @@ class Feed:
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """All images and labels in memory."""
-        return self._gather(self)
+        if not isinstance(self._data, RawBatches):
+            return self._gather(self)
+        # Of arrays the number is known: one copy, not the batches and their sum.
+        whole = np.empty((self.n, *self.image_shape), "float32")
+        parts, count = [], 0
+        for images, labels, valid in self:
+            whole[count : count + valid] = images[:valid]
+            parts.append(labels[:valid])
+            count += valid
+        return whole, np.concatenate(parts)
 
     def _gather(self, batches: Iterable[Batch], n: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The images and labels of all batches, or the first `n`."""

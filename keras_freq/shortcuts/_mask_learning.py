@@ -117,8 +117,8 @@ def draw_forever(count: int, size: int, generator: np.random.Generator) -> Itera
 def mean_power(images: np.ndarray, mean: np.ndarray, data_format: str) -> np.ndarray:
     """Mean power of each bin over images and channels, centered `(height, width)`."""
     total = np.zeros(())
-    for start in range(0, len(images), 256):
-        planes = to_planes(images[start : start + 256], data_format)[0] - mean[:, None, None]
+    for start in range(0, len(images), 32):
+        planes = to_planes(images[start : start + 32], data_format)[0] - mean[:, None, None]
         total = total + (np.abs(np.fft.fft2(planes)) ** 2).sum(axis=(0, 1))
     return np.fft.fftshift(total) / len(images)
 
