@@ -79,7 +79,7 @@ REFERENCES: dict[str, Reference] = {
     "small_resnet_apr_sp": Reference(
         "small ResNet, APR-SP", {**_SMALL, "augmentation": "apr_sp"}, _SMALL_CROP
     ),
-    # Without the normalization it learns by a fourth of the rate only.
+    # By the rate of the one above it diverges.
     "no_batch_norm": Reference(
         "small ResNet, no batch norm", {**_SMALL, "normalization": "none", "learning_rate": 0.05}, _SMALL_CROP
     ),

@@ -129,9 +129,9 @@ def rank_correlation(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> RankCorrelation:
-    """Spearman's correlation of two numbers of each network, over networks that are alike in a third one.
+    """Spearman's correlation of two numbers of each network; with `given`, of networks alike in a third one.
 
-    The partial correlation is that of the ranks, `(r12 - r13 r23) / sqrt((1 - r13^2) (1 - r23^2))`; NaN where
+    That is the partial correlation of the ranks, `(r12 - r13 r23) / sqrt((1 - r13^2) (1 - r23^2))`; NaN where
     a number is the same for all networks, or follows from the third one.
 
     Args:

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 import keras_freq as kf
-from apps.lab import Run
+from apps.lab import Run, RunError
 from apps.lab.files import write_whole
 from apps.lab.images import Images, load_images
 from apps.lab.networks import NETWORKS, arguments
@@ -35,11 +35,18 @@ TERMS = (
 
 
 def train(run: Run, config: References) -> None:
+    recipes = {row: REFERENCES[row].recipe(config.training) for row in config.rows}
+    for settings in recipes.values():
+        if not isinstance(NETWORKS[settings.network].maker, str):  # a record could not say how to make it
+            raise RunError(
+                "`training.network` must be one of keras_freq.models. "
+                f"Received: training.network={settings.network}"
+            )
     images = load_images(run, config.data, most_bytes=0)  # bytes
     corrupted = corrupted_copies(run, config.corrupted, images)
     for seed in config.all_seeds:  # all rows of one seed first: a comparison of two needs no more
         for row in config.rows:
-            settings = REFERENCES[row].recipe(config.training)
+            settings = recipes[row]
             classes = len(images.classes)
             model, history = trained(run, row, settings, images.train, classes=classes, seed=seed, anew=True)
             known = run.measured(f"{row}/seed{seed}/training")[0]

@@ -240,9 +240,14 @@ def reference(name: str, *, seed: int = 0, folder: str | Path | None = None) -> 
 def _load(one: Reference, folder: Path) -> keras.Model:
     """The network of a record, with its weights from a file in the folder."""
     arrays = _read_file(one, folder)
+    if one.network not in _MAKERS:
+        raise ValueError(
+            f"The network of {one.name} must be one of {', '.join(_MAKERS)}. "
+            f"Received: network={one.network!r}"
+        )
+    model = _MAKERS[one.network](name=one.name.replace("/", "-"), **_arguments(one.options))
     names = sorted(name for name in arrays if name.startswith("weight."))
     try:
-        model = _MAKERS[one.network](name=one.name.replace("/", "-"), **_arguments(one.options))
         model.set_weights([arrays[name].astype("float32") for name in names])
     except _BROKEN as error:
         raise _damaged(one, folder, error) from error

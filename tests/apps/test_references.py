@@ -106,6 +106,13 @@ def test_what_is_recorded_of_a_network_makes_it_again(row, rng):
     assert bool(normalized) == (row in ("standard", "small_resnet"))
 
 
+@pytest.mark.once
+def test_a_network_that_no_record_can_name_is_refused_before_its_training():
+    config = CONFIGS / "references" / "cifar10.yaml"
+    words = ["training.network=resnet50_imagenet", "training.width=null", "rows=[standard]"]
+    running.refuse("must be one of keras_freq.models", "references", "train", config, *words, *SMALL[:3])
+
+
 def invent(rng, corrupted):
     right = {"clean": rng.random(400) < 0.9}
     for name in ("low", "high"):

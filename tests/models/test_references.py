@@ -125,6 +125,13 @@ def test_damaged_weights_are_refused_with_their_path(damage, folder):
 
 
 @pytest.mark.once
+def test_a_network_that_nobody_makes_is_one_line(folder):
+    index = folder / INDEX
+    index.write_text(index.read_text().replace('"whitened_net"', '"unwhitened_net"'))
+    with refused(match=r"The network of tiny/standard must be one of .* Received: network='unwhitened_net'"):
+        reference("tiny/standard", folder=folder)
+
+
 def test_weights_of_another_network_are_refused_even_with_their_digest(folder):
     np.savez(folder / "tiny.npz", **{"weight.00000": np.zeros(3)})
     digest = hashlib.sha256((folder / "tiny.npz").read_bytes()).hexdigest()
