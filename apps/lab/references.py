@@ -17,11 +17,14 @@ class Reference:
         label: Its name in tables and figures.
         training: What of the common recipe is otherwise.
         groups: The same of the groups `augmentations`, `crop` and `adversary` of the recipe.
+        images: What is shown in place of the training images: a name of
+            `apps.lab.training_sets.TRAINING_SETS`, or None.
     """
 
     label: str
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     groups: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    images: str | None = None
 
     def recipe(self, common: Training) -> Training:
         """The recipe of this network."""
@@ -84,4 +87,9 @@ REFERENCES: dict[str, Reference] = {
         "small ResNet, no batch norm", {**_SMALL, "normalization": "none", "learning_rate": 0.05}, _SMALL_CROP
     ),
     "vit": Reference("ViT", _VIT, _SMALL_CROP),
+    "low_12": Reference("low-passed images", images="low_12"),
+    "high_12": Reference("high-passed images", images="high_12"),
+    "hars": Reference("HARS", images="hars"),
+    "scr": Reference("SCR", images="scr"),
+    "wcr": Reference("WCR", images="wcr"),
 }

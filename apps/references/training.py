@@ -21,7 +21,9 @@ from apps.lab.outcomes import Outcomes, digest_of_labels, write_outcomes
 from apps.lab.recipe import recipe
 from apps.lab.references import REFERENCES
 from apps.lab.report import print_table, values
+from apps.lab.settings import Training
 from apps.lab.train import trained
+from apps.lab.training_sets import training_set
 from apps.lab.versions import versions
 from apps.references.config import References
 from apps.references.looking import conditions, swap_outcomes
@@ -48,7 +50,8 @@ def train(run: Run, config: References) -> None:
         for row in config.rows:
             settings = recipes[row]
             classes = len(images.classes)
-            model, history = trained(run, row, settings, images.train, classes=classes, seed=seed, anew=True)
+            shown = _shown(run, row, images, seed)
+            model, history = trained(run, row, settings, shown, classes=classes, seed=seed, anew=True)
             known = run.measured(f"{row}/seed{seed}/training")[0]
             content = pack(model)
             restore(model, content)
@@ -60,6 +63,12 @@ def train(run: Run, config: References) -> None:
             if config.folder is not None:
                 _keep(config, row, one, content, outcomes)
     _report(run, config, len(images.test[1]))
+
+
+def _shown(run: Run, row: str, images: Images, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    pixels, labels = images.train
+    folder = run.folder / "kernels"
+    return training_set(REFERENCES[row].images, pixels, labels, seed=seed, folder=folder), labels
 
 
 def pack(model: keras.Model) -> bytes:
@@ -113,7 +122,7 @@ def _describe(
     config: References,
     row: str,
     seed: int,
-    settings: Any,
+    settings: Training,
     model: keras.Model,
     outcomes: Outcomes,
     known: dict[str, Any],
@@ -133,7 +142,7 @@ def _describe(
         options=json.loads(
             json.dumps(arguments(settings, tuple(model.input_shape[1:]), model.output_shape[-1]))
         ),
-        recipe=json.loads(json.dumps(recipe(settings))),
+        recipe=json.loads(json.dumps(_recipe(row, settings))),
         n=len(outcomes.right["clean"]),
         accuracy=round(outcomes.rate("clean"), 6),
         corruption_error=round(outcomes.mean_error("corrupted "), 6),
@@ -148,6 +157,12 @@ def _describe(
         digest=known["origin"],
         history=known["history"],
     )
+
+
+def _recipe(row: str, settings: Training) -> dict[str, Any]:
+    """The settings, and what was shown in place of the training images."""
+    shown = REFERENCES[row].images
+    return recipe(settings) | ({} if shown is None else {"images": shown})
 
 
 def _summary(one: kf.models.Reference) -> list[dict[str, Any]]:

@@ -10,7 +10,9 @@ from apps.lab import evidence
 from apps.lab.__main__ import command
 from apps.lab.outcomes import Outcomes, write_outcomes
 from apps.lab.references import REFERENCES
+from apps.lab.training_sets import TRAINING_SETS, training_set
 from keras_freq.models import reference, references
+from keras_freq.spectral import high_pass
 from tests.apps import running
 from tests.apps.running import CONFIGS
 
@@ -79,7 +81,40 @@ def test_every_row_has_a_recipe():
     recipes = {name: row.recipe(common) for name, row in REFERENCES.items()}
     assert recipes["standard"] == common
     assert recipes["adversarial"].adversary.steps == 1
-    assert len({str(one) for one in recipes.values()}) == len(recipes)
+    named = {str((recipes[name], row.images)) for name, row in REFERENCES.items()}
+    assert len(named) == len(recipes)
+    assert {row.images for row in REFERENCES.values()} == {None, *TRAINING_SETS}
+
+
+def test_training_sets_are_those_of_the_package_in_the_order_of_the_images(rng, tmp_path):
+    images = rng.integers(0, 256, (24, 32, 32, 3)).astype("uint8")
+    labels = np.arange(24) % 4
+    made = {
+        name: training_set(name, images, labels, seed=3, folder=tmp_path)
+        for name in (None, "low_12", "high_12", "hars")
+    }
+    assert made[None] is images
+    np.testing.assert_allclose(made["low_12"] + made["high_12"], images / 255, atol=1e-5)
+    np.testing.assert_allclose(made["high_12"], high_pass(images / 255, 12), atol=1e-5)
+    other = training_set("hars", images, labels, seed=4, folder=tmp_path)
+    assert other.dtype == made["hars"].dtype == np.uint8
+    assert (other != made["hars"]).any()  # other donors
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_a_network_is_trained_on_another_set_and_its_record_says_so(here):
+    config = CONFIGS / "references" / "cifar10.yaml"
+    words = ["train", config, "rows=[scr]", *SMALL, "data.train_images=20", "training.batch_size=10"]
+    assert running.call("references", *words, "output=run") == 0
+    (known,) = (one for one in references(folder=here / "kept") if one.name == "cifar10_mini/scr")
+    assert known.recipe["images"] == "scr"
+    kernels = sorted((here / "run" / "kernels" / "scr").iterdir())
+    # Gone on with, it makes no kernels and trains no network again.
+    times = [path.stat().st_mtime_ns for path in kernels]
+    assert running.call("references", "train", "--resume", "run") == 0
+    assert [path.stat().st_mtime_ns for path in kernels] == times
+    assert len(list((here / "store").glob("[!.]*"))) == 1
 
 
 @pytest.mark.once
