@@ -1,6 +1,8 @@
 """Settings: YAML and ``key=value`` words into a frozen dataclass, by draccus; every error is one line.
 
 A file may begin with ``base: other.yaml``, a path from its own folder, and then states only what differs.
+A group of settings may do so too: ``training: {base: other.yaml, epochs: 3}`` takes the whole group of that
+name of the other file, in place of what the base of its own file says of it, and changes it.
 """
 
 from __future__ import annotations
@@ -70,9 +72,35 @@ def read_settings(config_class: type, path: Path) -> dict:
     """What a file states with all its bases: mappings are merged, everything else is replaced."""
     values: dict = {}
     for file, own in reversed(read_chain(path)):
+        own = {key: _read_group(key, value, file) for key, value in own.items()}
         _check_group(config_class, own, (), str(file))
         values = _merge(values, own)
     return values
+
+
+class _Whole(dict):
+    """A group of settings that replaces what stands below it."""
+
+
+def _read_group(key: str, value: Any, file: Path, above: tuple[Path, ...] = ()) -> Any:
+    """A group with that of its own base below it, if it has one."""
+    if not isinstance(value, dict) or "base" not in value:
+        return value
+    above, path = (*above, file.resolve()), _base_path(value["base"], file)
+    group: dict = {}
+    for other, own in reversed(read_chain(path)):
+        if other.resolve() in above:
+            raise RunError(f"`{key}.base` must not lead back to the file itself. Received: {file}: {path}")
+        group = _merge(group, _read_group(key, own.get(key, {}), other, above))
+    if not group:
+        raise RunError(f"`{key}.base` must be a file with `{key}`. Received: {key}.base={value['base']}")
+    return _Whole(_merge(group, {name: own for name, own in value.items() if name != "base"}))
+
+
+def _base_path(base: Any, file: Path) -> Path:
+    if not isinstance(base, str):
+        raise RunError(f"`base` must be the path of a configuration. Received: base={base!r} (from {file})")
+    return file.parent / base
 
 
 def read_chain(path: Path) -> list[tuple[Path, dict]]:
@@ -88,11 +116,7 @@ def read_chain(path: Path) -> list[tuple[Path, dict]]:
         chain.append((path, values))
         if base is None:
             return chain
-        if not isinstance(base, str):
-            raise RunError(
-                f"`base` must be the path of a configuration. Received: base={base!r} (from {path})"
-            )
-        path = path.parent / base
+        path = _base_path(base, path)
 
 
 def _default_groups(config_class: type) -> dict:
@@ -113,7 +137,7 @@ def _merge(below: dict, above: dict) -> dict:
     merged = dict(below)
     for key, value in above.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else value
+        merged[key] = _merge(merged[key], value) if both and not isinstance(value, _Whole) else value
     return merged
 
 

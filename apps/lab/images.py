@@ -81,6 +81,20 @@ def as_floats(pixels: np.ndarray) -> np.ndarray:
     return np.divide(pixels, np.float32(255), dtype="float32") if pixels.dtype == np.uint8 else pixels
 
 
+def exact_bytes(pixels: np.ndarray) -> np.ndarray:
+    """uint8 where the floats are those of bytes, all of them; else the pixels as they are."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    found = np.empty(pixels.shape, "uint8")
+    for start in range(0, len(pixels), 1000):
+        piece = pixels[start : start + 1000]
+        with np.errstate(invalid="ignore"):  # what no byte can hold differs below
+            found[start : start + 1000] = as_bytes(piece)
+        if not np.array_equal(as_floats(found[start : start + 1000]), piece):
+            return pixels
+    return found
+
+
 def check_counts(images: Images, /, **counts: int | None) -> None:
     """Before any training: so many test images must be there (null: all of them)."""
     for name, count in counts.items():

@@ -14,6 +14,7 @@ import numpy as np
 import keras_freq as kf
 from apps.lab.augmentations import wrap
 from apps.lab.flips import AlternatingFlips
+from apps.lab.images import exact_bytes
 from apps.lab.lookahead import Lookahead
 from apps.lab.networks import classifier
 from apps.lab.recipe import recipe
@@ -133,7 +134,8 @@ def follows_from(
     if isinstance(data, Stream):
         content = data.content
     else:
-        content = {"images": data[0], "labels": np.asarray(data[1], "int64")}
+        # The same network by whichever of the two forms: floats of bytes are digested as bytes.
+        content = {"images": exact_bytes(data[0]), "labels": np.asarray(data[1], "int64")}
     follows = {"recipe": recipe(training), "data": content, "classes": classes, "seed": seed}
     return describe(follows | dependencies())
 

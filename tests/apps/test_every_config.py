@@ -134,7 +134,8 @@ def test_every_statement_is_made_somewhere():
 
 
 PAPERS = ("apr", "hfc", "freq_bias", "freq_shortcuts")
-OF_PAPERS = [p for p in FILES if p.parts[0] in PAPERS and not p.name.endswith(".cpu.yaml")]
+VARIANTS = [p for p in FILES if p.name.endswith((".cpu.yaml", ".reference.yaml"))]
+OF_PAPERS = [p for p in FILES if p.parts[0] in PAPERS and p not in VARIANTS]
 
 
 @pytest.mark.parametrize("path", OF_PAPERS, ids=str)
@@ -161,7 +162,7 @@ def numbers_of(value) -> list[int]:
     return [value] if isinstance(value, int) and not isinstance(value, bool) else []
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p.name.endswith(".cpu.yaml")], ids=str)
+@pytest.mark.parametrize("path", VARIANTS, ids=str)
 def test_a_variant_states_only_what_differs(path):
     chain = read_chain(CONFIGS / path)
     if len(chain) == 1:
@@ -182,9 +183,7 @@ def repeated(below: dict, own: dict, prefix: str = "") -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in FILES if not p.name.endswith(".cpu.yaml") and p.parts[0] != "lab"], ids=str
-)
+@pytest.mark.parametrize("path", [p for p in FILES if p not in VARIANTS and p.parts[0] != "lab"], ids=str)
 def test_the_file_of_a_paper_is_whole(path):
     """Every setting stands in it that its other settings do not make idle; strengths where they differ."""
     chain = read_chain(CONFIGS / path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 
 import pytest
@@ -178,6 +179,36 @@ def test_a_base_that_is_none_is_one_line(config_file, tmp_path, text, message):
         load_config(Settings, config_file)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_group_may_be_that_of_another_file(config_file, tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text("base: settings.yaml\ntraining: {epochs: 7}\n")
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "base.yaml").write_text("seed: 2\ntraining: {epochs: 1, learning_rate: 3.0}\n")
+    path = tmp_path / "below" / "small.yaml"
+    path.write_text("base: base.yaml\ntraining: {base: ../other.yaml}\n")
+    expected = load_config(Settings, other).training
+    assert load_config(Settings, path).training == expected  # nothing is left of that of base.yaml
+    assert load_config(Settings, path).seed == 2
+    path.write_text("training: {base: ../other.yaml, learning_rate: 0.2}\n")
+    assert load_config(Settings, path).training == dataclasses.replace(expected, learning_rate=0.2)
+    for text, message in (
+        ("{base: none.yaml}", "must be a file that can be read"),
+        ("{base: 3}", "`base` must be the path of a configuration. Received: base=3"),
+        (
+            "{base: empty.yaml}",
+            "`training.base` must be a file with `training`. Received: training.base=empty.yaml",
+        ),
+        ("{base: ../other.yaml, epoch: 2}", "no setting `training.epoch`"),
+    ):
+        (tmp_path / "below" / "empty.yaml").write_text("seed: 0\n")
+        path.write_text(f"training: {text}\n")
+        with pytest.raises(RunError, match=re.escape(message)):
+            load_config(Settings, path)
+    path.write_text("training: {base: small.yaml}\n")
+    with pytest.raises(RunError, match="must not lead back"):
+        load_config(Settings, path)
 
 
 def test_an_error_in_a_base_names_its_file(config_file, tmp_path):

@@ -11,8 +11,10 @@ import keras
 import numpy as np
 import pytest
 
+import keras_freq as kf
 from apps.lab import Run, RunError, store
 from apps.lab.__main__ import command
+from apps.lab.images import as_floats, exact_bytes
 from apps.lab.listing import list_networks
 from apps.lab.recipe import recipe, shorten
 from apps.lab.settings import Adversary, Augmentations, Crop, Training
@@ -319,14 +321,16 @@ def test_a_plain_network_does_not_satisfy_one_that_asks_for_columns(here, counte
 
 
 def test_a_reference_network_is_not_trained_again(here, capsys, monkeypatch, rng):
-    """It is found by what it follows from, whatever the backend and the versions were."""
+    """It is found by what it follows from, whatever backend and versions were, and by floats as by bytes."""
     from apps.references.training import pack
     from keras_freq.models import _references as references
 
     recipe = dataclasses.replace(RECIPE, network="whitened_net", epochs=1)
-    data = rng.random((16, 12, 12, 3), "float32"), np.arange(16, dtype="int32") % 4
+    labels = np.arange(16, dtype="int32") % 4
+    pixels = rng.integers(0, 256, (16, 12, 12, 3)).astype("uint8")
     run = begin("out")
-    model, history = train(run, recipe, data)
+    model, history = train(run, recipe, (pixels, labels))
+    data = as_floats(pixels), labels
     known = record(run)
     assert known["origin"] != known["digest"]
     content = pack(model)
@@ -362,6 +366,19 @@ def test_a_reference_network_is_not_trained_again(here, capsys, monkeypatch, rng
     with pytest.raises(RunError, match="tiny/plain must be as they were stored"):
         train(begin("third"), recipe, data)
     train(begin("fourth"), recipe, data, anew=True)  # from the store
+
+
+@pytest.mark.once
+def test_floats_of_bytes_are_digested_as_bytes(rng):
+    pixels = rng.integers(0, 256, (2001, 4, 4, 3)).astype("uint8")
+    floats = as_floats(pixels)
+    assert exact_bytes(pixels) is pixels
+    np.testing.assert_array_equal(exact_bytes(floats), pixels)
+    np.testing.assert_array_equal(exact_bytes(kf.data.load("cifar10_mini").arrays("test")[0]).dtype, "uint8")
+    for wrong in (0.5, -1 / 255, 256 / 255, np.nan):
+        other = floats.copy()
+        other[2000, 0, 0, 0] = wrong
+        assert exact_bytes(other) is other
 
 
 @pytest.mark.once
