@@ -75,7 +75,8 @@ def shorten(found: dict[str, Any]) -> str:
     parts = [network, *(str(found[name]) for name in ("normalization", "augmentation") if name in found)]
     for name, value in found.get("augmentations", {}).items():
         if value != getattr(Augmentations(), name):
-            parts.append(f"{name} {value}")
+            # Masks are written as their shape and all their bits.
+            parts.append(f"{name} {str(value).partition(':')[0]}")
     if "dropout" in found:
         parts.append(f"dropout {found['dropout']:g}")
     if "adversary" in found:

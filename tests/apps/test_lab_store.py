@@ -432,6 +432,8 @@ def test_recipes_hold_what_matters():
     assert found["iterations"] == 7
     assert "epochs" not in found
     assert shorten(found) == ("small_resnet, apr_sp, adversary 0.03 x 1, sgd 0.1 cosine, 7 steps of 128")
+    masked = found | {"augmentation": "dfm_x", "augmentations": {"maps": "10x32x32:" + 100 * "A"}}
+    assert ", dfm_x, maps 10x32x32, adversary" in shorten(masked)
 
 
 def test_validation_plateau_and_iterations(here):
