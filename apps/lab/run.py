@@ -76,6 +76,7 @@ class Run:
         self.app = app
         self.config = config
         self.seed = int(config.seed)
+        self._measuring = 0  # stages that are being measured, one inside another
         self._lock = lock or _lock(self.folder / ".lock")
         clear_halves(self.folder)
         records, damaged = read_records(self._jsonl)
@@ -168,7 +169,11 @@ class Run:
         if found:
             return found
         start = time.perf_counter()
-        rows = compute(*args, **kwargs)
+        self._measuring += 1
+        try:
+            rows = compute(*args, **kwargs)
+        finally:
+            self._measuring -= 1
         seconds = round(time.perf_counter() - start, 3)
         rows = [rows] if isinstance(rows, dict) else list(rows)
         if not rows:
@@ -231,13 +236,21 @@ class Run:
     def arrays(
         self, name: str, compute: Callable[..., dict[str, np.ndarray]], *args, **kwargs
     ) -> dict[str, np.ndarray]:
-        """Arrays of `compute(*args, **kwargs)`, computed once and kept in ``arrays/<name>.npz``."""
+        """Arrays of `compute(*args, **kwargs)`, computed once and kept in ``arrays/<name>.npz``.
+
+        A record of the stage ``<name>/arrays`` tells how many there are, and how long they took.
+        """
         path = self.folder / "arrays" / f"{_file_name(name)}.npz"
         if not path.exists():
+            start, counted = time.perf_counter(), len(self.records)
             arrays: dict[str, Any] = {
                 key: np.asarray(value) for key, value in compute(*args, **kwargs).items()
             }
             write_whole(path, lambda file: np.savez(file, **arrays))
+            seconds = time.perf_counter() - start - sum(r["seconds"] for r in self.records[counted:])
+            if not self._measuring:  # else the stage at hand counts them
+                told = {"measure": "arrays", "value": len(arrays), "seconds": max(0.0, seconds)}
+                self.measure(f"{name}/arrays", lambda: told)
         try:
             return read_arrays(path)
         except ValueError as error:

@@ -211,6 +211,30 @@ def test_a_start_that_was_killed_leaves_a_folder_that_a_start_takes(here):
     assert Path("own/config.yaml").read_text() == "mine"
 
 
+def test_minutes_count_arrays_once(here, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("apps.lab.run.time.perf_counter", lambda: clock[0])
+
+    def take(seconds, found):
+        clock[0] += seconds
+        return found
+
+    run = Run.start("tiny", tiny_app.Tiny(output="out"))
+    run.arrays("alone", lambda: take(60, {"x": np.zeros(2)}))
+    assert (run.minutes(), run.minutes("alone")) == (1.0, 1.0)
+    run.arrays("alone", lambda: pytest.fail("computed twice"))
+
+    def with_a_stage():
+        run.measure("inside", lambda: take(120, {"value": 1.0}))
+        return take(60, {"x": np.zeros(2)})
+
+    run.arrays("around", with_a_stage)
+    assert (run.minutes("inside"), run.minutes("around")) == (2.0, 1.0)
+    run.measure("outer", lambda: {"value": len(run.arrays("inner", lambda: take(60, {"x": np.zeros(2)})))})
+    assert run.minutes("outer") == 1.0
+    assert run.minutes() == 5.0
+
+
 def test_damaged_files_of_a_run_are_one_line(here):
     run = Run.start("tiny", tiny_app.Tiny(output="out"))
     run.arrays("a", lambda: {"x": np.arange(50)})
@@ -257,7 +281,7 @@ def test_what_is_measured_is_given_its_arguments(here):
     for radius in (4, 8):
         run.measure(f"band/{radius}", lambda r, *, share: {"value": r * share}, radius, share=0.5)
         run.arrays(f"band/{radius}", lambda r: {"x": [r]}, radius)
-    assert [r["value"] for r in run.records] == [2.0, 4.0]
+    assert [r["value"] for r in run.records if "measure" not in r] == [2.0, 4.0]
     assert run.arrays("band/4", lambda r: pytest.fail("computed twice"), 5)["x"] == [4]
     assert [r["stage"] for r in run.measured("band/8")] == ["band/8"]
     assert run.measured("band/9") == []
