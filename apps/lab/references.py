@@ -87,8 +87,9 @@ REFERENCES: dict[str, Reference] = {
         "small ResNet, no batch norm", {**_SMALL, "normalization": "none", "learning_rate": 0.05}, _SMALL_CROP
     ),
     "vit": Reference("ViT", _VIT, _SMALL_CROP),
-    "low_12": Reference("low-passed images", images="low_12"),
-    "high_12": Reference("high-passed images", images="high_12"),
+    # Not the whitened network: it starts from the statistics of images in [0, 1].
+    "low_12": Reference("small ResNet, low-passed images", _SMALL, _SMALL_CROP, images="low_12"),
+    "high_12": Reference("small ResNet, high-passed images", _SMALL, _SMALL_CROP, images="high_12"),
     "hars": Reference("HARS", images="hars"),
     "scr": Reference("SCR", images="scr"),
     "wcr": Reference("WCR", images="wcr"),

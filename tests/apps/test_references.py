@@ -187,3 +187,15 @@ def test_tables_and_verdicts_of_networks_that_are_made_up(here, rng):
 def test_the_command_refuses_other_words(capsys):
     assert command(["evidence", "--read"]) == 2
     assert "Received: --read" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_a_network_is_trained_on_images_with_negative_values(here):
+    config = CONFIGS / "references" / "cifar10.yaml"
+    small = [word for word in SMALL if "iterations" not in word]
+    # What the row says of its recipe comes after the settings, but for the number of images.
+    words = ["train", config, "rows=[high_12]", *small, "data.train_images=20", "weights=false"]
+    assert running.call("references", *words, "output=run") == 0
+    (known,) = (one for one in references(folder=here / "kept") if one.name == "cifar10_mini/high_12")
+    assert (known.network, known.recipe["images"]) == ("small_resnet", "high_12")
