@@ -13,6 +13,7 @@ from apps.lab.report import cells, mean_and_range, values, write_report
 from apps.lab.train import trained
 
 PARTS = ("original", "high", "low")
+KNOWN, EXPECTED = "right by high, wrong by low", "of these by chance"
 
 
 def gallery(run: Run, config: Gallery) -> None:
@@ -56,6 +57,16 @@ def choose(found: dict[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
     return places[np.argsort(-sureness, kind="stable")]
 
 
+def expect(found: dict[str, np.ndarray], labels: np.ndarray) -> float:
+    """How many images `choose` would find if what is said of the high parts had nothing to do with them.
+
+    Each class would be said of as many high parts as it is, of any.
+    """
+    asked = (found["original_class"] == labels) & (found["low_class"] != labels)
+    said = np.bincount(found["high_class"], minlength=int(labels.max()) + 1) / len(labels)
+    return float(said[labels[asked]].sum())
+
+
 def _count(found: dict[str, np.ndarray], images: Images, radius: float, seed: int) -> list[dict]:
     labels = images.test[1]
     start = {"radius": radius, "seed": seed, "n": len(labels)}
@@ -63,7 +74,8 @@ def _count(found: dict[str, np.ndarray], images: Images, radius: float, seed: in
         start | {"measure": f"accuracy, {part}", "value": float((found[f"{part}_class"] == labels).mean())}
         for part in PARTS
     ]
-    return [*rows, start | {"measure": "right by high, wrong by low", "value": len(choose(found, labels))}]
+    rows.append(start | {"measure": KNOWN, "value": len(choose(found, labels))})
+    return [*rows, start | {"measure": EXPECTED, "value": expect(found, labels)}]
 
 
 def _draw(run: Run, config: Gallery, images: Images, found: dict[str, np.ndarray]) -> None:
@@ -88,20 +100,26 @@ def _draw(run: Run, config: Gallery, images: Images, found: dict[str, np.ndarray
 
 
 def _report(run: Run, config: Gallery, n: int) -> None:
-    accuracies, known = [f"accuracy, {part}" for part in PARTS], "right by high, wrong by low"
-    counts = {radius: mean_and_range(values(run, radius=radius, measure=known), 0) for radius in config.radii}
-    rows = [[f"{r:g}", *cells(run, accuracies, radius=r), count] for r, count in counts.items()]
+    accuracies = [f"accuracy, {part}" for part in PARTS]
+    counts = {
+        radius: [mean_and_range(values(run, radius=radius, measure=name), 0) for name in (KNOWN, EXPECTED)]
+        for radius in config.radii
+    }
+    rows = [[f"{r:g}", *cells(run, accuracies, radius=r), *count] for r, count in counts.items()]
     claims = [
         Claim(
             f"There are images that are predicted rightly from the original and the high part and wrongly "
             f"from the low part (r = {radius:g})",
             "8 samples shown, no count that can be compared [author]",
-            f"{count} of {n} images",
+            f"{count} of {n} images; {chance} by chance",
             n,
             ("network/",),
         )
-        for radius, count in counts.items()
+        for radius, (count, chance) in counts.items()
     ]
-    notes = f"Network: {config.training.network}, normalization {config.training.normalization}."
-    table = (f"Of {n} test images, over the seeds", ["radius", *accuracies, known], rows)
+    notes = (
+        f"Network: {config.training.network}, normalization {config.training.normalization}. By chance: if "
+        "the high parts were said to be of each class as often as they are, but of any image."
+    )
+    table = (f"Of {n} test images, over the seeds", ["radius", *accuracies, KNOWN, EXPECTED], rows)
     write_report(run, "HFC: gallery", claims, table, notes=notes)

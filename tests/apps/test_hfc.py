@@ -145,6 +145,8 @@ def test_the_gallery_chooses_the_surest_of_the_right_kind():
     }
     # 1 is right by its low part, 2 wrong by its high part, 3 wrong as it is.
     assert gallery.choose(found, labels).tolist() == [4, 0]
+    # Of 0, 2 and 4, right as they are and wrong low-passed, 2, 0 and 1 of the 5 high parts are said to be.
+    assert gallery.expect(found, labels) == pytest.approx(2 / 5 + 0 + 1 / 5)
 
 
 @pytest.mark.once
