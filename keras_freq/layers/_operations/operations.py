@@ -113,10 +113,9 @@ def _make_curve(levels, choice, strength, operations):
     xp = library_of(levels)
     column = (-1, 1, 1)
     choice, strength = xp.reshape(choice, column), xp.reshape(strength, column)
-    low, high = (
-        xp.transpose(reduce(levels, axis=(1, 2), keepdims=True), (0, 3, 1, 2)) for reduce in (xp.min, xp.max)
-    )
-    low, high = xp.squeeze(low, -1), xp.squeeze(high, -1)
+    planes = xp.transpose(levels, (0, 3, 1, 2))
+    planes = xp.reshape(planes, (xp.shape(levels)[0], levels.shape[-1], -1))
+    low, high = (reduce(planes, axis=-1, keepdims=True) for reduce in (xp.min, xp.max))
     grid = tone.grid_like(levels)
     curve = grid + xp.zeros_like(low)
     for index, name in enumerate(operations):
@@ -132,6 +131,8 @@ def _make_curve(levels, choice, strength, operations):
             continue
         # Exactly one choice matches, so later curves never build on earlier ones.
         curve = xp.where(choice == float(index), curved, curve)
+    if xp.name == "torch":
+        return curve
     # The product changes nothing (whole numbers to 255 are exact in every precision). It makes XLA keep the
     # curves, where it would compute them again for every pixel that looks one up.
     return xp.matmul(curve, xp.constant(np.eye(tone.LEVELS, dtype="float32"), curve))
