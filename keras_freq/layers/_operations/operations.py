@@ -131,7 +131,7 @@ def _make_curve(levels, choice, strength, operations):
             continue
         # Exactly one choice matches, so later curves never build on earlier ones.
         curve = xp.where(choice == float(index), curved, curve)
-    if xp.name == "torch":
+    if xp.name == "torch":  # which fuses nothing
         return curve
     # The product changes nothing (whole numbers to 255 are exact in every precision). It makes XLA keep the
     # curves, where it would compute them again for every pixel that looks one up.
