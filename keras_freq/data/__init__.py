@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from keras_freq._core.array_batches import ArrayBatches
 from keras_freq._core.batches import iterate_batches
+from keras_freq.data._augmented import Augmented
 from keras_freq.data._folder_sets import check
 from keras_freq.data._image_data import ImageData
 from keras_freq.data._image_spectral_density import SpectralDensityResult, image_spectral_density
@@ -34,6 +35,7 @@ __all__ = [
     "IMAGENET_BAR_CORRUPTIONS",
     "PERTURBATIONS",
     "ArrayBatches",
+    "Augmented",
     "ImageData",
     "SpectralDensityResult",
     "check",

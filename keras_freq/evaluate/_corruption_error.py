@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +22,7 @@ from keras_freq._core.pixels import to_bytes
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
 from keras_freq._core.sweep import run_steps
+from keras_freq._core.workers import Workers
 from keras_freq.data._corruptions.apply import check_corruptions, corrupt
 from keras_freq.data._corruptions.catalog import CORRUPTIONS, SEVERITIES, choose_jpeg, choose_table
 from keras_freq.data._corruptions.photographs import Photographs
@@ -117,6 +120,7 @@ def corruption_error(
     data_dir: str | os.PathLike | None = None,
     batch_size: int | None = None,
     keep_predictions: bool = False,
+    workers: int = 0,
     progress: bool | None = None,
 ) -> CorruptionResult:
     """Share of corrupted images that the model classifies wrongly, by corruption and severity.
@@ -155,6 +159,9 @@ def corruption_error(
         data_dir: Folder of TFDS.
         batch_size: Images per batch where `data` are arrays or a folder, default 128, with `adapt` 200.
         keep_predictions: Keep the class that is predicted for every image in the result.
+        workers: Number of processes that corrupt the next batches while the device classifies one, which
+            start within seconds; 0: this one does, in between. Without effect on the numbers, and on
+            corrupted data.
         progress: Show a progress bar; `None`: on a terminal.
 
     Returns:
@@ -166,6 +173,7 @@ def corruption_error(
         ValueError: If a name, severity, table or quality is unknown, the data are empty or leave [0, 1],
             labels are not among the model's outputs, the sets of two corruptions differ in size, or
             the folder `frost` holds no image, or one that is broken or too small.
+        RuntimeError: If a worker is gone.
 
     Source: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and
         Perturbations", ICLR 2019, section 4; for `adapt` Schneider et al., "Improving robustness against
@@ -182,6 +190,7 @@ def corruption_error(
         check_choice(calibration, "calibration", KINDS)
     check_flag(keep_predictions, "keep_predictions")
     check_flag(adapt, "adapt")
+    pool = Workers(check_whole(workers, "workers", least=0))
     batch_size = 200 if adapt and batch_size is None else batch_size
     confident = calibration is not None
     measure = partial(
@@ -193,7 +202,7 @@ def corruption_error(
     photographs = Photographs.of(frost)
     options: dict[str, Any] = {"seed": None, "table": None, "jpeg": None, "frost": None}
     feeds = list[Callable[[], ModelFeed]]()
-    with progress_bar(progress, "corruptions") as advance:
+    with contextlib.closing(pool), progress_bar(progress, "corruptions") as advance:
         if stored:
             # All files are looked at before the first image is classified.
             opened = [open_stored(data, *cell, data_dir=data_dir, batch_size=batch_size) for cell in cells]
@@ -213,7 +222,7 @@ def corruption_error(
             }
             feeds += [lambda: clean]
             feeds += [
-                partial(_corrupt_feed, clean, name, severity, options | {"frost": frost})
+                partial(_corrupt_feed, clean, name, severity, options | {"frost": frost}, pool)
                 for name, severity in cells
             ]
         # A corruption at one severity is a step: of several processes each makes and measures its own.
@@ -340,20 +349,28 @@ def _measure_error(
     )
 
 
-def _corrupt_feed(clean: ModelFeed, name: str, severity: int, options: dict[str, Any]) -> ModelFeed:
-    return ModelFeed(clean.model, _corrupt_batches(clean, name, severity, options))
+def _corrupt_feed(
+    clean: ModelFeed, name: str, severity: int, options: dict[str, Any], pool: Workers
+) -> ModelFeed:
+    return ModelFeed(clean.model, _corrupt_batches(clean, name, severity, options, pool))
 
 
 def _corrupt_batches(
-    clean: ModelFeed, name: str, severity: int, options: dict[str, Any]
+    clean: ModelFeed, name: str, severity: int, options: dict[str, Any], pool: Workers
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    start = 0
-    for images, labels, valid in clean:
-        pixels = to_bytes(images[:valid])
-        if clean.data_format == "channels_first":
-            pixels = np.moveaxis(pixels, 1, -1)
-        pixels = corrupt(pixels, name, severity, start=start, **options)
-        if clean.data_format == "channels_first":
-            pixels = np.moveaxis(pixels, -1, 1)
-        yield pixels, labels[:valid]
-        start += valid
+    first, coming = clean.data_format == "channels_first", collections.deque[np.ndarray]()
+
+    def jobs():
+        start = 0
+        for images, labels, valid in clean:
+            pixels = to_bytes(images[:valid])
+            coming.append(labels[:valid])
+            yield np.moveaxis(pixels, 1, -1) if first else pixels, name, severity, {"start": start, **options}
+            start += valid
+
+    for pixels in pool.map(_corrupt, jobs()):
+        yield np.moveaxis(pixels, -1, 1) if first else pixels, coming.popleft()
+
+
+def _corrupt(pixels: np.ndarray, name: str, severity: int, options: dict[str, Any]) -> np.ndarray:
+    return corrupt(pixels, name, severity, **options)

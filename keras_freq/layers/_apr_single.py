@@ -6,6 +6,7 @@ from typing import Literal
 import keras
 
 from keras_freq._core.checks import check_choice, check_interval, check_number
+from keras_freq.layers._apply_where import apply_where
 from keras_freq.layers._base import RandomFrequencyLayer
 from keras_freq.layers._operations import (
     OPERATIONS,
@@ -109,25 +110,27 @@ class APRSingle(RandomFrequencyLayer):
         xp = library_of(planes)
         levels = to_levels(planes, self.value_range)
         draws = xp.cast(draws, planes.dtype)
-        options = {"operations": self.operations, "level": self.level}
-        first = apply_random_operation(levels, draws[:, :3], **options)
-        second = apply_random_operation(first, draws[:, 3:6], **options)
+        levels = self._operate(levels, draws[:, :3])
+        levels = apply_where(draws[:, 6] < self.probability, self._recombine, levels, draws)
+        augmented = from_levels(levels, self.value_range)
+        if self.applied == 1:
+            return back(augmented)
+        return back(xp.where(xp.reshape(draws[:, 8], (-1, 1, 1, 1)) < self.applied, augmented, planes))
 
-        def toss(column, probability):
-            return xp.reshape(draws[:, column], (-1, 1, 1, 1)) < probability
+    def _operate(self, levels, draws):
+        return apply_random_operation(levels, draws, operations=self.operations, level=self.level)
 
-        swap = toss(7, 0.5)
+    def _recombine(self, first, draws):
+        """Levels recombined with those of another operation."""
+        xp = library_of(first)
+        second = self._operate(first, draws[:, 3:6])
+        swap = xp.reshape(draws[:, 7], (-1, 1, 1, 1)) < 0.5
         amplitude_of, phase_of = xp.where(swap, second, first), xp.where(swap, first, second)
         mixed = recombine(amplitude_of, phase_of, axes=self.axes, method=self.method)
         if self.overflow == "clip":
-            mixed = xp.clip(xp.round(mixed), 0.0, 255.0)
-        else:
-            whole = xp.where(mixed < 0, -xp.floor(-mixed), xp.floor(mixed))
-            mixed = whole - 256 * xp.floor(whole / 256)
-        levels = xp.where(toss(6, self.probability), mixed, first)
-        if self.applied == 1:
-            return back(from_levels(levels, self.value_range))
-        return back(xp.where(toss(8, self.applied), from_levels(levels, self.value_range), planes))
+            return xp.clip(xp.round(mixed), 0.0, 255.0)
+        whole = xp.where(mixed < 0, -xp.floor(-mixed), xp.floor(mixed))
+        return whole - 256 * xp.floor(whole / 256)
 
     def get_config(self):
         return {

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import keras
 
 from keras_freq._core.checks import check_interval, check_whole, show
+from keras_freq.layers._apply_where import apply_where
 from keras_freq.layers._base import RandomFrequencyLayer
 from keras_freq.layers._operations import (
     OPERATIONS,
@@ -122,13 +123,17 @@ class AugMix(RandomFrequencyLayer):
 
     def _chain(self, levels, draws):
         xp = library_of(levels)
-        count = xp.reshape(xp.floor(draws[:, 1] * LONGEST), (-1, 1, 1, 1)) + 1
+        count = xp.floor(draws[:, 1] * LONGEST) + 1
         for step in range(self._steps):
-            operated = apply_random_operation(
-                levels, draws[:, 2 + 3 * step : 5 + 3 * step], operations=self.operations, level=self.level
-            )
-            levels = xp.where(count > step, operated, levels) if self.depth == -1 else operated
+            numbers = draws[:, 2 + 3 * step : 5 + 3 * step]
+            if self.depth == -1:
+                levels = apply_where(count > step, self._operate, levels, numbers)
+            else:
+                levels = self._operate(levels, numbers)
         return levels
+
+    def _operate(self, levels, draws):
+        return apply_random_operation(levels, draws, operations=self.operations, level=self.level)
 
     def get_config(self):
         return {

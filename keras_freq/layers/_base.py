@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -36,6 +36,8 @@ class FrequencyLayer(keras.layers.Layer):
 
     # What stands behind it takes pixels of the same range.
     keeps_pixel_values = True
+    # Follows from the configuration and from images alone: `transform_arrays` may run in another process.
+    works_on_arrays = True
 
     def __init__(self, *, data_format: str | None = None, **kwargs):
         super().__init__(autocast=False, **kwargs)
@@ -64,6 +66,22 @@ class FrequencyLayer(keras.layers.Layer):
         import tensorflow as tf
 
         return tf.cast(self.transform(images), self.compute_dtype)
+
+    def transform_arrays(self, images: np.ndarray, generators: Sequence[np.random.Generator]) -> np.ndarray:
+        """What the layer makes of arrays in training, by NumPy: no tensor, and no state of Keras.
+
+        Args:
+            images: `(batch, height, width, channels)`, or as `data_format` says.
+            generators: One for every image, which its random numbers are drawn from.
+
+        Returns:
+            float32 images of the same shape.
+        """
+        return self._as_floats(self.transform(images), images)
+
+    def _as_floats(self, result: np.ndarray, images: np.ndarray) -> np.ndarray:
+        result = result.astype("float32", copy=False)
+        return mark_float_bytes(result) if hold_bytes(images) else result
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -227,6 +245,15 @@ class RandomFrequencyLayer(FrequencyLayer):
         batch = keras.ops.shape(images)[0] if len(images.shape) == 4 else 1
         result = self._apply_in_keras(images, batch, int(seed))
         return mark_float_bytes(result) if hold_bytes(images) else result
+
+    def transform_arrays(self, images, generators):
+        self._check_once(images)
+        one, two = (self.draw_shape_of(images, batch) for batch in (1, 2))
+        axis = next(axis for axis, sides in enumerate(zip(one, two, strict=True)) if sides[0] != sides[1])
+        draws = np.concatenate(
+            [generator.random(one, dtype="float32") for generator in generators], axis=axis
+        )
+        return self._as_floats(self._draw_and_transform(images, len(images), lambda shape: draws), images)
 
     def get_config(self):
         return {**super().get_config(), "seed": self.seed}

@@ -69,6 +69,8 @@ class ClassFrequencies(FrequencyLayer):
         ['images', 'labels']
     """
 
+    works_on_arrays = False  # it takes labels too
+
     def __init__(
         self,
         maps: Any,

@@ -57,6 +57,8 @@ class SpectralDensityEnhancement(FrequencyLayer):
         (1, 32, 32, 3)
     """
 
+    works_on_arrays = False  # it has weights
+
     def __init__(
         self,
         kernels: Sequence | None = None,

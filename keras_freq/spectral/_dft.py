@@ -179,9 +179,9 @@ def dft_channels(re: Array, im: Array, *, inverse: bool = False) -> tuple[Array,
     cosine, sine = np.cos(angles), -np.sin(angles) if inverse else np.sin(angles)
     if inverse:
         cosine, sine = cosine / channels, sine / channels
-    if channels <= 4 and xp.name != "torch":
-        # Written out, which XLA fuses: several times faster there than matrix products this thin. PyTorch
-        # walks through memory for each of the steps; TensorFlow does too, but rounds products on a GPU.
+    if channels <= 4 and xp.name not in ("numpy", "torch"):
+        # Written out, which XLA fuses: several times faster there than matrix products this thin. NumPy and
+        # PyTorch walk through memory for each step; TensorFlow does too, but rounds products on a GPU.
         parts = [(re[:, k], im[:, k]) for k in range(channels)]
         rows = [
             [(float(c), float(s)) for c, s in zip(*row, strict=True)]

@@ -56,6 +56,26 @@ def test_a_feed_gives_what_arrays_give(classifier, levels, labels):
     assert corruption_error(classifier, listed, **options).errors == arrays.errors
 
 
+def test_workers_change_no_number(classifier, levels, labels):
+    options = {"corruptions": ("fog", "frost"), "severities": (2, 4), "seed": 1, "batch_size": 3}
+    here, there = (
+        corruption_error(classifier, (levels, labels), keep_predictions=True, workers=workers, **options)
+        for workers in (0, 2)
+    )
+    assert there.errors == here.errors
+    assert np.array_equal(there.predictions["corrupted"], here.predictions["corrupted"])
+
+
+@pytest.mark.once
+def test_workers_and_channels_first(levels, labels):
+    model = keras.Sequential([keras.Input((3, 32, 32)), keras.layers.Flatten(), keras.layers.Dense(4)])
+    model = kf.Classifier(model, data_format="channels_first")
+    first = np.moveaxis(levels, -1, 1)
+    options = {"corruptions": ("contrast",), "severities": (5,), "batch_size": 3}
+    here, there = (corruption_error(model, (first, labels), workers=w, **options) for w in (0, 1))
+    assert there.errors == here.errors
+
+
 def test_jpeg_reaches_the_copies(classifier, levels, labels, tmp_path):
     options = {"corruptions": NAMES, "severities": (3,), "table": "large"}
     write_corrupted(levels, labels, tmp_path, **options)
@@ -153,6 +173,7 @@ def test_the_sets_of_tfds_are_read_as_they_are(classifier, levels, labels, tmp_p
         ({"corruptions": "fog"}, "must be a list of names"),
         ({"corruptions": ()}, "must be a list of names"),
         ({"severities": (0,)}, "must be a list of 1 to 5"),
+        ({"workers": -1}, "`workers` must be a whole number of at least 0. Received: workers=-1"),
         ({"jpeg": 99}, "`jpeg` must be a whole number from 0 to 95. Received: jpeg=99"),
         ({"table": "tiny"}, "`table` must be one of 'auto', 'small', 'medium', 'large'"),
     ],

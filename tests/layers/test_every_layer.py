@@ -380,3 +380,25 @@ def test_bytes_stay_bytes_from_layer_to_layer(rng):
 
     agree(chain((0, 1)), chain((0, 1)))
     agree(compiled_function(chain((0, 1))), compiled_function(chain((0, 1))))
+
+
+@every_layer
+def test_arrays_become_what_tensors_become(name, images):
+    """By NumPy alone, to one level."""
+    layer = LAYERS[name]()
+    generators = [np.random.default_rng([7, place]) for place in range(len(images))]
+    result = layer.transform_arrays(images, generators)
+    assert result.dtype == np.float32
+    if name in FILTERS:
+        expected = to_numpy(layer(images))
+    else:
+        one, two = (layer.draw_shape_of(images, batch) for batch in (1, 2))
+        axis = int(np.flatnonzero(np.not_equal(one, two))[0])
+        draws = [np.random.default_rng([7, place]).random(one, "float32") for place in range(len(images))]
+        draws = keras.ops.convert_to_tensor(np.concatenate(draws, axis=axis))
+        expected = to_numpy(layer.transform(keras.ops.convert_to_tensor(images), draws))
+    difference = np.abs(result - expected)
+    if "wrap" in name:  # a value that falls on the other side of 0 comes out at 255
+        difference = np.minimum(difference, 1 - difference)
+    assert difference.max() < 1.01 / 255
+    assert (difference > 1e-5).mean() < (0.1 if "wrap" in name else 1e-3)

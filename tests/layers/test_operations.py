@@ -70,3 +70,28 @@ def test_results_are_whole_levels():
     np.testing.assert_array_equal(result, np.round(result))
     assert result.min() >= 0
     assert result.max() <= 255
+
+
+@pytest.mark.parametrize("convert", [ARRAY, keras.ops.convert_to_tensor], ids=["array", "tensor"])
+@pytest.mark.parametrize("name", ["rotate", "solarize"])
+def test_an_operation_that_stands_twice_is_done_both_times(name, convert):
+    images, strength, sign = draw(6)
+    first, second = (
+        apply(images, np.full(6, place), strength, sign, convert, (name, "translate_x", name))
+        for place in (0, 2)
+    )
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, images)
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_any_number_of_channels(channels):
+    """Of four, the last one is no transparency."""
+    images, strength, sign = draw(18)
+    images = np.concatenate([images, images[..., :1] // 2], axis=-1)[..., :channels]
+    choice = np.arange(18) % 9
+    array, tensor = (
+        apply(images, choice, strength, sign, convert)
+        for convert in (np.asarray, keras.ops.convert_to_tensor)
+    )
+    assert np.abs(array - tensor).max() <= 1

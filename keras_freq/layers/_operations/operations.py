@@ -9,8 +9,9 @@ import numpy as np
 
 from keras_freq._core.checks import check_choice, check_number, show
 from keras_freq.layers._operations import tone
-from keras_freq.layers._operations.warp import affine
-from keras_freq.spectral._backend import Array, float_side, library_of, sides_of
+from keras_freq.layers._operations.drawn import apply_drawn
+from keras_freq.layers._operations.warp import affine, make_matrix
+from keras_freq.spectral._backend import Array, library_of
 
 OPERATIONS = (
     "autocontrast",
@@ -23,7 +24,6 @@ OPERATIONS = (
     "translate_x",
     "translate_y",
 )
-TONE = ("autocontrast", "equalize", "posterize", "solarize")
 
 
 def check_level(level: float) -> float:
@@ -80,11 +80,13 @@ def apply_operations(
         rounding misses a whole number, by at most one level.
     """
     operations = tuple(operations)
+    if isinstance(levels, np.ndarray):
+        return apply_drawn(levels, choice, strength, sign, operations)
     # One of the two is the identity for every image, so their order is free. Curves last: XLA repeats what it
     # fuses into a gather for each pixel read, and the affine map reads four pixels for one.
-    curve = _make_curve(levels, choice, strength, operations) if set(operations) & set(TONE) else None
-    if set(operations) - set(TONE):
-        levels = affine(levels, _make_matrix(levels, choice, strength, sign, operations))
+    curve = _make_curve(levels, choice, strength, operations) if set(operations) & set(tone.NAMES) else None
+    if set(operations) - set(tone.NAMES):
+        levels = affine(levels, make_matrix(levels, choice, strength, sign, operations))
     return levels if curve is None else tone.apply_curve(levels, curve)
 
 
@@ -136,32 +138,3 @@ def _make_curve(levels, choice, strength, operations):
     # The product changes nothing (whole numbers to 255 are exact in every precision). It makes XLA keep the
     # curves, where it would compute them again for every pixel that looks one up.
     return xp.matmul(curve, xp.constant(np.eye(tone.LEVELS, dtype="float32"), curve))
-
-
-def _make_matrix(levels, choice, strength, sign, operations):
-    """Six arrays `(batch,)`, the identity where the operation is no affine map."""
-    xp = library_of(levels)
-    height, width = (float_side(side, levels) for side in sides_of(levels, 1))
-    zero, one = xp.zeros_like(strength), xp.ones_like(strength)
-
-    def amount(name, value):
-        """`sign * value` where `name` was drawn, else 0."""
-        if name not in operations:
-            return zero
-        return xp.where(choice == float(operations.index(name)), sign * value, zero)
-
-    # Pillow turns counter-clockwise for positive degrees and measures y downwards.
-    angle = -np.pi / 180 * amount("rotate", xp.floor(3 * strength))
-    cosine, sine = xp.cos(angle), xp.sin(angle)
-    shear_x, shear_y = amount("shear_x", 0.03 * strength), amount("shear_y", 0.03 * strength)
-    shift_x = amount("translate_x", xp.floor(strength * (width / 30)))
-    shift_y = amount("translate_y", xp.floor(strength * (height / 30)))
-    middle_x, middle_y = width / 2, height / 2
-    return (
-        cosine,
-        sine + shear_x,
-        middle_x * (one - cosine) - middle_y * sine + shift_x,
-        shear_y - sine,
-        cosine,
-        middle_x * sine + middle_y * (one - cosine) + shift_y,
-    )

@@ -7,6 +7,7 @@ import numpy as np
 from keras_freq.spectral._backend import Array, library_of
 
 LEVELS = 256
+NAMES = ("autocontrast", "equalize", "posterize", "solarize")
 
 
 def _offsets(levels: Array) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from keras_freq.spectral._backend import Array, float_side, library_of, places_along, sides_of
@@ -55,3 +57,36 @@ def affine(levels: Array, matrix: tuple[Array, ...]) -> Array:
     upper = row(y0)
     value = upper + (row(y1) - upper) * lower_share
     return xp.floor(xp.where(xp.expand_dims(inside, -1), value, xp.zeros_like(value)))
+
+
+def make_matrix(
+    levels: Array, choice: Array, strength: Array, sign: Array, operations: Sequence[str]
+) -> tuple[Array, ...]:
+    """Six arrays `(batch,)`, the identity where the operation is no affine map."""
+    xp = library_of(levels)
+    height, width = (float_side(side, levels) for side in sides_of(levels, 1))
+    zero, one = xp.zeros_like(strength), xp.ones_like(strength)
+
+    def amount(name, value):
+        """`sign * value` where `name` was drawn, else 0."""
+        drawn = zero
+        for index, other in enumerate(operations):
+            if other == name:
+                drawn = xp.where(choice == float(index), sign * value, drawn)
+        return drawn
+
+    # Pillow turns counter-clockwise for positive degrees and measures y downwards.
+    angle = -np.pi / 180 * amount("rotate", xp.floor(3 * strength))
+    cosine, sine = xp.cos(angle), xp.sin(angle)
+    shear_x, shear_y = amount("shear_x", 0.03 * strength), amount("shear_y", 0.03 * strength)
+    shift_x = amount("translate_x", xp.floor(strength * (width / 30)))
+    shift_y = amount("translate_y", xp.floor(strength * (height / 30)))
+    middle_x, middle_y = width / 2, height / 2
+    return (
+        cosine,
+        sine + shear_x,
+        middle_x * (one - cosine) - middle_y * sine + shift_x,
+        shear_y - sine,
+        cosine,
+        middle_x * sine + middle_y * (one - cosine) + shift_y,
+    )
