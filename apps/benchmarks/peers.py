@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import functools
 import multiprocessing
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -34,15 +36,8 @@ def apr_single(config: Speed, images: np.ndarray, labels: np.ndarray) -> list[di
     ours = _layer(kf.layers.APRSingle(seed=0), images)
     levels, cores = np.round(images * 255).astype("uint8"), count_cores()
     timed = functools.partial(time_pair, seconds=config.seconds, pairs=config.pairs)
-    one = timed(ours, lambda: plain.apr_single_batch(levels))
-    # Enough work a task that handing it to the worker does not count.
-    shares = [np.tile(levels, (4, 1, 1, 1))] * cores
-    spawn = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(cores, mp_context=spawn) as pool:
-
-        def everywhere():
-            return sum(pool.map(plain.apr_single_batch, shares))
-
+    with _plain_ways(levels, 0) as alone, _plain_ways(levels, cores) as everywhere:
+        one = timed(ours, alone)
         many = timed(lambda: [ours() for _ in range(4 * cores)], everywhere)
     mine, theirs = (tuple(s / (4 * cores) for s in part) for part in (many.ours, many.other))
     many = Pair(mine, theirs, many.first)
@@ -51,6 +46,46 @@ def apr_single(config: Speed, images: np.ndarray, labels: np.ndarray) -> list[di
         describe(one, "Pillow + NumPy, one process", **entries),
         describe(many, f"Pillow + NumPy, {cores} processes", **entries),
     ]
+
+
+def augmented(config: Speed, images: np.ndarray, labels: np.ndarray) -> list[dict]:
+    """`data.Augmented` with `APRSingle` against the same, on one core and on all of them."""
+    levels, cores = np.round(images * 255).astype("uint8"), count_cores()
+    entries = {"case": "Augmented, APRSingle", "shape": shape_of(images), "dtype": "float32"}
+    rows = []
+    for workers, shares in ((0, 1), (cores, 4 * cores)):
+        many = np.tile(levels, (shares, 1, 1, 1)), np.tile(labels, shares)
+        feed = kf.data.ArrayBatches(*many, batch_size=len(levels))
+        ours = kf.data.Augmented(feed, kf.layers.APRSingle(), workers=workers)
+        with _plain_ways(levels, workers) as theirs:
+            pair = time_pair(
+                functools.partial(read_pass, ours), theirs, seconds=config.seconds, pairs=config.pairs
+            )
+        mine, others = (tuple(s / shares for s in part) for part in (pair.ours, pair.other))
+        what = f"Pillow + NumPy, {cores} processes" if workers else "Pillow + NumPy, one process"
+        rows.append(describe(Pair(mine, others, pair.first), what, **entries))
+    return rows
+
+
+def read_pass(feed: keras.utils.PyDataset) -> None:
+    """One pass over a feed, as `fit` reads it."""
+    feed.on_epoch_begin()
+    for index in range(len(feed)):
+        feed[index]
+    feed.on_epoch_end()
+
+
+@contextlib.contextmanager
+def _plain_ways(levels: np.ndarray, processes: int) -> Iterator[Callable[[], object]]:
+    """The loop over a batch in this process; or over four batches in each of some."""
+    if not processes:
+        yield lambda: plain.apr_single_batch(levels)
+        return
+    # Enough work a task that handing it to the worker does not count.
+    shares = [np.tile(levels, (4, 1, 1, 1))] * processes
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(processes, mp_context=spawn) as pool:
+        yield lambda: sum(pool.map(plain.apr_single_batch, shares))
 
 
 def frequency_importance(config: Speed, images: np.ndarray, labels: np.ndarray) -> list[dict]:
@@ -92,7 +127,12 @@ def frequency_importance(config: Speed, images: np.ndarray, labels: np.ndarray) 
     return found
 
 
-PEERS = {"LowPass": low_pass, "APRSingle": apr_single, "ranking": frequency_importance}
+PEERS = {
+    "LowPass": low_pass,
+    "APRSingle": apr_single,
+    "Augmented": augmented,
+    "ranking": frequency_importance,
+}
 
 
 def by_class(images: np.ndarray, labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -110,6 +110,7 @@ def _training(config: Speed, images: Any, labels: Any) -> Iterator[Stage]:
     few = images[: config.batch_size], labels[: config.batch_size]
     for name in training.choose_rows(config):
         yield "training", name, training.time_training, (name, *few)
+    yield "training", "fit", training.time_fit, few
 
 
 def _peers(config: Speed, images: Any, labels: Any) -> Iterator[Stage]:

@@ -140,8 +140,8 @@ def input_gradient_spectrum(model, images, labels, frequencies):
 
 
 def learned_map(model, images, labels, frequencies):
-    # As many passes as images times a constant, in batches of one size.
-    options = {"steps": max(1, len(images) // 64), "images_per_step": 16, "progress": False}
+    # As many passes as images times a constant, in batches of 128 as the bare ones; smaller ones cost more.
+    options = {"steps": max(1, len(images) // 64), "images_per_step": 64, "progress": False}
     passes = len(np.unique(labels)) * options["steps"] * options["images_per_step"] * 2
     return Work(lambda: kf.shortcuts.learned_map(model, images, labels, **options), passes, "gradient")
 

@@ -10,8 +10,8 @@ import numpy as np
 
 import keras_freq as kf
 from apps.benchmarks.config import Speed
-from apps.benchmarks.limits import shape_of
-from apps.benchmarks.timing import describe, time_pair
+from apps.benchmarks.limits import count_cores, shape_of
+from apps.benchmarks.timing import Pair, describe, time_pair
 from apps.lab.augmentations import PLAIN_ROWS, ROWS, wrap
 from apps.lab.networks import classifier
 from apps.lab.settings import Training
@@ -44,6 +44,36 @@ def time_training(config: Speed, name: str, images: np.ndarray, labels: np.ndarr
     return [describe(pair, what, **entries)]
 
 
+def time_fit(config: Speed, images: np.ndarray, labels: np.ndarray) -> list[dict]:
+    """An epoch of `fit` with APR-S by the layer in the model, and by `data.Augmented`, beside one without.
+
+    In milliseconds a batch; the processes of `data.Augmented` are as many as cores.
+    """
+    shape, count = images.shape[1:], 16
+    many = np.tile(np.round(images * 255).astype("uint8"), (count, 1, 1, 1)), np.tile(labels, count)
+    feed = kf.data.ArrayBatches(*many, batch_size=len(images))
+    by_workers = kf.data.Augmented(feed, kf.layers.APRSingle(), workers=count_cores())
+    plain = _fit(kf.models.small_resnet(shape), feed)
+    with_layer = keras.Sequential(
+        [keras.Input(shape), kf.layers.APRSingle(seed=0), kf.models.small_resnet(shape)]
+    )
+    rows = []
+    for name, ours in (
+        ("the layer", _fit(with_layer, feed)),
+        ("Augmented", _fit(kf.models.small_resnet(shape), by_workers)),
+    ):
+        pair = time_pair(ours, plain, seconds=2 * config.seconds, pairs=config.pairs)
+        mine, others = (tuple(seconds / count for seconds in part) for part in (pair.ours, pair.other))
+        entries = {"case": f"fit with APR-S by {name}", "shape": shape_of(images), "dtype": "float32"}
+        rows.append(describe(Pair(mine, others, pair.first), "fit without augmentation", **entries))
+    return rows
+
+
+def _fit(model: keras.Model, feed: keras.utils.PyDataset) -> Callable[[], object]:
+    _compile(model)
+    return functools.partial(model.fit, feed, shuffle=False, verbose=0)
+
+
 _STEPS: dict[tuple, Callable[[], object]] = {}  # compiled once, also as what others are measured against
 
 
@@ -58,8 +88,12 @@ def make_step(name: str, images: np.ndarray, labels: np.ndarray) -> Callable[[],
 
 
 def _step(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> Callable[[], object]:
+    _compile(model)
+    return functools.partial(model.train_on_batch, images, labels)
+
+
+def _compile(model: keras.Model) -> None:
     # PyTorch's compiler takes minutes for what a benchmark runs a few times.
     jit = False if keras.backend.backend() == "torch" else "auto"
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("sgd", loss, jit_compile=jit)
-    return functools.partial(model.train_on_batch, images, labels)

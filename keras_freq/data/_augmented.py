@@ -12,8 +12,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_freq._core.array_batches import ArrayBatches, RawBatches
 from keras_freq._core.checks import check_whole, show
 from keras_freq._core.epoch_order import EpochOrder
+from keras_freq._core.pixels import unit_float32
 from keras_freq._core.workers import Workers
 
 
@@ -76,6 +78,8 @@ class Augmented(keras.utils.PyDataset):
         self._order = EpochOrder(feed.num_batches, batch_size=1, shuffle=False, seed=0)
         if hasattr(feed, "epoch"):
             self._order.epoch = feed.epoch
+        # Bytes travel as they are: a quarter of the floats that the feed makes of them.
+        self._scales = isinstance(feed, ArrayBatches) and not isinstance(feed, RawBatches)
         self._pool = Workers(self.processes)
         self._coming: dict[int, tuple[Future, Any]] = {}
         self._next = 0
@@ -127,13 +131,16 @@ class Augmented(keras.utils.PyDataset):
 
     def _begin(self, index: int) -> tuple[Future, list[Any]]:
         """Images of a batch to be, and what belongs to them."""
-        images, *rest = self.feed[index]
-        images = np.asarray(images)
-        if hasattr(self.feed, "rows"):
-            places = [[int(row)] for row in self.feed.rows(index)]
+        if isinstance(self.feed, ArrayBatches):
+            rows = self.feed.rows(index)
+            images, rest = self.feed.images[rows], [self.feed.labels[rows]]
+            places = rows[:, None].tolist()
         else:
+            images, *rest = self.feed[index]
+            images = np.asarray(images)
             places = [[index, place] for place in range(len(images))]
-        return self._pool.submit(augment, self._described, images, places, [self.seed, self.epoch]), rest
+        start = [self.seed, self.epoch]
+        return self._pool.submit(augment, self._described, images, self._scales, places, start), rest
 
     def _forget(self) -> None:
         for future, _ in self._coming.values():
@@ -166,10 +173,12 @@ def _check_layers(layer: Any) -> list[Any]:
 def augment(
     layers: Sequence[tuple[type, str]],
     images: np.ndarray,
+    scales: bool,
     places: Sequence[Sequence[int]],
     start: Sequence[int],
 ) -> np.ndarray:
     """Images after some layers, given by class and configuration, each with the numbers of its place."""
+    images = unit_float32(images) if scales else images
     for number, described in enumerate(layers):
         generators = [np.random.default_rng([*start, *place, number]) for place in places]
         images = _build(*described).transform_arrays(images, generators)
