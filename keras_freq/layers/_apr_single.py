@@ -99,6 +99,7 @@ class APRSingle(RandomFrequencyLayer):
         self.method = check_choice(method, "method", ("auto", "fft", "matmul"))
 
     checks_range = True
+    skips_what_is_not_drawn = True
 
     def draw_shape(self, batch, channels):
         return (batch, 8 if self.applied == 1 else 9)

@@ -93,6 +93,7 @@ class AugMix(RandomFrequencyLayer):
         self.value_range = check_interval(value_range, "value_range")
 
     checks_range = True
+    skips_what_is_not_drawn = True
 
     def draw_shape(self, batch, channels):
         # The image's share, then for each chain a weight, a depth, and three numbers per operation.

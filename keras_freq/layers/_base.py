@@ -15,6 +15,7 @@ from keras_freq.spectral._backend import (
     Array,
     dtype_of,
     has_values,
+    host_values,
     is_floating,
     is_foreign_tensorflow,
     is_tensorflow,
@@ -106,6 +107,8 @@ class RandomFrequencyLayer(FrequencyLayer):
     # Of floats. A layer whose strengths depend on it takes it as an argument, and refuses what lies beyond.
     value_range: tuple[float, float] = UNIT
     checks_range = False
+    # By NumPy only what was drawn is computed, which is several times faster than the tensors of a processor.
+    skips_what_is_not_drawn = False
 
     def __init__(self, *, seed: int | None = None, data_format: str | None = None, **kwargs):
         super().__init__(data_format=data_format, **kwargs)
@@ -117,7 +120,12 @@ class RandomFrequencyLayer(FrequencyLayer):
     def _draw_and_transform(self, images: Array, batch, uniform: Callable[[tuple], Array]) -> Array:
         check_images_shape(images.shape, self.data_format, open_size=True)
         draws = uniform(self.draw_shape_of(images, batch))
-        if not hold_bytes(images):
+        of_bytes = hold_bytes(images)
+        if self.skips_what_is_not_drawn:
+            values = host_values(images), host_values(draws)
+            if not any(value is None for value in values):
+                images, draws = values
+        if not of_bytes:
             return self.transform(images, draws)
         # Bytes are 0 to 255, and stay so, as floats, also for the next layer: worked on in the floats' range.
         low, high = self.value_range
@@ -170,7 +178,7 @@ class RandomFrequencyLayer(FrequencyLayer):
         result = self._draw_and_transform(
             images, batch, lambda shape: keras.random.uniform(shape, dtype="float32", seed=seed)
         )
-        return keras.ops.cast(result, self.compute_dtype)
+        return keras.ops.cast(keras.ops.convert_to_tensor(result), self.compute_dtype)
 
     def call_in_pipeline(self, images, training=True):
         import tensorflow as tf

@@ -353,6 +353,26 @@ def has_values(x: Array) -> bool:
     return hasattr(x, "numpy")  # TensorFlow's tensors in a graph have none
 
 
+def host_values(x: Array) -> np.ndarray | None:
+    """The numbers of a tensor that lie in the memory of this process; `None` where it has none there, is
+    traced or is differentiated, or where a `keras.distribution` is set."""
+    if isinstance(x, np.ndarray):
+        return x
+    if not has_values(x) or is_distributed():
+        return None
+    if is_tensorflow(x):
+        return x.numpy() if "CPU" in x.device else None
+    if keras.backend.backend() == "jax":
+        return np.asarray(x) if {device.platform for device in x.devices()} == {"cpu"} else None
+    import torch
+
+    if x.device.type != "cpu" or x.requires_grad or torch.compiler.is_compiling():
+        return None
+    if x.dtype == torch.bfloat16:  # of which NumPy has none
+        return None
+    return x.numpy()
+
+
 def library_of(x: Array) -> ArrayLibrary:
     """The library that computes with `x`."""
     if isinstance(x, np.ndarray):

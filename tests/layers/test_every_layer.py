@@ -402,3 +402,25 @@ def test_arrays_become_what_tensors_become(name, images):
         difference = np.minimum(difference, 1 - difference)
     assert difference.max() < 1.01 / 255
     assert (difference > 1e-5).mean() < (0.1 if "wrap" in name else 1e-3)
+
+
+@pytest.mark.parametrize("name", ["APRSingle", "APRSingle_wrap", "AugMix"])
+def test_calls_with_values_and_traced_ones_agree(name, images):
+    """What computes only what was drawn where nothing is compiled."""
+    layer = AUGMENTATIONS[name]()
+    tensor = keras.ops.convert_to_tensor(images)
+    if keras.backend.backend() == "torch":
+        tensor.requires_grad_(True)
+        traced = layer.apply_stateless(tensor, 5).detach()
+        tensor = tensor.detach()
+    elif keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        traced = tf.function(lambda x: layer.apply_stateless(x, 5))(tensor)  # XLA draws other numbers
+    else:
+        traced = compiled_function(lambda x: layer.apply_stateless(x, 5))(tensor)
+    difference = np.abs(to_numpy(layer.apply_stateless(tensor, 5)) - to_numpy(traced))
+    if "wrap" in name:
+        difference = np.minimum(difference, 1 - difference)
+    assert difference.max() < 1.01 / 255
+    assert (difference > 1e-5).mean() < (0.1 if "wrap" in name else 1e-3)
