@@ -24,6 +24,7 @@ def to_bytes(images: np.ndarray) -> np.ndarray:
         return images
     result = np.empty(images.shape, "uint8")
     for start in range(0, len(images), _CHUNK):
-        part = images[start : start + _CHUNK].astype("float32")
-        result[start : start + _CHUNK] = np.rint(np.clip(part, 0, 1) * np.float32(255))
+        part = np.clip(images[start : start + _CHUNK], 0, 1, dtype="float32", casting="same_kind")
+        part *= np.float32(255)
+        result[start : start + _CHUNK] = np.rint(part, out=part)
     return result

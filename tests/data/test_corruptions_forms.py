@@ -344,9 +344,16 @@ def test_distances_are_ways_of_king_and_knight():
                 if row >= down and column >= right:
                     way = lengths[row - down, column - right] + length
                     lengths[row, column] = min(lengths[row, column], way)
-    np.testing.assert_allclose(spatter._chamfer(np.zeros_like(y), y, x), lengths)
-    assert (spatter._chamfer(np.ones_like(y), y, x) == 20).all()
-    assert spatter._chamfer(np.int32(0), np.int32(30), np.int32(2)) == 20
+    np.testing.assert_allclose(spatter._chamfer(y, x), lengths)
+    assert spatter._chamfer(np.int32(30), np.int32(2)) == 20
+
+
+def test_an_image_without_drops_has_none_beside_one_that_has():
+    liquid = np.zeros((2, 1, 40, 40), "float32")
+    liquid[1, 0, 15:25, 15:25] = 0.9
+    shades = spatter.shade_drops(liquid)
+    assert not shades[0].any()
+    assert shades[1].any()
 
 
 def test_equalization_spreads_the_levels():

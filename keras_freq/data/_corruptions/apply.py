@@ -122,14 +122,18 @@ def corrupt(
     chunk = max(1, _CHUNK // (height * width * channels))
     for first in range(0, len(batch), chunk):
         part = slice(first, min(first + chunk, len(batch)))
-        planes = np.ascontiguousarray(unit_float32(batch[part]).transpose(0, 3, 1, 2))
+        if corruption.takes_bytes and batch.dtype == np.uint8:
+            planes = batch[part].transpose(0, 3, 1, 2)
+        else:
+            planes = np.ascontiguousarray(unit_float32(batch[part]).transpose(0, 3, 1, 2))
         if corruption.random:
             places = range(start + part.start, start + part.stop)
             generators = draws.seed_generators(name, severity, seed=seed, places=places)
             planes = corruption.function(planes, generators, *values, **extra)
         else:
             planes = corruption.function(planes, *values)
-        planes = np.clip(planes, 0, 1)
+        if planes.dtype != np.uint8:
+            planes = np.clip(planes, 0, 1)
         code = truncate_bytes if corruption.category == "bar" else to_bytes
         if quality:
             planes = through_jpeg(code(planes), quality)

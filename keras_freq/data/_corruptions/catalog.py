@@ -51,6 +51,7 @@ class Corruption:
         large: The same for 224 pixels.
         random: Whether it draws.
         extra: Whether it is meant for tuning, outside of the benchmark.
+        takes_bytes: Whether bytes need not become floats for it, and stay bytes.
     """
 
     function: Callable[..., np.ndarray]
@@ -60,6 +61,7 @@ class Corruption:
     large: Rows
     random: bool = True
     extra: bool = False
+    takes_bytes: bool = False
 
     @property
     def name(self) -> str:
@@ -251,6 +253,7 @@ _RECORDS = (
         medium=((65,), (58,), (50,), (40,), (25,)),
         large=((25,), (18,), (15,), (10,), (7,)),
         random=False,
+        takes_bytes=True,
     ),
     Corruption(
         noise.speckle_noise,

@@ -56,8 +56,9 @@ def _box(size: int, target: int) -> np.ndarray:
 
 
 def jpeg_compression(planes: np.ndarray, quality: int) -> np.ndarray:
-    """Through a JPEG file of the given quality, color at half resolution, in Pillow."""
-    return unit_float32(through_jpeg(to_bytes(planes), quality))
+    """Through a JPEG file of the given quality, color at half resolution, in Pillow; bytes stay bytes."""
+    decoded = through_jpeg(to_bytes(planes), quality)
+    return decoded if planes.dtype == np.uint8 else unit_float32(decoded)
 
 
 def through_jpeg(planes: np.ndarray, quality: int) -> np.ndarray:

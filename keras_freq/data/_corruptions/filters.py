@@ -90,11 +90,13 @@ def correlate(planes: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def _correlate_fft(padded: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    # Multiples of 32 transform quickly. The wrap falls outside of what the caller keeps.
-    size = tuple(-(-side // 32) * 32 for side in padded.shape[-2:])
-    spectrum = np.fft.rfft2(padded, size)
-    spectrum *= np.fft.rfft2(kernel, size).conj()
-    return np.fft.irfft2(spectrum, size).astype("float32", copy=False)
+    import scipy.fft
+
+    # A little more that transforms quickly. The wrap falls outside of what the caller keeps.
+    size = tuple(scipy.fft.next_fast_len(side, real=True) for side in padded.shape[-2:])
+    spectrum = scipy.fft.rfft2(padded, size)
+    spectrum *= scipy.fft.rfft2(kernel, size).conj()
+    return scipy.fft.irfft2(spectrum, size, overwrite_x=True)
 
 
 def zoom(planes: np.ndarray, factor: float) -> np.ndarray:

@@ -91,19 +91,19 @@ def _relief(edges: np.ndarray) -> np.ndarray:
     """Light and shade on the drops `(n, 1, height, width)`, 0 to 255, from the distance to their edges."""
     from scipy.ndimage import distance_transform_edt
 
-    # One transform for all images: they lie farther apart than any distance counts, and so does the slice of
-    # edge in front, for images without drops.
-    away = np.concatenate([np.zeros_like(edges[:1]), ~edges])
-    nearest = distance_transform_edt(
-        away, sampling=(10 * _FARTHEST, 1, 1), return_distances=False, return_indices=True
-    )
-    distance = _chamfer(*np.abs(nearest - np.indices(away.shape, "int32"))[:, 1:])[:, None]
+    distance = np.full(edges.shape, _FARTHEST, "float64")
+    places = np.indices(edges.shape[1:], "int32")
+    for edge, lengths in zip(edges, distance, strict=True):
+        if edge.any():  # an image without drops has no nearest edge
+            nearest = distance_transform_edt(~edge, return_distances=False, return_indices=True)
+            lengths[...] = _chamfer(*np.abs(nearest - places))
+    distance = distance[:, None]
     distance = np.floor(filters.box3(distance.astype("float32")) + 1e-4)
     relief = np.clip(filters.correlate(_equalize(distance.astype(int)), _RELIEF), 0, 255)
     return filters.box3(relief)
 
 
-def _chamfer(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def _chamfer(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Length of the shortest way by steps of a king and of a knight in chess, at most `_FARTHEST`.
 
     The steps count 1, 1.4 and 2.1969, OpenCV's approximation of the Euclidean distance.
@@ -111,8 +111,7 @@ def _chamfer(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.nd
     long, short = np.maximum(rows, columns), np.minimum(rows, columns)
     knights = np.minimum(short, long - short)
     straight, slanted = np.maximum(long - 2 * short, 0), np.maximum(2 * short - long, 0)
-    length = straight + 1.4 * slanted + 2.1969 * knights
-    return np.where(images > 0, _FARTHEST, np.minimum(length, _FARTHEST))
+    return np.minimum(straight + 1.4 * slanted + 2.1969 * knights, _FARTHEST)
 
 
 def _equalize(levels: np.ndarray) -> np.ndarray:
