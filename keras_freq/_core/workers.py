@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import os
 import pickle
 import signal
@@ -86,7 +87,8 @@ def _end(threads: ThreadPoolExecutor | None, started: list[_Worker]) -> None:
     for worker in started:
         worker.process.kill()
         worker.process.wait()
-        worker.jobs.close()
+        with contextlib.suppress(BrokenPipeError):  # half a job may be left to write
+            worker.jobs.close()
         worker.replies.close()
 
 

@@ -111,7 +111,8 @@ class Augmented(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple:
         self._order.rows(index)
-        if self.processes and index != self._next and index not in self._coming and self._coming:
+        # A pass begins with 0, also after one that was cut short.
+        if self._coming and index not in (0, self._next) and index not in self._coming:
             self._tell_order()
         # Keras may still read in a thread of its own when an epoch ends and what is coming is forgotten.
         future, rest = self._coming.pop(index, None) or self._begin(index)

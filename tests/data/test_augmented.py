@@ -89,6 +89,25 @@ def test_the_order_of_fit_is_told_once():
     assert len(told) == 1
 
 
+def test_a_pass_may_begin_anew(recwarn):
+    batches = augmented(workers=1)
+    for index in (0, 1, 2, 0, 1):
+        assert np.array_equal(batches[index][1], batches.feed[index][1])
+    assert not [warning for warning in recwarn if "Augmented" in str(warning.message)]
+
+
+@pytest.mark.once
+def test_a_killed_worker_ends_fit_in_one_line():
+    batches = augmented(workers=1)
+    batches[0]
+    batches._pool._started[0].process.kill()
+    with pytest.raises(RuntimeError, match="A worker process is gone"):
+        for index in range(1, len(batches)):
+            batches[index]
+    batches.on_epoch_end()
+    assert batches[0][0].shape == (8, 16, 16, 3)  # by a new one
+
+
 @pytest.mark.once
 def test_bytes_stay_0_to_255_from_layer_to_layer():
     batches = kf.data.Augmented(Batches(), [kf.layers.APRSingle(), kf.layers.CropFlip()], workers=0)
