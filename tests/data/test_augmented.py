@@ -102,8 +102,7 @@ def test_a_killed_worker_ends_fit_in_one_line():
     batches[0]
     batches._pool._started[0].process.kill()
     with pytest.raises(RuntimeError, match="A worker process is gone"):
-        for index in range(1, len(batches)):
-            batches[index]
+        list(batches)
     batches.on_epoch_end()
     assert batches[0][0].shape == (8, 16, 16, 3)  # by a new one
 
