@@ -33,6 +33,7 @@ def corrupt(
     frost: Annotated[
         Path | None, typer.Option(help="Folder of photographs of ice.", show_default=False)
     ] = None,
+    workers: Annotated[int, typer.Option(help="Processes that corrupt; 0: this one.")] = 0,
     backend: Annotated[str | None, typer.Option(help="tensorflow, jax or torch.")] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print what was written as JSON, and nothing else.")
@@ -71,6 +72,7 @@ def corrupt(
             frost=frost,
             layout=_LAYOUTS[layout],  # type: ignore[arg-type]
             classes=opened.classes if layout == "imagenet-c" and ordered else None,
+            workers=workers,
         )
     if json:
         print(javascript.dumps({"folder": str(out), "written": [str(path) for path in written]}))

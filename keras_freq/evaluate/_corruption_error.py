@@ -23,7 +23,7 @@ from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
 from keras_freq._core.sweep import run_steps
 from keras_freq._core.workers import Workers
-from keras_freq.data._corruptions.apply import check_corruptions, corrupt
+from keras_freq.data._corruptions.apply import check_corruptions, corrupt_to_bytes
 from keras_freq.data._corruptions.catalog import CORRUPTIONS, SEVERITIES, choose_jpeg, choose_table
 from keras_freq.data._corruptions.photographs import Photographs
 from keras_freq.data._corruptions.read import open_stored
@@ -365,12 +365,8 @@ def _corrupt_batches(
         for images, labels, valid in clean:
             pixels = to_bytes(images[:valid])
             coming.append(labels[:valid])
-            yield np.moveaxis(pixels, 1, -1) if first else pixels, name, severity, {"start": start, **options}
+            yield np.moveaxis(pixels, 1, -1) if first else pixels, name, severity, start, options
             start += valid
 
-    for pixels in pool.map(_corrupt, jobs()):
+    for pixels in pool.map(corrupt_to_bytes, jobs()):
         yield np.moveaxis(pixels, -1, 1) if first else pixels, coming.popleft()
-
-
-def _corrupt(pixels: np.ndarray, name: str, severity: int, options: dict[str, Any]) -> np.ndarray:
-    return corrupt(pixels, name, severity, **options)

@@ -46,13 +46,13 @@ def test_round_trip(tmp_path, images, monkeypatch):
 def test_an_interrupted_call_goes_on(tmp_path, images, monkeypatch):
     calls = []
 
-    def failing(batch, name, severity, **options):
+    def failing(batch, name, severity, start, options):
         calls.append((name, severity))
         if len(calls) == 8:
             raise KeyboardInterrupt
-        return corrupt(batch, name, severity, **options)
+        return corrupt(batch, name, severity, start=start, **options)
 
-    monkeypatch.setattr(write, "corrupt", failing)
+    monkeypatch.setattr(write, "corrupt_to_bytes", failing)
     with pytest.raises(KeyboardInterrupt):
         write_corrupted(images, LABELS, tmp_path, corruptions=NAMES)
     assert {path.name for path in tmp_path.iterdir()} == {"corruptions.json", "labels.npy", "fog.npy"}
@@ -273,13 +273,13 @@ def test_copies_as_image_files(tmp_path, images, jpeg, ending):
 def test_image_files_that_were_cut_short_are_written_anew(tmp_path, images, monkeypatch):
     calls = []
 
-    def failing(batch, name, severity, **options):
+    def failing(batch, name, severity, start, options):
         calls.append(severity)
         if len(calls) == 5:
             raise KeyboardInterrupt
-        return corrupt(batch, name, severity, **options)
+        return corrupt(batch, name, severity, start=start, **options)
 
-    monkeypatch.setattr(write_files, "corrupt", failing)
+    monkeypatch.setattr(write_files, "corrupt_to_bytes", failing)
     monkeypatch.setattr(write_files, "_BATCH", 3)
     names = [f"class {letter}" for letter in "abcdefghij"]
     options = {"corruptions": ("fog",), "layout": "files", "classes": names}
@@ -307,3 +307,19 @@ def test_names_of_folders_are_checked(tmp_path, images):
     with refused("`layout` must be"):
         write_corrupted(images, LABELS, tmp_path / "new", layout="jpeg")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(("layout", "jpeg"), [("arrays", None), ("files", 85), ("files", 0)])
+def test_workers_write_the_same(tmp_path, images, monkeypatch, layout, jpeg):
+    monkeypatch.setattr(write, "_BATCH", 3)
+    monkeypatch.setattr(write_files, "_BATCH", 3)
+    folders = [tmp_path / "here", tmp_path / "there"]
+    for workers, folder in enumerate(folders):
+        options = {"corruptions": ("fog", "frost"), "severities": (2, 4), "jpeg": jpeg, "layout": layout}
+        write_corrupted(images, LABELS, folder, workers=workers, **options)
+    here, there = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in folders
+    )
+    assert here == there
+    assert len(here) >= 3

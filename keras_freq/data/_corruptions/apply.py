@@ -142,6 +142,13 @@ def corrupt(
     return result.reshape(images.shape)
 
 
+def corrupt_to_bytes(
+    images: np.ndarray, name: str, severity: int, start: int, options: dict[str, Any]
+) -> np.ndarray:
+    """uint8 of `corrupt`, as a worker process is asked for it."""
+    return to_bytes(corrupt(images, name, severity, start=start, **options))
+
+
 def truncate_bytes(planes: np.ndarray) -> np.ndarray:
     """Floats in [0, 1] as uint8, truncated; uint8 as it is. A whole number that rounding left short stays."""
     if planes.dtype == np.uint8:

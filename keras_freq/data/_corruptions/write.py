@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -14,9 +15,9 @@ import numpy as np
 
 from keras_freq._core.checks import check_choice, check_labeled_images, check_whole, show
 from keras_freq._core.files import lock_folder, write_whole
-from keras_freq._core.pixels import to_bytes
 from keras_freq._core.progress import progress_bar
-from keras_freq.data._corruptions.apply import check_corruptions, check_images, corrupt
+from keras_freq._core.workers import Workers
+from keras_freq.data._corruptions.apply import check_corruptions, check_images, corrupt_to_bytes
 from keras_freq.data._corruptions.catalog import (
     CORRUPTIONS,
     SEVERITIES,
@@ -44,6 +45,7 @@ def write_corrupted(
     frost: str | os.PathLike | None = None,
     layout: Literal["arrays", "files"] = "arrays",
     classes: Sequence[str] | None = None,
+    workers: int = 0,
     progress: bool | None = None,
 ) -> tuple[Path, ...]:
     """Writes corrupted copies of images in the layout of CIFAR-10-C, or of ImageNet-C.
@@ -72,6 +74,8 @@ def write_corrupted(
         layout: `"arrays"` or `"files"`.
         classes: Names of the folders of image files in the order of the labels, which must be alphabetical;
             `None`: the labels as numbers.
+        workers: Number of processes that corrupt, and make the files of images; 0: this one does. Without
+            effect on what is written.
         progress: `True` shows a bar and needs tqdm, `False` does not, `None` shows it on a terminal if tqdm
             is installed.
 
@@ -82,6 +86,7 @@ def write_corrupted(
         FileNotFoundError: If there is no folder `frost`.
         ValueError: If images, labels, names or options are not as above, or the folder holds other corrupted
             images.
+        RuntimeError: If a worker is gone.
 
     Source: Hendrycks, Dietterich, Benchmarking Neural Network Robustness to Common Corruptions and
         Perturbations, ICLR 2019; layout of the published CIFAR-10-C.
@@ -101,6 +106,7 @@ def write_corrupted(
     table, jpeg = choose_table(table, side), choose_jpeg(jpeg, table, side)
 
     photographs = Photographs.of(frost)
+    pool = Workers(check_whole(workers, "workers", least=0))
     check_choice(layout, "layout", ("arrays", "files"))
     if classes is not None and layout == "arrays":
         raise ValueError("`classes` are names of folders, of layout='files'. Received: layout='arrays'")
@@ -121,12 +127,12 @@ def write_corrupted(
     if names:
         settings |= {"layout": layout, "classes": list(names)}
     options: dict[str, Any] = {"seed": seed, "table": table, "jpeg": jpeg, "frost": frost}
-    with lock_folder(folder):
+    with lock_folder(folder), contextlib.closing(pool):
         _claim(folder, settings)
         if names:
             cells = [(name, severity) for name in corruptions for severity in severities]
             with progress_bar(progress, "Corrupting", total=len(cells) * len(images)) as advance:
-                return tuple(write_files(folder, images, labels, names, cells, options, advance))
+                return tuple(write_files(folder, images, labels, names, cells, options, pool, advance))
 
         shape = (len(severities) * len(images), *images.shape[1:])
         repeated = np.tile(labels.astype("uint8" if labels.max() < 256 else "int64"), len(severities))
@@ -142,12 +148,14 @@ def write_corrupted(
                 def write(file: BinaryIO, name: str = name) -> None:
                     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
                     np.lib.format.write_array_header_1_0(file, header)
-                    for severity in severities:
-                        for start in range(0, len(images), _BATCH):
-                            batch = images[start : start + _BATCH]
-                            result = corrupt(batch, name, severity, start=start, **options)
-                            file.write(to_bytes(result).data)
-                            advance(len(batch))
+                    jobs = (
+                        (np.asarray(images[start : start + _BATCH]), name, severity, start, options)
+                        for severity in severities
+                        for start in range(0, len(images), _BATCH)
+                    )
+                    for pixels in pool.map(corrupt_to_bytes, jobs):
+                        file.write(pixels.data)
+                        advance(len(pixels))
 
                 written.append(write_whole(folder / f"{name}.npy", write))
     return tuple(written)

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from keras_freq._core.files import errors_name, sync_folder
-from keras_freq._core.pixels import to_bytes
-from keras_freq.data._corruptions.apply import corrupt
+from keras_freq._core.workers import Workers
+from keras_freq.data._corruptions.apply import corrupt_to_bytes
 
-_BATCH = 100
+_BATCH = 20
 
 
 def name_folders(classes: Sequence[str] | None, count: int) -> tuple[str, ...]:
@@ -47,6 +47,7 @@ def write_files(
     classes: Sequence[str],
     cells: Sequence[tuple[str, int]],
     options: dict[str, Any],
+    pool: Workers,
     advance: Callable[[int], None],
 ) -> list[Path]:
     """`NAME/SEVERITY/<class>/<place>.JPEG` for each of `cells` that is not there; the folders written.
@@ -54,10 +55,8 @@ def write_files(
     The files are JPEG of the quality `options["jpeg"]`, or PNG where that is 0. A folder `NAME/SEVERITY` is
     there when all of its files are.
     """
-    from PIL import Image
-
     quality = options["jpeg"]
-    ending, how = ("JPEG", {"quality": quality, "optimize": True}) if quality else ("png", {})
+    ending = "JPEG" if quality else "png"
     digits, written = len(str(len(images) - 1)), []
     for name, severity in cells:
         target = folder / name / str(severity)
@@ -70,17 +69,14 @@ def write_files(
         for label in np.unique(labels):
             (half / classes[label]).mkdir(parents=True)
         try:
-            for start in range(0, len(images), _BATCH):
-                batch = images[start : start + _BATCH]
-                result = to_bytes(corrupt(batch, name, severity, start=start, **{**options, "jpeg": 0}))
-                for place, pixels in enumerate(result, start):
-                    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+            starts = range(0, len(images), _BATCH)
+            jobs = ((np.asarray(images[k : k + _BATCH]), name, severity, k, options) for k in starts)
+            for start, files in zip(starts, pool.map(_encode, jobs), strict=True):
+                for place, content in enumerate(files, start):
                     path = half / classes[labels[place]] / f"{place:0{digits}d}.{ending}"
-                    content = io.BytesIO()  # Pillow takes a part that a full disk took of a file for all
-                    image.save(content, "JPEG" if quality else "PNG", **how)
                     with errors_name(path):
-                        path.write_bytes(content.getvalue())
-                advance(len(batch))
+                        path.write_bytes(content)
+                advance(len(files))
             if hasattr(os, "sync"):
                 os.sync()  # the files before the name that says that they are whole
             os.replace(half, target)
@@ -90,3 +86,18 @@ def write_files(
         sync_folder(target.parent)
         written.append(target)
     return written
+
+
+def _encode(images: np.ndarray, name: str, severity: int, start: int, options: dict[str, Any]) -> list[bytes]:
+    """The files of corrupted images, made in memory: Pillow takes a part that a full disk took for all."""
+    from PIL import Image
+
+    quality, files = options["jpeg"], []
+    for pixels in corrupt_to_bytes(images, name, severity, start, {**options, "jpeg": 0}):
+        image, file = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels), io.BytesIO()
+        if quality:
+            image.save(file, "JPEG", quality=quality, optimize=True)
+        else:
+            image.save(file, "PNG")
+        files.append(file.getvalue())
+    return files
