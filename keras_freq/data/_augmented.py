@@ -139,7 +139,10 @@ class Augmented(keras.utils.PyDataset):
             images, rest = self.feed.images[rows], [self.feed.labels[rows]]
             places = rows[:, None].tolist()
         else:
-            images, *rest = self.feed[index]
+            batch = self.feed[index]
+            if not isinstance(batch, (tuple, list)):
+                raise TypeError(f"`feed` must give batches (images, labels). Received: {show(batch)}")
+            images, *rest = batch
             images = np.asarray(images)
             places = [[index, place] for place in range(len(images))]
         start = [self.seed, self.epoch]

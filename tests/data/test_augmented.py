@@ -158,3 +158,13 @@ def test_bad_arguments():
         augmented().workers = 4
     with pytest.raises(IndexError, match="`index`"):
         augmented()[5]
+
+
+@pytest.mark.once
+def test_batches_of_another_form_are_refused():
+    class Dictionaries(Batches):
+        def __getitem__(self, index):
+            return {"images": super().__getitem__(index)[0]}
+
+    with refused("(images, labels)", error=TypeError):
+        kf.data.Augmented(Dictionaries(), kf.layers.CropFlip(), workers=0)[0]
