@@ -114,7 +114,7 @@ def _call(own: Any, started: list[_Worker], function: Callable[..., Any], args: 
 def _start() -> _Worker:
     path = os.pathsep.join(part or os.getcwd() for part in sys.path)
     process = subprocess.Popen(
-        [sys.executable, "-c", "from keras_freq._core.workers import serve; serve()"],
+        [sys.executable, "-P", "-c", "from keras_freq._core.workers import serve; serve()"],
         env={**os.environ, **_SETTINGS, "KERAS_BACKEND": _backend(), "PYTHONPATH": path},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

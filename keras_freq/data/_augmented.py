@@ -29,9 +29,9 @@ class Augmented(keras.utils.PyDataset):
     otherwise.
 
     The numbers of an image are drawn from `default_rng([seed, epoch, i, k])`, with `i` its place in the data
-    set and `k` the place of the layer: neither the workers nor the batches nor their order change what
-    becomes of an image. Layers that mix images, such as `APRPair`, mix those of a batch. The seeds of the
-    layers are not used.
+    set (batch and place in it, where the feed is no `ArrayBatches`) and `k` that of the layer: neither the
+    workers nor the batches nor their order change what becomes of an image. Layers that mix images, such as
+    `APRPair`, mix those of a batch. The seeds of the layers are not used.
 
     Pass `shuffle=False` to `fit`, and shuffle in the feed: `fit` would otherwise ask for batches in an order
     that the workers cannot know, and wait for each.
@@ -81,7 +81,7 @@ class Augmented(keras.utils.PyDataset):
         if hasattr(feed, "epoch"):
             self._order.epoch = feed.epoch
         # Bytes travel as they are: a quarter of the floats that the feed makes of them.
-        self._scales = isinstance(feed, ArrayBatches) and not isinstance(feed, RawBatches)
+        self._scales = type(feed) is ArrayBatches
         self._pool = Workers(self.processes)
         self._coming: dict[int, tuple[Future, Any]] = {}
         self._next = 0
@@ -134,16 +134,18 @@ class Augmented(keras.utils.PyDataset):
 
     def _begin(self, index: int) -> tuple[Future, list[Any]]:
         """Images of a batch to be, and what belongs to them."""
-        if isinstance(self.feed, ArrayBatches):
+        if type(self.feed) in (ArrayBatches, RawBatches):
             rows = self.feed.rows(index)
             images, rest = self.feed.images[rows], [self.feed.labels[rows]]
-            places = rows[:, None].tolist()
-        else:
+        else:  # a class of its own may give what it likes
             batch = self.feed[index]
             if not isinstance(batch, (tuple, list)):
                 raise TypeError(f"`feed` must give batches (images, labels). Received: {show(batch)}")
             images, *rest = batch
             images = np.asarray(images)
+        if hasattr(self.feed, "rows"):
+            places = [[int(row)] for row in self.feed.rows(index)]
+        else:
             places = [[index, place] for place in range(len(images))]
         start = [self.seed, self.epoch]
         return self._pool.submit(augment, self._described, images, self._scales, places, start), rest

@@ -161,6 +161,18 @@ def test_bad_arguments():
 
 
 @pytest.mark.once
+def test_a_feed_of_its_own_kind_gives_its_own_images():
+    class Negatives(kf.data.ArrayBatches):
+        def __getitem__(self, index):
+            images, labels = super().__getitem__(index)
+            return 1 - images, labels
+
+    images, labels = feed(shuffle=False).images, feed(shuffle=False).labels
+    batches = kf.data.Augmented(Negatives(images, labels), kf.layers.LowPass(100), workers=0)
+    np.testing.assert_allclose(batches[0][0], 1 - images / np.float32(255), atol=1e-5)
+
+
+@pytest.mark.once
 def test_batches_of_another_form_are_refused():
     class Dictionaries(Batches):
         def __getitem__(self, index):
