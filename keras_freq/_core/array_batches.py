@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 
 from keras_freq._core.checks import check_labeled_images
-from keras_freq._core.epoch_order import EpochOrder
+from keras_freq._core.epoch_order import EpochOrder, OrderedBatches
 from keras_freq._core.pixels import unit_float32
 
 
-class ArrayBatches(keras.utils.PyDataset):
+class ArrayBatches(OrderedBatches):
     """Batches of arrays for `fit`, `evaluate` and `predict` on any backend, without TensorFlow.
 
     With `shuffle`, epoch `e` visits the images in the order `default_rng([seed, e]).permutation(n)`: a run
@@ -53,25 +52,6 @@ class ArrayBatches(keras.utils.PyDataset):
         self.labels = labels.astype("int32")
         self._order = EpochOrder(len(labels), batch_size=batch_size, shuffle=shuffle, seed=seed)
 
-    @property
-    def epoch(self) -> int:
-        return self._order.epoch
-
-    @epoch.setter
-    def epoch(self, value: int) -> None:
-        self._order.epoch = value
-
-    @property
-    def workers(self) -> int:
-        return 1
-
-    @workers.setter
-    def workers(self, value: int) -> None:
-        self._order.check_workers(value)
-
-    def __len__(self) -> int:
-        return len(self._order)
-
     def rows(self, index: int) -> np.ndarray:
         """Places, among all images, of those in the batch `index` of the current epoch."""
         return self._order.rows(index)
@@ -79,12 +59,6 @@ class ArrayBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         rows = self._order.rows(index)
         return unit_float32(self.images[rows]), self.labels[rows]
-
-    def on_epoch_begin(self) -> None:
-        self._order.begin()
-
-    def on_epoch_end(self) -> None:
-        self._order.end()
 
 
 class RawBatches(ArrayBatches):

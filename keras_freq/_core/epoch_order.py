@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import keras
 import numpy as np
 
 from keras_freq._core.checks import check_flag, check_whole, show
@@ -77,3 +78,34 @@ class EpochOrder:
         if self._fetched is not None and len(self._fetched) == len(self):
             self.epoch += 1
         self._fetched = None
+
+
+class OrderedBatches(keras.utils.PyDataset):
+    """A data set whose order is an `EpochOrder`, `_order`: what all of them are to Keras."""
+
+    _order: EpochOrder
+
+    @property
+    def epoch(self) -> int:
+        return self._order.epoch
+
+    @epoch.setter
+    def epoch(self, value: int) -> None:
+        self._order.epoch = value
+
+    @property
+    def workers(self) -> int:
+        return 1
+
+    @workers.setter
+    def workers(self, value: int) -> None:
+        self._order.check_workers(value)
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def on_epoch_begin(self) -> None:
+        self._order.begin()
+
+    def on_epoch_end(self) -> None:
+        self._order.end()

@@ -14,12 +14,12 @@ import numpy as np
 
 from keras_freq._core.array_batches import ArrayBatches, RawBatches
 from keras_freq._core.checks import check_whole, show
-from keras_freq._core.epoch_order import EpochOrder
+from keras_freq._core.epoch_order import EpochOrder, OrderedBatches
 from keras_freq._core.pixels import unit_float32
 from keras_freq._core.workers import Workers
 
 
-class Augmented(keras.utils.PyDataset):
+class Augmented(OrderedBatches):
     """Batches of a feed, augmented by NumPy in worker processes while the device trains.
 
     What the layer does inside a model it does here before it, and only the operations that were drawn are
@@ -98,17 +98,6 @@ class Augmented(keras.utils.PyDataset):
         if hasattr(self.feed, "epoch"):
             self.feed.epoch = value
 
-    @property
-    def workers(self) -> int:
-        return 1
-
-    @workers.setter
-    def workers(self, value: int) -> None:
-        self._order.check_workers(value)
-
-    def __len__(self) -> int:
-        return len(self._order)
-
     def __getitem__(self, index: int) -> tuple:
         self._order.rows(index)
         # A pass begins with 0, also after one that was cut short.
@@ -124,12 +113,12 @@ class Augmented(keras.utils.PyDataset):
 
     def on_epoch_begin(self) -> None:
         self._forget()
-        self._order.begin()
+        super().on_epoch_begin()
         self.feed.on_epoch_begin()
 
     def on_epoch_end(self) -> None:
         self._forget()
-        self._order.end()
+        super().on_epoch_end()
         self.feed.on_epoch_end()
 
     def _begin(self, index: int) -> tuple[Future, list[Any]]:

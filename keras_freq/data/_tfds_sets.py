@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from keras_freq._core.checks import show
-from keras_freq._core.epoch_order import EpochOrder
+from keras_freq._core.epoch_order import EpochOrder, OrderedBatches
 from keras_freq._core.pixels import unit_float32
 from keras_freq.data import _tf_feed as tf_feed
 from keras_freq.data._class_subset import ClassSubset, SubsetSource, choose_classes
@@ -373,7 +372,7 @@ def read_rows(source: Any, rows: np.ndarray, form: ExampleForm) -> tuple[np.ndar
     return images, labels
 
 
-class SourceBatches(keras.utils.PyDataset):
+class SourceBatches(OrderedBatches):
     """Batches of a random-access source, decoded once and kept where memory allows; see `ArrayBatches`."""
 
     def __init__(self, source: Any, form: ExampleForm, *, batch_size: int, shuffle: bool, seed: int) -> None:
@@ -389,25 +388,6 @@ class SourceBatches(keras.utils.PyDataset):
                 np.zeros(len(source), bool),
             )
 
-    @property
-    def epoch(self) -> int:
-        return self._order.epoch
-
-    @epoch.setter
-    def epoch(self, value: int) -> None:
-        self._order.epoch = value
-
-    @property
-    def workers(self) -> int:
-        return 1
-
-    @workers.setter
-    def workers(self, value: int) -> None:
-        self._order.check_workers(value)
-
-    def __len__(self) -> int:
-        return len(self._order)
-
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         rows = self._order.rows(index)
         if self._kept is None:
@@ -419,9 +399,3 @@ class SourceBatches(keras.utils.PyDataset):
             images[missing], labels[missing] = read_rows(self._source, missing, self._form)
             known[missing] = True
         return unit_float32(images[rows]), labels[rows]
-
-    def on_epoch_begin(self) -> None:
-        self._order.begin()
-
-    def on_epoch_end(self) -> None:
-        self._order.end()
