@@ -344,6 +344,7 @@ class Pretrained:
         check_all("budgets", self.budgets, 1)
 
 
+PRETRAINED = "efficientnet_lite0"
 CONTROLS = ("disk", "power", "random")  # masks that know nothing of the network
 
 
@@ -394,7 +395,8 @@ class MaskSearch:
 class Frontier(MaskSearch):
     """How few frequencies are enough: masks of equal shares on reference networks, by several methods.
 
-    `networks`: names of `keras_freq.models.reference`. Learned maps with the first of the `specificities` are
+    `networks`: names of `keras_freq.models.reference`, or `efficientnet_lite0` for the one of ImageNet, which
+    looks at classes with the names of Imagenette's. Learned maps with the first of the `specificities` are
     compared with the other methods. `budgets`: masks of each stage of `keras_freq.shortcuts.hfss`, which
     searches for every share by itself and leaves about that share; empty: without it.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 from keras import layers
@@ -20,6 +22,19 @@ STAGES = (
     (1, 3, 1, 6, 320),
 )
 LAST = "channels_last"
+# Places of ten classes, by their names, among the thousand of ImageNet-1k.
+PLACES = {
+    "tench": 0,
+    "English springer": 217,
+    "cassette player": 482,
+    "chain saw": 491,
+    "church": 497,
+    "French horn": 566,
+    "garbage truck": 569,
+    "gas pump": 571,
+    "golf ball": 574,
+    "parachute": 701,
+}
 
 
 def efficientnet_lite0(side: int = 224, classes: int = 1000) -> keras.Model:
@@ -64,6 +79,26 @@ def load_efficientnet_lite0(side: int = 224) -> keras.Model:
         if layer.weights:
             layer.set_weights(_weights(layer, tensors))
     return model
+
+
+def find_places(classes: Sequence[str]) -> np.ndarray:
+    """Where the outputs of classes stand, by their names; raises where one is not among the ten."""
+    unknown = [name for name in classes if name not in PLACES]
+    if unknown:
+        raise RunError(
+            f"the classes of the images must be among {', '.join(PLACES)}. Received: {', '.join(unknown[:3])}"
+        )
+    return np.array([PLACES[name] for name in classes])
+
+
+def cut_head(model: keras.Model, places: np.ndarray) -> keras.Model:
+    """The same network with the outputs of some classes alone."""
+    last = model.layers[-1]
+    head = keras.layers.Dense(len(places), name="chosen_classes")
+    cut = keras.Model(model.input, head(last.input), name=f"{model.name}_of_{len(places)}")
+    kernel, bias = last.get_weights()
+    head.set_weights([kernel[:, places], bias[places]])
+    return cut
 
 
 def _conv(x: keras.KerasTensor, channels: int, kernel: int, stride: int, name: str, norm: str):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-import keras_freq as kf
 from apps.freq_shortcuts.config import Exchange
 from apps.freq_shortcuts.frontier import (
     choose_balanced,
     find_masks,
     list_methods,
+    load_network,
     mean_rates,
     score_images,
     take_images,
@@ -30,7 +30,7 @@ def exchange(run: Run, config: Exchange) -> None:
     searches, share = list_methods(config), f"{config.share:g}"
     masks: dict[str, np.ndarray] = {}
     for name in config.networks:
-        model, key = kf.models.reference(name), name.replace("/", "-")
+        model, key = load_network(name, images), name.replace("/", "-")
         for method in (*config.methods, *(CONTROLS if name == config.networks[0] else ())):
             stage = f"{key}-{method}-masks" if method in config.methods else f"{method}-masks"
             found = run.arrays(stage, find_masks, searches[method], run, key, model, search)
@@ -38,7 +38,7 @@ def exchange(run: Run, config: Exchange) -> None:
     taken = {
         name: {
             label: run.arrays(
-                f"{name} under {label}", take_images, kf.models.reference(name), test[0], of, label=name
+                f"{name} under {label}", take_images, load_network(name, images), test[0], of, label=name
             )["taken"]
             for label, of in masks.items()
         }

