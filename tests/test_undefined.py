@@ -49,7 +49,7 @@ EVERY = {
     "band_accuracy": (
         lambda m, d: kf.evaluate.band_accuracy(m, d, radii=(30,), mean=0.45),
         lambda r: r.clean,
-        2,  # and the images without anything are grey: defined
+        2,  # and the images without anything are gray: defined
     ),
     "fourier_heat_map": (
         lambda m, d: kf.evaluate.fourier_heat_map(m, d, window=1, epsilon=0.01),

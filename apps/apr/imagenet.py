@@ -190,7 +190,7 @@ def _draw(run: Run, config: ImageNet, names: tuple[str, ...]) -> None:
 
 def _report(run: Run, config: ImageNet, errors: dict, names: tuple[str, ...]) -> None:
     published = _is_published_measure(config, names)
-    measure = "mCE relative to AlexNet" if published else "mean corruption error, un-normalised"
+    measure = "mCE relative to AlexNet" if published else "mean corruption error, un-normalized"
     n = next(r["n"] for r in run.records if r["measure"] == "clean error")
     found = {
         row: 100 * mean_errors(config, [errors[row, seed] for seed in config.all_seeds], names)

@@ -86,7 +86,7 @@ def open_images(run: Run, config: ImageNet, *, seed: int) -> LargeImages:
                 f"Received: {test.name} without {split}"
             )
     if test.input_shape[2] != 3:
-        raise RunError(f"`data.name` must hold images in colour. Received: shape {test.input_shape}")
+        raise RunError(f"`data.name` must hold images in color. Received: shape {test.input_shape}")
     run.measure("data", dict, measure="data", value=test.name, classes=len(test.classes))
     feed = _training_feed(config, train, seed)
     # What is held in memory stands for itself; of a set on disk its name, version and size do.

@@ -102,7 +102,7 @@ def _report(run: Run, config: Table, n: int) -> None:
     )
     notes = (
         f"Errors in percent. Corruption error: mean over the 15 corruptions and severities "
-        f"{', '.join(map(str, config.severities))}, un-normalised. Corrupted images: {corrupted}. "
+        f"{', '.join(map(str, config.severities))}, un-normalized. Corrupted images: {corrupted}. "
         f"Network parameters and accuracies: results.csv."
     )
     title = f"Errors in percent on {n} test images and their corrupted copies"

@@ -20,12 +20,12 @@ class Kind:
     """How a layer is made, `(size, **dtype) -> layer`, and whether it transforms to frequencies.
 
     The limit of those that do is one bare FFT and back, that of the others one copy of the images. Some are
-    `labelled`: they take a dictionary of images and labels.
+    `labeled`: they take a dictionary of images and labels.
     """
 
     make: Callable[..., keras.Layer]
     spectral: bool = True
-    labelled: bool = False
+    labeled: bool = False
 
 
 LAYERS: dict[str, Kind] = {
@@ -45,7 +45,7 @@ LAYERS: dict[str, Kind] = {
         lambda size, **o: kf.layers.ClassFrequencies(
             np.stack([kf.spectral.disk_mask(size, size, r) for r in (3, 5)]), probability=1.0, seed=0, **o
         ),
-        labelled=True,
+        labeled=True,
     ),
     "FDAPair": Kind(lambda size, **o: kf.layers.FDAPair(beta=0.1, seed=0, **o)),
     "SpectralDensityEnhancement": Kind(
@@ -72,7 +72,7 @@ def time_layer(config: Speed, name: str, way: str, policy: str, images: np.ndarr
     def work(x):
         return (
             layer({"images": x, "labels": labels}, **options)["images"]
-            if kind.labelled
+            if kind.labeled
             else layer(x, **options)
         )
 

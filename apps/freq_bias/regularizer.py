@@ -111,7 +111,11 @@ def _report(run: Run, config: Regularizer, n: int) -> None:
                 "Driven towards low frequencies, input gradients have less energy beyond N/6",
                 *("spectral_low", "energy beyond N/6"),
             ),
-            claim("and the network withstands noise better", "spectral_low", "error under noise"),
+            claim(
+                "and the network withstands noise better (error under noise)",
+                "spectral_low",
+                "error under noise",
+            ),
         ]
     if {"standard", "spectral_high"} <= set(config.rows):
         claims += [
@@ -120,7 +124,7 @@ def _report(run: Run, config: Regularizer, n: int) -> None:
                 *("spectral_high", "energy below N/3"),
             ),
             claim(
-                "and the network withstands fog and loss of contrast better",
+                "and the network withstands fog and loss of contrast better (error under them)",
                 *("spectral_high", "error under fog and contrast"),
             ),
         ]

@@ -26,7 +26,7 @@ Mean = Literal["dataset", "zero"]
 
 
 @dataclasses.dataclass(frozen=True)
-class LabelledImages(Data):
+class LabeledImages(Data):
     """What to train on and measure with.
 
     `name`, `data_dir`, `download`, `image_size` and `classes` are what `keras_freq.data.load` takes: a set of
@@ -137,7 +137,7 @@ class Stages:
 class Shared(Repeated):
     """What every experiment with networks has. `seeds` repetitions use the seeds `seed`, `seed + 1`, ..."""
 
-    data: LabelledImages = dataclasses.field(default_factory=LabelledImages)
+    data: LabeledImages = dataclasses.field(default_factory=LabeledImages)
     training: Training = dataclasses.field(default_factory=_published)
 
 
@@ -201,7 +201,7 @@ class Adcs:
 
     seed: int = 0
     output: str | None = None
-    data: LabelledImages = dataclasses.field(default_factory=LabelledImages)
+    data: LabeledImages = dataclasses.field(default_factory=LabeledImages)
     channel: Literal["mean", "luma", "sign_then_mean"] = "mean"
     published: bool = True
     split: Literal["train", "test"] = "test"
@@ -360,7 +360,7 @@ class MaskSearch:
 
     seed: int = 0
     output: str | None = None
-    data: LabelledImages = dataclasses.field(default_factory=LabelledImages)
+    data: LabeledImages = dataclasses.field(default_factory=LabeledImages)
     search_per_class: int = 50
     test_per_class: int = 100
     fractions: tuple[float, ...] = (0.2, 0.1, 0.05, 0.02)

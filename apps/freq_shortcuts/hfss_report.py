@@ -215,7 +215,7 @@ def _search_claims(run: Run, config: Compare, n: int) -> Iterator[Claim]:
 
 
 def _degree_claims(run: Run, config: Compare, n: int) -> Iterator[Claim]:
-    """Whether shortcut classes are recognised better than the others, at the middle threshold."""
+    """Whether shortcut classes are recognized better than the others, at the middle threshold."""
     method = config.methods[0]
     at = len(config.thresholds) // 2
     clean = _curves_by_clean(run, config, method)

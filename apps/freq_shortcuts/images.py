@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 import keras_freq as kf
-from apps.freq_shortcuts.config import LabelledImages
+from apps.freq_shortcuts.config import LabeledImages
 from apps.lab import Run, RunError
 from apps.lab import images as lab_images
 from apps.lab.images import Images, as_floats
@@ -16,7 +16,7 @@ from apps.lab.images import Images, as_floats
 MOST_BYTES = 1 << 30
 
 
-def load_images(run: Run, settings: LabelledImages) -> Images:
+def load_images(run: Run, settings: LabeledImages) -> Images:
     """As `apps.lab.images.load_images`; a split that would take more than 1 GiB stays uint8."""
     size, classes = settings.image_size, settings.classes
     return lab_images.load_images(run, settings, image_size=size, classes=classes, most_bytes=MOST_BYTES)

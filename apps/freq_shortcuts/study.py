@@ -166,7 +166,7 @@ def _draw(
             x=growth.epochs,
             columns=2,
             xlabel="epoch",
-            ylabel="share of the class recognised",
+            ylabel="share of the class recognized",
             title=f"Under the final maps while {NETWORKS[config.networks[0]].label} trains, "
             f"seed {config.seed}",
         )
@@ -225,7 +225,7 @@ def _claims(run: Run, config: Study, images: Images, n: int) -> Iterator[Claim]:
         strong = ", ".join(f"{int((row >= STRONG).sum())} of {len(row)}" for row in tpr)
         named = sorted({images.classes[c] for row in tpr for c in np.flatnonzero(row >= STRONG)})
         yield Claim(
-            f"{name_of(*variant)}: classes recognised by {100 * config.search.fraction:g} % of the "
+            f"{name_of(*variant)}: classes recognized by {100 * config.search.fraction:g} % of the "
             f"frequencies (TPR at least {STRONG:g} under the own map)",
             published
             if variant == (config.networks[0], "standard")

@@ -143,7 +143,7 @@ def _report(run: Run, config: Synthetic, found: dict, classes: tuple[str, ...]) 
             rows.append([NETWORKS[network].label, f"B{band}", names, *cells, most])
     title = (
         f"First class with F1 of {LEARNED:g}, by seed; F1 after {config.training.iterations} iterations; the "
-        f"class recognised most with two bands removed, by seed; n = {n}"
+        f"class recognized most with two bands removed, by seed; n = {n}"
     )
     claims = [*_early_claims(config, found, n), *_stop_claims(config, found, classes, n)]
     table = (title, head, rows)
@@ -182,7 +182,7 @@ def _stop_claims(config: Synthetic, found: dict, classes: tuple[str, ...], n: in
         yield Claim(
             f"{NETWORKS[network].label}: what survives of our classes when two of the four bands are removed",
             "of theirs, C2 [2nd]",
-            f"recognised, mean over sets and pairs of bands: {', '.join(shown)}",
+            f"recognized, mean over sets and pairs of bands: {', '.join(shown)}",
             n,
             (f"{network}/",),
         )

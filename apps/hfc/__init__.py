@@ -1,1 +1,1 @@
-"""High-frequency components and generalisation: the experiments of Wang et al., CVPR 2020."""
+"""High-frequency components and generalization: the experiments of Wang et al., CVPR 2020."""

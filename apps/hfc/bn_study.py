@@ -1,4 +1,4 @@
-"""Experiment 7: networks that train on filtered images alone, with and without batch normalisation."""
+"""Experiment 7: networks that train on filtered images alone, with and without batch normalization."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from apps.lab.images import load_images
 from apps.lab.report import cells, compare, mean_and_range, values, write_report
 from apps.lab.train import trained
 
-NAMES = {"vanilla": "without batch normalisation", "batch_norm": "with batch normalisation"}
+NAMES = {"vanilla": "without batch normalization", "batch_norm": "with batch normalization"}
 FILTERS = {"low": kf.spectral.low_pass, "high": kf.spectral.high_pass}
 # Beyond half a bin lies everything but the mean of each channel: the whole image without its constant.
 WHOLE = 0.5
@@ -99,7 +99,7 @@ def _draw(run: Run, config: BNStudy, curves: dict) -> None:
 
 def _report(run: Run, config: BNStudy, n: int, tested: int) -> None:
     def pair(measure: str, part: str, radius: float) -> tuple[np.ndarray, np.ndarray]:
-        """Without and with batch normalisation, over the seeds."""
+        """Without and with batch normalization, over the seeds."""
         first, second = (
             values(run, network=name, part=part, radius=radius, measure=measure) for name in NAMES
         )
@@ -117,7 +117,7 @@ def _report(run: Run, config: BNStudy, n: int, tested: int) -> None:
         without, normalized = pair(FILTERED, "low", radius)
         whole = mean_and_range(gain(ORIGINAL, "low", radius))
         claim = compare(
-            f"Trained on low-passed images, batch normalisation reads them better (r = {radius:g})",
+            f"Trained on low-passed images, batch normalization reads them better (r = {radius:g})",
             ("with", normalized),
             ("without", without),
             published="not always, least at r = 4 [2nd]",
@@ -133,7 +133,7 @@ def _report(run: Run, config: BNStudy, n: int, tested: int) -> None:
         without, normalized = pair(SPEED, "high", radius)
         claims.append(
             compare(
-                f"High-passed images are learned faster with batch normalisation (r = {radius:g}, mean "
+                f"High-passed images are learned faster with batch normalization (r = {radius:g}, mean "
                 f"training accuracy over {config.training.epochs} epochs)",
                 ("with", normalized),
                 ("without", without),
@@ -146,7 +146,7 @@ def _report(run: Run, config: BNStudy, n: int, tested: int) -> None:
         )
         claims.append(
             compare(
-                f"What batch normalisation gains in speed is peculiar to high frequencies (r = {radius:g})",
+                f"What batch normalization gains in speed is peculiar to high frequencies (r = {radius:g})",
                 ("high-passed", gain(SPEED, "high", radius)),
                 ("all but the mean", gain(SPEED, "high", WHOLE)),
                 published="no figure that can be compared",
@@ -166,15 +166,15 @@ def _report(run: Run, config: BNStudy, n: int, tested: int) -> None:
     ]
     title = f"Learning from filtered images, n = {n} to train and {tested} to test, over the seeds"
     notes = f"Network: {config.training.network}."
-    write_report(run, "HFC: batch normalisation study", claims, (title, head, rows), notes=notes)
+    write_report(run, "HFC: batch normalization study", claims, (title, head, rows), notes=notes)
 
 
 def _least_at_the_smallest(config: BNStudy, gain, stages, tested: int) -> Claim:
-    """The paper's order: batch normalisation gains least where least of the image is left."""
+    """The paper's order: batch normalization gains least where least of the image is left."""
     smallest, *others = sorted(config.low_radii)
     mean = np.mean([gain(FILTERED, "low", radius) for radius in others], axis=0)
     return compare(
-        f"On low-passed test images batch normalisation gains least at r = {smallest:g}",
+        f"On low-passed test images batch normalization gains least at r = {smallest:g}",
         (f"gain at r = {smallest:g}", gain(FILTERED, "low", smallest)),
         (f"mean gain at r = {', '.join(f'{radius:g}' for radius in others)}", mean),
         published="least at r = 4 [2nd]",

@@ -102,7 +102,7 @@ class Learning(Shared):
 
 @dataclasses.dataclass(frozen=True)
 class Heuristics(Shared):
-    """Five ways to train, looked at by frequency: vanilla, dropout, mix-up, batch normalisation, adversarial.
+    """Five ways to train, looked at by frequency: vanilla, dropout, mix-up, batch normalization, adversarial.
 
     `dropout`: share of the pooled features. `mix_up`: alpha of the Beta distribution. `batch_norm`: the kind
     that is trained and drawn; at the end both kinds are measured. `every`: measure the test images after
@@ -215,7 +215,7 @@ class Perturbations(Shared):
 
 @dataclasses.dataclass(frozen=True)
 class BNStudy(Shared):
-    """What batch normalisation gains where networks train on filtered images alone.
+    """What batch normalization gains where networks train on filtered images alone.
 
     The networks train on low-passed images of each radius of `low_radii`, as in the paper, on high-passed
     ones of each of `radii`, and on images without their mean (high-passed by half a bin), which the gains are

@@ -21,18 +21,18 @@ NAMES = {
     "vanilla": "vanilla",
     "dropout": "dropout",
     "mix_up": "mix-up",
-    "batch_norm": "batch normalisation",
+    "batch_norm": "batch normalization",
     "adversarial": "adversarial training",
 }
-# The published network normalises by the statistics of the batch at hand at test time too; both are measured,
+# The published network normalizes by the statistics of the batch at hand at test time too; both are measured,
 # from the same weights.
 AT_TEST = {"batch_norm": "batch", "batch_norm_batch": "batch_statistics"}
 ROWS = {
     "vanilla": "vanilla",
     "dropout": "dropout",
     "mix_up": "mix-up",
-    "batch_norm": "batch normalisation, running statistics",
-    "batch_norm_batch": "batch normalisation, statistics of the test batch",
+    "batch_norm": "batch normalization, running statistics",
+    "batch_norm_batch": "batch normalization, statistics of the test batch",
     "adversarial": "adversarial training",
 }
 # Images a batch when that matters; the published size.
@@ -95,7 +95,7 @@ def _recipe(name: str, config: Heuristics, images: Images) -> Training:
 
 
 def _at_test(model: keras.Model, training: Training, kind: Any, images: Images) -> keras.Model:
-    """The trained network with the other kind of batch normalisation, which has the same weights."""
+    """The trained network with the other kind of batch normalization, which has the same weights."""
     training = dataclasses.replace(training, normalization=kind)
     twin = classifier(training, images.shape, len(images.classes), seed=0, name=model.name)
     twin.set_weights(model.get_weights())
@@ -158,13 +158,13 @@ def _report(run: Run, config: Heuristics, n: int) -> None:
         low = f"L{config.radii[0]:g}"
         batch = "batch_norm_batch"
         for text, names, column in (
-            ("Batch normalisation promotes high frequencies", (batch, "vanilla"), first),
-            ("Batch normalisation promotes high frequencies", (batch, "vanilla"), second),
+            ("Batch normalization promotes high frequencies", (batch, "vanilla"), first),
+            ("Batch normalization promotes high frequencies", (batch, "vanilla"), second),
             ("Mix-up promotes high frequencies", ("mix_up", "vanilla"), first),
             ("Mix-up promotes high frequencies", ("mix_up", "vanilla"), second),
             ("Dropout promotes high frequencies", ("dropout", "vanilla"), first),
             ("Dropout promotes high frequencies", ("dropout", "vanilla"), second),
-            ("Batch normalisation does so with running statistics too", ("batch_norm", "vanilla"), first),
+            ("Batch normalization does so with running statistics too", ("batch_norm", "vanilla"), first),
             ("Adversarial training lowers high frequencies", ("adversarial", batch), first),
             ("Adversarial training lowers high frequencies", ("adversarial", "vanilla"), first),
             ("Adversarial training keeps low frequencies", ("adversarial", "vanilla"), low),
@@ -173,7 +173,7 @@ def _report(run: Run, config: Heuristics, n: int) -> None:
     notes = (
         f"Network: {config.training.network}. Rows 'published' are read off the authors' poster (ResNet-32, "
         "epoch 100; training and filtered images divided by their maximum, but for adversarial training; "
-        f"batch normalisation by the statistics of test batches of {TEST_BATCH}). Our adversarial training "
+        f"batch normalization by the statistics of test batches of {TEST_BATCH}). Our adversarial training "
         "divides nothing either."
     )
     title = f"Accuracy on {n} test images, over the seeds"

@@ -14,9 +14,9 @@ import keras_freq as kf
 
 @keras.saving.register_keras_serializable(package="keras_freq_apps")
 class NormalizedPair(keras.layers.Layer):
-    """Mixes the images of a batch in normalised space: pixels in and out.
+    """Mixes the images of a batch in normalized space: pixels in and out.
 
-    `y = std * pair((x - mean) / std) + mean`. Amplitudes of normalised images are others than those of
+    `y = std * pair((x - mean) / std) + mean`. Amplitudes of normalized images are others than those of
     pixels, channel by channel and at DC, so that this is not what `pair` makes of the pixels.
     """
 

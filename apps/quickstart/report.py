@@ -171,7 +171,7 @@ def _examples(config: Quickstart, images: Images, networks: dict[str, keras.Mode
         captions[form] = [
             "\n".join(classes[answer] for answer in column) for column in zip(*answers, strict=True)
         ]
-    # High parts have mean 0: grey is added to show them, not to what the networks see.
+    # High parts have mean 0: gray is added to show them, not to what the networks see.
     forms[f"high-passed,\nradius {radius:g}"] = high + 0.5
     title = f"Answers of {', '.join(NAMES.values())}"
     return kf.plots.image_rows(forms, captions=captions, title=title)

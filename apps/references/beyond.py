@@ -36,7 +36,7 @@ def beyond(run: Run, config: Beyond) -> None:
         channels.setdefault(row, []).append(channel)
         if config.folder is not None:
             write_outcomes(Path(config.folder) / f"{config.data.name}-{row}-{seed}.npz", outcomes)
-    if measured := _labelled(channels):
+    if measured := _labeled(channels):
         run.figure("channels", kf.plots.critical_band(measured))
     text = render(networks)
     print(text)
@@ -160,7 +160,7 @@ def describe_channel(channel: kf.evaluate.CriticalBandResult) -> dict[str, Any]:
     }
 
 
-def _labelled(channels: dict[str, list[kf.evaluate.CriticalBandResult]]) -> dict[str, list]:
+def _labeled(channels: dict[str, list[kf.evaluate.CriticalBandResult]]) -> dict[str, list]:
     """Labels of the rows whose channel could be measured."""
     return {
         REFERENCES[row].label: found

@@ -61,7 +61,7 @@ def fourier_heat_map(
     """Error of a model on images with a single frequency added, for all frequencies.
 
     `x' = clip(x + r * epsilon * U_ij)`, where `U_ij` is the real image of Frobenius norm 1 whose spectrum is
-    the centred index `(i, j)` and its mirror (`keras_freq.spectral.fourier_basis`), and `r` is -1 or 1 with
+    the centered index `(i, j)` and its mirror (`keras_freq.spectral.fourier_basis`), and `r` is -1 or 1 with
     equal chance for each image and channel. The error is the exact share of the images, not a mean of
     batches; the clean error is measured beside it.
 

@@ -1,6 +1,6 @@
 """Frequency shortcuts: which frequencies a class is recognized by, and whether a few of them are enough.
 
-Masks are `(classes, height, width)`, one for each class, centred: DC at `(height // 2, width // 2)`.
+Masks are `(classes, height, width)`, one for each class, centered: DC at `(height // 2, width // 2)`.
 """
 
 from keras_freq.shortcuts._adcs import ADCSResult, adcs

@@ -21,7 +21,7 @@ from keras_freq.spectral._dft import full_spectrum
 
 CHANNELS = ("mean", "luma", "sign_then_mean")
 STATISTICS = ("mean", "sum")
-# Rec. 601, as the published code turns maps of three channels grey.
+# Rec. 601, as the published code turns maps of three channels gray.
 _LUMA = (0.2989, 0.5870, 0.1140)
 
 
@@ -105,7 +105,7 @@ def adcs(
         classes: Number of classes; default the largest label and one.
         channel: `"mean"` averages the amplitudes of the channels, `"luma"` weighs red, green and blue by
             .2989, .5870 and .1140; `"sign_then_mean"` compares each channel and averages the maps.
-        statistic: `"mean"`, or `"sum"`, which favours classes with more images.
+        statistic: `"mean"`, or `"sum"`, which favors classes with more images.
         ties: What equal amplitudes count.
         include_self: Whether a class is compared with itself too, which adds `ties` everywhere.
         mean: Subtracted from every pixel, on [0, 1], one number or one for each channel; it moves DC alone.
@@ -123,7 +123,7 @@ def adcs(
         TypeError: If the data are of another kind.
 
     Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023, section 3.
-        Differs from the original: the published code compares sums, turns their difference grey before the
+        Differs from the original: the published code compares sums, turns their difference gray before the
         sign, counts ties as -1 and compares a class with itself, so that its maps reach from -C to C - 2:
         `channel="luma", statistic="sum", ties=-1, include_self=True`. It takes images of 224 pixels divided
         by mean and standard deviation, which shifts DC and scales the channels.

@@ -147,7 +147,7 @@ def shortcut_report(
     are enough for the class; high FPR: they are not specific, almost anything looks like it. A frequency
     shortcut is a class with a high TPR.
 
-    Images are filtered in their own range, in front of the model and its normalisation, each channel alike;
+    Images are filtered in their own range, in front of the model and its normalization, each channel alike;
     DC is kept only where the mask keeps it, and nothing is clipped.
 
     Args:
@@ -180,7 +180,7 @@ def shortcut_report(
     Source: Wang, Veldhuis, Brune, Strisciuglio, ICCV 2023, section 3; without `others` the measure of Wang,
         Veldhuis, Strisciuglio, CVPR 2025.
         Differs from the original: `P` and `N` are counted here, not taken from another run; images are
-        filtered before they are normalised; maps from the test images themselves are refused by default.
+        filtered before they are normalized; maps from the test images themselves are refused by default.
 
     Example:
         >>> importance = kf.shortcuts.frequency_importance(model, images[:4], labels[:4], patch=8)

@@ -115,7 +115,7 @@ def test_mce_where_everything_is_there():
 
 @pytest.fixture(scope="module")
 def jpegs(tmp_path_factory):
-    """A TFDS folder of JPEG files of varying size, labelled by their colour."""
+    """A TFDS folder of JPEG files of varying size, labeled by their color."""
     tfds = pytest.importorskip("tensorflow_datasets")
     pytest.importorskip("tensorflow")
     rng = np.random.default_rng(0)

@@ -9,7 +9,7 @@ import pytest
 
 import keras_freq as kf
 from apps.freq_shortcuts import images
-from apps.freq_shortcuts.config import LabelledImages, Synthetic
+from apps.freq_shortcuts.config import LabeledImages, Synthetic
 from apps.lab import Run, RunError
 
 LABELS = np.arange(32, dtype="int32") % 2
@@ -25,7 +25,7 @@ def test_images_of_some_classes_large_ones_as_bytes(here, monkeypatch):
     kf.data.write_npz(
         here / "own.npz", train=(IMAGES, LABELS), test=(IMAGES[:8], LABELS[:8]), classes=["a", "b"]
     )
-    settings = LabelledImages(name=str(here / "own.npz"), classes=("b", "a"), train_images=10)
+    settings = LabeledImages(name=str(here / "own.npz"), classes=("b", "a"), train_images=10)
     found = images.load_images(begin("floats"), settings)
     assert (found.name, found.classes, found.shape) == ("own", ("b", "a"), (12, 12, 3))
     assert found.train[0].dtype == np.float32
@@ -39,7 +39,7 @@ def test_images_of_some_classes_large_ones_as_bytes(here, monkeypatch):
     with pytest.raises(RunError, match=r"`classes` must be among the 2 of .*Received: classes with 'c'"):
         images.load_images(begin("wrong"), dataclasses.replace(settings, classes=("a", "c")))
     # The fallback has the classes too, at its own size.
-    away = LabelledImages(
+    away = LabeledImages(
         name=str(here / "none.npz"), fallback="cifar10_mini", image_size=99, classes=("cat", "dog")
     )
     assert images.load_images(begin("away"), away).shape == (32, 32, 3)

@@ -61,7 +61,7 @@ def miniatures(here):
             ["kernels", "kernels.yaml", "attack_images=21"],
             "`attack_images` must be at most the number of test",
         ),
-        (["colours", "components.yaml"], "needs an experiment: learning, heuristics, components, kernels"),
+        (["colors", "components.yaml"], "needs an experiment: learning, heuristics, components, kernels"),
     ],
 )
 def test_what_the_data_do_not_allow_is_one_line(words, message):

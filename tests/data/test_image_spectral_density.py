@@ -31,8 +31,8 @@ def test_mean_and_deviation(images, options):
         expected = oracle.density(images[:n], **shape)
         limit = 2e-6
     else:
-        grey = images[:n].astype("float64") @ np.array([0.2989, 0.5870, 0.1140])
-        maps = 20 * np.log(1 + np.abs(oracle.spectrum(grey[..., None])[..., 0]))
+        gray = images[:n].astype("float64") @ np.array([0.2989, 0.5870, 0.1140])
+        maps = 20 * np.log(1 + np.abs(oracle.spectrum(gray[..., None])[..., 0]))
         expected, limit = np.stack([oracle.azimuthal(one) for one in maps]), 1e-4
     np.testing.assert_allclose(result.mean, expected.mean(axis=0), atol=limit)
     np.testing.assert_allclose(result.deviation, expected.std(axis=0), atol=limit)
@@ -87,9 +87,9 @@ def test_every_feed_gives_the_same(images):
     assert first.size == (20, 17)
     backend = image_spectral_density((keras.ops.convert_to_tensor(images), LABELS), batch_size=4)
     np.testing.assert_array_equal(backend.mean, wanted.mean)
-    grey = images.mean(axis=-1, keepdims=True)
+    gray = images.mean(axis=-1, keepdims=True)
     np.testing.assert_allclose(
-        image_spectral_density(grey, units="index").mean, oracle.density(grey).mean(axis=0), atol=2e-6
+        image_spectral_density(gray, units="index").mean, oracle.density(gray).mean(axis=0), atol=2e-6
     )
 
 

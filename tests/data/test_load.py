@@ -32,7 +32,7 @@ def test_the_bundled_file_is_the_published_one_and_has_a_card():
     folder = importlib.resources.files("keras_freq.data") / "samples"
     assert hashlib.sha256((folder / "cifar10_mini.npz").read_bytes()).hexdigest() == SHA256
     card = (folder / "cifar10_mini.md").read_text(encoding="utf-8")
-    for word in (SHA256, "Krizhevsky", "2009", "states no licence", "withdrew"):
+    for word in (SHA256, "Krizhevsky", "2009", "states no license", "withdrew"):
         assert word in card
 
 

@@ -89,16 +89,16 @@ def test_feeds_seeds_and_first_n(by_amplitude, data):
 
 def test_donors_of_another_set(by_amplitude, data, rng):
     images, labels = data
-    unlabelled = amplitude_swap(by_amplitude, data, donors=images[:10], keep_images=True)
-    assert unlabelled.donor_accuracy is None
-    assert unlabelled.pairs.donor_labels is None
-    used = np.abs(unlabelled.pairs.amplitude_images[:, None] - images[None, :10]).max((2, 3, 4)).argmin(1)
+    unlabeled = amplitude_swap(by_amplitude, data, donors=images[:10], keep_images=True)
+    assert unlabeled.donor_accuracy is None
+    assert unlabeled.pairs.donor_labels is None
+    used = np.abs(unlabeled.pairs.amplitude_images[:, None] - images[None, :10]).max((2, 3, 4)).argmin(1)
     np.testing.assert_array_equal(np.bincount(used), [4] * 10)
-    np.testing.assert_array_equal(unlabelled.pairs.amplitude_predictions, labels[used])
-    assert unlabelled.n_differ < 40  # nothing keeps an image from a donor of its class
-    labelled = amplitude_swap(by_amplitude, data, donors=(images[:10], labels[:10]))
-    assert labelled.donor_accuracy == 1
-    assert (labelled.pairs.donor_labels != labels).all()
+    np.testing.assert_array_equal(unlabeled.pairs.amplitude_predictions, labels[used])
+    assert unlabeled.n_differ < 40  # nothing keeps an image from a donor of its class
+    labeled = amplitude_swap(by_amplitude, data, donors=(images[:10], labels[:10]))
+    assert labeled.donor_accuracy == 1
+    assert (labeled.pairs.donor_labels != labels).all()
 
 
 def test_no_pair_told_apart(data):

@@ -21,7 +21,7 @@ def model():
         [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(4)], name="linear"
     )
     kernel = 0.2 * np.random.default_rng(3).standard_normal((192, 4))
-    model.set_weights([kernel, -0.5 * kernel.sum(0)])  # the classes meet at mid-grey
+    model.set_weights([kernel, -0.5 * kernel.sum(0)])  # the classes meet at mid-gray
     return model
 
 

@@ -6,7 +6,7 @@ LUMA = (0.2989, 0.5870, 0.1140)
 
 
 def adcs(images, labels, *, channel="mean", statistic="mean", ties=0, include_self=False):
-    """Maps `(classes, height, width)`, centred, of images `(n, height, width, channels)`."""
+    """Maps `(classes, height, width)`, centered, of images `(n, height, width, channels)`."""
     classes = sorted(set(labels.tolist()))
     spectra = np.abs(np.fft.fftshift(np.fft.fft2(images.astype("float64"), axes=(1, 2)), axes=(1, 2)))
     combine = np.mean if statistic == "mean" else np.sum
@@ -21,14 +21,14 @@ def adcs(images, labels, *, channel="mean", statistic="mean", ties=0, include_se
                     signs = np.where(difference == 0, ties, np.sign(difference)).mean(axis=-1)
                 else:
                     weights = LUMA if channel == "luma" else np.full(images.shape[-1], 1 / images.shape[-1])
-                    grey = sum(w * difference[..., k] for k, w in enumerate(weights))
-                    signs = np.where(grey == 0, ties, np.sign(grey))
+                    gray = sum(w * difference[..., k] for k, w in enumerate(weights))
+                    signs = np.where(gray == 0, ties, np.sign(gray))
                 maps[c] += signs
     return maps
 
 
 def band_mask(height, width, edges, stopped, keep_dc=True):
-    """A centred mask without the bands numbered in `stopped`; band b begins at `edges[b - 1]`."""
+    """A centered mask without the bands numbered in `stopped`; band b begins at `edges[b - 1]`."""
     mask = np.ones((height, width))
     for i in range(height):
         for j in range(width):

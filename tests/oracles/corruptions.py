@@ -103,8 +103,8 @@ def snow(image, rng, mean, deviation, factor, threshold, radius, sigma, mix):
     flakes = zoom(mean + deviation * rng.standard_normal(image.shape[:2], dtype="float32")[..., None], factor)
     flakes = np.clip(np.where(flakes < threshold, 0, flakes), 0, 1)
     flakes = trail(flakes, -135 + 90 * rng.random(1, dtype="float32")[0], radius, sigma)
-    grey = image @ [0.299, 0.587, 0.114]
-    white = np.maximum(image, 1.5 * grey[..., None] + 0.5)
+    gray = image @ [0.299, 0.587, 0.114]
+    white = np.maximum(image, 1.5 * gray[..., None] + 0.5)
     return mix * image + (1 - mix) * white + flakes + np.rot90(flakes, 2)
 
 

@@ -18,7 +18,7 @@ def linear_gradients(images, labels, weights, bias):
 
 
 def profiles(gradients, center="dc", bins="all", units="index", normalize=True):
-    """Azimuthal averages of `|F(sum of the channels)|`, `(batch, bands)`; a flat one is 0 once normalised."""
+    """Azimuthal averages of `|F(sum of the channels)|`, `(batch, bands)`; a flat one is 0 once normalized."""
     summed = np.asarray(gradients, "float64").sum(axis=-1, keepdims=True)
     found = []
     for gradient, amplitude in zip(summed, np.abs(spectral.spectrum(summed))[..., 0], strict=True):

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def basis(height, width, i, j, phase=0.0):
-    """The inverse DFT of a spectrum that holds the centred index `(i, j)` and its mirror alone."""
+    """The inverse DFT of a spectrum that holds the centered index `(i, j)` and its mirror alone."""
     spectrum = np.zeros((height, width), complex)
     u, v = (i - height // 2) % height, (j - width // 2) % width
     mirror = (-u) % height, (-v) % width
@@ -43,7 +43,7 @@ def measured(height, width, coverage):
 
 
 def heat_map(classify, images, labels, *, epsilon, phase, seed, bounds=(0, 1), coverage="half", change=None):
-    """Error by centred index; with `change(images, perturbed)` its mean instead."""
+    """Error by centered index; with `change(images, perturbed)` its mean instead."""
     height, width = images.shape[1:3]
     values = {}
     for i, j in measured(height, width, coverage):

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def masked(images: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Images `(n, height, width, channels)` whose centred spectrum is multiplied by a mask; real part."""
+    """Images `(n, height, width, channels)` whose centered spectrum is multiplied by a mask; real part."""
     result = np.empty(images.shape)
     for n, image in enumerate(images.astype("float64")):
         for c in range(image.shape[-1]):

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def filtered(images, mask):
-    """Images `(n, height, width, channels)` under a centred gain mask, the real part kept."""
+    """Images `(n, height, width, channels)` under a centered gain mask, the real part kept."""
     spectrum = np.fft.fft2(images.astype("float64"), axes=(1, 2))
     return np.fft.ifft2(spectrum * np.fft.ifftshift(mask)[None, :, :, None], axes=(1, 2)).real
 

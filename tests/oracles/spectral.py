@@ -13,7 +13,7 @@ def distance(height, width):
 
 
 def spectrum(images):
-    """Centred two-dimensional DFT of NHWC images, by explicit DFT matrices."""
+    """Centered two-dimensional DFT of NHWC images, by explicit DFT matrices."""
     images = np.asarray(images, dtype="float64")
     height, width = images.shape[1:3]
     rows = np.exp(-2j * np.pi * np.outer(np.arange(height), np.arange(height)) / height)
@@ -58,8 +58,8 @@ def density(images, center="dc", bins="all"):
         if images.shape[-1] == 3
         else np.full(images.shape[-1], 1 / images.shape[-1])
     )
-    grey = images @ weights
-    maps = 20 * np.log(1 + np.abs(spectrum(grey[..., None])[..., 0]))
+    gray = images @ weights
+    maps = 20 * np.log(1 + np.abs(spectrum(gray[..., None])[..., 0]))
     profiles = np.stack([azimuthal(m, center, bins) for m in maps])
     low, high = profiles.min(-1, keepdims=True), profiles.max(-1, keepdims=True)
     return (profiles - low) / (high - low)

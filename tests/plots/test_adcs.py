@@ -23,7 +23,7 @@ def test_adcs_maps(rng, tmp_path):
         np.testing.assert_array_equal(axis.images[0].get_array(), expected)
         assert axis.images[0].get_clim() == (-2, 2)
         assert axis.images[0].get_extent() == [-4.5, 3.5, 4.5, -4.5]
-    assert len(figure.axes) == 4  # one colour bar
+    assert len(figure.axes) == 4  # one color bar
     assert figure.get_suptitle() == "maps"
     figure.savefig(tmp_path / "adcs.png")
     # A published map reaches to minus the number of classes.
@@ -64,7 +64,7 @@ def test_confusion_change(tmp_path):
     assert [text.get_text() for text in first.texts] == ["-100", "100", "0", "0"]
     assert [text.get_text() for text in second.texts] == ["-25", "25"]
     assert [label.get_text() for label in first.get_yticklabels()] == ["cat", "dog"]
-    assert len(figure.axes) == 3  # one colour bar
+    assert len(figure.axes) == 3  # one color bar
     figure.savefig(tmp_path / "stop.png")
     with pytest.raises(ValueError, match="must name the 2 classes"):
         plots.confusion_change(result, classes=("cat",))

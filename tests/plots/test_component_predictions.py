@@ -39,10 +39,10 @@ def test_pictures_and_predictions(images, tmp_path):
 
 
 def test_long_names_in_ten_columns_do_not_touch(tmp_path):
-    grey = np.arange(10 * 9 * 12, dtype="uint8").reshape(10, 9, 12, 1)
+    gray = np.arange(10 * 9 * 12, dtype="uint8").reshape(10, 9, 12, 1)
     row = [2] * 10
     figure = plots.component_predictions(
-        grey, predicted(row, row, row, confidence=1.0), radius=2, labels=row, classes=CLASSES, title="Ten"
+        gray, predicted(row, row, row, confidence=1.0), radius=2, labels=row, classes=CLASSES, title="Ten"
     )
     assert figure.get_suptitle() == "Ten"
     figure.savefig(tmp_path / "figure.png")

@@ -28,8 +28,8 @@ def test_rows_columns_and_captions(images, tmp_path):
 
 
 def test_long_names_do_not_touch(tmp_path):
-    grey = np.arange(12 * 9 * 12, dtype="uint8").reshape(12, 9, 12, 1)
-    rows = {f"a row with a long name\nin two lines {number}": grey for number in range(8)}
+    gray = np.arange(12 * 9 * 12, dtype="uint8").reshape(12, 9, 12, 1)
+    rows = {f"a row with a long name\nin two lines {number}": gray for number in range(8)}
     figure = plots.image_rows(rows, captions={next(iter(rows)): ["automobile"] * 12})
     figure.savefig(tmp_path / "figure.png")
     titles = [axis.title.get_window_extent() for axis in figure.axes[:12]]

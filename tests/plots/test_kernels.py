@@ -25,7 +25,7 @@ def test_tiles_in_colour_share_the_scale_of_their_model(rng, tmp_path):
     figure.savefig(tmp_path / "figure.png")
 
 
-def test_other_channels_are_averaged_in_grey(rng):
+def test_other_channels_are_averaged_in_gray(rng):
     weights = rng.standard_normal((7, 5, 16, 3)).astype("float32")
     (axis,) = plots.kernels(weights, title="First layer").axes
     means = weights.astype("float64").mean(axis=2)
@@ -43,7 +43,7 @@ def test_at_most_64_filters_are_shown_and_the_title_says_so(rng):
     assert np.ptp(axis.images[0].get_array()) < 0.1
 
 
-def test_a_kernel_of_zeros_is_mid_grey():
+def test_a_kernel_of_zeros_is_mid_gray():
     (axis,) = plots.kernels(np.zeros((3, 3, 3, 1))).axes
     assert (axis.images[0].get_array() == 0.5).all()
 

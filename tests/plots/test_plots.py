@@ -21,7 +21,7 @@ def result(low=(0.2, 0.5), high=(0.3, 0.1), clean=0.6, n=100, radii=(4, 8)):
 
 
 def panels(figure):
-    """The axes without colour bars."""
+    """The axes without color bars."""
     return [axis for axis in figure.axes if axis.get_label() != "<colorbar>"]
 
 
@@ -58,7 +58,7 @@ def test_a_users_style_does_not_change_the_figures(images):
 def test_spectrum_of_images(images, tmp_path):
     figure = drawn(plots.spectrum(images, radii=(4, 8)), tmp_path)
     (axis,) = panels(figure)
-    assert len(figure.axes) == 2  # the panel and its colour bar
+    assert len(figure.axes) == 2  # the panel and its color bar
     assert axis.get_xlabel() == "horizontal frequency (index units)"
     assert axis.get_ylabel() == "vertical frequency (index units)"
     assert "mean of 8 images" in figure.get_suptitle()

@@ -30,8 +30,8 @@ def check(result, model, images, labels, edges, stopped, keep_dc=True):
         found = predictions(model, images, oracle.band_mask(*size, edges, bands, keep_dc))
         change = oracle.relative_confusion(labels, whole, found, 4)
         np.testing.assert_allclose(result.change[index], change)
-        recognised = [(found[labels == c] == c).mean() for c in range(4)]
-        np.testing.assert_allclose(result.tpr[index], recognised)
+        recognized = [(found[labels == c] == c).mean() for c in range(4)]
+        np.testing.assert_allclose(result.tpr[index], recognized)
 
 
 def test_every_pair_by_hand(classifier, images, labels):

@@ -70,7 +70,7 @@ def test_equals_the_oracle(size, channels, mirror):
 
 
 def test_finds_a_planted_mask():
-    """Each class is recognised by the frequencies of one 4x4 patch; a map of chance would hold 0.2 of it."""
+    """Each class is recognized by the frequencies of one 4x4 patch; a map of chance would hold 0.2 of it."""
     size, classes = (16, 16), 3
     rows, columns = np.array([(5, 6, 2), (9, 4, 11)])
     planted = np.zeros((classes, *size), bool)
