@@ -12,6 +12,7 @@ from apps.lab.images import Images, load_images
 from apps.lab.report import cells, mean_and_range, values, write_report
 from apps.lab.train import trained
 
+PUBLISHED = "8 samples shown, about 600 [author]"
 PARTS = ("original", "high", "low")
 KNOWN, EXPECTED = "right by high, wrong by low", "of these by chance"
 
@@ -110,7 +111,7 @@ def _report(run: Run, config: Gallery, n: int) -> None:
         Claim(
             f"There are images that are predicted rightly from the original and the high part and wrongly "
             f"from the low part (r = {radius:g})",
-            "8 samples shown, no count that can be compared [author]",
+            PUBLISHED if radius == 12 else "none at this radius",
             f"{count} of {n} images; {chance} by chance",
             n,
             ("network/",),
