@@ -454,8 +454,60 @@ def test_one_output_is_two_classes(activation, pixels, labels):
     wanted = model.evaluate(images, two, verbose=0)[1]
     assert float(kf.evaluate.accuracy(model, (images, two))) == pytest.approx(wanted)
     assert kf.evaluate.predict_logits(model, images).shape == (24, 2)
-    robust = kf.evaluate.adversarial_accuracy(model, (images, two), engine="own", progress=False)
-    assert robust.accuracy[-1] <= robust.clean
+    data = (images, two)
+    for engine in ("foolbox", "own"):
+        robust = kf.evaluate.adversarial_accuracy(model, data, engine=engine, steps=2, progress=False)
+        assert robust.clean == pytest.approx(wanted)
+        assert robust.accuracy[-1] <= robust.clean
+    worst = kf.evaluate.worst_case_accuracy(model, data, steps=2, queries=5, progress=False)
+    assert worst.clean == pytest.approx(wanted)
+
+
+def same_as_evaluate(model, images, labels):
+    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    wanted = model.evaluate(images, labels, verbose=0)[1]
+    assert float(kf.evaluate.accuracy(model, (images, labels))) == pytest.approx(wanted)
+    return kf.evaluate.predict_logits(model, images)
+
+
+def test_a_head_that_was_replaced_is_the_one_that_is_measured(pixels, labels):
+    images, head = UNIT(pixels), layers.Dense(CLASSES, activation="softmax")
+    model = keras.Sequential([keras.Input((SIDE, SIDE, 3)), layers.Conv2D(4, 3), layers.Flatten(), head])
+    declared = kf.Classifier(model)
+    before = same_as_evaluate(model, images, labels)
+    model.pop()
+    model.add(layers.Dense(CLASSES, activation="softmax", kernel_initializer="ones", bias_initializer="ones"))
+    after = same_as_evaluate(model, images, labels)
+    assert np.abs(after - before).max() > 1e-3
+    np.testing.assert_array_equal(kf.evaluate.predict_logits(declared, images), after)
+    model.pop()
+    model.add(layers.Dense(CLASSES + 4, activation="softmax"))
+    assert kf.evaluate.predict_logits(declared, images).shape == (24, CLASSES + 4)
+
+
+def test_an_activation_that_was_taken_off_is_no_longer_there(pixels):
+    images = UNIT(pixels)
+    model = functional(lambda x: body(x, activation="softmax"))
+    before = kf.evaluate.predict_logits(model, images)
+    model.layers[-1].activation = keras.activations.linear
+    np.testing.assert_allclose(kf.evaluate.predict_logits(model, images), before, rtol=1e-5, atol=1e-5)
+    assert kf.evaluate.accuracy(model, (images, np.zeros(24, int))).settings["outputs"] == "logits"
+
+
+@pytest.mark.parametrize("kind", ["weights", "constants"])
+def test_what_stands_in_front_is_that_of_the_time_of_the_call(kind, pixels):
+    images, network = UNIT(pixels), plain()
+    front = layers.Normalization() if kind == "constants" else layers.Conv2D(3, 1)
+    if kind == "constants":
+        front.adapt(images)
+    declared = kf.Classifier(network, preprocess=front)
+    kf.evaluate.predict_logits(declared, images)
+    if kind == "constants":
+        front.adapt(0.2 * images + 0.4)
+    else:
+        front.set_weights([weight + 0.5 for weight in front.get_weights()])
+    wanted = ops.convert_to_numpy(network(front(images), training=False))
+    np.testing.assert_allclose(kf.evaluate.predict_logits(declared, images), wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_a_path_is_loaded(tmp_path, pixels, labels):
@@ -572,6 +624,21 @@ def test_a_torch_module_is_measured(labels, pixels):
     assert float(result) == pytest.approx(wanted.mean())
     assert result.settings["data_format"] == "channels_first"
     assert kf.evaluate.band_accuracy(module, (images, labels), radii=(100,)).low[0] == float(result)
+
+
+@on_torch
+def test_a_torch_module_stays_in_the_mode_of_its_own_loop(labels, pixels):
+    import torch
+
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.Dropout(0.5), torch.nn.Flatten()
+    )
+    module.append(torch.nn.Linear(4 * 14 * 14, CLASSES)).train()
+    module[1].eval()  # frozen, say
+    kf.evaluate.accuracy(module, (first(pixels, UNIT), labels))
+    assert module.training
+    assert [one.training for one in module] == [True, False, True, True, True]
+    assert int(module[1].num_batches_tracked) == 0
 
 
 REFUSED = {

@@ -113,6 +113,7 @@ class Classifier:
         if isinstance(inner, Classifier):
             self._inherit(inner)
         self._link, self._guessed, self._in_pixels, self._by_batch = "logits", False, False, False
+        self._replaced = False
         self._look_at_outputs()
 
     def _look_at_outputs(self) -> None:
@@ -124,6 +125,12 @@ class Classifier:
         if self.from_logits is not True and index is not None:
             self._activation = last_activation(self._network, index)
             self._cut = cut_activation(self._network, index)
+
+    def look_again(self) -> Classifier:
+        """The same once the model's last layer was replaced, or is as it was."""
+        if not self._replaced and self.from_logits is not True:
+            self._look_at_outputs()
+        return self
 
     def _inherit(self, inner: Classifier) -> None:
         """Takes what is not declared here from the classifier that a wrapper was made of."""
@@ -257,7 +264,7 @@ class Classifier:
     def replace_model(self, core: keras.Model) -> Classifier:
         """The same with another model, whose outputs are logits, in place of `core`."""
         other = copy.copy(self)
-        other._cut = core
+        other._cut, other._replaced = core, True
         return other
 
     @property
@@ -416,7 +423,7 @@ class Classifier:
 
 def as_classifier(model: Any) -> Classifier:
     """A plain model as a classifier of which nothing is declared."""
-    return model if isinstance(model, Classifier) else Classifier(model)
+    return model.look_again() if isinstance(model, Classifier) else Classifier(model)
 
 
 def is_model(value: Any) -> bool:

@@ -144,8 +144,8 @@ def compile_function(model: keras.Model, what: tuple, build: Callable) -> Callab
             reading.run(core, arguments[0][:1])
         functions = _COMPILED.setdefault(core, {})
         # A model whose variables were replaced (quantization, LoRA, another head) is another function.
-        # So is one whose batch is split otherwise.
-        key = (what, reading, tuple(id(weight) for weight in core.weights), splitting())
+        # So is one whose batch is split otherwise, and one behind constants that were adapted anew.
+        key = (what, reading, _Objects([*core.weights, *reading.list_constants(core)]), splitting())
         if key not in functions:
             while len(functions) >= _KEPT_PER_MODEL:
                 functions.pop(next(iter(functions)))
@@ -153,6 +153,21 @@ def compile_function(model: keras.Model, what: tuple, build: Callable) -> Callab
         return functions[key](*arguments)
 
     return run
+
+
+class _Objects:
+    """A key of objects, equal where they are the same ones. It keeps them: no later one takes a place."""
+
+    def __init__(self, objects: list):
+        self._objects = objects
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(id, self._objects)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Objects) or len(self._objects) != len(other._objects):
+            return False
+        return all(one is two for one, two in zip(self._objects, other._objects, strict=True))
 
 
 def _compile_tensorflow(model: weakref.ref, reading: Reading, build: Callable) -> Callable:
@@ -184,17 +199,22 @@ def _compile_jax(model: weakref.ref, reading: Reading, build: Callable) -> Calla
         def forward(x):
             current = model()
             # Not `stateless_call`, which hands `training` to models that take no such argument.
-            with keras.StatelessScope(list(zip(_variables(current), values, strict=True))):
+            with keras.StatelessScope(list(zip(_variables(current, reading), values, strict=True))):
                 # Images times masks of a step, however they were made: each device takes its share.
                 return reading(current, split_batch(x))
 
         return build(forward, *arguments)
 
-    return lambda *arguments: run([take_local(one.value) for one in _variables(model())], *arguments)
+    def call(*arguments):
+        return run([take_local(one.value) for one in _variables(model(), reading)], *arguments)
+
+    return call
 
 
-def _variables(model: keras.Model) -> list:
-    return [*model.trainable_variables, *model.non_trainable_variables]
+def _variables(model: keras.Model, reading: Reading) -> list:
+    """Those of the model and of the layers in front of it, each once."""
+    found = [one for layer in (model, *reading.layers) for one in layer.variables]
+    return list({id(one): one for one in found}.values())
 
 
 def _compile_torch(model: weakref.ref, reading: Reading, build: Callable) -> Callable:

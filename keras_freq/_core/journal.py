@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import os
 import stat
@@ -11,9 +10,6 @@ import weakref
 import zlib
 from pathlib import Path
 from typing import Any
-
-import keras
-import numpy as np
 
 from keras_freq._core import processes
 from keras_freq._core.checks import show
@@ -214,12 +210,3 @@ def _lock(handle: int) -> bool:
 def _identity(handle: int) -> tuple[int, int]:
     status = os.fstat(handle)
     return status.st_dev, status.st_ino
-
-
-def weights_digest(model: keras.Model) -> str:
-    """Digest of the values, shapes and types of a built model's weights, the same on every backend."""
-    digest = hashlib.sha256()
-    for weight in model.weights:
-        digest.update(f"{tuple(weight.shape)} {weight.dtype};".encode())
-        digest.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes())
-    return digest.hexdigest()

@@ -10,16 +10,19 @@ import keras
 from keras_freq._core.layer_chain import is_transparent, operations_in_order
 
 ACTIVATIONS = ("softmax", "sigmoid")
-# model -> {index of the output: the model that ends in front of the activation}
+# model -> {index of the output: (what it was cut from, the model that ends in front of the activation)}
 _CUT: weakref.WeakKeyDictionary[Any, dict] = weakref.WeakKeyDictionary()
 
 
 def cut_activation(model: Any, index: int = 0) -> keras.Model | None:
     """The model up to the softmax or sigmoid of one of its outputs; `None` where none is known."""
-    known = _CUT.setdefault(model, {})
-    if index not in known:
-        known[index] = _cut(model, index)
-    return known[index]
+    known, parts = _CUT.setdefault(model, {}), _list_parts(model, index)
+    before, cut = known.get(index, ((), None))
+    # A model is another one once its head was replaced, or the activation of its last layer.
+    if len(before) != len(parts) or any(one is not other for one, other in zip(before, parts, strict=True)):
+        cut = _cut(model, index)
+        known[index] = parts, cut
+    return cut
 
 
 def last_activation(layer: Any, index: int = 0) -> str | None:
@@ -54,6 +57,19 @@ def _find_last(model: keras.Model, index: int) -> tuple[Any, Any]:
         if not is_transparent(operation):
             return operation, inputs[0]
         tensor = inputs[0]
+
+
+def _list_parts(model: Any, index: int) -> tuple:
+    """All that a model without its last activation is made of."""
+    last, tensor = _find_last(model, index)
+    inner = getattr(last, "layer", None)  # of a wrapper
+    parts = (
+        *operations_in_order(model),
+        last,
+        tensor,
+        *(getattr(one, "activation", None) for one in (last, inner)),
+    )
+    return (*parts, *_list_parts(last, 0)) if isinstance(last, keras.Model) else parts
 
 
 def _strip_transparent(operations: list) -> list:

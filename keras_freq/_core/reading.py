@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,21 @@ class Reading:
     activation: str | None = None
     by_batch: bool = False
 
+    @property
+    def layers(self) -> list[keras.Layer]:
+        """Keras layers in front of the model."""
+        return [one for one in (self.preprocess, self.preprocessor) if isinstance(one, keras.Layer)]
+
+    def list_constants(self, model: keras.Model) -> list:
+        """What each `Normalization` of the model and in front of it has found: tensors, no variables."""
+        layers, found = [model, *self.layers], []
+        while layers:
+            layer = layers.pop()
+            layers += getattr(layer, "layers", ())
+            if isinstance(layer, keras.layers.Normalization):
+                found += [getattr(layer, name, None) for name in ("mean", "variance")]
+        return found
+
     def __call__(self, model: keras.Model, pixels: Any) -> Any:
         """float32 logits `(batch, classes)` of pixels on [0, 1], inside traced code; or what is returned."""
         return self.link_outputs(self.run(model, pixels))
@@ -48,7 +63,7 @@ class Reading:
             images = pixels if self.value_range == UNIT else pixels * (high - low) + low
             if self.preprocessor is not None:
                 images = self.preprocessor(images)
-        with by_batch(model) if self.by_batch else contextlib.nullcontext():
+        with by_batch(model) if self.by_batch else contextlib.nullcontext(), _keep_mode(model):
             outputs = model(images, training=False)
         if self.link == AS_RETURNED:
             return pick_any(outputs, self.output)
@@ -68,6 +83,18 @@ class Reading:
         if outputs.shape[-1] == 1:
             return ops.concatenate([ops.zeros_like(outputs), outputs], axis=-1)
         return outputs
+
+
+@contextlib.contextmanager
+def _keep_mode(model: keras.Model) -> Iterator[None]:
+    """Leaves the modules of PyTorch in a wrapper in the mode that their own loop of training has set."""
+    wrapped = isinstance(model, keras.layers.TorchModuleWrapper)
+    modes = [(one, one.training) for one in model.module.modules()] if wrapped else []
+    try:
+        yield
+    finally:
+        for one, mode in modes:
+            one.training = mode
 
 
 def _tie(logits: Any, activation: str) -> Any:

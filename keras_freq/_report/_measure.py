@@ -23,7 +23,7 @@ from keras_freq._core.checks import check_flag, check_whole, show
 from keras_freq._core.classifier import Classifier, is_model
 from keras_freq._core.feeds import ModelFeed
 from keras_freq._core.files import lock_folder, write_whole
-from keras_freq._core.journal import weights_digest
+from keras_freq._core.identity import identify, weights_digest
 from keras_freq._core.pixels import to_bytes
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Record, versions
@@ -316,7 +316,8 @@ def _key(look: Look, digest: str) -> str:
     data.update(np.ascontiguousarray(look.labels).data)
     if look.unknown is not None:
         data.update(np.ascontiguousarray(look.unknown).data)
-    what = [digest, data.hexdigest(), look.full, look.seed, repr(sorted(_assumed(look).items())), versions()]
+    declared = [digest, identify(look.model), repr(look.model.mean), repr(sorted(_assumed(look).items()))]
+    what = [*declared, data.hexdigest(), look.full, look.seed, versions()]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
 

@@ -248,7 +248,9 @@ def _adapter_class() -> type:
             """Checked images and labels as tensors of the dtypes that Foolbox needs."""
             images, labels = check_labeled_images(images, labels)
             images = self._classifier.to_pixels(images)
-            labels = check_labels(labels, len(images), check_model_classes(self._classifier.core))
+            outputs = check_model_classes(self._classifier.core)
+            classes = None if outputs is None else max(2, outputs)  # one output tells two classes apart
+            labels = check_labels(labels, len(images), classes)
             # JAX has no int64 by default; on the others Foolbox fails with anything else.
             wide = "int32" if keras.backend.backend() == "jax" else "int64"
             return to_tensor(images), to_tensor(labels.astype(wide))

@@ -19,7 +19,8 @@ from keras_freq._core.checks import (
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import compile_logits
 from keras_freq._core.feeds import ModelFeed
-from keras_freq._core.journal import SweepJournal, weights_digest
+from keras_freq._core.identity import identify
+from keras_freq._core.journal import SweepJournal
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import versions
 from keras_freq._core.sweep import sweep_items
@@ -167,7 +168,7 @@ def fourier_heat_map(
             "rows": "counts, undefined, change",
             "backend": keras.backend.backend(),
         }
-        run |= {"weights": weights_digest(feed.model.model), "data": feed.digest()}
+        run |= {**identify(feed.model), "data": feed.digest()}
     journal = SweepJournal(checkpoint, run, what="fourier_heat_map")
 
     def load(places: list) -> SignedBases:

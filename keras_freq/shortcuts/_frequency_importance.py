@@ -16,7 +16,8 @@ from keras_freq._core.checks import check_choice, check_number, check_whole
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import to_tensor
 from keras_freq._core.feeds import ModelFeed
-from keras_freq._core.journal import SweepJournal, weights_digest
+from keras_freq._core.identity import identify
+from keras_freq._core.journal import SweepJournal
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
 from keras_freq._core.sweep import choose_batch_size, sweep_items
@@ -237,7 +238,7 @@ def frequency_importance(
         run |= {
             "rows": "loss, correct, undefined",
             "backend": keras.backend.backend(),
-            "weights": weights_digest(feed.model.model),
+            **identify(feed.model),
             "images": feed.digest(),
         }
     journal = SweepJournal(checkpoint, run, what="frequency_importance")

@@ -16,7 +16,8 @@ from keras_freq._core.checks import check_choice, check_number, check_whole, sho
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.compiled import to_tensor
 from keras_freq._core.feeds import ModelFeed
-from keras_freq._core.journal import SweepJournal, weights_digest
+from keras_freq._core.identity import identify
+from keras_freq._core.journal import SweepJournal
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Result, versions
 from keras_freq._core.sweep import choose_batch_size, sweep_items
@@ -239,7 +240,7 @@ def hfss(
     if checkpoint is not None:
         run = {**settings, "backend": keras.backend.backend(), "n": feed.n, "image size": feed.size}
         run["rows"] = "losses, undefined"
-        run |= {"weights": weights_digest(feed.model.model), "images": feed.digest()}
+        run |= {**identify(feed.model), "images": feed.digest()}
     journal = SweepJournal(checkpoint, run, what="hfss")
     masks = StageMasks(
         feed.size, patches, share=share, rounding=rounding, grid=grid, mirror=mirror, seed=seed

@@ -14,7 +14,8 @@ import numpy as np
 from keras_freq._core.checks import check_choice, check_number, check_numbers, check_whole
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.feeds import ModelFeed
-from keras_freq._core.journal import SweepJournal, weights_digest
+from keras_freq._core.identity import identify
+from keras_freq._core.journal import SweepJournal
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.sweep import run_steps
 from keras_freq.shortcuts._frequency_maps import FrequencyMaps, digest_images
@@ -250,7 +251,7 @@ def learned_path(
             "seed": seed,
         }
         run |= {"mean": tuple(fill.tolist()), "backend": keras.backend.backend(), **feed.settings}
-        run |= {"weights": weights_digest(feed.model.model), "images": feed.digest()}
+        run |= {**identify(feed.model), "images": feed.digest()}
     journal = SweepJournal(checkpoint, run, what="learned_path")
     measure = compile_mask_gradient(feed, fill, objective)
     pairs = [Pairs(feed.size, share, dc) for share in shares]
