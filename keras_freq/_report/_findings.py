@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from keras_freq._report import _critical_band, _cue_conflict, _sufficient_maps
 from keras_freq._report._finding import MATTERS, Finding, answer, at_share, missing, nearest, show
-from keras_freq._report._statistics import difference_interval, paired_interval, share_interval
+from keras_freq._report._statistics import Interval, difference_interval, paired_interval, share_interval
+
+_KNOWS = (
+    "Unclear where it lies below, and the model is not clearly right more often than by naming the most "
+    "frequent class."
+)
 
 
 def find(
@@ -47,19 +53,21 @@ def _high_frequencies(results, labels, classes) -> Finding:
 
 
 def _blur(results, labels, classes) -> Finding:
-    rule = f"Yes where the whole interval of the loss lies above {MATTERS}, no where it lies below."
+    rule = f"Yes where the whole interval of the loss lies above {MATTERS}, no where it lies below. {_KNOWS}"
     if "bands" not in results:
         return missing("blur", "Low frequencies", "bands", rule)
     bands = results["bands"]["bands"]
     index = at_share(bands.radii, 4 / 8)
     clean, low = (bands.predictions[key] == labels for key in ("clean", "low"))
     cost = float(clean.mean() - low[index].mean())
-    below, above = interval = paired_interval(clean, low[index])
-    verdict = "yes" if below > MATTERS else "no" if above < MATTERS else "unclear"
+    interval = paired_interval(clean, low[index])
+    verdict = _compare(interval)
+    if verdict == "no" and not _knows(clean.sum(), bands.count_per_class):
+        verdict = "unclear"
     titles = {
         "yes": "Needs more than the low frequencies",
         "no": "Low frequencies are enough",
-        "unclear": "Low frequencies: not enough images to tell",
+        "unclear": f"Low frequencies: {_why_unclear(interval)}",
     }
     text = (
         f"With the lowest {bands.radii[index]:g} rings alone, a strong blur, {bands.low[index]:.2f} of "
@@ -79,9 +87,10 @@ def _amplitude(results, labels, classes) -> Finding:
         text = "The model puts the two images of no pair into different classes, so that nothing can be told."
         return answer("amplitude", "unclear", title, text, None, None, rule)
     share = swap.follows_amplitude
-    low, high = interval = share_interval(share * swap.n_differ, swap.n_differ)
-    verdict = "yes" if low > MATTERS else "no" if high < MATTERS else "unclear"
-    titles = {"yes": "Led astray by the amplitude", "no": "Follows the phase", "unclear": title}
+    interval = share_interval(share * swap.n_differ, swap.n_differ)
+    verdict = _compare(interval)
+    follows = "Follows the phase" if swap.follows_phase > 0.5 else "Hardly led astray by the amplitude"
+    titles = {"yes": "Led astray by the amplitude", "no": follows, "unclear": title}
     text = (
         f"Of {swap.n_differ} images with the phase of one image and the amplitude of another, which the "
         f"model takes for different classes, {share:.2f} are seen as the amplitude's ({show(interval)}), "
@@ -141,40 +150,86 @@ def _shortcuts(results, labels, classes) -> Finding:
 
 def _changes(results, labels, classes) -> Finding:
     rule = (
-        f"Yes where the whole interval of what corruptions cost lies above {MATTERS}, no where it lies "
-        "below; without corruptions the same of the attack at 1/255."
+        f"Yes where the whole interval of what corruptions cost, or attacks at 1/255, lies above {MATTERS}, "
+        f"no where those of all that was measured lie below. {_KNOWS}"
     )
-    if "corruptions" in results:
-        found = results["corruptions"]["corruptions"]
-        wrong = found.predictions["corrupted"] != labels[: found.n]
-        per_image = wrong.mean(axis=(0, 1))
-        number = found.mean - found.clean_error
-        interval = paired_interval(per_image, found.predictions["clean"] != labels[: found.n])
-        worst = max(found.by_corruption.items(), key=lambda item: item[1])
-        text = (
-            f"Under {len(found.corruptions)} common corruptions {found.mean:.2f} of {found.n} images are "
-            f"wrong for {found.clean_error:.2f} as they are: {number:.2f} more ({show(interval)}, paired "
-            f"over the images). {worst[0].replace('_', ' ').capitalize()} costs most: {worst[1]:.2f} wrong."
-        )
-        if "attacks" in results:
-            text += f" {_attacked(results['attacks']['attacks'])}"
-    elif "attacks" in results:
-        attack = results["attacks"]["attacks"]
-        index = nearest(attack.epsilons, 1 / 255)
-        right, clean = sum(attack.correct_per_class[index]), sum(attack.clean_correct_per_class)
-        number = (clean - right) / attack.n
-        interval = difference_interval(clean, attack.n, right, attack.n)
-        text = _attacked(attack)
-    else:
+    costs = [
+        cost(results[name][name], labels)
+        for name, cost in (("corruptions", _cost_of_corruptions), ("attacks", _cost_of_attack))
+        if name in results
+    ]
+    if not costs:
         return missing("changes", "Corruptions and attacks", "corruptions", rule)
-    low, high = interval
-    verdict = "yes" if low > MATTERS else "no" if high < MATTERS else "unclear"
+    verdicts = [cost.verdict for cost in costs]
+    verdict = "yes" if "yes" in verdicts else "no" if set(verdicts) == {"no"} else "unclear"
+    decisive = costs[verdicts.index(verdict)]
+    misled = [cost.name for cost in costs if cost.verdict == "yes"]
     titles = {
-        "yes": "Small changes of the images mislead it",
-        "no": "Withstands small changes of the images",
-        "unclear": "Small changes: not enough images to tell",
+        "yes": f"Misled by {' and '.join(misled)}",
+        "no": f"Withstands {' and '.join(cost.name for cost in costs)}",
+        "unclear": f"Small changes: {_why_unclear(decisive.interval)}",
     }
-    return answer("changes", verdict, titles[verdict], text, number, interval, rule)
+    text = " ".join(cost.text for cost in costs)
+    return answer("changes", verdict, titles[verdict], text, decisive.number, decisive.interval, rule)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cost:
+    """What a kind of change costs: more errors of images, with interval, verdict and words."""
+
+    name: str
+    number: float
+    interval: Interval
+    verdict: str
+    text: str
+
+
+def _cost_of_corruptions(found: Any, labels: np.ndarray) -> _Cost:
+    labels = labels[: found.n]
+    wrong, clean = (found.predictions[key] != labels for key in ("corrupted", "clean"))
+    number = found.mean - found.clean_error
+    interval = paired_interval(wrong.mean(axis=(0, 1)), clean)
+    worst = max(found.by_corruption.items(), key=lambda item: item[1])
+    text = (
+        f"Under {len(found.corruptions)} common corruptions {found.mean:.2f} of {found.n} images are "
+        f"wrong for {found.clean_error:.2f} as they are: {number:.2f} more ({show(interval)}, paired "
+        f"over the images). {worst[0].replace('_', ' ').capitalize()} costs most: {worst[1]:.2f} wrong."
+    )
+    verdict = _compare(interval)
+    if verdict == "no" and not _knows(found.n - clean.sum(), np.bincount(labels)):
+        verdict = "unclear"
+    return _Cost(name="corruptions", number=number, interval=interval, verdict=verdict, text=text)
+
+
+def _cost_of_attack(attack: Any, labels: np.ndarray) -> _Cost:
+    index = nearest(attack.epsilons, 1 / 255)
+    right, clean = sum(attack.correct_per_class[index]), sum(attack.clean_correct_per_class)
+    interval = difference_interval(clean, attack.n, right, attack.n)
+    text = (
+        f"When an attack may change every pixel by {attack.epsilons[index] * 255:g} of 255 levels, "
+        f"{attack.accuracy[index]:.2f} of {attack.n} images stay right "
+        f"({show(share_interval(right, attack.n))}) for {clean / attack.n:.2f} as they are."
+    )
+    verdict = _compare(interval)
+    if verdict == "no" and not _knows(clean, attack.count_per_class):
+        verdict = "unclear"
+    number = (clean - right) / attack.n
+    return _Cost(name="small attacks", number=number, interval=interval, verdict=verdict, text=text)
+
+
+def _compare(interval: Interval) -> str:
+    low, high = interval
+    return "yes" if low > MATTERS else "no" if high < MATTERS else "unclear"
+
+
+def _knows(right: float, count_per_class: Any) -> bool:
+    """Whether a model is right more often than by naming one class: another has nothing to lose."""
+    counts = np.asarray(count_per_class)
+    return share_interval(float(right), int(counts.sum()))[0] > counts.max() / counts.sum()
+
+
+def _why_unclear(interval: Interval) -> str:
+    return "not enough images to tell" if _compare(interval) == "unclear" else "the model has nothing to lose"
 
 
 _RULES: tuple[Callable[[Any, np.ndarray, tuple[str, ...]], Finding], ...] = (
@@ -191,15 +246,6 @@ _DEEP_RULES: dict[str, Callable[[Any], Finding]] = {
     "critical_band": _critical_band.find,
     "sufficient_maps": _sufficient_maps.find,
 }
-
-
-def _attacked(attack: Any) -> str:
-    index = nearest(attack.epsilons, 1 / 255)
-    interval = share_interval(sum(attack.correct_per_class[index]), attack.n)
-    return (
-        f"When an attack may change every pixel by {attack.epsilons[index] * 255:g} of 255 levels, "
-        f"{attack.accuracy[index]:.2f} of {attack.n} images stay right ({show(interval)})."
-    )
 
 
 def _range(counts: np.ndarray) -> str:

@@ -27,7 +27,7 @@ from keras_freq._core.identity import identify, weights_digest
 from keras_freq._core.pixels import to_bytes
 from keras_freq._core.progress import progress_bar
 from keras_freq._core.result import Record, versions
-from keras_freq._report._folder import write_folder
+from keras_freq._report._folder import remove_written, write_folder
 from keras_freq._report._look import PICTURES, Look
 from keras_freq._report._record import LookedAt, Report
 from keras_freq._report._sample import draw_sample
@@ -137,6 +137,8 @@ def report(
     pictures = first.arrays()[0]
     if first.data_format == "channels_first":
         pictures = np.moveaxis(pictures, 1, -1)
+    if pictures.shape[-1] not in (1, 3):  # no picture has as many
+        pictures = pictures[..., : 3 if pictures.shape[-1] > 3 else 1]
     settings = {"n": len(images), "full": full, "seed": seed, "only": wanted, "command": command}
 
     done = [
@@ -332,14 +334,18 @@ def _check_resumed(folder: Path, places: list[Path | None]) -> None:
 
 @contextlib.contextmanager
 def _hold(folder: Path | None, resume: bool) -> Iterator[None]:
-    """Holds the folder for one process, without what earlier calls have kept unless it is resumed."""
+    """Holds the folder for one process, without what earlier calls have kept unless it is resumed.
+
+    Figures and tables are written again from what is kept.
+    """
     if folder is None:
         yield
         return
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"`to` must be a folder. Received: to={str(folder)!r}")
     folder.mkdir(parents=True, exist_ok=True)
-    with lock_folder(folder, "figures", "tables", "parts/*"):
+    with lock_folder(folder, "figures", "tables", "parts", "parts/*"):
+        remove_written(folder)
         if not resume and (folder / "parts").is_dir():
             shutil.rmtree(folder / "parts")
         yield

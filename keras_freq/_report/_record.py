@@ -147,7 +147,8 @@ class Report(Record):
         models: The model, and behind it those it is compared with.
         labels: Classes of the images, `(n,)`, int.
         classes: Names of the classes.
-        pictures: Some of the images, bytes `(k, height, width, channels)`, the first `k` of those measured.
+        pictures: Some of the images, bytes `(k, height, width, channels)`, the first `k` of those measured;
+            of 2 channels the first, of more than 3 the first three.
         settings: The arguments.
         versions: Versions of keras_freq, Keras and the backend.
 

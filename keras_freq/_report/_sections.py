@@ -146,6 +146,12 @@ def _masked(look: Look) -> float:
     return groups * len(images) + 2 * len(tested) * (look.classes if look.classes <= _MOST_CROSSED else 1)
 
 
+def _strange_channels(look: Look) -> str | None:
+    """Corruptions are defined for gray images and those of three colors."""
+    channels = ModelFeed(look.model, look.first(1)).channels
+    return None if channels in (1, 3) else f"needs images of 1 or 3 channels; here they have {channels}"
+
+
 def _severities(look: Look) -> tuple[int, ...]:
     return (1, 2, 3, 4, 5) if look.full else (1, 3, 5)
 
@@ -181,6 +187,7 @@ SECTIONS: dict[str, Section] = {
         "Corruptions",
         _corruptions,
         lambda look: len(CORRUPTIONS) * len(_severities(look)) * look.at_most(250),
+        _strange_channels,
     ),
     "attacks": Section(
         "Attacks",

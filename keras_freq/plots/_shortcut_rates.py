@@ -97,5 +97,8 @@ def shortcut_rates(
     axis.set_xlabel("share of the images that are taken for the class")
     if title is not None:
         axis.set_title(title)
-    figure.legend(loc="outside upper center", ncols=3)
+    handles, entries = axis.get_legend_handles_labels()
+    abreast = max(1, int(7.7 // (0.9 + 0.09 * max(map(len, entries)))))  # inches
+    figure.set_figheight(1.2 + 0.22 * len(labels) + 0.3 * -(-len(entries) // abreast))
+    figure.legend(handles, entries, loc="outside upper center", ncols=abreast)
     return figure

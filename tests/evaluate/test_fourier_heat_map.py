@@ -224,6 +224,7 @@ def test_refuses_the_checkpoint_of_another_run(tmp_path):
         (model, (images, labels), {"layer": "hidden"}, "where layer is None, here 'hidden'"),
         (model, (images, labels), {"n": 5}, "where n is None, here 5"),
         (other, (images, labels), {}, "where weights is"),
+        (kf.Classifier(model, preprocess=lambda x: 1 - x), (images, labels), {}, "where preprocess is"),
         (model, (changed_first, labels), {}, "where data is"),
         (model, (changed_last, labels), {}, "where data is"),
         (model, (images[:9], labels[:9]), {}, "where data is"),

@@ -46,3 +46,17 @@ def test_each_class_has_a_row_with_its_rates(tmp_path):
 def test_refuses_bad_input(changed, message):
     with refused(message):
         plots.shortcut_rates(**({"reports": report([1, 0])} | changed))
+
+
+@pytest.mark.parametrize(
+    "name", ["map", "a disk of the same share", "a kind of masks with quite a long name"]
+)
+def test_the_legend_lies_inside_the_figure(name):
+    figure = plots.shortcut_rates({"its map": report([0.5, 1], [0, 0]), name: report([0, 1], [0.1, 0.2])})
+    figure.draw_without_rendering()
+    ((legend,), (axis,)) = figure.legends, figure.axes
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.width
+    assert axis.get_window_extent().y1 < box.y0 < box.y1 <= figure.bbox.height
+    assert axis.get_window_extent().height > 0.3 * figure.bbox.height

@@ -1,5 +1,6 @@
 """The report: every number is that of its function, and what was measured is never lost."""
 
+import dataclasses
 import re
 
 import keras
@@ -101,8 +102,11 @@ def test_the_rules_of_the_bands(data):
 
     model = keras.Sequential([keras.Input((32, 32, 3)), Constant()])
     high, blur, *others = kf.report(model, data, only=("bands",)).findings()
-    assert (high.verdict, blur.verdict) == ("unclear", "no")
+    assert (high.verdict, blur.verdict) == ("unclear", "unclear")
     assert high.number == 0.25
+    assert (
+        blur.title == "Low frequencies: the model has nothing to lose"
+    )  # it is no praise that blur costs none
     assert [finding.verdict for finding in others] == ["missing"] * 3
     many = [np.concatenate([part] * 30) for part in data]
     high, *_ = kf.report(model, many, only=("bands",)).findings()
@@ -276,3 +280,95 @@ def test_a_file_is_called_after_itself(classifier, data, tmp_path):
     report = kf.report(tmp_path / "mine.keras", data, only=("bands",))
     assert report.models[0].name == "mine"
     assert report.numbers() == kf.report(classifier, data, only=("bands",)).numbers()
+
+
+@pytest.mark.once
+def test_small_changes_are_corruptions_and_attacks(classifier, data):
+    report = kf.report(classifier, data, only=("corruptions", "attacks"))
+    (model,) = report.models
+    corruptions, attacks = (model.results[name][name] for name in ("corruptions", "attacks"))
+    right, wrong = ((report.labels[: corruptions.n] + shift) % 4 for shift in (0, 1))
+    count, steps = attacks.clean_correct_per_class, len(attacks.epsilons)
+    everything = attacks.count_per_class
+
+    def change(corrupted, attacked, clean=everything):
+        shape = corruptions.predictions["corrupted"].shape
+        predictions = {"clean": right, "corrupted": np.broadcast_to(corrupted, shape)}
+        clean_error, mean = 1 - float(np.mean(right == right)), float(np.mean(corrupted != right))
+        results = {
+            "corruptions": {
+                "corruptions": dataclasses.replace(
+                    corruptions, predictions=predictions, clean_error=clean_error, mean=mean
+                )
+            },
+            "attacks": {
+                "attacks": dataclasses.replace(
+                    attacks, clean_correct_per_class=clean, correct_per_class=(attacked,) * steps
+                )
+            },
+        }
+        looked_at = dataclasses.replace(model, results=model.results | results)
+        return dataclasses.replace(report, models=(looked_at,)).findings()[4]
+
+    nothing = (0,) * 4
+    assert len(count) == len(nothing)
+    for found, verdict, title in (
+        (change(right, everything), "no", "Withstands corruptions and small attacks"),
+        (change(right, nothing), "yes", "Misled by small attacks"),
+        (change(wrong, everything), "yes", "Misled by corruptions"),
+        (change(wrong, nothing), "yes", "Misled by corruptions and small attacks"),
+        (change(right, nothing, nothing), "unclear", "Small changes: the model has nothing to lose"),
+    ):
+        assert (found.verdict, found.title) == (verdict, title)
+        assert "common corruptions" in found.text
+        assert "an attack may change every pixel by 1 of 255" in found.text
+
+
+@pytest.mark.once
+def test_nothing_of_an_earlier_report_stays_in_the_folder(classifier, data, tmp_path):
+    kf.report(classifier, data, only=("bands", "gradients"), to=tmp_path)
+    own = tmp_path / "figures" / "own.png"
+    own.write_bytes(b"mine")
+    assert (tmp_path / "figures" / "bands.png").exists()
+    kf.report(classifier, data, only=("bands",), to=tmp_path, resume=True)
+    assert not (tmp_path / "figures" / "gradients.png").exists()
+    assert (tmp_path / "figures" / "bands.png").exists()
+    kf.report(classifier, data, only=("clean",), to=tmp_path)
+    left = {path.name for path in (tmp_path / "figures").iterdir()} | {
+        path.name for path in (tmp_path / "tables").iterdir()
+    }
+    assert own.exists()
+    assert not {name for name in left if name.startswith(("bands", "gradient", "pictures"))}
+    assert "accuracy_0.csv" in left
+
+
+@pytest.mark.once
+def test_another_model_of_the_same_weights_is_not_gone_on_with(classifier, data, tmp_path):
+    def network(activation):
+        model = keras.Sequential(
+            [keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3, strides=4, activation=activation)]
+        )
+        model.add(keras.layers.GlobalAveragePooling2D())
+        model.add(keras.layers.Dense(4))
+        generator = np.random.default_rng(0)
+        model.set_weights([generator.standard_normal(weight.shape) for weight in model.get_weights()])
+        return model
+
+    kf.report(network("relu"), data, only=("clean",), to=tmp_path)
+    kf.report(network("relu"), data, only=("clean",), to=tmp_path, resume=True)  # built again
+    with refused("`resume` goes on with a report on the same models"):
+        kf.report(network("tanh"), data, only=("clean",), to=tmp_path, resume=True)
+    declared = kf.Classifier(network("relu"), mean=0.5)
+    with refused("`resume` goes on with a report on the same models"):
+        kf.report(declared, data, only=("clean",), to=tmp_path, resume=True)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("channels", [2, 4])
+def test_images_of_other_channels_have_a_report(rng, channels):
+    images = rng.random((24, 16, 16, channels), "float32")
+    model = keras.Sequential([keras.Input(images.shape[1:]), keras.layers.Flatten(), keras.layers.Dense(2)])
+    report = kf.report(model, (images, np.arange(24) % 2), only=("bands", "corruptions"))
+    assert f"here they have {channels}" in report.models[0].missing["corruptions"]
+    assert report.pictures.shape[-1] == (3 if channels == 4 else 1)
+    assert 'id="bands"' in report.to_html()
