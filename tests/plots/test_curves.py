@@ -110,3 +110,13 @@ def test_panels_in_rows_and_a_legend_that_covers_none(columns, expected, tmp_pat
 def test_refuses(panels, keywords, message):
     with refused(match=message):
         plots.curves(panels, **keywords)
+
+
+@pytest.mark.once
+def test_a_title_wider_than_the_figure_has_more_lines():
+    figure = plots.curves({"one": {"a": [0.1, 0.2]}}, title="a title of many words, " * 8)
+    figure.draw_without_rendering()
+    box = figure._suptitle.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.width
+    assert figure.axes[0].get_tightbbox().y1 <= box.y0 < box.y1 <= figure.bbox.height
