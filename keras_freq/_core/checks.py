@@ -213,20 +213,24 @@ def check_epsilons(
     return sizes
 
 
+def check_bytes(images: np.ndarray) -> None:
+    """Refuses whole numbers that are no bytes."""
+    if images.dtype != np.uint8 and not 0 <= images.min() <= images.max() <= 255:
+        raise ValueError(
+            "Images of whole numbers must lie in 0 to 255. "
+            f"Received: dtype {images.dtype} with values from {images.min()} to {images.max()}"
+        )
+
+
 def check_pixels(images: Any, *, unit: bool = False, single: bool = False) -> np.ndarray:
     """Images as an array, uint8 or finite floats, as they are; other whole numbers become uint8.
 
     With `unit` floats must lie in [0, 1]; with `single` one image without the batch axis will do.
     """
     images = np.asarray(images)
-    if images.dtype.kind in "iu" and images.dtype != np.uint8 and images.size:
-        lowest, highest = int(images.min()), int(images.max())
-        if lowest < 0 or highest > 255:
-            raise ValueError(
-                "Images of whole numbers must lie in 0 to 255. "
-                f"Received: dtype {images.dtype} with values from {lowest} to {highest}"
-            )
-        images = images.astype("uint8")
+    if images.dtype.kind in "iu" and images.size:
+        check_bytes(images)
+        images = images.astype("uint8", copy=False)
     # bfloat16 comes from ml_dtypes, which NumPy files under kind "V".
     if images.dtype != np.uint8 and images.dtype.kind != "f" and images.dtype.name != "bfloat16":
         raise ValueError(

@@ -317,7 +317,7 @@ class CDES:
         return result[0] if single else result
 
     def layer(self, *, epoch: int | None = None, **kwargs) -> SpectralDensityEnhancement:
-        """A layer with these kernels, which does what `transform(noise=False)` does.
+        """A layer with these kernels, which does what `transform(noise=False)` does; of bytes 255 times that.
 
         Args:
             epoch: Kernels of which epoch, see `kernels`.

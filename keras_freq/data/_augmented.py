@@ -73,9 +73,9 @@ class Augmented(OrderedBatches):
         if feed.num_batches is None:
             raise ValueError(f"`feed` must have a known number of batches. Received: feed={show(feed)}")
         self.feed = feed
-        self.layers = _check_layers(layer)
-        self._described = [(type(one), json.dumps(one.get_config())) for one in self.layers]
         self.processes = check_whole(workers, "workers", least=0)
+        self.layers = _check_layers(layer, self.processes)
+        self._described = [(type(one), json.dumps(one.get_config())) for one in self.layers]
         self.seed = check_whole(seed, "seed", least=0)
         self._order = EpochOrder(feed.num_batches, batch_size=1, shuffle=False, seed=0)
         if hasattr(feed, "epoch"):
@@ -154,9 +154,14 @@ class Augmented(OrderedBatches):
             )
 
 
-def _check_layers(layer: Any) -> list[Any]:
+def _check_layers(layer: Any, workers: int) -> list[Any]:
     layers = list(layer) if isinstance(layer, Sequence) else [layer]
     for one in layers:
+        if workers and type(one).__module__ == "__main__":
+            raise ValueError(
+                "`layer` must be of a class that other processes can import: put it into a module, or take "
+                f"workers=0. Received: layer={show(one)} of the main program, workers={workers}"
+            )
         if not getattr(one, "works_on_arrays", False):
             raise TypeError(
                 "`layer` must be a layer of keras_freq.layers that takes images alone, or a list of such. "

@@ -26,7 +26,7 @@ class APRPair(PairLayer):
         scope: `"batch"` tosses one coin for the whole batch, as published; `"sample"` one for each image.
         axes: `"chw"` recombines over channels and space, as published; `"hw"` channel by channel.
         clip: `None` leaves the result as it is (about 5 % of the values leave [0, 1]), or two bounds, such as
-            `(0, 1)`.
+            `(0, 1)`, in the range of floats, and for bytes on [0, 1].
         derangement: Whether no image may meet itself (a random cycle in place of a random permutation).
         method: How the DFT is computed: `"fft"`, `"matmul"` or `"auto"`.
         seed: Seed of the layer's stream, or `None` for a fresh one.

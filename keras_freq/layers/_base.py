@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 
-from keras_freq._core.checks import check_data_format, check_seed, show
+from keras_freq._core.checks import check_bytes, check_data_format, check_seed, show
 from keras_freq._core.one_line import call_with_short_errors
 from keras_freq._core.value_range import UNIT
 from keras_freq.layers._float_bytes import are_float_bytes, mark_float_bytes
@@ -109,6 +109,8 @@ class RandomFrequencyLayer(FrequencyLayer):
     checks_range = False
     # By NumPy only what was drawn is computed, which is several times faster than the tensors of a processor.
     skips_what_is_not_drawn = False
+    # Options that are values of pixels, of floats as of bytes on `value_range`.
+    pixel_options: tuple[str, ...] = ()
 
     def __init__(self, *, seed: int | None = None, data_format: str | None = None, **kwargs):
         super().__init__(data_format=data_format, **kwargs)
@@ -127,22 +129,36 @@ class RandomFrequencyLayer(FrequencyLayer):
                 images, draws = values
         if not of_bytes:
             return self.transform(images, draws)
+        self._check_options()
         # Bytes are 0 to 255, and stay so, as floats, also for the next layer: worked on in the floats' range.
         low, high = self.value_range
         pixels = library_of(images).cast(images, "float32") * ((high - low) / 255) + low
         return (self.transform(pixels, draws) - low) * (255 / (high - low))
+
+    def _check_options(self) -> None:
+        """Refuses pixel values of another scale than that on which bytes are worked on."""
+        low, high = self.value_range
+        for name in self.pixel_options:
+            given = getattr(self, name)
+            values = np.ravel(0.0 if given is None else given)
+            if min(values) < low - (high - low) / 2 or max(values) > high + (high - low) / 2:
+                raise ValueError(
+                    f"`{name}` must be stated for pixels on [{low:g}, {high:g}], also of bytes. "
+                    f"Received: {name}={show(given)} and images of bytes"
+                )
 
     def draw_shape_of(self, images: Array, batch) -> tuple:
         """The shape of the uniform numbers for these images, where it depends on their size."""
         return self.draw_shape(batch, images.shape[-1 if self.data_format == "channels_last" else -3])
 
     def check_range(self, images: np.ndarray) -> None:
-        """Refuses floats that are not finite, or are of another range than the layer takes.
+        """Refuses what is beyond bytes, not finite, or of another range than the layer takes.
 
         A filter before this layer rings beyond the range; half its width is left for that. Images in [-1, 1],
         in 0 to 255 or divided by a standard deviation lie farther out.
         """
         if images.dtype.kind in "iu":
+            check_bytes(images)
             return
         low, high = self.value_range
         least, most = float(images.min()), float(images.max())

@@ -22,8 +22,8 @@ class CropFlip(RandomFrequencyLayer):
     Args:
         padding: Largest shift in pixels, at least 0; 4 for CIFAR.
         flip: Whether to mirror.
-        fill: Value that comes in from outside, in the range of the images: 0 in most recipes, 128 / 255 in
-            that of APR.
+        fill: Value that comes in from outside, in the range of floats, and for bytes on [0, 1]: 0 in most
+            recipes, 128 / 255 in that of APR.
         mode: `"constant"` brings in `fill`; `"reflect"` the image itself, mirrored about its edge pixels.
         seed: Seed of the layer's stream, or `None` for a fresh one.
         data_format: `"channels_last"` or `"channels_first"`; by default that of the Keras configuration.
@@ -50,6 +50,8 @@ class CropFlip(RandomFrequencyLayer):
         >>> tuple(keras_freq.layers.CropFlip(4, seed=0)(np.ones((8, 32, 32, 3), "float32")).shape)
         (8, 32, 32, 3)
     """
+
+    pixel_options = ("fill",)
 
     def __init__(
         self,

@@ -32,7 +32,8 @@ class FDAPair(PairLayer):
             0.01 to 0.09 as published, on images of about 1000 pixels.
         probability: Chance to mix, 0 to 1.
         scope: `"batch"` tosses one coin for the whole batch; `"sample"` one for each image.
-        clip: `None` leaves the result as it is, or two bounds, such as `(0, 1)`.
+        clip: `None` leaves the result as it is, or two bounds, such as `(0, 1)`, in the range of
+            floats, and for bytes on [0, 1].
         method: How the DFT is computed: `"fft"`, `"matmul"` or `"auto"`.
         seed: Seed of the layer's stream, or `None` for a fresh one.
         data_format: `"channels_last"` or `"channels_first"`; by default that of the Keras configuration.

@@ -34,7 +34,8 @@ class HybridPair(PairLayer):
         probability: Chance to mix, 0 to 1, and chance of a mixed image to get another amplitude.
         scope: `"batch"` tosses coins for the whole batch, as published; `"sample"` for each image.
         recombine_amplitude: Whether low parts may get another amplitude (over channels and space).
-        clip: `None` leaves the result as it is, or two bounds, such as `(0, 1)`.
+        clip: `None` leaves the result as it is, or two bounds, such as `(0, 1)`, in the range of
+            floats, and for bytes on [0, 1].
         method: How the DFT is computed: `"fft"`, `"matmul"` or `"auto"`.
         seed: Seed of the layer's stream, or `None` for a fresh one.
         data_format: `"channels_last"` or `"channels_first"`; by default that of the Keras configuration.

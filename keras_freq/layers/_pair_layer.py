@@ -18,6 +18,7 @@ class PairLayer(RandomFrequencyLayer):
     """
 
     DRAWS = 1
+    pixel_options = ("clip",)
 
     def __init__(
         self,

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from keras_freq._core.checks import check_choice, check_radius, check_whole
-from keras_freq.layers._base import FrequencyLayer
-from keras_freq.spectral._backend import is_foreign_tensorflow
+from keras_freq.layers._base import FrequencyLayer, hold_bytes
+from keras_freq.spectral._backend import is_foreign_tensorflow, library_of
 from keras_freq.spectral._enhance import MASKS, RESCALES, Enhanced, Masks, check_kernels, enhance_density
 
 NAMES = ("kernel_1", "bias_1", "kernel_2", "bias_2")
@@ -21,8 +21,8 @@ class SpectralDensityEnhancement(FrequencyLayer):
     `L = 1[d <= radius]`, then `(y - min y) / (max y - min y)` in every channel of every image.
 
     `keras_freq.cdes.CDES` trains the kernels; its `layer()` makes this layer with them. The layer adds no
-    noise and is the same in training and inference. The kernels are weights: `model.save` keeps them, and
-    they train where `trainable=True`.
+    noise and is the same in training and inference. What it makes of bytes is 0 to 255, as floats. The
+    kernels are weights: `model.save` keeps them, and they train where `trainable=True`.
 
     Args:
         kernels: `(k1, b1, k2, b2)` of shapes `(size, size, channels, filters)`, `(filters,)`,
@@ -95,10 +95,14 @@ class SpectralDensityEnhancement(FrequencyLayer):
         ]
 
     def transform(self, images):
+        # The kernels are those of floats; bytes stay 0 to 255, as floats, also for the next layer.
+        scale = 255.0 if hold_bytes(images) else 1.0
+        if scale != 1:
+            images = library_of(images).cast(images, "float32") / scale
         kernels = [variable.value for variable in self.kernels]
         if is_foreign_tensorflow(images):
             kernels = [keras.ops.convert_to_numpy(part) for part in kernels]
-        return enhance_density(
+        enhanced = enhance_density(
             images,
             kernels,
             radius=self.radius,
@@ -106,6 +110,7 @@ class SpectralDensityEnhancement(FrequencyLayer):
             rescale=self.rescale,
             data_format=self.data_format,
         )
+        return enhanced * scale
 
     def get_config(self):
         names = ("channels", "filters", "kernel_size", "radius", "masks", "rescale", "trainable")

@@ -24,7 +24,8 @@ class SpectralDropout(RandomFrequencyLayer):
     Args:
         rate: Chance of a pair to be removed, 0 to below 1.
         probability: Chance of an image to lose any, 0 to 1.
-        clip: `None` leaves the result as it is, or two bounds, such as `(0, 1)`.
+        clip: `None` leaves the result as it is, or two bounds, such as `(0, 1)`, in the range of
+            floats, and for bytes on [0, 1].
         seed: Seed of the layer's stream, or `None` for a fresh one.
         data_format: `"channels_last"` or `"channels_first"`; by default that of the Keras configuration.
         **kwargs: `name`, `dtype` and so on of `keras.layers.Layer`.
@@ -52,6 +53,8 @@ class SpectralDropout(RandomFrequencyLayer):
         >>> tuple(keras_freq.layers.SpectralDropout(0.3, seed=0)(np.ones((8, 32, 32, 3), "float32")).shape)
         (8, 32, 32, 3)
     """
+
+    pixel_options = ("clip",)
 
     def __init__(
         self,

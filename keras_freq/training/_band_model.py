@@ -21,7 +21,7 @@ class BandModel(TrainingModel):
     Args:
         classifier: A Keras model from images to one tensor of logits, or a `keras_freq.Classifier` of one.
         band: The filter, such as `keras_freq.layers.LowPass(8)` or `keras_freq.layers.HighPass(8)`, or a
-            model that filters and then rescales.
+            model that filters and then rescales, to 0 to 255 where images are bytes.
         augment: Layer or model applied before the filter, such as `keras_freq.layers.CropFlip()`, or `None`.
         **kwargs: `name`, `dtype` and so on of `keras.Model`.
 

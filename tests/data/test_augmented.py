@@ -152,6 +152,10 @@ def test_bad_arguments():
         augmented(kf.layers.ClassFrequencies(np.ones((2, 16, 16))))
     with refused("`layer`"):
         augmented([])
+    of_main = type("Own", (kf.layers.APRSingle,), {"__module__": "__main__"})()
+    with refused("a class that other processes can import"):
+        augmented([of_main], workers=1)
+    assert augmented([of_main])[0][0].shape == (8, 16, 16, 3)
     with refused("`workers`"):
         augmented(workers=-1)
     with refused("`workers`"):

@@ -205,3 +205,12 @@ def test_a_draw_next_to_1_stays_inside():
     np.testing.assert_allclose(np.sqrt((noise**2).sum((1, 2))), 1, rtol=1e-5)
     moved = to_numpy(kf.layers.CropFlip(1, flip=False).transform(x + 1, edge[..., 0]))
     assert moved.sum() == 2 * 31 * 31
+
+
+def test_values_that_come_in_are_of_the_scale_of_floats_also_for_bytes(images):
+    pixels = np.rint(255 * images).astype("uint8")
+    floats = to_numpy(kf.layers.CropFlip(16, fill=128 / 255, seed=0)(images))
+    bytes_in = to_numpy(kf.layers.CropFlip(16, fill=128 / 255, seed=0)(pixels))
+    assert np.abs(bytes_in - 255 * floats).max() < 0.51
+    wide = to_numpy(kf.layers.CropFlip(16, fill=128, seed=0)(255 * images))  # floats of another range
+    assert np.abs(wide - 255 * floats).max() < 1e-3

@@ -36,7 +36,25 @@ def fit(model, x):
     model.fit(x, np.zeros((4, 2), "float32"), verbose=0)
 
 
+def as_bytes(x, kind="uint8"):
+    return np.rint(255 * x).astype(kind)
+
+
 REFUSED = {
+    "12 bits": (lambda x: kf.layers.APRSingle()(16 * as_bytes(x, "uint16")), "must lie in 0 to 255"),
+    "12 bits, arrays": (
+        lambda x: kf.layers.CropFlip().transform_arrays(16 * as_bytes(x, "uint16"), [None] * 4),
+        "must lie in 0 to 255",
+    ),
+    "fill of bytes": (
+        lambda x: kf.layers.CropFlip(fill=128)(as_bytes(x)),
+        "`fill` must be stated for pixels",
+    ),
+    "clip of bytes": (lambda x: kf.layers.APRPair(clip=(0, 255))(as_bytes(x)), "`clip` must be stated"),
+    "clip of floats of bytes": (
+        lambda x: kf.layers.SpectralDropout(clip=(0, 255))(kf.layers.CropFlip()(as_bytes(x))),
+        "`clip` must be stated",
+    ),
     "range": (lambda x: kf.layers.APRSingle()(255 * x), "takes bytes, 0 to 255"),
     "rank": (lambda x: kf.layers.LowPass(4)(x[0, 0]), "Images must have shape"),
     "rank of an augmentation": (lambda x: kf.layers.CropFlip()(x[0, 0]), "Images must have shape"),

@@ -97,3 +97,21 @@ def test_bad_input(options, message):
 def test_images_of_other_channels_are_refused():
     with pytest.raises(ValueError, match="must have the 3 channels that the kernels are for"):
         SpectralDensityEnhancement(KERNELS)(np.zeros((1, 8, 8, 1), "float32"))
+
+
+@pytest.mark.parametrize("rescale", ["minmax", "clip", "none"])
+def test_bytes_are_read_on_the_scale_of_the_kernels(images, rescale):
+    pixels = np.rint(255 * images).astype("uint8")
+    layer = SpectralDensityEnhancement(KERNELS, rescale=rescale)
+    wanted = to_numpy(layer(pixels / np.float32(255)))
+    result = layer(pixels)
+    np.testing.assert_allclose(to_numpy(result) / 255, wanted, atol=1e-4)
+    # Another layer, and a classifier in training, take them for bytes.
+    again = kf.layers.SpectralDensityEnhancement(KERNELS, rescale=rescale)
+    np.testing.assert_allclose(to_numpy(again(result)) / 255, to_numpy(again(wanted)), atol=1e-3)
+    inputs = keras.Input((32, 32, 3))
+    declared = kf.Classifier(keras.Model(inputs, keras.layers.Flatten()(inputs)), value_range=(0, 1))
+    seen = to_numpy(
+        kf.training.APRModel(declared, augment=layer)(keras.ops.convert_to_tensor(pixels), training=True)
+    )
+    np.testing.assert_allclose(seen, wanted.reshape(len(images), -1), atol=1e-4)
