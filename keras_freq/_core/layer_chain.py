@@ -28,10 +28,15 @@ _SAME_VALUES = (
 def first_layers(model: Any) -> Iterator[Any]:
     """Layers that an image meets first, as long as one follows the other, without those that keep values."""
     for layer in _flat(model):
-        if not isinstance(layer, _SAME_VALUES) and not getattr(layer, "keeps_pixel_values", False):
+        if not keeps_values(layer):
             yield layer
             if not isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)):
                 return
+
+
+def keeps_values(layer: Any) -> bool:
+    """Whether what leaves a layer is pixels of the same range."""
+    return isinstance(layer, _SAME_VALUES) or getattr(layer, "keeps_pixel_values", False)
 
 
 def _flat(model: Any) -> Iterator[Any]:

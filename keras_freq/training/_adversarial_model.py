@@ -17,8 +17,9 @@ from keras_freq._core.checks import (
 )
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.input_gradient import input_gradient
+from keras_freq._core.layer_chain import keeps_values
 from keras_freq._core.losses import cross_entropy
-from keras_freq._core.value_range import BYTES, UNIT
+from keras_freq._core.value_range import BYTES
 from keras_freq.attacks._norm_balls import (
     default_step_size,
     draw_in_ball,
@@ -66,7 +67,7 @@ class AdversarialModel(BatchTransformModel):
         norm: `"linf"` or `"l2"`.
         random_start: Start at a uniform draw from the ball instead of at the image.
         bounds: Lowest and highest pixel value that the classifier takes; bytes are 0 to 255. Default: the
-            range that is declared, else `(0, 1)`.
+            range in which it is evaluated, which is declared, or told by its first layers, else `(0, 1)`.
         augment: Layer or model applied before the attack, such as `keras_freq.layers.CropFlip()`, or a
             `keras.Sequential` of several, or `None`.
         pair: Layer that mixes the batch, such as `keras_freq.layers.APRPair(probability=0.16)`, or `None`.
@@ -76,7 +77,8 @@ class AdversarialModel(BatchTransformModel):
 
     Raises:
         TypeError: if `classifier` is no model, or `augment` or `pair` no Keras layer.
-        ValueError: if a number is out of range, or `classifier` has several outputs.
+        ValueError: if a number is out of range, `classifier` has several outputs, or the first images of
+            `fit` lie beyond the bounds.
 
     Source: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", ICLR 2018, section
         2.1. Wang et al., CVPR 2020, train with `epsilon=0.03, steps=10, step_size=0.003,
@@ -121,13 +123,27 @@ class AdversarialModel(BatchTransformModel):
         self.epsilon = check_linf_epsilon(epsilon) if whole else check_number(epsilon, "epsilon", least=0)
         self.random_start = check_flag(random_start, "random_start")
         declared = self.declared.value_range
-        self.bounds = (declared or UNIT) if bounds is None else check_interval(bounds, "bounds")
+        settled = self.declared.settle_range().value_range
+        self.bounds = settled if bounds is None else check_interval(bounds, "bounds")
         if declared is not None and self.bounds != declared:
             raise ValueError(
                 f"`bounds` must be the declared value_range={declared}, or None. Received: bounds={bounds}"
             )
         self.seed = check_seed(seed)
         self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def _check_images(self, images):
+        super()._check_images(images)
+        # What comes out of a layer that makes other values of pixels is not known before it runs.
+        if images.dtype.kind != "f" or not all(map(keeps_values, self._augmentations("augment"))):
+            return
+        self.declared.settle_range(images)  # warns of [0, 1] where the classifier rescales 0 to 255
+        (low, high), least, most = self.bounds, float(images.min()), float(images.max())
+        if least < low or most > high:
+            raise ValueError(
+                f"Images must lie in the bounds of the attack, {low:g} to {high:g}, which cuts off what is "
+                f"beyond: pass bounds=(low, high). Received: values from {least:.6g} to {most:.6g}"
+            )
 
     def prepare(self, images, labels):
         # Bytes of a plain model count as 0 to 255, whatever the bounds of floats.

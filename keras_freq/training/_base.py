@@ -165,8 +165,9 @@ class TrainingModel(keras.Model):
                     if isinstance(inner, RandomFrequencyLayer) and not floats:
                         _check_takes_float_bytes(inner, before)
 
-    def _augmentations(self) -> list:
-        layers = (getattr(self, name) for name in self.PARTS if name != "classifier")
+    def _augmentations(self, *names: str) -> list:
+        """The layers of all parts but the classifier, or of those that are named."""
+        layers = (getattr(self, name) for name in names or self.PARTS if name != "classifier")
         return [layer for part in layers if part is not None for layer in _flatten(part)]
 
     def build(self, input_shape):

@@ -6,6 +6,7 @@ import pytest
 
 import keras_freq as kf
 from keras_freq.training import AdversarialModel
+from tests.refusals import refused
 
 to_numpy = keras.ops.convert_to_numpy
 EPSILON = 0.03
@@ -54,6 +55,46 @@ def test_nothing_leaves_the_ball_or_the_bounds(norm, classifier, images, labels)
     assert size.min() > 0.1
     assert moved.min() >= 0
     assert moved.max() <= 1
+
+
+def front(kind):
+    if kind == "Rescaling":
+        return keras.layers.Rescaling(1 / 255)
+    return keras.layers.Normalization(mean=[120.0, 110.0, 100.0], variance=[3600.0] * 3)
+
+
+@pytest.mark.parametrize("kind", ["Rescaling", "Normalization"])
+def test_bounds_are_those_of_evaluation(kind, classifier, images, labels, eagerly):
+    """Floats from 0 to 255, which the model's own first layer takes, are attacked there and not cut to 1."""
+    net = keras.Sequential([keras.Input((32, 32, 3)), front(kind), classifier])
+    pixels = np.round(images * 255).astype("float32")
+    plain, declared = (
+        AdversarialModel(one, epsilon=EPSILON, steps=2, seed=0)
+        for one in (net, kf.Classifier(net, value_range=(0, 255)))
+    )
+    assert plain.bounds == kf.Classifier(net).settle_range(pixels).value_range == (0, 255)
+    moved = prepared(plain, pixels, labels)
+    np.testing.assert_array_equal(moved, prepared(declared, pixels, labels))
+    assert 0.9 * 255 * EPSILON < np.abs(moved - pixels).max() <= 255 * EPSILON + 1e-3
+    as_bytes = AdversarialModel(net, epsilon=EPSILON, steps=2, seed=0)
+    np.testing.assert_array_equal(prepared(as_bytes, pixels.astype("uint8"), labels), moved)
+    compiled(plain, **eagerly).fit(pixels, labels, verbose=0)
+    with pytest.warns(UserWarning, match="which are black to it"):
+        plain.fit(images, labels, verbose=0)
+
+
+def test_images_beyond_the_bounds_are_refused(classifier, images, labels, eagerly):
+    wide = (images - 0.5) / 0.2
+    model = compiled(AdversarialModel(classifier, steps=1, augment=kf.layers.CropFlip()), **eagerly)
+    before = classifier.get_weights()
+    with refused("Images must lie in the bounds of the attack, 0 to 1"):
+        model.fit(wide, labels, verbose=0)
+    for one, other in zip(before, classifier.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    compiled(AdversarialModel(classifier, steps=1, bounds=(-3, 3)), **eagerly).fit(wide, labels, verbose=0)
+    # What an augmentation brings into the bounds is taken.
+    rescale = keras.layers.Rescaling(0.2, 0.5)
+    compiled(AdversarialModel(classifier, steps=1, augment=rescale), **eagerly).fit(wide, labels, verbose=0)
 
 
 def test_random_starts_are_new_at_every_step_and_repeat_with_the_seed(classifier, images, labels):
