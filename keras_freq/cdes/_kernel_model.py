@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_freq._core.replicas import share_of_replica
 from keras_freq.spectral._backend import Array
 from keras_freq.spectral._density import Bins, Center, spectral_density
 from keras_freq.spectral._enhance import convolve_twice
@@ -107,7 +108,7 @@ class KernelModel(keras.Model):
         total = density + similarity
         for penalty in self.losses:
             total = total + penalty
-        return total
+        return share_of_replica(total)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         return self.get_metrics_result()

@@ -6,6 +6,7 @@ import keras
 
 from keras_freq._core.checks import check_choice
 from keras_freq._core.classifier import Classifier
+from keras_freq._core.replicas import share_of_replica
 from keras_freq.spectral._backend import Array
 from keras_freq.training._base import TrainingModel
 
@@ -100,7 +101,7 @@ class APRModel(TrainingModel):
             return loss / 2
         # Weight decay and other added losses belong to the model, not to a half: count them once.
         for added in self.losses:
-            loss = loss - keras.ops.sum(keras.ops.cast(added, loss.dtype))
+            loss = loss - share_of_replica(keras.ops.sum(keras.ops.cast(added, loss.dtype)))
         return loss
 
     def get_config(self):

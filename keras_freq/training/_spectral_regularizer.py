@@ -13,6 +13,7 @@ from keras_freq._core.checks import check_choice, check_number, check_numbers, s
 from keras_freq._core.classifier import Classifier
 from keras_freq._core.input_gradient import input_gradient
 from keras_freq._core.losses import cross_entropy, wrong_log_odds
+from keras_freq._core.replicas import share_of_replica
 from keras_freq.spectral import azimuthal_radii, radial_distance
 from keras_freq.spectral._backend import library_of
 from keras_freq.spectral._density import band_of
@@ -135,7 +136,7 @@ class SpectralRegularizer(BatchTransformModel):
             shares = self.penalty(x, y)
         if sample_weight is not None:
             shares = shares * ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
-        return loss + ops.cast(self.strength * ops.mean(shares), loss.dtype)
+        return loss + ops.cast(share_of_replica(self.strength * ops.mean(shares)), loss.dtype)
 
     def _hold_statistics(self) -> contextlib.AbstractContextManager:
         """Where variables are arguments of the step, running statistics come as results of the forward pass:

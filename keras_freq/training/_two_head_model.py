@@ -8,6 +8,7 @@ from keras import ops
 from keras_freq._core.checks import check_choice, check_number, check_seed, show
 from keras_freq._core.classifier import Classifier, output_index, place_of_output
 from keras_freq._core.reading import pick_output
+from keras_freq._core.replicas import share_of_replica
 from keras_freq._core.value_range import UNIT
 from keras_freq.spectral import recombine
 from keras_freq.spectral._backend import Array
@@ -177,7 +178,7 @@ class TwoHeadModel(TrainingModel):
             total += weight
         # Weight decay and other added losses belong to the model, not to a term: count them once.
         for added in self.losses:
-            loss = loss - (total - 1) * ops.sum(ops.cast(added, loss.dtype))
+            loss = loss - (total - 1) * share_of_replica(ops.sum(ops.cast(added, loss.dtype)))
         return loss
 
     def _check_labels(self, labels: Any) -> None:
