@@ -18,7 +18,10 @@ class MixUpModel(MixtureModel):
 
     Feed class indices `(batch,)` or one-hot labels; the model makes distributions of them, so it is compiled
     with `keras.losses.CategoricalCrossentropy(from_logits=True)`. Accuracy in training counts the class with
-    the larger weight.
+    the larger weight. A classifier of one output, the logit of the second of two classes, takes the
+    probability of that class, `(batch,)` or `(batch, 1)`, and is compiled with
+    `keras.losses.BinaryCrossentropy(from_logits=True)`; Keras' accuracy of two classes counts mixtures as
+    wrong.
 
     `input_shape`, `output_shape` and `layers` are the classifier's, the layers behind the wrapper's own;
     `inputs`, `outputs` and `operations` only `model.classifier` has.

@@ -20,7 +20,10 @@ class MixtureModel(BatchTransformModel):
 
     Feed class indices `(batch,)` or one-hot labels; the model makes distributions of them, so it is compiled
     with `keras.losses.CategoricalCrossentropy(from_logits=True)`. Accuracy in training counts the class with
-    the larger weight.
+    the larger weight. A classifier of one output, the logit of the second of two classes, takes the
+    probability of that class, `(batch,)` or `(batch, 1)`, and is compiled with
+    `keras.losses.BinaryCrossentropy(from_logits=True)`; Keras' accuracy of two classes counts mixtures as
+    wrong.
 
     `input_shape`, `output_shape` and `layers` are the classifier's, the layers behind the wrapper's own;
     `inputs`, `outputs` and `operations` only `model.classifier` has.
@@ -34,8 +37,9 @@ class MixtureModel(BatchTransformModel):
     Raises:
         TypeError: if `classifier` is no model, or one of the others no Keras layer.
         ValueError: if `classifier` has several outputs; if the model is compiled with a loss of class
-            indices, or with `jit_compile=True` on TensorFlow, whose XLA cannot draw the weights of MixUp and
-            CutMix; if `mixture` returns something else.
+            indices, with one of several classes where there is one output, or with `jit_compile=True` on
+            TensorFlow, whose XLA cannot draw the weights of MixUp and CutMix; if `mixture` returns something
+            else, or labels have a weight for more or fewer classes than there are.
 
     Source: Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable
         Features", ICCV 2019; Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018.
@@ -76,6 +80,17 @@ class MixtureModel(BatchTransformModel):
                 "keras.losses.CategoricalCrossentropy(from_logits=True). "
                 f"Received: loss={getattr(loss, 'name', loss)!r}"
             )
+        if self._count_outputs() == 1 and (
+            isinstance(
+                loss, (keras.losses.CategoricalCrossentropy, keras.losses.CategoricalFocalCrossentropy)
+            )
+            or (isinstance(loss, str) and loss.startswith("categorical_"))
+        ):
+            raise ValueError(
+                "`loss` must take the probability of the second class where the classifier has one output, "
+                "such as keras.losses.BinaryCrossentropy(from_logits=True). "
+                f"Received: loss={getattr(loss, 'name', loss)!r}"
+            )
         if kwargs.get("jit_compile") is True and not self.supports_jit:
             raise ValueError(
                 "`jit_compile` must be False or 'auto' on TensorFlow, whose XLA cannot draw from a Beta "
@@ -108,8 +123,22 @@ class MixtureModel(BatchTransformModel):
         return super().compute_metrics(x, self._make_distribution(y), y_pred, sample_weight=sample_weight)
 
     def _make_distribution(self, labels):
+        """A weight for every output; what is one already stays, since `prepare` has made one in training."""
         self.check_labels(labels)
-        if len(labels.shape) == 2 and labels.shape[-1] > 1:
-            return ops.cast(labels, "float32")
-        classes = self.output_shape[-1]
-        return ops.one_hot(ops.reshape(ops.cast(labels, "int32"), (-1,)), classes, dtype="float32")
+        width = labels.shape[-1] if len(labels.shape) == 2 else 1
+        outputs = self._count_outputs()
+        if width == 1 and outputs != 1:
+            labels = ops.reshape(ops.cast(labels, "int32"), (-1,))
+            return ops.one_hot(labels, self.output_shape[-1], dtype="float32")
+        if outputs not in (None, width):
+            raise ValueError(
+                f"Labels must be {'probabilities' if outputs == 1 else 'class indices'} (batch,), or one-hot "
+                f"rows (batch, {outputs}), as the classifier has outputs. Received: labels of shape "
+                f"{tuple(labels.shape)}"
+            )
+        return ops.reshape(ops.cast(labels, "float32"), (-1, width))
+
+    def _count_outputs(self) -> int | None:
+        """The classifier's outputs for an image, where Keras knows them."""
+        known = hasattr(self.classifier, "output_shape")
+        return self.output_shape[-1] if known else None

@@ -3,9 +3,11 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 import keras_freq as kf
 from keras_freq.training import MixtureModel, MixUpModel
+from tests.refusals import refused
 
 to_numpy, to_tensor = keras.ops.convert_to_numpy, keras.ops.convert_to_tensor
 # Keras' MixUp asks JAX for int64, which JAX answers with a warning.
@@ -28,6 +30,13 @@ class Halve(keras.layers.Layer):
 
     def call(self, data, training=True):
         return {"images": data["images"] / 2, "labels": data["labels"]}
+
+
+class Keep(keras.layers.Layer):
+    """A mixture of each image with itself."""
+
+    def call(self, data, training=True):
+        return data
 
 
 def flat_classifier(classes):
@@ -128,6 +137,60 @@ def test_files_of_mix_up_models_keep_their_names(classifier, images, tmp_path):
     assert any(name.startswith("classifier/") for name in names)
     assert not any(name.startswith("mixture") for name in names)
     assert "mixture" not in model.get_config()
+
+
+@pytest.mark.parametrize("form", ["batch", "column", "floats"])
+def test_one_output_takes_probabilities_of_the_second_class(form, images, labels):
+    """As the classifier by itself where nothing is mixed, in training and in evaluation."""
+    given = labels % 2
+    given = {"batch": given, "column": given[:, None], "floats": given[:, None].astype("float32")}[form]
+
+    def fit(wrap):
+        keras.utils.set_random_seed(0)
+        model = wrap(flat_classifier(1))
+        loss = keras.losses.BinaryCrossentropy(from_logits=True)
+        metrics = [keras.metrics.BinaryAccuracy(threshold=0.0)]
+        model.compile(keras.optimizers.SGD(0.05), loss, metrics=metrics)
+        history = model.fit(images, given, batch_size=4, epochs=2, verbose=0, shuffle=False).history
+        return history["loss"], history["binary_accuracy"], model.evaluate(images, given, verbose=0)
+
+    expected = fit(lambda net: net)
+    for one, other in zip(fit(lambda net: MixtureModel(net, Keep())), expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+    # Images as bright as their labels tell how they were mixed.
+    bright = np.ones_like(images) * (labels % 2).astype("float32")[:, None, None, None]
+    mixed, shares = MixUpModel(flat_classifier(1), seed=0).prepare(to_tensor(bright), to_tensor(given))
+    assert shares.shape == (8, 1)
+    np.testing.assert_allclose(to_numpy(shares)[:, 0], to_numpy(mixed).mean((1, 2, 3)), atol=1e-5)
+    assert ((to_numpy(shares) > 0.01) & (to_numpy(shares) < 0.99)).any()
+
+
+def test_a_distribution_stays_as_it_is(images):
+    """What `prepare` has made is not read as class indices by the loss."""
+    for classes in (1, 4):
+        keras.utils.set_random_seed(0)
+        model = MixUpModel(flat_classifier(classes), alpha=1.0, seed=0)
+        kind = "BinaryCrossentropy" if classes == 1 else "CategoricalCrossentropy"
+        loss = getattr(keras.losses, kind)(from_logits=True)
+        model.compile("sgd", loss)
+        mixed, shares = model.prepare(to_tensor(images), to_tensor(np.arange(8) % max(classes, 2)))
+        assert ((to_numpy(shares) > 0.01) & (to_numpy(shares) < 0.99)).any()
+        logits = model(mixed)
+        found, expected = model.compute_loss(mixed, shares, logits), loss(shares, logits)
+        np.testing.assert_allclose(*(to_numpy(ops.stop_gradient(value)) for value in (found, expected)))
+
+
+def test_labels_and_losses_of_another_number_of_classes_are_refused(images, labels):
+    binary = keras.losses.BinaryCrossentropy(from_logits=True)
+    for loss in ("categorical_crossentropy", keras.losses.CategoricalCrossentropy(from_logits=True)):
+        with refused("`loss` must take the probability of the second class"):
+            MixUpModel(flat_classifier(1)).compile("sgd", loss)
+    one = MixUpModel(flat_classifier(1))
+    one.compile("sgd", binary)
+    with refused("Labels must be probabilities (batch,), or one-hot rows (batch, 1)"):
+        one.prepare(to_tensor(images), to_tensor(np.eye(2)[labels % 2]))
+    with refused("Labels must be class indices (batch,), or one-hot rows (batch, 4)"):
+        MixUpModel(flat_classifier(4)).prepare(to_tensor(images), to_tensor(np.eye(5)[labels]))
 
 
 def test_a_layer_of_ones_own(classifier, images, labels):
