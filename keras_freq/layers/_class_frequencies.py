@@ -9,7 +9,14 @@ from keras_freq._core.checks import check_choice, check_number, check_seed, show
 from keras_freq._core.one_line import call_with_short_errors
 from keras_freq.layers._base import FrequencyLayer, hold_bytes
 from keras_freq.layers._float_bytes import mark_float_bytes
-from keras_freq.spectral._backend import is_foreign_tensorflow, library_of
+from keras_freq.spectral._backend import (
+    dtype_of,
+    has_values,
+    host_values,
+    is_floating,
+    is_foreign_tensorflow,
+    library_of,
+)
 from keras_freq.spectral._dft import half_mask, irfft2, rfft2
 from keras_freq.spectral._images import to_planes
 from keras_freq.spectral._masks import check_mask
@@ -46,7 +53,7 @@ class ClassFrequencies(FrequencyLayer):
     Call arguments:
         inputs: `{"images": ..., "labels": ...}`, a batch `(batch, height, width, channels)` with class
             indices `(batch,)` or `(batch, 1)`, or a weight for every class `(batch, classes)`, of which the
-            largest counts.
+            largest counts; of two classes also the probability of the second.
         training: `False` makes the layer the identity. Inside a model Keras sets it; alone the layer
             augments.
 
@@ -55,7 +62,8 @@ class ClassFrequencies(FrequencyLayer):
 
     Raises:
         TypeError: if `inputs` is no such dictionary.
-        ValueError: if an argument lies outside its range, or images of another size arrive.
+        ValueError: if an argument lies outside its range, or images of another size or labels of other
+            classes than those of the maps arrive. In compiled code only the number of weights is looked at.
 
     Source: Wang, Veldhuis, Brune and Strisciuglio, "DFM-X: Augmentation by Leveraging Prior Knowledge of
         Shortcut Learning", ICCV Workshops 2023, for `"keep_other"` with `probability=0.3`.
@@ -155,9 +163,12 @@ class ClassFrequencies(FrequencyLayer):
                 f"Images must have the size of the maps, {size[0]} x {size[1]}. "
                 f"Received: {planes.shape[-2]} x {planes.shape[-1]}"
             )
+        self._check_labels(labels)
         xp = library_of(planes)
         if len(labels.shape) == 2 and labels.shape[-1] != 1:
             labels = xp.argsort(labels)[:, -1]
+        elif is_floating(dtype_of(labels)):  # a probability is nearer to one of two classes
+            labels = xp.floor(xp.cast(labels, "float32") + 0.5)
         chosen = xp.reshape(xp.cast(labels, "int32"), (-1,))
         if self.how == "keep_other":
             step = xp.cast(xp.minimum(xp.floor(draws[0] * (classes - 1)), classes - 2.0), "int32")
@@ -166,6 +177,25 @@ class ClassFrequencies(FrequencyLayer):
         re, im = rfft2(planes)
         coins = xp.reshape(draws[1], (-1, 1, 1, 1)) < self.probability
         return back(xp.where(coins, irfft2(re * gains, im * gains, *size), planes))
+
+    def _check_labels(self, labels: Any) -> None:
+        classes = len(self.maps)
+        if len(labels.shape) == 2 and labels.shape[-1] != 1:
+            if labels.shape[-1] not in (None, classes):
+                raise ValueError(
+                    f"Labels must have a weight for each of the {classes} classes that have maps. "
+                    f"Received: labels of shape {tuple(labels.shape)}"
+                )
+            return
+        values = host_values(labels)
+        if values is None and has_values(labels) and keras.backend.backend() != "torch":
+            # PyTorch's training steps hold values too, and must not wait for the device.
+            values = keras.ops.convert_to_numpy(labels)
+        if values is not None and not ((values >= 0) & (values < classes)).all():
+            raise ValueError(
+                f"Labels must be from 0 to {classes - 1}, the classes that have maps. "
+                f"Received: labels from {values.min():g} to {values.max():g}"
+            )
 
     def compute_output_shape(self, input_shape):
         return dict(input_shape)

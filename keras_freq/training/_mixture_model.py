@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_freq._core.classifier import Classifier
+from keras_freq.layers._class_frequencies import ClassFrequencies
 from keras_freq.training._base import BatchTransformModel
 
 
@@ -39,7 +40,7 @@ class MixtureModel(BatchTransformModel):
         ValueError: if `classifier` has several outputs; if the model is compiled with a loss of class
             indices, with one of several classes where there is one output, or with `jit_compile=True` on
             TensorFlow, whose XLA cannot draw the weights of MixUp and CutMix; if `mixture` returns something
-            else, or labels have a weight for more or fewer classes than there are.
+            else, or labels or the maps of `mixture` are of more or fewer classes than there are.
 
     Source: Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable
         Features", ICCV 2019; Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018.
@@ -68,6 +69,13 @@ class MixtureModel(BatchTransformModel):
         if not isinstance(mixture, keras.Layer):
             raise TypeError(f"`mixture` must be a Keras layer. Received: type={type(mixture).__name__}")
         self.hold(classifier=classifier, augment=augment, mixture=mixture)
+        outputs = self._count_outputs()
+        # One output is two classes.
+        if isinstance(mixture, ClassFrequencies) and outputs and len(mixture.maps) != max(outputs, 2):
+            raise ValueError(
+                f"`mixture` must have a map for each of the {max(outputs, 2)} classes of the classifier. "
+                f"Received: {len(mixture.maps)} maps"
+            )
         # XLA has no kernel for TensorFlow's gamma draws; jit_compile="auto" asks for this.
         self.supports_jit = keras.backend.backend() != "tensorflow"
 

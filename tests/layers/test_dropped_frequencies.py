@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
+from tests.refusals import refused
 
 to_numpy, to_tensor = keras.ops.convert_to_numpy, keras.ops.convert_to_tensor
 
@@ -130,6 +131,35 @@ def test_maps_of_this_library_are_taken_and_saved(tmp_path):
         np.testing.assert_array_equal(to_numpy(layer(inputs)["images"]), to_numpy(again(inputs)["images"]))
     still = layer(inputs, training=False)["images"]
     np.testing.assert_array_equal(to_numpy(still), inputs["images"])
+
+
+@pytest.mark.parametrize("how", ["keep_other", "drop_own"])
+def test_labels_without_a_map_are_refused(how):
+    images = natural(4, (8, 8))
+    layer = kf.layers.ClassFrequencies(planted_maps(3, (8, 8)), how=how, probability=1, seed=0)
+    for labels in ([0, 1, 2, 3], [-1, 0, 1, 2], [0.0, 1.0, 2.0, float("nan")]):
+        for given in (np.array(labels), np.array(labels)[:, None]):
+            with refused("Labels must be from 0 to 2, the classes that have maps"):
+                layer({"images": images, "labels": given})
+    for width in (2, 4):
+        with refused("Labels must have a weight for each of the 3 classes that have maps"):
+            layer({"images": images, "labels": np.eye(width)[[0, 1, 0, 1]]})
+
+
+def test_the_width_of_weights_is_looked_at_where_nothing_has_values():
+    tf = pytest.importorskip("tensorflow")
+    layer = kf.layers.ClassFrequencies(planted_maps(3, (8, 8)), seed=0)
+    data = {"images": natural(4, (8, 8)), "labels": np.eye(4, dtype="float32")}
+    with pytest.raises(ValueError, match="Labels must have a weight for each of the 3 classes"):
+        tf.data.Dataset.from_tensor_slices(data).batch(2).map(layer)
+
+
+def test_a_probability_is_that_of_the_second_of_two_classes():
+    images, labels = natural(4, (8, 8)), np.array([0, 1, 1, 0])
+    layer = kf.layers.ClassFrequencies(planted_maps(2, (8, 8)), how="drop_own", probability=1)
+    given = labels, np.array([[0.4], [0.6], [0.9], [0.0]], "float32")
+    one, other = (to_numpy(layer({"images": images, "labels": each})["images"]) for each in given)
+    np.testing.assert_array_equal(one, other)
 
 
 def test_bytes_are_filtered_as_bytes():

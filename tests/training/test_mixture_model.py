@@ -199,6 +199,18 @@ def test_a_layer_of_ones_own(classifier, images, labels):
     np.testing.assert_array_equal(to_numpy(shares), np.eye(4)[labels])
 
 
+def test_maps_must_be_those_of_the_classes(classifier, images, labels):
+    maps = np.stack([kf.spectral.disk_mask(32, 32, radius) for radius in (2, 4, 6, 8)])
+    for count in (2, 3):
+        with refused("`mixture` must have a map for each of the 4 classes"):
+            MixtureModel(classifier, kf.layers.ClassFrequencies(maps[:count]))
+    with refused("`mixture` must have a map for each of the 2 classes"):
+        MixtureModel(flat_classifier(1), kf.layers.ClassFrequencies(maps))
+    MixtureModel(flat_classifier(1), kf.layers.ClassFrequencies(maps[:2]))
+    model = compiled(MixtureModel(classifier, kf.layers.ClassFrequencies(maps, probability=1, seed=0)))
+    assert np.isfinite(model.fit(images, labels, verbose=0).history["loss"]).all()
+
+
 def test_what_is_no_mixture_is_refused(classifier, images, labels):
     with pytest.raises(TypeError, match=r"`mixture` must be a Keras layer\. Received: type=NoneType"):
         MixtureModel(classifier, None)
