@@ -189,7 +189,8 @@ class CDES:
             on_epoch: Called with the number of epochs done and their losses.
 
         Returns:
-            `history`: the mean loss of each epoch and its two parts.
+            `history`: the mean over the images of each epoch of the loss, and of its parts `"density"` and
+            `"similarity"`; what is left of the loss is the part of the weight decay.
 
         Raises:
             ValueError: if images or an option are not as above, or a loss is not finite: then the rate is too

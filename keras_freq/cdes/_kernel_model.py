@@ -103,8 +103,9 @@ class KernelModel(keras.Model):
         )
         originals = noisy if self.similarity == "noisy" else ops.cast(x, "float32")
         similarity = similarity_loss(enhanced, originals, reduction=self.reduction)
-        self.parts["density"].update_state(density)
-        self.parts["similarity_loss"].update_state(similarity)
+        count = ops.shape(enhanced)[0]  # Keras weighs the loss of a batch so
+        self.parts["density"].update_state(density, sample_weight=count)
+        self.parts["similarity_loss"].update_state(similarity, sample_weight=count)
         total = density + similarity
         for penalty in self.losses:
             total = total + penalty

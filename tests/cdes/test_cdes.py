@@ -103,6 +103,18 @@ def test_the_loss_falls_on_real_images(trained):
         assert trained.history[name][-1] < trained.history[name][0]
 
 
+def test_the_parts_of_the_loss_add_up(real):
+    """Over batches of two sizes, the last one of bright images; what is left is the weight decay's."""
+    images = np.concatenate([0.1 * real[:8], real[8:9]])
+    for decay in (0, 1e-2):
+        kernels = CDES(2, 3, seed=0)
+        options = {"epochs": 1, "batch_size": 8, "learning_rate": 1e-6, "shuffle": False, "verbose": 0}
+        history = kernels.fit(images, weight_decay=decay, **options)
+        penalty = decay / 2 * sum(np.square(part).sum() for part in kernels.kernels())
+        parts = history["density"][0] + history["similarity"][0] + penalty
+        assert history["loss"][0] == pytest.approx(parts, rel=1e-5)
+
+
 def test_the_density_comes_nearer_to_the_target(real):
     kernels = CDES(8, 5, seed=0)
     kernels.fit(real, epochs=20, batch_size=10, learning_rate=0.04, decay_every=15, verbose=0)
