@@ -134,6 +134,9 @@ class TrainingModel(keras.Model):
     def fit(self, x=None, *args, **kwargs):
         """`keras.Model.fit`, which looks at the first images.
 
+        For that a `keras.utils.PyDataset` is asked for its batch 0 once more; all else is read as often as by
+        Keras.
+
         Raises:
             ValueError: If the first batch holds pixels that are not finite or beyond the range that a layer
                 takes.

@@ -1,4 +1,4 @@
-"""A look at the first images of whatever `fit` takes, which changes neither their order nor later draws."""
+"""A look at the first images of whatever `fit` takes, which changes no order that training reads them in."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ Check = Callable[[np.ndarray], None]
 class FirstImages:
     """Looks once at the first images of data for `fit`.
 
-    Arrays and a `PyDataset` are looked at now. A generator gets its first batch back. A `tf.data.Dataset` is
-    not read: opened for a look it would shuffle anew. Its first batch is looked at on its way into training,
-    and what is wrong with it is kept in `error`, since TensorFlow wraps what is raised there into many lines.
+    Arrays are looked at now. So is a `PyDataset`, whose batch 0 is asked for once more than Keras does: what
+    it draws from a state of its own there is drawn once more, and not where draws follow from the index. A
+    generator gets its first batch back. A `tf.data.Dataset` is not read: opened for a look it would shuffle
+    anew. Its first batch is looked at on its way into training, and what is wrong with it is kept in `error`,
+    since TensorFlow wraps what is raised there into many lines.
 
     Args:
         check: Raises a `ValueError` for images that will not do.

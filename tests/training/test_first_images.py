@@ -77,6 +77,34 @@ def test_every_feed_trains_alike(model):
         np.testing.assert_allclose(end, ends[0], atol=1e-6, err_msg=kind)
 
 
+def test_a_look_asks_a_dataset_for_one_batch_more(model):
+    """What the look costs: batch 0 of a `PyDataset`, and nothing of a generator."""
+    x, y = np.random.default_rng(0).random((12, 8, 8, 3), dtype="float32"), np.arange(12) % 3
+    asked = []
+
+    class Asked(Batches):
+        def __getitem__(self, index):
+            asked.append(index)
+            return super().__getitem__(index)
+
+    def ask(trained):
+        asked.clear()
+        trained.fit(Asked(x, y), shuffle=False, verbose=0)
+        return sorted(asked)
+
+    model.classifier.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    assert ask(model) == sorted([0, *ask(model.classifier)])
+    drawn = []
+
+    def batches():
+        for rows in range(0, 12, 4):
+            drawn.append(rows)
+            yield x[rows : rows + 4], y[rows : rows + 4]
+
+    model.fit(batches(), steps_per_epoch=3, verbose=0)
+    assert drawn == [0, 4, 8]
+
+
 def test_a_shuffled_dataset_keeps_its_order():
     tf = pytest.importorskip("tensorflow")
     from keras_freq.training._first_images import FirstImages
