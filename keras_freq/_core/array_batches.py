@@ -31,8 +31,10 @@ class ArrayBatches(OrderedBatches):
         images: The images as given.
         labels: int32 class indices `(n,)`.
         workers: Always 1; more are refused.
-        epoch: The current epoch, from 0; settable. `fit` advances it after every epoch, and so does one pass
-            of `evaluate` or `predict`.
+        epoch: The current epoch, from 0; settable. `fit` advances it after every pass over all batches, also
+            where `steps_per_epoch` cuts a pass into several epochs of Keras, and so does one pass of
+            `evaluate` or `predict`. A pass that a fit leaves unfinished does not count, but on TensorFlow,
+            which reads ahead, where its last batch was read already.
 
     Raises:
         ValueError: If images or labels are of the wrong rank, length or dtype, empty or not finite.
@@ -57,7 +59,7 @@ class ArrayBatches(OrderedBatches):
         return self._order.rows(index)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = self._order.rows(index)
+        rows = self._order.read(index)
         return unit_float32(self.images[rows]), self.labels[rows]
 
 
@@ -65,5 +67,5 @@ class RawBatches(ArrayBatches):
     """The same with bytes as they are: what they mean is settled by the model that they are for."""
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = self._order.rows(index)
+        rows = self._order.read(index)
         return self.images[rows], self.labels[rows]

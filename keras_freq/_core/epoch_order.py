@@ -27,7 +27,10 @@ class EpochOrder:
         self.seed = check_whole(seed, "seed", least=0)
         self.shuffle = bool(shuffle)
         self._order: tuple[int, np.ndarray] | None = None
-        self._fetched: set[int] | None = None
+        # Of the pass that is under way: every batch that was read, and in which of Keras' epochs.
+        self._read: dict[int, int] = {}
+        self._part = 0
+        self._within = self._anew = False
         self.epoch = 0
 
     @property
@@ -45,8 +48,6 @@ class EpochOrder:
         """The places of the images of batch `index` in the current epoch, int64 `(batch,)`."""
         if not 0 <= index < len(self):
             raise IndexError(f"`index` must lie in [0, {len(self)}). Received: index={index}")
-        if self._fetched is not None:
-            self._fetched.add(index)
         start = index * self.batch_size
         stop = min(start + self.batch_size, self.length)
         return self._permutation()[start:stop] if self.shuffle else np.arange(start, stop)
@@ -69,15 +70,52 @@ class EpochOrder:
             )
         return value
 
+    def read(self, index: int) -> np.ndarray:
+        """The same, and the batch counts as read."""
+        rows = self.rows(index)
+        self.count(index)
+        return rows
+
+    def count(self, index: int) -> None:
+        """Counts a batch as read. It must be made by then: a thread of Keras may be reading ahead, and with
+        the last batch counted the epoch may advance."""
+        if self._within:
+            if self._anew or self._read.get(index, self._part) != self._part:
+                # The pass that an earlier epoch began was broken off.
+                self._read = {old: part for old, part in self._read.items() if part == self._part}
+                self._anew = False
+            self._read[index] = self._part
+        elif self._read and not self._anew:  # read ahead, between two epochs that share a pass
+            self._read[index] = self._part
+
+    def expect_anew(self) -> None:
+        """The next batch that is read is the first one of a pass."""
+        self._anew = True
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a pass has begun and not ended."""
+        return bool(self._read)
+
     def begin(self) -> None:
-        self._fetched = set()
+        self._part += 1
+        self._within, self._anew = True, False
 
     def end(self) -> None:
         # Keras also begins or ends an epoch to look at the first batches before it trains, differently on
-        # each backend. Only an epoch that began and fetched every batch counts, so that all backends agree.
-        if self._fetched is not None and len(self._fetched) == len(self):
+        # each backend, and `steps_per_epoch` cuts a pass into several epochs. Only when all batches were read
+        # is the pass over, so that all backends agree.
+        if not self._within:
+            self._read = {}
+        elif len(self._read) == len(self):
+            self._read = {}
             self.epoch += 1
-        self._fetched = None
+        self._within = False
+
+    def follow(self, epoch: int) -> None:
+        """Sets the epoch to that of another order, which counts for both."""
+        self._within, self._read = False, {}
+        self.epoch = epoch
 
 
 class OrderedBatches(keras.utils.PyDataset):
@@ -103,6 +141,13 @@ class OrderedBatches(keras.utils.PyDataset):
 
     def __len__(self) -> int:
         return len(self._order)
+
+    @property
+    def num_batches(self) -> int:
+        # Keras asks for it right in front of every pass and never within one: that tells a pass that begins
+        # anew, after one that was broken off, from one that `steps_per_epoch` goes on with.
+        self._order.expect_anew()
+        return len(self)
 
     def on_epoch_begin(self) -> None:
         self._order.begin()

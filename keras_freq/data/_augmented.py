@@ -48,7 +48,8 @@ class Augmented(OrderedBatches):
         feed: The feed as given.
         layers: The layers.
         processes: Number of processes. The attribute `workers`, which Keras reads, is always 1.
-        epoch: The current epoch, from 0; settable. `fit` advances it after every epoch.
+        epoch: The current epoch, from 0; settable. `fit` advances it, and that of the feed, after every pass
+            over all batches, as that of `keras_freq.data.ArrayBatches`.
 
     Raises:
         TypeError: If the feed is no such data set, or a layer is none that takes images alone.
@@ -99,7 +100,7 @@ class Augmented(OrderedBatches):
             self.feed.epoch = value
 
     def __getitem__(self, index: int) -> tuple:
-        self._order.rows(index)
+        self._order.rows(index)  # refuses what is none
         # A pass begins with 0, also after one that was cut short.
         if self._coming and index not in (0, self._next) and index not in self._coming:
             self._tell_order()
@@ -109,17 +110,30 @@ class Augmented(OrderedBatches):
         for ahead in range(index + 1, min(index + 1 + 2 * self.processes, len(self))):
             if ahead not in self._coming and len(self._coming) < 2 * self.processes:
                 self._coming[ahead] = self._begin(ahead)
+        self._order.count(index)
         return (future.result(), *rest)
 
     def on_epoch_begin(self) -> None:
-        self._forget()
         super().on_epoch_begin()
         self.feed.on_epoch_begin()
+        self._lead()
+        self._forget_what_is_over()
 
     def on_epoch_end(self) -> None:
-        self._forget()
         super().on_epoch_end()
+        self._lead()
         self.feed.on_epoch_end()
+        self._forget_what_is_over()
+
+    def _lead(self) -> None:
+        """Keeps the feed in the same epoch: what it counts itself runs ahead with the workers."""
+        if isinstance(self.feed, OrderedBatches):
+            self.feed._order.follow(self.epoch)
+
+    def _forget_what_is_over(self) -> None:
+        # A feed of another class may have other batches from now on, even within a pass.
+        if not (self._order.under_way and isinstance(self.feed, OrderedBatches)):
+            self._forget()
 
     def _begin(self, index: int) -> tuple[Future, list[Any]]:
         """Images of a batch to be, and what belongs to them."""
@@ -140,9 +154,9 @@ class Augmented(OrderedBatches):
         return self._pool.submit(augment, self._described, images, self._scales, places, start), rest
 
     def _forget(self) -> None:
-        for future, _ in self._coming.values():
-            future.cancel()
-        self._coming, self._next = {}, 0
+        coming, self._coming, self._next = self._coming, {}, 0
+        while coming:  # one by one: a thread may be taking from them
+            coming.popitem()[1][0].cancel()
 
     def _tell_order(self) -> None:
         if not self._told:

@@ -389,7 +389,7 @@ class SourceBatches(OrderedBatches):
             )
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = self._order.rows(index)
+        rows = self._order.read(index)
         if self._kept is None:
             images, labels = read_rows(self._source, rows, self._form)
             return unit_float32(images), labels

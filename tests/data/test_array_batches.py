@@ -94,6 +94,50 @@ def test_epochs_of_several_fits_add_up_and_a_pass_broken_off_does_not_count():
     assert batches.epoch == 2
 
 
+@pytest.mark.parametrize("permuted", [False, True])
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_every_pass_counts_however_keras_cuts_it_into_epochs(steps, permuted):
+    batches = _Seen(numbered(7) / 7, np.arange(7), batch_size=2, shuffle=True, seed=2)
+    model = linear()
+    model.fit(batches, epochs=12 // steps, steps_per_epoch=steps, shuffle=permuted, verbose=0)
+    assert batches.epoch == 3
+    assert set(batches.seen) == {(epoch, i) for epoch in range(3) for i in range(4)}
+    for epoch in range(3):
+        order = [label for i in range(4) for label in batches.seen[epoch, i]]
+        assert order == np.random.default_rng([2, epoch]).permutation(7).tolist()
+    model.fit(batches, epochs=2, shuffle=permuted, verbose=0)
+    assert batches.epoch == 5
+
+
+@pytest.mark.once
+def test_a_pass_goes_on_in_the_next_epoch_and_may_be_read_ahead_between_them():
+    batches = ArrayBatches(numbered(9), np.arange(9), batch_size=3)
+    batches.on_epoch_begin()
+    batches[0]
+    batches.on_epoch_end()
+    batches[1]
+    batches.on_epoch_begin()
+    batches[2]
+    batches.on_epoch_end()
+    assert batches.epoch == 1
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_pass_that_begins_anew_does_not_go_on_with_a_broken_one(first):
+    batches = ArrayBatches(numbered(9), np.arange(9), batch_size=3)
+    batches.on_epoch_begin()
+    batches[0]
+    batches.on_epoch_end()
+    for index in (first, 2):
+        batches.on_epoch_begin()
+        if index == first:
+            assert batches.num_batches == 3  # as Keras asks in front of a pass
+        batches[index]
+        batches.on_epoch_end()
+        assert batches.epoch == 0
+
+
 def test_evaluate_and_predict_take_it():
     images, labels = numbered(9) / 9, np.arange(9)
     model = linear()

@@ -36,6 +36,10 @@ class Batches(keras.utils.PyDataset):
         return images, np.arange(3), np.ones(3)
 
 
+class Mine(kf.data.ArrayBatches):
+    """The same as a class of a user, whose batches are asked for one by one."""
+
+
 def test_workers_make_what_this_process_makes():
     here, there = augmented(), augmented(workers=2)
     for index in range(len(here)):
@@ -68,6 +72,30 @@ def test_fit_visits_every_batch_and_counts_epochs():
     assert batches.epoch == batches.feed.epoch == 2
     classifier().fit(batches, epochs=3, initial_epoch=2, shuffle=False, verbose=0)
     assert batches.epoch == 3
+
+
+@pytest.mark.parametrize(("kind", "workers"), [(kf.data.ArrayBatches, 0), (Mine, 1)])
+def test_every_pass_has_draws_of_its_own_however_keras_cuts_it_into_epochs(workers, kind):
+    images, labels = feed().images, feed().labels
+
+    seen = []
+
+    class Seen(kf.data.Augmented):
+        def __getitem__(self, index):
+            epoch, batch = self.epoch, super().__getitem__(index)
+            seen.append((epoch, index, batch))
+            return batch
+
+    options = {"batch_size": 10, "shuffle": True, "seed": 3}
+    batches = Seen(kind(images, labels, **options), LAYERS, workers=workers, seed=1)
+    expected = kf.data.Augmented(kf.data.ArrayBatches(images, labels, **options), LAYERS, workers=0, seed=1)
+    classifier().fit(batches, epochs=6, steps_per_epoch=2, shuffle=False, verbose=0)
+    assert batches.epoch == batches.feed.epoch == 3
+    assert {(epoch, index) for epoch, index, _ in seen} == {(e, i) for e in range(3) for i in range(4)}
+    for epoch, index, found in seen:
+        expected.epoch = epoch
+        for one, other in zip(found, expected[index], strict=True):
+            assert np.array_equal(one, other)
 
 
 def test_fit_learns_the_same_with_workers_and_without():
