@@ -171,10 +171,12 @@ class Augmented(OrderedBatches):
 def _check_layers(layer: Any, workers: int) -> list[Any]:
     layers = list(layer) if isinstance(layer, Sequence) else [layer]
     for one in layers:
-        if workers and type(one).__module__ == "__main__":
+        kind = type(one)
+        if workers and (kind.__module__ == "__main__" or "<locals>" in kind.__qualname__):
             raise ValueError(
                 "`layer` must be of a class that other processes can import: put it into a module, or take "
-                f"workers=0. Received: layer={show(one)} of the main program, workers={workers}"
+                f"workers=0. Received: layer={show(one)} of {kind.__module__}.{kind.__qualname__}, "
+                f"workers={workers}"
             )
         if not getattr(one, "works_on_arrays", False):
             raise TypeError(

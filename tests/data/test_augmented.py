@@ -181,8 +181,13 @@ def test_bad_arguments():
     with refused("`layer`"):
         augmented([])
     of_main = type("Own", (kf.layers.APRSingle,), {"__module__": "__main__"})()
-    with refused("a class that other processes can import"):
-        augmented([of_main], workers=1)
+
+    class Inside(kf.layers.APRSingle):
+        pass
+
+    for own in (of_main, Inside()):
+        with refused("a class that other processes can import"):
+            augmented([own], workers=1)
     assert augmented([of_main])[0][0].shape == (8, 16, 16, 3)
     with refused("`workers`"):
         augmented(workers=-1)
