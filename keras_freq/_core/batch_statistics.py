@@ -9,6 +9,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_freq._core.layer_chain import find_layers
+
 
 def normalize_by_batch(layer: Any, inputs: Any) -> Any:
     """`gamma * (x - mean(batch)) / sqrt(var(batch) + epsilon) + beta` with a layer's weights, in float32."""
@@ -30,18 +32,7 @@ def normalize_by_batch(layer: Any, inputs: Any) -> Any:
 
 def find_normalizations(model: Any) -> list[Any]:
     """Every layer of batch normalization in a model, however deep, each once."""
-    found: dict[int, Any] = {}
-    waiting, seen = [model], set[int]()
-    while waiting:
-        layer = waiting.pop()
-        if id(layer) in seen:
-            continue
-        seen.add(id(layer))
-        if isinstance(layer, keras.layers.BatchNormalization):
-            found[id(layer)] = layer
-        # A private name of Keras: layers that hold layers have no public one for them, as models do.
-        waiting.extend(getattr(layer, "_layers", None) or ())
-    return list(found.values())
+    return find_layers(model, keras.layers.BatchNormalization)
 
 
 @contextlib.contextmanager

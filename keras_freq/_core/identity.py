@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from keras_freq._core.classifier import Classifier
+from keras_freq._core.layer_chain import find_layers, inner_layers
 
 # What no output follows from in inference, or what is another each time a layer is made.
 _NO_MATTER = {"seed", "trainable", "compile_config", "build_config", "registered_name", "shared_object_id"}
@@ -103,9 +104,8 @@ class _Description:
             try:
                 config = layer.get_config()
             except Exception:  # Keras refuses where a class has none; then what is inside must do
-                config = {"layers": list(getattr(layer, "layers", ()))}
-        inside = [layer, *getattr(layer, "layers", ())]
-        functions = [one.function for one in inside if isinstance(one, keras.layers.Lambda)]
+                config = {"layers": inner_layers(layer)}
+        functions = [one.function for one in find_layers(layer, keras.layers.Lambda)]
         return [_name(type(layer)), self.of(config), self.of(functions)]
 
     def _of_settings(self, settings: dict) -> Any:

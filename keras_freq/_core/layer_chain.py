@@ -58,6 +58,27 @@ def operations_in_order(model: Any) -> list:
     return inner if len(inner) == 1 else []
 
 
+def inner_layers(layer: Any) -> list:
+    """The layers that a layer or model holds."""
+    # A private name of Keras: layers that hold layers have no public one for them, as models do.
+    return list(getattr(layer, "_layers", None) or ())
+
+
+def find_layers(model: Any, kind: type) -> list:
+    """Every layer of a kind in a model or layer, itself too, however deep, each once."""
+    found: dict[int, Any] = {}
+    waiting, seen = [model], set[int]()
+    while waiting:
+        layer = waiting.pop()
+        if id(layer) in seen:
+            continue
+        seen.add(id(layer))
+        if isinstance(layer, kind):
+            found[id(layer)] = layer
+        waiting.extend(inner_layers(layer))
+    return list(found.values())
+
+
 def is_transparent(layer: Any) -> bool:
     """Whether a layer at the end hands on what it gets in inference mode."""
     linear = isinstance(layer, keras.layers.Activation) and layer.activation is keras.activations.linear

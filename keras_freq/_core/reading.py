@@ -12,6 +12,7 @@ from keras import ops
 
 from keras_freq._core.batch_statistics import by_batch
 from keras_freq._core.checks import show
+from keras_freq._core.layer_chain import find_layers
 from keras_freq._core.value_range import UNIT
 
 # The link of a model that is no classifier: whatever it returns is handed on.
@@ -42,13 +43,10 @@ class Reading:
 
     def list_constants(self, model: keras.Model) -> list:
         """What each `Normalization` of the model and in front of it has found: tensors, no variables."""
-        layers, found = [model, *self.layers], []
-        while layers:
-            layer = layers.pop()
-            layers += getattr(layer, "layers", ())
-            if isinstance(layer, keras.layers.Normalization):
-                found += [getattr(layer, name, None) for name in ("mean", "variance")]
-        return found
+        found = [
+            one for part in (model, *self.layers) for one in find_layers(part, keras.layers.Normalization)
+        ]
+        return [getattr(one, name, None) for one in found for name in ("mean", "variance")]
 
     def __call__(self, model: keras.Model, pixels: Any) -> Any:
         """float32 logits `(batch, classes)` of pixels on [0, 1], inside traced code; or what is returned."""

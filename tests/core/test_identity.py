@@ -62,6 +62,28 @@ def own(activation):
     return model
 
 
+def plus_one(x):
+    return x + 1
+
+
+class Other:
+    @staticmethod
+    def plus_one(x):
+        return x + 2
+
+
+class Holder(layers.Layer):
+    """A layer of its own that counts what it holds under a name that models have for something else."""
+
+    def __init__(self, activation):
+        super().__init__()
+        self.layers = 1
+        self.inner = layers.Dense(3, activation=activation)
+
+    def call(self, images):
+        return self.inner(images)
+
+
 def layers_of(model):
     return identify(kf.Classifier(model))["layers"]
 
@@ -73,6 +95,10 @@ PAIRS = {
     "links": (functional, lambda: functional(swapped=True)),
     "lambda": (lambda: by_lambda(lambda x: x * 2), lambda: by_lambda(lambda x: x * 3)),
     "named function": (lambda: by_lambda(ops.relu), lambda: by_lambda(ops.tanh)),
+    "function of an inner model": (
+        lambda: keras.Sequential([keras.Input((4, 4, 3)), by_lambda(plus_one)]),
+        lambda: keras.Sequential([keras.Input((4, 4, 3)), by_lambda(Other.plus_one)]),
+    ),
     "inside a class": (lambda: own("relu"), lambda: own("tanh")),
 }
 
@@ -121,6 +147,7 @@ FRONTS = {
     "array": (lambda: closure(np.ones(3)), lambda: closure(np.full(3, 2.0))),
     "object": (lambda: Callable(2), lambda: Callable(3)),
     "method": (lambda: Callable(2).method, lambda: Callable(3).method),
+    "layer of its own": (lambda: Holder("relu"), lambda: Holder("tanh")),
     "layer": (lambda: layers.Rescaling(2.0), lambda: layers.Rescaling(3.0)),
     "weights": (lambda: denoiser(0), lambda: denoiser(1)),
     "weights in a closure": (lambda: closure(denoiser(0)), lambda: closure(denoiser(1))),

@@ -53,6 +53,9 @@ def test_everything_is_measured_written_and_read_back(classifier, data, tmp_path
         assert finding.number is None or finding.interval is None or finding.interval[0] <= finding.number
     for name in SECTIONS:
         assert f'id="{name}"' in page
+    named = re.findall(r'aria-labelledby="([^"]+)"', page)  # not the other spelling: it is a name of HTML
+    assert len(named) == len(re.findall("<section", page))
+    assert all(f'id="{name}"' in page for name in named)
     shown = set(re.findall(r'data-order="([^"]+)"', page))
     numbers = report.numbers()
     for name in ("clean", "low_4", "high_8", "corruption_error", "robust_2", "auroc", "follows_phase"):
