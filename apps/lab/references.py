@@ -53,6 +53,8 @@ _SMALL = {
     "warmup": 2,
 }
 _SMALL_CROP = {"crop": {"padding": 4, "mode": "constant", "flip": "random"}}
+# By the rate of the one above it diverges without batch normalization.
+_NO_NORM = {**_SMALL, "normalization": "none", "learning_rate": 0.05}
 _VIT = {
     **_SMALL,
     "network": "vit",
@@ -82,14 +84,22 @@ REFERENCES: dict[str, Reference] = {
     "small_resnet_apr_sp": Reference(
         "small ResNet, APR-SP", {**_SMALL, "augmentation": "apr_sp"}, _SMALL_CROP
     ),
-    # By the rate of the one above it diverges.
-    "no_batch_norm": Reference(
-        "small ResNet, no batch norm", {**_SMALL, "normalization": "none", "learning_rate": 0.05}, _SMALL_CROP
+    "no_batch_norm": Reference("small ResNet, no batch norm", _NO_NORM, _SMALL_CROP),
+    "no_batch_norm_dropout": Reference("no batch norm, dropout", {**_NO_NORM, "dropout": 0.5}, _SMALL_CROP),
+    "no_batch_norm_mix_up": Reference(
+        "no batch norm, MixUp", {**_NO_NORM, "augmentation": "mix_up"}, _SMALL_CROP
     ),
+    "no_batch_norm_pgd": Reference("no batch norm, PGD training", _NO_NORM, {**_SMALL_CROP, **_PGD}),
     "vit": Reference("ViT", _VIT, _SMALL_CROP),
     # Not the whitened network: it starts from the statistics of images in [0, 1].
     "low_12": Reference("small ResNet, low-passed images", _SMALL, _SMALL_CROP, images="low_12"),
     "high_12": Reference("small ResNet, high-passed images", _SMALL, _SMALL_CROP, images="high_12"),
+    "low_4": Reference("small ResNet, low-passed at 4", _SMALL, _SMALL_CROP, images="low_4"),
+    "high_4": Reference("small ResNet, high-passed at 4", _SMALL, _SMALL_CROP, images="high_4"),
+    "no_batch_norm_low_4": Reference("no batch norm, low-passed at 4", _NO_NORM, _SMALL_CROP, images="low_4"),
+    "no_batch_norm_high_4": Reference(
+        "no batch norm, high-passed at 4", _NO_NORM, _SMALL_CROP, images="high_4"
+    ),
     "hars": Reference("HARS", images="hars"),
     "scr": Reference("SCR", images="scr"),
     "wcr": Reference("WCR", images="wcr"),

@@ -24,10 +24,12 @@ def training_set(
     return images if name is None else TRAINING_SETS[name](images, labels, seed, folder)
 
 
-def _part(filter_images: Callable[..., np.ndarray], images: np.ndarray, *_: object) -> np.ndarray:
+def _part(
+    filter_images: Callable[..., np.ndarray], radius: float, images: np.ndarray, *_: object
+) -> np.ndarray:
     # Neither clipped nor rescaled: the filtered images that a network is tested on are not either.
     pieces = np.array_split(images, -(-len(images) // 1000))
-    return np.concatenate([filter_images(as_floats(piece), 12) for piece in pieces])
+    return np.concatenate([filter_images(as_floats(piece), radius) for piece in pieces])
 
 
 def _hars(images: np.ndarray, labels: np.ndarray, seed: int, _: Path) -> np.ndarray:
@@ -40,8 +42,8 @@ def _enhanced(name: str, images: np.ndarray, labels: np.ndarray, _: int, folder:
 
 
 TRAINING_SETS: dict[str, Make] = {
-    "low_12": functools.partial(_part, kf.spectral.low_pass),
-    "high_12": functools.partial(_part, kf.spectral.high_pass),
+    **{f"low_{radius}": functools.partial(_part, kf.spectral.low_pass, radius) for radius in (4, 12)},
+    **{f"high_{radius}": functools.partial(_part, kf.spectral.high_pass, radius) for radius in (4, 12)},
     "hars": _hars,
     "scr": functools.partial(_enhanced, "scr"),
     "wcr": functools.partial(_enhanced, "wcr"),

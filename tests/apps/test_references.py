@@ -91,11 +91,13 @@ def test_training_sets_are_those_of_the_package_in_the_order_of_the_images(rng, 
     labels = np.arange(24) % 4
     made = {
         name: training_set(name, images, labels, seed=3, folder=tmp_path)
-        for name in (None, "low_12", "high_12", "hars")
+        for name in (None, "low_4", "high_4", "low_12", "high_12", "hars")
     }
     assert made[None] is images
-    np.testing.assert_allclose(made["low_12"] + made["high_12"], images / 255, atol=1e-5)
-    np.testing.assert_allclose(made["high_12"], high_pass(images / 255, 12), atol=1e-5)
+    for radius in (4, 12):
+        low, high = made[f"low_{radius}"], made[f"high_{radius}"]
+        np.testing.assert_allclose(low + high, images / 255, atol=1e-5)
+        np.testing.assert_allclose(high, high_pass(images / 255, radius), atol=1e-5)
     other = training_set("hars", images, labels, seed=4, folder=tmp_path)
     assert other.dtype == made["hars"].dtype == np.uint8
     assert (other != made["hars"]).any()  # other donors
