@@ -105,17 +105,20 @@ class Heuristics(Shared):
     """Five ways to train, looked at by frequency: vanilla, dropout, mix-up, batch normalization, adversarial.
 
     `dropout`: share of the pooled features. `mix_up`: alpha of the Beta distribution. `batch_norm`: the kind
-    that is trained and drawn; at the end both kinds are measured. `every`: measure the test images after
-    every n-th epoch. `rescale`: `max` divides training images and filtered test images by
-    their largest pixel, as published; at the end both ways are measured.
+    that is trained and drawn (`published`: the network's own, by running statistics), by `batch_norm_rate`
+    (null: the rate of the others); at the end both kinds are measured. `every`: measure the test images
+    after every n-th epoch (null: at the end alone; a reference network is then taken where one is trained
+    so). `rescale`: `max` divides training images and filtered test images by their largest pixel, as
+    published; at the end both ways are measured.
     """
 
     radii: tuple[float, ...] = (4, 8, 12, 16)
     dropout: float = 0.5
     mix_up: float = 1.0
-    every: int = 1
+    every: int | None = 1
     rescale: Rescale = "none"
-    batch_norm: Literal["batch", "batch_statistics"] = "batch"
+    batch_norm: Literal["published", "batch", "batch_statistics"] = "batch"
+    batch_norm_rate: float | None = None
     adversary: AdversarialTraining = dataclasses.field(default_factory=AdversarialTraining)
 
     def __post_init__(self):
@@ -124,6 +127,7 @@ class Heuristics(Shared):
         check_within("dropout", self.dropout, 0, 1)
         check_within("mix_up", self.mix_up, 0, 100)
         check_least("every", self.every, 1)
+        check_within("batch_norm_rate", self.batch_norm_rate, 0, 10)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,6 +35,7 @@ ROWS = {
     "batch_norm_batch": "batch normalization, statistics of the test batch",
     "adversarial": "adversarial training",
 }
+WAYS = {"none": "as they are", "max": "divided by their maximum"}
 # Images a batch when that matters; the published size.
 TEST_BATCH = 100
 # Read off the authors' poster at epoch 100, within 0.02, L4 and L8 within 0.05 [author].
@@ -52,11 +53,10 @@ def heuristics(run: Run, config: Heuristics) -> None:
     images = load_images(run, config.data, radii=config.radii)
     curves = {}
     for name in NAMES:
-        training = _recipe(name, config, images)
+        training = recipe_of(name, config)
         # Images are never divided for adversarial training, as published; all are tested alike.
         divided = "none" if name == "adversarial" else config.rescale
         train = kf.spectral.rescale(images.train[0], divided), images.train[1]
-        options: dict[str, Any] = {"radii": config.radii, "every": config.every, "rescale": config.rescale}
         for seed in config.all_seeds:
             model, curves[name, seed] = trained(
                 run,
@@ -65,8 +65,7 @@ def heuristics(run: Run, config: Heuristics) -> None:
                 train,
                 classes=len(images.classes),
                 seed=seed,
-                callbacks=[kf.callbacks.BandAccuracy(images.test, **options)],
-                watch={"measure": "band accuracy", "on": images.test, **options},
+                **_on_the_way(config, images),
             )
             tested = {name: model}
             if name == "batch_norm":
@@ -79,7 +78,18 @@ def heuristics(run: Run, config: Heuristics) -> None:
     _report(run, config, len(images.test[1]))
 
 
-def _recipe(name: str, config: Heuristics, images: Images) -> Training:
+def _on_the_way(config: Heuristics, images: Images) -> dict[str, Any]:
+    """What is measured while the networks train."""
+    if config.every is None:
+        return {}
+    options: dict[str, Any] = {"radii": config.radii, "every": config.every, "rescale": config.rescale}
+    return {
+        "callbacks": [kf.callbacks.BandAccuracy(images.test, **options)],
+        "watch": {"measure": "band accuracy", "on": images.test, **options},
+    }
+
+
+def recipe_of(name: str, config: Heuristics) -> Training:
     """How the network of that name is trained."""
     training = config.training
     if name == "dropout":
@@ -88,7 +98,8 @@ def _recipe(name: str, config: Heuristics, images: Images) -> Training:
         strengths = Augmentations(mix_up=config.mix_up)
         return dataclasses.replace(training, augmentation="mix_up", augmentations=strengths)
     if name == "batch_norm":
-        return dataclasses.replace(training, normalization=config.batch_norm)
+        rate = config.batch_norm_rate or training.learning_rate
+        return dataclasses.replace(training, normalization=config.batch_norm, learning_rate=rate)
     if name == "adversarial":
         return config.adversary.applied_to(training)
     return training
@@ -118,7 +129,10 @@ def _measure_bands(
 
 
 def _draw(run: Run, config: Heuristics, curves: dict) -> None:
-    trained_with = next(row for row, kind in AT_TEST.items() if kind == config.batch_norm)
+    if config.every is None:
+        run.figure("heuristics", _draw_bands(run, config))
+        return
+    trained_with = "batch_norm_batch" if config.batch_norm == "batch_statistics" else "batch_norm"
     names = {**NAMES, "batch_norm": ROWS[trained_with]}
     panels = {
         f"{words}, r = {radius:g}": {
@@ -137,13 +151,30 @@ def _draw(run: Run, config: Heuristics, curves: dict) -> None:
     run.figure("heuristics", figure)
 
 
+def _draw_bands(run: Run, config: Heuristics) -> Any:
+    """At the end of training, over the radius, as they are and divided by their maximum."""
+    radii = sorted(config.radii)
+    panels = {
+        f"{words}, {way}": {
+            label: np.stack(
+                [values(run, network=name, rescale=mode, measure=f"{band}{r:g}") for r in radii], axis=1
+            )
+            for name, label in ROWS.items()
+        }
+        for mode, way in WAYS.items()
+        for band, words in (("L", "low-passed"), ("H", "high-passed"))
+    }
+    title = "Accuracy on filtered test images, five ways to train"
+    return kf.plots.curves(panels, x=radii, xlabel="radius", columns=2, chance=0.1, title=title)
+
+
 def _report(run: Run, config: Heuristics, n: int) -> None:
     columns = ["clean", *(f"{band}{r:g}" for band in "LH" for r in config.radii)]
     head = ["network", "filtered images", "train", "test", *columns[1:]]
     rows = []
     for name, label in ROWS.items():
         accuracy = cells(run, ["training accuracy"], 2, network=name.removesuffix("_batch"))
-        for mode, way in (("none", "as they are"), ("max", "divided by their maximum")):
+        for mode, way in WAYS.items():
             rows.append([label, way, *accuracy, *cells(run, columns, 2, network=name, rescale=mode)])
         if config.radii == PUBLISHED_RADII and name in PUBLISHED:
             rows.append([label, "published [author]", *map(_published, PUBLISHED[name])])

@@ -106,6 +106,39 @@ def test_a_run_that_was_cut_short_ends_with_the_same_numbers(capsys, here):
     assert numbers("out") == numbers("straight")
 
 
+@pytest.mark.slow
+@pytest.mark.once
+def test_five_ways_to_train_measured_at_the_end_alone(shared_store):
+    words = ["every=null", "rescale=none", "batch_norm=published", "batch_norm_rate=0.01", "radii=[4,8]"]
+    running.finish("hfc", "heuristics", "heuristics.yaml", *words, f"store={shared_store}", "output=out")
+    assert Path("out/figures/heuristics.png").exists()
+    asked = {"network": "batch_norm_batch", "rescale": "max", "measure": "H8"}
+    assert sum(asked.items() <= record.items() for record in records("out")) == 1
+
+
+@pytest.mark.once
+def test_what_is_not_trained_is_a_reference_network():
+    from apps.hfc import heuristics
+    from apps.hfc.config import Heuristics, Kernels
+    from apps.lab.config import load_config
+    from apps.lab.recipe import recipe
+    from apps.lab.references import REFERENCES
+    from apps.references.config import References
+
+    configs = Path(__file__).parents[2] / "configs"
+    common = load_config(References, configs / "references" / "cifar10.yaml").training
+    known = {name: recipe(row.recipe(common)) for name, row in REFERENCES.items()}
+    five = load_config(Heuristics, configs / "hfc" / "heuristics.reference.yaml")
+    asked = {name: recipe(heuristics.recipe_of(name, five)) for name in heuristics.NAMES}
+    rows = ("no_batch_norm", "no_batch_norm_dropout", "no_batch_norm_mix_up", "small_resnet")
+    assert asked == dict(
+        zip(heuristics.NAMES, [known[row] for row in (*rows, "no_batch_norm_pgd")], strict=True)
+    )
+    both = load_config(Kernels, configs / "hfc" / "kernels.reference.yaml")
+    assert recipe(both.training) == known["no_batch_norm"]
+    assert recipe(both.adversary.applied_to(both.training)) == known["no_batch_norm_pgd"]
+
+
 @pytest.mark.once
 def test_roughness_by_hand():
     kernel = np.zeros((2, 2, 1, 1))

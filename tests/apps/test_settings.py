@@ -77,6 +77,8 @@ WRONG = {
     "hfc/heuristics": {
         "dropout=1": "`dropout` must be above 0 and below 1. Received: dropout=1.0",
         "rescale=min": "rescale",
+        "every=0": "`every` must be at least 1. Received: every=0",
+        "batch_norm_rate=0": "`batch_norm_rate` must be above 0",
     },
     "hfc/kernels": {
         "rhos=[-0.1]": f"`rhos` {ONE}, each at least 0. Received: rhos=[-0.1]",
