@@ -82,6 +82,11 @@ def test_the_exchange_test_against_all_exchanges(rng):
     assert exchange_test(np.zeros(4), draws=10, rng=rng) == 1
 
 
+def test_draws_that_tie_with_what_was_seen_count(rng):
+    differences = np.array([13, 7, -13]) / 67 / 75  # no sum of theirs is nearer to 0
+    assert exchange_test(differences, draws=1000, rng=rng) == 1
+
+
 def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
