@@ -212,9 +212,10 @@ class Augmentations:
 class Training:
     """The recipe of a network: what it is, and how it is trained.
 
-    `network`: a name of `apps.lab.networks.NETWORKS`. `width`: filters of its first stage, of a ViT the width
-    of its tokens; `dropout`: share of the last features (null: as published). `normalization`: as published,
-    none, batch, or batch_statistics, which takes the statistics of the batch at hand at test time too.
+    `network`: a name of `apps.lab.networks.NETWORKS`. `width`: filters of its first stage, of a ResNeXt those
+    of a group there, of a ViT the width of its tokens, of a WRN the factor by which it is wider; `dropout`:
+    share of the last features (null: as published). `normalization`: as published, none, batch, or
+    batch_statistics, which takes the statistics of the batch at hand at test time too.
     `statistics`: of which images the mean and deviation are that the first layer normalizes with;
     cifar10_pytorch has the smaller deviations of the codes of APR and FreqBias, .2023 .1994 .2010; none
     leaves pixels as they are.
@@ -234,7 +235,7 @@ class Training:
     `augmentation`: a name of `apps.lab.augmentations.ROWS`, which comes after the `crop`, with the strengths
     `augmentations`. `halves`: a row that mixes the images of a batch trains on the sum of the losses of the
     clean and the mixed half, as published, or on their mean, as large as the loss of a row that does not.
-    `adversary`: the attack, where there is one.
+    `adversary`: the attack, where there is one; with it, both halves' losses are always averaged.
     """
 
     network: str = "small_resnet"
@@ -291,6 +292,10 @@ class Training:
             )
         if self.milestones:
             check_all("training.milestones", self.milestones, 1)
+            if list(self.milestones) != sorted(self.milestones):  # Keras would make other rates of them
+                raise ValueError(
+                    f"`training.milestones` must rise. Received: training.milestones={list(self.milestones)}"
+                )
         if self.schedule == "steps" and not self.milestones:
             raise ValueError(
                 "`training.milestones` must name the epochs of the steps. Received: training.milestones=[]"

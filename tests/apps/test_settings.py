@@ -20,6 +20,7 @@ WRONG = {
         "severities=[6]": f"`severities` {ONE}, each in [1, 5]",
         "training.epoch=3": "Did you mean `training.epochs`?",
         "training.peak=1": "`training.peak` must be above 0 and below 1",
+        "training.milestones=[60, 30]": "`training.milestones` must rise",
         "training.augmentations.pair=2": "`augmentations.pair` must lie in [0, 1]",
     },
     "lab/grid": {
