@@ -56,6 +56,8 @@ def _decode(config_class: type, values: dict, words: Iterable[str], path: Path |
             value = yaml.safe_load(text)
         except Exception as error:
             raise RunError(f"`{key}` must be YAML ({one_line(error)}). Received: {word!r}") from error
+        if value is not None and _kinds(field_type) == {str}:  # a name such as 2026_12_01 is no number
+            value = value if isinstance(value, str) else text
         _check_value(field_type, value, tuple(key.split(".")), source)
         _put(values, key.split("."), value)
     try:
@@ -216,19 +218,23 @@ def _check_value(field_type: Any, value: Any, path: tuple[str, ...], source: str
     if _is_group(field_type) and isinstance(value, dict):
         _check_group(field_type, value, path, source)
         return
-    options = _options(field_type)
+    options, kinds = _options(field_type), _kinds(field_type)
     wrong = (
         (value is None and type(None) not in options)
         or (isinstance(value, bool) and bool not in options and str not in options)
-        or (isinstance(value, str) and all(typing.get_origin(option) in (tuple, list) for option in options))
+        or (value is not None and kinds <= {tuple, list} and not isinstance(value, list))
+        or (value is not None and kinds == {str} and not isinstance(value, str))
         or any(dataclasses.is_dataclass(option) for option in options)
     )
     if wrong:
         raise RunError(_must_be(path, field_type, value, source))
     for option in options:
         if typing.get_origin(option) in (tuple, list) and isinstance(value, list):
+            item_type = typing.get_args(option)[0]
             for i, item in enumerate(value):
-                _check_value(typing.get_args(option)[0], item, (*path, str(i)), source)
+                # Classes may be named by numbers.
+                text = item_type is str and isinstance(item, (int, float))
+                _check_value(item_type, str(item) if text else item, (*path, str(i)), source)
 
 
 def _field_type(config_class: type, key: str, word: str) -> Any:
@@ -294,6 +300,11 @@ def _options(field_type: Any) -> tuple[Any, ...]:
     if typing.get_origin(field_type) in (typing.Union, types.UnionType):
         return typing.get_args(field_type)
     return (field_type,)
+
+
+def _kinds(field_type: Any) -> set[Any]:
+    """The types of a field but for null, lists without what they hold."""
+    return {typing.get_origin(one) or one for one in _options(field_type)} - {type(None)}
 
 
 def _put(values: dict, keys: list[str], value: Any) -> None:

@@ -25,6 +25,7 @@ class Settings:
     flip: bool = True
     kind: typing.Literal["ideal", "gaussian"] = "ideal"
     radii: tuple[float, ...] = (4, 8)
+    names: tuple[str, ...] | None = None
     training: Training = dataclasses.field(default_factory=Training)
 
     def __post_init__(self):
@@ -63,6 +64,10 @@ def test_file_values_reach_the_typed_dataclass(config_file):
         (["flip=false"], {"flip": False}),
         (["output=a b=c"], {"output": "a b=c"}),
         (["output=null"], {"output": None}),
+        (["output=2026_12_01"], {"output": "2026_12_01"}),
+        (["output=1.10"], {"output": "1.10"}),
+        (["output='010'"], {"output": "010"}),
+        (["names=[a, 1]"], {"names": ("a", "1")}),
         (["kind=gaussian"], {"kind": "gaussian"}),
     ],
 )
@@ -84,6 +89,11 @@ def test_overrides(config_file, words, expected):
         ("flip=3", ["`flip` must be true or false", "Received: flip=3"]),
         ("radii=3,4", ["`radii` must be a list, each a number", "Received: radii='3,4'"]),
         ("radii=3", ["`radii` must be a list", "Received: radii=3"]),
+        ("radii={1: 2}", ["`radii` must be a list", "Received: radii={1: 2}"]),
+        ("radii={a: 2}", ["`radii` must be a list", "Received: radii={'a': 2}"]),
+        ("names=abc", ["`names` must be a list, each text or null", "Received: names='abc'"]),
+        ("names={a: 1}", ["`names` must be a list", "Received: names={'a': 1}"]),
+        ("names=[[a]]", ["`names.0` must be text", "['a']"]),
         ("radii=[3, x]", ["`radii.1` must be a number", "'x'"]),
         ("radii=[3, null]", ["`radii.1` must be a number", "null"]),
         ("kind=square", ["kind", "ideal", "gaussian", "square"]),
@@ -113,6 +123,8 @@ def test_wrong_override_is_one_line_that_names_the_field(config_file, word, part
         ("seed: one", ["`seed` must be a whole number", "'one'"]),
         ("training: {learning_rate: fast}", ["`training.learning_rate` must be a number", "'fast'"]),
         ("seed: [1", ["must be YAML", "settings.yaml"]),
+        ("output: 010", ["`output` must be text or null", "output=8"]),
+        ("output: [a]", ["`output` must be text or null", "output=['a']"]),
         ("- 1", ["must hold settings", "Received: a list"]),
         ("", ["must hold settings", "Received: an empty file"]),
         ("seed: -3", ["`seed` must be at least 0", "seed=-3"]),
