@@ -115,11 +115,11 @@ def _parse(name: str, words: list[str]) -> tuple[Path | None, list[str], Path | 
         word = words.pop(0)
         if word == "--resume":
             resume = True
-            if words and "=" not in words[0] and not words[0].startswith("-") and not _is_config(words[0]):
+            if words and _is_folder(words[0]):
                 resume = Path(words.pop(0))
         elif word.startswith("--resume="):
             resume = Path(word.partition("=")[2])
-        elif "=" in word:
+        elif "=" in word and not os.path.isfile(word):  # which a word too long for a path is not
             overrides.append(word)
         elif word.startswith("-"):
             raise RunError(
@@ -132,8 +132,10 @@ def _parse(name: str, words: list[str]) -> tuple[Path | None, list[str], Path | 
     return path, overrides, resume
 
 
-def _is_config(word: str) -> bool:
-    return word.endswith((".yaml", ".yml")) and not Path(word).is_dir()
+def _is_folder(word: str) -> bool:
+    """Whether a word after ``--resume`` is a folder, and no setting, option or configuration."""
+    other = "=" in word or word.startswith("-") or word.endswith((".yaml", ".yml"))
+    return os.path.isdir(word) or not other
 
 
 def _open(name: str, config: Any, resume: Path | bool):

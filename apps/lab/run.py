@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import io
 import re
+import shlex
 import sys
 import time
 import zlib
@@ -334,12 +335,12 @@ class Run:
 
     def command(self, *, resume: bool = False) -> str:
         """The command line that goes on with this run, or makes it again."""
-        words = ["python", "-m", f"apps.{self.app}"]
+        words = ["python", "-m", *f"apps.{self.app}".split()]
         folder = self.folder.resolve()  # from wherever it is called
         words += ["--resume", str(folder)] if resume else [str(self.folder / "config.yaml")]
         if not resume and self.config.output:
             words.append("output=NEW_FOLDER")
-        return " ".join(words)
+        return shlex.join(words)
 
     @property
     def finished(self) -> bool:

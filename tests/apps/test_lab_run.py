@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -131,6 +132,18 @@ def _without_failure(run, config):
 
 
 _TINY = tiny_app.tiny
+
+
+def test_folders_of_any_name_are_gone_on_with_by_the_command_that_is_told(here, capsys):
+    (here / "a b=1.yaml").write_text("seed: 3\n")
+    assert call("a b=1.yaml", "output=out dir/rate=0.1", "fail=value") == 1
+    told = capsys.readouterr().err.partition("go on with: ")[2].partition("; traceback")[0]
+    words = shlex.split(told)
+    assert words[:3] == ["python", "-m", "apps.tiny"]
+    assert call(*words[3:]) == 1  # still fails, in the same folder
+    assert "`radius` must be even" in capsys.readouterr().err
+    assert call("--resume", f"fail={'x' * 5000}", "a b=1.yaml") == 2  # no file has so long a name
+    assert "0 unfinished runs" in capsys.readouterr().err
 
 
 def test_resume_refuses_other_settings_and_backends(here, capsys):
