@@ -140,7 +140,7 @@ def measure_maps(
     record: Mapping[str, Any],
 ) -> kf.shortcuts.ShortcutReport:
     """What the maps leave of a network, measured once; the rates of each class are records."""
-    options = {"split": search.split, "mean": mean_of(search)}
+    options: dict[str, Any] = {"split": search.split, "mean": mean_of(search)}
     report = run.result(stage, kf.shortcuts.shortcut_report, model, test, maps, **options)
     run.measure(f"{stage}/rates", record_rates, report, classes, record)
     return report

@@ -155,13 +155,14 @@ def _keep(store: str, unit: Unit, kept: dict[str, Any], about: dict[str, str]) -
 
 
 def _record(run: Run, unit: Unit, outcome: dict[str, Any]) -> None:
+    seconds = outcome.get("seconds", 0.0)
     if "measurement" in unit.work:
-        run.result(unit.name, kf.evaluate.Result.from_json, outcome["result"])
+        run.result(unit.name, kf.evaluate.Result.from_json, outcome["result"], seconds=seconds)
         return
     label, seed = unit.work["label"], unit.work["seed"]
     rows = {"network": label.partition("/")[0], "measure": "training accuracy", "value": outcome["accuracy"]}
     rows |= {"seed": seed, "digest": unit.digest, "origin": outcome["origin"]}
-    run.measure(unit.name, lambda: rows | {"training_minutes": outcome["minutes"]})
+    run.measure(unit.name, lambda: rows | {"training_minutes": outcome["minutes"], "seconds": seconds})
 
 
 def _report(run: Run, config: Grid, units: list[Unit]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any, ClassVar, Literal
 
 from apps.lab.config import as_dict, read_words
-from apps.lab.errors import RunError
+from apps.lab.errors import RunError, one_line
 from apps.lab.settings import Data, Repeated, Training, check_least
 
 
@@ -40,11 +41,20 @@ class Measurement:
         return {name: yaml.safe_load(text) for name, _, text in pairs}
 
     def __post_init__(self):
+        import yaml
+
         wrong = [option for option in self.options if not option.partition("=")[0].isidentifier()]
         if wrong or any("=" not in option for option in self.options):
             raise ValueError(
                 f"`options` of a measurement are written key=value. Received: options={list(self.options)}"
             )
+        try:
+            _ = self.values
+        except yaml.YAMLError as error:
+            raise ValueError(
+                f"`options` of a measurement must be YAML ({one_line(error)}). "
+                f"Received: options={list(self.options)}"
+            ) from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,8 +91,18 @@ class Grid(Repeated):
             check_least(name, getattr(self, name), least)
         for name in ("networks", "measurements"):
             names = [one.name for one in getattr(self, name)]
-            if (name == "networks" and not names) or len(set(names)) < len(names):
-                raise ValueError(f"`{name}` must have names, each once. Received: {name}={names}")
+            files = {re.sub(" +", "-", one) for one in names}  # as results are kept
+            if (name == "networks" and not names) or len(files) < len(names):
+                raise ValueError(f"`{name}` must have names, each once in a folder. Received: {name}={names}")
+            # TensorFlow takes no spaces in the name of a network.
+            allowed = r"[A-Za-z0-9][\w.-]*" if name == "networks" else r"(?!training$)[A-Za-z0-9][\w .-]*"
+            wrong = [one for one in names if not re.fullmatch(f"{allowed}(?<![ .-])", one, re.ASCII)]
+            if wrong:
+                more = "" if name == "networks" else ", spaces between them, and be other than training"
+                raise ValueError(
+                    f"the names of `{name}` must be of letters, digits, and between them _ - .{more}. "
+                    f"Received: name={wrong[0]}"
+                )
         if self.address is not None and self.executor != "ray":
             raise ValueError(
                 f"`address` is that of a Ray cluster: add executor=ray. Received: address={self.address}"

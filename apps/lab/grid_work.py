@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -43,6 +44,7 @@ def train_unit(
         "minutes": one.facts["minutes"],
         "origin": one.origin,
         "reference": one.digest == one.origin,
+        "seconds": 0.0 if one.found else sum(one.history["seconds"]),
     }
     return outcome, {"weights": one.model.get_weights(), "history": one.history, "facts": one.facts}
 
@@ -53,7 +55,8 @@ def measure_unit(
     train: tuple[np.ndarray, np.ndarray],
     test: tuple[np.ndarray, np.ndarray],
 ) -> dict[str, Any]:
-    """The outcome of a measurement: the result as JSON."""
+    """The outcome of a measurement: the result as JSON, and how long it took."""
+    start = time.perf_counter()
     keras.utils.set_random_seed(work["seed"])
     measurement: Measurement = work["measurement"]
     if work["network"] not in _last:
@@ -66,7 +69,8 @@ def measure_unit(
     if "progress" in inspect.signature(function).parameters:
         options = {"progress": None, **options}
     classifier = kf.Classifier(_last[work["network"]], value_range=(0, 1))
-    return {"result": function(classifier, test, **options).to_json()}
+    result = function(classifier, test, **options).to_json()
+    return {"result": result, "seconds": time.perf_counter() - start}
 
 
 def find_function(measurement: Measurement) -> Callable[..., Any]:

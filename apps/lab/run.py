@@ -194,11 +194,14 @@ class Run:
             self._write_csv()
         return records
 
-    def result(self, stage: str, compute: Callable[..., Kind], *args, **kwargs) -> Kind:
+    def result(
+        self, stage: str, compute: Callable[..., Kind], *args, seconds: float | None = None, **kwargs
+    ) -> Kind:
         """Evaluates once: keeps what `compute(*args, **kwargs)` returns, a result of `keras_freq`, whole.
 
         It lies in ``results/<stage>.json``, and a record tells of it. What is returned is read from there at
-        the first call too, so that a run that is gone on with sees the same (images are not kept).
+        the first call too, so that a run that is gone on with sees the same (images are not kept). `seconds`:
+        how long it took, where that was elsewhere.
         """
         import keras
 
@@ -217,7 +220,8 @@ class Run:
             file = path.relative_to(self.folder).as_posix()
             check = f"{zlib.crc32(path.read_bytes()):08x}"
             shown = {"measure": "result", "value": type(result).__name__, "n": result.n}
-            return {**shown, "file": file, "check": check}
+            took = {} if seconds is None else {"seconds": seconds}
+            return {**shown, "file": file, "check": check, **took}
 
         (record, *_) = self.measure(stage, keep)
         try:

@@ -218,6 +218,16 @@ def test_a_grid_ends_with_all_results_names_what_failed_and_measures_nothing_twi
     assert Path("b/summary.md").exists()
 
 
+def test_the_records_tell_how_long_every_unit_took(here):
+    words = [*TINY, "training.epochs=1", "networks=[{name: a}]"]
+    finish("lab", "grid", CONFIG, *words, "output=run")
+    units = [json.loads(path.read_text()) for path in Path("runs/units").glob("*.json")]
+    took = {unit["unit"]: pytest.approx(unit["outcome"]["seconds"], abs=1e-3) for unit in units}
+    assert len(took) == 2
+    assert {record["stage"]: record["seconds"] for record in records("run")[1:]} == took
+    assert all(record["seconds"] > 0.01 for record in records("run")[1:])
+
+
 @pytest.mark.slow
 def test_two_processes_that_share_the_folders_share_the_work(here):
     """Each ends with all results; each network is trained by one of them."""

@@ -26,6 +26,12 @@ WRONG = {
     "lab/grid": {
         "networks=[]": "`networks` must have names, each once",
         "networks=[{name: a}, {name: a}]": "`networks` must have names, each once",
+        "networks=[{name: a/b}]": "the names of `networks` must be of letters",
+        "networks=[{name: a b}]": "Received: name=a b",
+        "measurements=[{name: training, function: accuracy}]": "and be other than training",
+        "measurements=[{name: ../a, function: accuracy}]": "the names of `measurements` must be of letters",
+        "measurements=[{name: a b, function: accuracy}, {name: a-b, function: ece}]": "must have names",
+        "measurements=[{name: a, function: accuracy, options: ['n=[4']}]": "must be YAML (while parsing",
         "networks=[{name: a, changes: [widht=3]}]": "Did you mean `width`?",
         "networks=[{name: a, changes: [width]}]": "written key=value",
         "networks=[{changes: [width=3]}]": "must set `name`",
