@@ -12,6 +12,7 @@ import keras_freq as kf
 from apps.lab.errors import RunError
 from apps.lab.run import Run
 from apps.lab.settings import Data
+from apps.lab.store import digest_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,8 @@ def load_images(
 ) -> Images:
     """Loads what the settings name, or their fallback, and says which it was.
 
-    The choice is recorded, so that a run that is gone on with never mixes two sets.
+    The choice is recorded, and the digest of the images, so that a run that is gone on with never mixes two
+    sets.
 
     `radii` must not exceed the side of the images. `image_size` and `classes` are those of
     `keras_freq.data.load`; the fallback keeps its own size, and has the classes too. A split that would take
@@ -64,7 +66,14 @@ def load_images(
     train, test = (
         _read(data, split, getattr(settings, f"{split}_images"), most_bytes) for split in ("train", "test")
     )
-    run.measure("data", lambda: {"measure": "data", "value": data.name, "n": len(train[1])})
+    content = digest_of({"train": train, "test": test})
+    told = {"measure": "data", "value": data.name, "n": len(train[1]), "digest": content}
+    (known,) = run.measure("data", lambda: told)
+    if known.get("digest", content) != content:
+        raise RunError(
+            f"{run.folder} was begun with other images: start a new run without --resume. "
+            f"Received: {data.name} with the digest {content}, in place of {known['digest']}"
+        )
     run.say(
         f"{data.name}: {len(train[1])} training and {len(test[1])} test images, {len(data.classes)} classes"
     )

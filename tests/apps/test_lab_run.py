@@ -405,3 +405,24 @@ def test_closed_streams_do_not_end_up_in_the_files(here, closed):
     assert len(numbers("out")) == 4
     assert call("tiny.yaml", "output=straight") == 0
     assert numbers("out") == numbers("straight")
+
+
+def test_a_run_is_not_gone_on_with_on_other_images(here, rng):
+    from apps.lab.images import load_images
+    from apps.lab.settings import Data
+
+    def write(pixels):
+        labels = np.arange(8) % 2
+        np.savez("own.npz", x_train=pixels, y_train=labels, x_test=pixels[:4], y_test=labels[:4])
+
+    first = rng.integers(0, 256, (8, 8, 8, 3)).astype("uint8")
+    write(first)
+    run = Run.start("tiny", tiny_app.Tiny(output="out"))
+    load_images(run, Data("own.npz"))
+    write(first[::-1])  # the same name and number
+    run.close()
+    again = Run.resume("tiny", run.config, Path("out"))
+    with pytest.raises(RunError, match=r"out was begun with other images: start a new run.*Received: own"):
+        load_images(again, Data("own.npz"))
+    write(first)
+    assert (load_images(again, Data("own.npz")).test[1] == [0, 1, 0, 1]).all()
