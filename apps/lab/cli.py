@@ -64,7 +64,8 @@ def command(app: str, experiments: Experiment | Mapping[str, Experiment], words:
             print(_help(name, experiment))
             return 0
         path, overrides, resume = _parse(name, words)
-        if path is None and isinstance(resume, Path):
+        if path is None and resume:
+            resume = _find_run(name, overrides) if resume is True else resume
             path = resume / "config.yaml"
         if path is None:
             raise RunError(f"a configuration file is needed: {_usage(name)}. Received: none")
@@ -138,21 +139,33 @@ def _is_folder(word: str) -> bool:
     return os.path.isdir(word) or not other
 
 
+def _find_run(name: str, overrides: list[str]) -> Path:
+    """The run to go on with where neither its folder nor its configuration is named."""
+    from apps.lab.run import latest_unfinished
+
+    named = [word.partition("=")[2] for word in overrides if word.startswith("output=")]
+    return Path(named[-1]) if named else latest_unfinished(name, _import_keras().backend.backend())
+
+
 def _open(name: str, config: Any, resume: Path | bool):
+    keras = _import_keras()
+    keras.utils.set_random_seed(config.seed)
+    from apps.lab.run import Run, latest_unfinished
+
+    if not resume:
+        return Run.start(name, config)
+    if resume is True:
+        resume = Path(config.output) if config.output else latest_unfinished(name, keras.backend.backend())
+    return Run.resume(name, config, resume)
+
+
+def _import_keras() -> Any:
     try:
         with quiet_start():
             import keras
 
-            keras.utils.set_random_seed(config.seed)
-        from apps.lab.run import Run, latest_unfinished
-
-        if not resume:
-            return Run.start(name, config)
-        if resume is True:
-            resume = (
-                Path(config.output) if config.output else latest_unfinished(name, keras.backend.backend())
-            )
-        return Run.resume(name, config, resume)
+            keras.utils.set_random_seed(0)  # loads the rest of the backend
+        return keras
     except ImportError as error:
         raise RunError(
             f"Keras and its backend must be installed (KERAS_BACKEND={os.environ.get('KERAS_BACKEND', '')}): "

@@ -77,6 +77,9 @@ def test_several_experiments(here, capsys):
     experiments = {"bands": APP, "other": APP}
     assert cli.command("tiny", experiments, ["bands", "tiny.yaml"]) == 0
     assert (here / "runs" / "tiny" / "bands").is_dir()
+    (folder,) = (here / "runs" / "tiny" / "bands").iterdir()
+    again = Run.resume("tiny bands", tiny_app.Tiny(seed=3), folder).command()
+    assert again == f"python -m apps.tiny bands {folder}/config.yaml"
     assert cli.command("tiny", experiments, ["tiny.yaml"]) == 2
     assert "needs an experiment: bands, other. Received: 'tiny.yaml'" in capsys.readouterr().err
 
@@ -177,7 +180,13 @@ def test_resume_without_a_folder_takes_the_newest_unfinished(here, capsys):
     capsys.readouterr()
     assert call("--resume", "tiny.yaml", "fail=value") == 1  # still fails, in the same folder
     assert f"--resume {cut.resolve()}" in capsys.readouterr().err
+    assert call("--resume") == 1  # by the settings that it was begun with
+    assert f"--resume {cut.resolve()}" in capsys.readouterr().err
     assert len(list((here / "runs" / "tiny").iterdir())) == 2
+    assert call("tiny.yaml", "fail=value", "output=out") == 1
+    capsys.readouterr()
+    assert call("--resume", "output=out") == 1
+    assert f"--resume {here / 'out'}" in capsys.readouterr().err
 
 
 def test_a_stage_of_which_half_was_written_is_measured_again(here):
