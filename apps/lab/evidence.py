@@ -91,11 +91,15 @@ def claims(
 def compare_rates(networks: Networks, claim: Mapping[str, Any]) -> Difference | None:
     """The measure of the claim on the networks of the seeds that both of its rows have.
 
-    `first_measure`: what is measured of the first row, where it is another measure.
+    `first_measure`: what is measured of the first row, where it is another measure. None where a network was
+    not shown the condition.
     """
     pairs = paired(networks, claim)
     names = (claim.get("first_measure", claim["measure"]), claim["measure"])
-    return compare(*(samples(row, name) for row, name in zip(pairs, names, strict=True))) if pairs else None
+    shown = [name.removeprefix("accuracy ") for name in names if name.startswith("accuracy ")]
+    if pairs is None or any(name not in one.right for row in pairs for one in row for name in shown):
+        return None
+    return compare(*(samples(row, name) for row, name in zip(pairs, names, strict=True)))
 
 
 def paired(networks: Networks, claim: Mapping[str, Any]) -> tuple[list[Outcomes], list[Outcomes]] | None:
