@@ -171,7 +171,7 @@ def open_network(
     if found is not None:
         yield found
         return
-    with _held(
+    with held(
         store / ".locks" / digest, lambda: say(f"{label}: another process trains {own.folder}; waiting")
     ):
         yield _finished(store, own) or own
@@ -194,8 +194,8 @@ def _finished(store: Path, own: Kept) -> Kept | None:
 
 
 @contextlib.contextmanager
-def _held(path: Path, wait: Callable[[], None]) -> Iterator[None]:
-    """Holds a network for this process alone."""
+def held(path: Path, wait: Callable[[], None]) -> Iterator[None]:
+    """Holds a network, or what else is in the store, for this process alone."""
     try:
         file = hold(path)
         if file is None:

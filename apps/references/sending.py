@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 import keras_freq as kf
 from apps.lab import Run, RunError
 from apps.lab.contributed import Contribution, write_contribution
 from apps.lab.images import load_images
-from apps.lab.report import print_table
+from apps.lab.report import write_report
 from apps.lab.versions import versions
 from apps.references.config import Look
-from apps.references.training import corrupted_copies, look_at
+from apps.references.training import corrupted_copies, digest_of_weights, look_at
 
 
 def look(run: Run, config: Look) -> None:
@@ -44,7 +42,7 @@ def look(run: Run, config: Look) -> None:
     write_contribution(folder, Contribution(json.loads(json.dumps(recipe)), outcomes))
     rows = [[name, f"{outcomes.rate(name):.3f}"] for name in outcomes.right if "corrupted" not in name]
     rows.append(["corruption error", f"{outcomes.mean_error('corrupted '):.3f}"])
-    print_table(f"{config.name}, n = {len(images.test[1])}", ("measure", "rate"), rows)
+    write_report(run, config.name, [], (f"n = {len(images.test[1])}", ("measure", "rate"), rows))
     run.say(f"to send in: {folder}; python -m apps.lab check {folder}")
 
 
@@ -60,10 +58,3 @@ def open_network(source: str, value_range: tuple[float, float]) -> keras.Model:
     shape = model.input_shape[1:]
     scaled = [keras.Input(shape), keras.layers.Rescaling(high - low, offset=low), model]
     return keras.Sequential(scaled, name=model.name)
-
-
-def digest_of_weights(model: keras.Model) -> str:
-    digest = hashlib.sha256()
-    for weight in model.get_weights():
-        digest.update(np.ascontiguousarray(weight).tobytes())
-    return digest.hexdigest()

@@ -20,8 +20,9 @@ from apps.lab.networks import NETWORKS, arguments
 from apps.lab.outcomes import Outcomes, digest_of_labels, write_outcomes
 from apps.lab.recipe import recipe
 from apps.lab.references import REFERENCES
-from apps.lab.report import print_table, values
+from apps.lab.report import values, write_report
 from apps.lab.settings import Training
+from apps.lab.store import held
 from apps.lab.train import trained
 from apps.lab.training_sets import training_set
 from apps.lab.versions import versions
@@ -105,6 +106,13 @@ def look_at(
 ) -> Outcomes:
     """Every condition is one stage of the run, so that a look that was cut short goes on where it was."""
     pixels, labels = images.test
+    weights = digest_of_weights(model)
+    (known,) = run.measure(f"{label}/weights", lambda: {"measure": "weights", "value": weights})
+    if known["value"] != weights:
+        raise RunError(
+            f"{run.folder} has looked at other weights: start a new run without --resume. "
+            f"Received: {label} with the weights {weights[:16]}, in place of {known['value'][:16]}"
+        )
     right: dict[str, np.ndarray] = {}
     predicted: dict[str, np.ndarray] = {}
     asked = conditions(model, pixels, labels, corrupted=corrupted, attacked=attacked)
@@ -116,6 +124,13 @@ def look_at(
     predicted |= run.arrays(f"{label}/swap", swap_outcomes, model, pixels, labels)
     note = {"labels": digest_of_labels(labels), "attack": "PGD, 20 steps", "corruptions": "seed 0"}
     return Outcomes(right, predicted, note)
+
+
+def digest_of_weights(model: keras.Model) -> str:
+    digest = hashlib.sha256()
+    for weight in model.get_weights():
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest()
 
 
 def _describe(
@@ -147,7 +162,7 @@ def _describe(
         accuracy=round(outcomes.rate("clean"), 6),
         corruption_error=round(outcomes.mean_error("corrupted "), 6),
         robust_accuracy=robust,
-        robust_n=config.attacked,
+        robust_n=min(config.attacked, len(outcomes.right["clean"])),
         minutes=round(known["training_minutes"], 1),
         command=f"python -m apps.references train configs/references/cifar10.yaml rows=[{row}] seed={seed}",
         made_with={key: str(found[key]) for key in ("keras", "backend", "backend_version", "keras_freq")},
@@ -186,10 +201,12 @@ def _keep(config: References, row: str, one: kf.models.Reference, content: bytes
         folder = PACKAGE
     if config.weights:
         write_whole(folder / str(one.file), content)
-    known = kf.models.References.read(folder)
-    others = [other for other in known if (other.name, other.seed) != (one.name, one.seed)]
-    records = sorted([*others, one], key=lambda other: (other.name, other.seed))
-    kf.models.References(networks=tuple(records)).write(folder)
+    # Other processes train other rows, and keep them in the same index.
+    with held(Path(config.store) / ".locks" / "references", lambda: None):
+        known = kf.models.References.read(folder)
+        others = [other for other in known if (other.name, other.seed) != (one.name, one.seed)]
+        records = sorted([*others, one], key=lambda other: (other.name, other.seed))
+        kf.models.References(networks=tuple(records)).write(folder)
 
 
 def _report(run: Run, config: References, n: int) -> None:
@@ -201,4 +218,5 @@ def _report(run: Run, config: References, n: int) -> None:
         ]
         for row in config.rows
     ]
-    print_table(f"Reference networks, n = {n}, seeds side by side", ("network", *measures), table)
+    head = ("network", *measures)
+    write_report(run, "Reference networks", [], (f"n = {n}, seeds side by side", head, table))

@@ -141,6 +141,7 @@ def test_a_network_of_somebody_else_is_looked_at(here):
     config = CONFIGS / "references" / "look.yaml"
     told = running.finish("references", "look", config, *words, "name=Mine", "output=run")
     assert "python -m apps.lab check sent" in told
+    assert (here / "run" / "summary.md").exists()
     recipe = json.loads((here / "sent" / "recipe.json").read_text(encoding="utf-8"))
     assert recipe["name"] == "Mine"
     assert len(recipe["weights"]) == 64

@@ -1,16 +1,22 @@
 """The reference networks: trained, looked at and kept in miniature; the tables of the README follow."""
 
+import dataclasses
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
 import pytest
 
-from apps.lab import evidence
+from apps.lab import Run, RunError, evidence
 from apps.lab.__main__ import command
+from apps.lab.images import Images
 from apps.lab.outcomes import Outcomes, write_outcomes
 from apps.lab.references import REFERENCES
 from apps.lab.training_sets import TRAINING_SETS, training_set
+from apps.references import training
+from apps.references.config import Look, References
 from keras_freq.models import reference, references
 from keras_freq.spectral import high_pass
 from tests.apps import running
@@ -108,9 +114,10 @@ def test_training_sets_are_those_of_the_package_in_the_order_of_the_images(rng, 
 def test_a_network_is_trained_on_another_set_and_its_record_says_so(here):
     config = CONFIGS / "references" / "cifar10.yaml"
     words = ["train", config, "rows=[scr]", *SMALL, "data.train_images=20", "training.batch_size=10"]
-    assert running.call("references", *words, "output=run") == 0
+    assert running.call("references", *words, "attacked=50", "output=run") == 0
+    assert (here / "run" / "summary.md").exists()
     (known,) = (one for one in references(folder=here / "kept") if one.name == "cifar10_mini/scr")
-    assert known.recipe["images"] == "scr"
+    assert (known.recipe["images"], known.robust_n) == ("scr", 12)
     kernels = sorted((here / "run" / "kernels" / "scr").iterdir())
     # Gone on with, it makes no kernels and trains no network again.
     times = [path.stat().st_mtime_ns for path in kernels]
@@ -148,6 +155,44 @@ def test_a_network_that_no_record_can_name_is_refused_before_its_training():
     config = CONFIGS / "references" / "cifar10.yaml"
     words = ["training.network=resnet50_imagenet", "training.width=null", "rows=[standard]"]
     running.refuse("must be one of keras_freq.models", "references", "train", config, *words, *SMALL[:3])
+
+
+@pytest.mark.once
+def test_a_look_does_not_go_on_with_other_weights(here, monkeypatch):
+    monkeypatch.setattr(training, "conditions", lambda *args, **options: [("clean", lambda: np.zeros(3))])
+    monkeypatch.setattr(training, "swap_outcomes", lambda *args: {"swap": np.zeros(3)})
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    images = Images("set", ("a",), *2 * [(np.zeros((3, 2)), np.zeros(3, int))])
+
+    def look(run):
+        return training.look_at(run, model, images, here, "look", attacked=3)
+
+    run = Run.start("references look", Look(output="out"))
+    assert look(run).rate("clean") == look(run).rate("clean") == 1
+    model.set_weights([weights + 1 for weights in model.get_weights()])
+    with pytest.raises(RunError, match=r"out has looked at other weights: start a new run.*Received: look"):
+        look(run)
+
+
+@pytest.mark.once
+def test_processes_that_keep_networks_at_once_lose_none(here, monkeypatch):
+    known = next(iter(references()))
+    read = type(references()).read
+
+    def read_slowly(folder):
+        found = read(folder)
+        time.sleep(0.2)
+        return found
+
+    def keep(seed):
+        one = dataclasses.replace(known, name="set/standard", seed=seed, file=f"set-standard-{seed}.npz")
+        training._keep(config, "standard", one, b"weights", invent(np.random.default_rng(seed), 0.5))
+
+    monkeypatch.setattr("keras_freq.models.References.read", read_slowly)
+    config = References(folder="kept", store="store")
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(keep, range(3)))
+    assert [one.seed for one in read("kept")] == [0, 1, 2]
 
 
 def invent(rng, corrupted):
