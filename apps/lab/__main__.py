@@ -46,6 +46,12 @@ def command(words: list[str]) -> int:
     except RunError as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return error.code
+    except (OSError, ValueError) as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
 
 
 def _list_networks(folder: Path) -> None:

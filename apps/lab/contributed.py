@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from apps.lab.errors import RunError, one_line
 from apps.lab.files import write_json, write_whole
 from apps.lab.outcomes import Outcomes, read_outcomes, write_outcomes
@@ -105,9 +107,18 @@ def _check_outcomes(folder: Path, outcomes: Outcomes, like: Outcomes) -> None:
                 f"{folder / OUTCOMES} must hold {len(bits)} images under {name!r}, as the reference networks "
                 f"have. Received: {count}"
             )
-    missing = [name for name in like.predicted if name not in outcomes.predicted]
-    if missing:
-        raise RunError(f"{folder / OUTCOMES} must hold the classes of {missing[0]!r}. Received: none")
+    more = [name for name in outcomes.right if name not in like.right]
+    if more:  # a mean over corruptions would be one over others
+        raise RunError(
+            f"{folder / OUTCOMES} must hold the conditions of the reference networks alone. "
+            f"Received: {more[0]!r} too"
+        )
+    for name, classes in like.predicted.items():
+        count = np.size(outcomes.predicted.get(name, ()))
+        if count != len(classes):
+            raise RunError(
+                f"{folder / OUTCOMES} must hold the classes of {name!r}, {len(classes)}. Received: {count}"
+            )
     if outcomes.note.get("labels") != like.note.get("labels"):
         raise RunError(
             f"{folder / OUTCOMES} must be of the test images in the order of the reference networks. "

@@ -107,7 +107,15 @@ def _change(folder, recipe=RECIPE, **parts):
             lambda f, o: _change(f, right=dict(o.right) | {"clean": o.right["clean"][:-1]}),
             "must hold 10000 images under 'clean'",
         ),
+        (
+            lambda f, o: _change(f, right=dict(o.right) | {"corrupted rain 1": o.right["clean"]}),
+            "must hold the conditions of the reference networks alone. Received: 'corrupted rain 1' too",
+        ),
         (lambda f, o: _change(f, predicted={}), "must hold the classes of 'clean'"),
+        (
+            lambda f, o: _change(f, predicted=dict(o.predicted) | {"swap": o.predicted["swap"][:9]}),
+            "must hold the classes of 'swap', 10000. Received: 9",
+        ),
         (lambda f, o: _change(f, note={"labels": "0" * 16}), "in the order of the reference networks"),
     ],
 )
@@ -126,6 +134,20 @@ def test_a_folder_that_cannot_stand_beside_the_others_is_refused(sent, like, bre
 def test_other_words_are_refused(words, capsys):
     assert command(words) == 2
     assert "the command is python -m apps.lab" in capsys.readouterr().err
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("error", "status", "told"),
+    [(KeyboardInterrupt(), 130, "interrupted\n"), (OSError(28, "No space left"), 1, "No space left\n")],
+)
+def test_whatever_ends_a_command_is_one_line(tmp_path, monkeypatch, capsys, error, status, told):
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr("apps.lab.leaderboard.lines", fail)
+    assert command(["leaderboard", "--out", str(tmp_path / "board")]) == status
+    assert capsys.readouterr().err.endswith(told)
 
 
 @pytest.mark.slow
