@@ -310,7 +310,9 @@ def compile_for(model: keras.Model, training: Training, *, steps: int, classes: 
         )
     smoothing = training.label_smoothing
     loss: Any = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    if isinstance(model, kf.training.MixtureModel):
+    cross_entropy: Any = keras.metrics.SparseCategoricalCrossentropy
+    if isinstance(model, kf.training.MixtureModel):  # its labels are shares of the classes
+        cross_entropy = keras.metrics.CategoricalCrossentropy
         loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
     elif smoothing:
 
@@ -324,7 +326,7 @@ def compile_for(model: keras.Model, training: Training, *, steps: int, classes: 
     if training.validation:
         # The loss with the weight decay falls where the weights shrink; the schedule asks for this one.
         name = VALIDATION_LOSS.removeprefix("val_")
-        metrics.append(keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name=name))
+        metrics.append(cross_entropy(from_logits=True, name=name))
     model.compile(optimizer, loss, metrics=metrics)
 
 

@@ -84,3 +84,12 @@ def test_the_same_share_of_every_class_is_hold_out_whatever_the_seed():
     assert len(hold_out(labels, 0)[1]) == 0
     with pytest.raises(ValueError, match=r"`training.validation` must leave.*validation=0\.01"):
         hold_out(labels, 0.01)
+
+
+def test_mixed_labels_are_trained_with_images_held_out(here):
+    run = Run.start("tiny", Settings(output="out"))
+    mixed = dataclasses.replace(TINY, epochs=1, augmentation="mix_up", label_smoothing=0.1)
+    model, history = train(run, mixed, (IMAGES, LABELS))
+    logits = model.predict(IMAGES[HELD] / np.float32(255), verbose=0)
+    wanted = keras.losses.sparse_categorical_crossentropy(LABELS[HELD], logits, from_logits=True)
+    np.testing.assert_allclose(history[VALIDATION_LOSS], [np.mean(wanted)], rtol=1e-3)
