@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
+from apps.apr.adversarial import _recipe
+from apps.apr.config import Adversarial
 from apps.apr.two_heads import split_head
 from apps.lab import load_config
 from apps.lab.recipe import recipe
@@ -134,6 +137,17 @@ def test_two_heads_share_all_but_themselves_and_go_on_after_an_interruption():
         assert running.call("apr", *words, "output=out", "store=elsewhere") == 130
     running.finish("apr", "two_heads", "--resume", "out")
     assert numbers("out") == numbers("straight")
+
+
+@pytest.mark.once
+def test_rows_of_the_small_adversarial_training_have_equal_epochs_and_rates():
+    small, published = (
+        load_config(Adversarial, CONFIGS / "apr" / f"adversarial{kind}.yaml") for kind in (".cpu", "")
+    )
+    assert {(one.epochs, one.learning_rate) for one in map(partial(_recipe, small), small.rows)} == {
+        (10, 0.05)
+    }
+    assert _recipe(published, "apr_sp").epochs == 90
 
 
 @pytest.mark.once
