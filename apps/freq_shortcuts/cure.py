@@ -69,7 +69,8 @@ def cure(run: Run, config: Cure) -> None:
             first = _complete(run, config, sets, row, seed, first)
             found, shown = numbers_of(run, row, seed), (*map(_look_of, config.methods), *sets.errors)
             run.say(f"{row}-seed{seed}: " + ", ".join(f"{name} {found[name]:.3f}" for name in shown))
-    exceeding = run.measure("beyond the controls", _exceed, run, config)
+    beside = {name in CONTROLS for name in config.methods}
+    exceeding = run.measure("beyond the controls", _exceed, run, config) if len(beside) == 2 else []
     beyond = list(dict.fromkeys(one["measure"] for one in exceeding))
     _draw(run, config, beyond)
     _report(run, config, sets, beyond)
@@ -177,8 +178,6 @@ def _look_of(method: str) -> str:
 def _exceed(run: Run, config: Cure) -> list[dict[str, Any]]:
     """By how much a network does better under its maps than under the better of the controls."""
     controls = [numbers(run, _look_of(name)) for name in config.methods if name in CONTROLS]
-    if not controls:
-        return []
     return [
         {
             "network": row,

@@ -183,6 +183,10 @@ def test_networks_are_trained_with_maps_and_measured(tmp_path, rng):
     assert "standard-seed0/gradient" not in stages
     assert "standard-seed0/errors" not in stages
     assert (tmp_path / "more" / "figures" / "cure_gradient_beyond_random.png").is_file()
+    # Without controls there is nothing to go beyond, and without searches nothing that could.
+    for name, methods in (("searches", "gradient"), ("controls", "random, disk")):
+        alone = (f"methods=[{methods}]", f"output={tmp_path / name}")
+        assert "beyond" not in running.finish("freq_shortcuts", "cure", *words, *alone)
     # By other settings all is measured again.
     other = running.finish("freq_shortcuts", "cure", *words, "attacked=4", f"output={tmp_path / 'other'}")
     assert "standard/seed0: found in" in other
