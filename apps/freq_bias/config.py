@@ -188,7 +188,7 @@ class Discrimination(Shared):
         check_all("radii", self.radii, 0)
         check_names("eval_cast", self.eval_cast, ("none", "clip", "minmax", "uint8_wrap"))
         check_names("sets", self.sets, ("original", "scr", "wcr"))
-        check_least("every", self.every, 1)
+        check_between("every", self.every, 1, self.training.epochs)
         check_least("measured_images", self.measured_images, 1)
 
 

@@ -69,7 +69,7 @@ def _draw(run: Run, config: Discrimination, sets: dict[str, Images], maps: dict)
                 for tested, words in TESTED.items()
                 if any(tested in _tests_of(name) for name in config.sets)
             },
-            x=config.radii,
+            x=sorted(config.radii),
             columns=2,
             xlabel="radius (index units)",
             ylabel="accuracy",
@@ -87,7 +87,7 @@ def _draw(run: Run, config: Discrimination, sets: dict[str, Images], maps: dict)
 
 
 def _lines(run: Run, config: Discrimination, band: str, tested: str, cast: str) -> dict[str, np.ndarray]:
-    measures = name_bands(band, config.radii)
+    measures = name_bands(band, sorted(config.radii))
     return {
         f"trained on {LABELS[name]}": lines(run, measures, network=name, tested=tested, cast=cast)
         for name in config.sets

@@ -290,6 +290,8 @@ class Compare(Shared):
         check_names("methods", self.methods, METHODS)
         check_all("fractions", self.fractions, 1e-6, 1)
         check_all("thresholds", self.thresholds, 0, 1)
+        if list(self.thresholds) != sorted(self.thresholds):
+            raise ValueError(f"`thresholds` must rise. Received: thresholds={list(self.thresholds)}")
         check_between("severity", self.severity, 1, 5)
         check_within("fgsm", self.fgsm, -1e-9, 1)
 

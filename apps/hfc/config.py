@@ -95,7 +95,8 @@ class Learning(Shared):
         super().__post_init__()
         check_all("radii", self.radii, 0)
         check_all("thresholds", self.thresholds, 0, 1)
-        check_least("every", self.every, 1)
+        epochs = self.training.epochs
+        check_between("every", self.every, 1, min(epochs, self.shuffled_epochs or epochs))
         for name in ("shuffled_epochs", "measured_images"):
             check_least(name, getattr(self, name), 1)
 
@@ -126,7 +127,8 @@ class Heuristics(Shared):
         check_all("radii", self.radii, 0)
         check_within("dropout", self.dropout, 0, 1)
         check_within("mix_up", self.mix_up, 0, 100)
-        check_least("every", self.every, 1)
+        epochs = self.training.epochs
+        check_between("every", self.every, 1, min(epochs, self.adversary.epochs or epochs))
         check_within("batch_norm_rate", self.batch_norm_rate, 0, 10)
 
 

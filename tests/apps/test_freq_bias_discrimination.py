@@ -16,7 +16,7 @@ seeds: 1
 data: {name: cifar10_mini, train_images: 40, test_images: 20}
 training: {network: tiny, epochs: 1, batch_size: 20, schedule: constant}
 kernels: {filters: 3, kernel_size: 3, epochs: 1, batch_size: 10}
-radii: [4, 10]
+radii: [10, 4]
 measured_images: 10
 """
 
@@ -34,6 +34,13 @@ def test_settings_of_the_kernels_reach_them():
         "center": "pixel",
     }
     assert sets.set_options(kernels)["decay_every"] == 7
+
+
+@pytest.mark.once
+def test_what_would_never_be_measured_is_one_line(here):
+    (here / "tiny.yaml").write_text(TINY)
+    message = "`every` must lie in [1, 1]. Received: every=2"
+    running.refuse(message, "freq_bias", "discrimination", "tiny.yaml", "every=2", "output=out")
 
 
 @pytest.mark.once

@@ -59,6 +59,13 @@ def test_search_images_are_stratified_and_seeded():
 
 
 @pytest.mark.once
+def test_thresholds_rise(here):
+    (here / "tiny.yaml").write_text(TINY)
+    words = ("tiny.yaml", "thresholds=[0.5, 0.1]", "output=out")
+    running.refuse("`thresholds` must rise", "freq_shortcuts", "hfss", *words)
+
+
+@pytest.mark.once
 def test_rankings_are_cut_to_the_bins_of_hfss():
     masks = np.zeros((3, 9, 7), "float32")
     masks[0, 3:6, 2:5] = 1

@@ -61,6 +61,8 @@ def miniatures(here):
             ["kernels", "kernels.yaml", "attack_images=21"],
             "`attack_images` must be at most the number of test",
         ),
+        (["learning", "learning.yaml", "every=9"], "`every` must lie in [1, "),
+        (["heuristics", "heuristics.yaml", "every=9"], "`every` must lie in [1, "),
         (["colors", "components.yaml"], "needs an experiment: learning, heuristics, components, kernels"),
     ],
 )
