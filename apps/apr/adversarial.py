@@ -88,16 +88,21 @@ def _measures(config: Adversarial) -> dict[str, str]:
     return found | ({"after AutoAttack": "AutoAttack"} if config.auto_attack else {})
 
 
+def _clean_n(run: Run) -> int:
+    return next(r["n"] for r in run.records if r["measure"] == "clean accuracy")
+
+
 def _draw(run: Run, config: Adversarial) -> None:
     measures = _measures(config)
     drawn = {ROWS[row].label: lines(run, measures, row=row) for row in config.rows}
+    sizes = f"n = {_clean_n(run)} clean, {config.attack_images} attacked"
     figure = kf.plots.curves(
         {"": drawn},
         x=range(len(measures)),
         xlabel="attacks that an image withstands (0: clean)",
         ylabel="accuracy",
         limits=None,
-        title=f"Adversarial training, ball of {255 * config.epsilon:.3g}/255",
+        title=f"Adversarial training, ball of {255 * config.epsilon:.3g}/255\n{sizes}",
     )
     run.figure("adversarial", figure)
 
@@ -115,9 +120,10 @@ def _report(run: Run, config: Adversarial) -> None:
     notes = (
         f"Network: {NETWORKS[config.network].label}, trained in {config.training.precision}. Every column "
         "counts the images that withstood the attacks of the columns before it too. The row Standard is "
-        "adversarial training without recombination."
+        f"adversarial training without recombination. Clean: n = {_clean_n(run)}; attacked: the first "
+        f"{config.attack_images} of them."
     )
-    title = f"Accuracy, the worst case of all attacks so far, on {config.attack_images} images"
+    title = "Accuracy, the worst case of all attacks so far"
     write_report(run, "APR: adversarial training", claims, (title, head, rows), notes=notes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 
@@ -137,13 +138,17 @@ def _report(run: Run, config: TwoHeads, n: int) -> None:
 
     def claim(text: str, first: str, second: str, measure: str) -> Claim:
         # A head that puts all images into one class follows nothing, and has no share for its seed.
+        pairs = config.pairs if measure.startswith("follows") else None
         found = [by_seed(run, network=one, measure=measure) for one in (first, second)]
         seeds = sorted(found[0].keys() & found[1].keys())
         pair = [
             (names[one], [numbers[seed] for seed in seeds])
             for one, numbers in zip((first, second), found, strict=True)
         ]
-        return compare(text, *pair, n=n, stages=("two_heads/", f"{first}/", f"{second}/"))
+        # Rows are trained under the name of the network, heads with their trunk.
+        stages = ("two_heads/", f"{first}/", f"{second}/", f"{config.network}/{second}/")
+        claim = compare(text, *pair, n=pairs or n, stages=stages)
+        return dataclasses.replace(claim, seeds=tuple(seeds))
 
     claims = [
         claim(

@@ -48,6 +48,8 @@ def order(first: ArrayLike, second: ArrayLike, *, higher: str, lower: str) -> st
     """What the pairs of one seed each say: all one way, or not."""
     differences = np.asarray(first, "float64") - np.asarray(second, "float64")
     total, above, below = len(differences), int((differences > 0).sum()), int((differences < 0).sum())
+    if not total:
+        return "no seed has both"
     if above == total:
         return f"{higher} in {total} of {total} seeds"
     if below == total:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
 import keras_freq as kf
+from apps.apr import two_heads
 from apps.apr.adversarial import _recipe
-from apps.apr.config import Adversarial
-from apps.apr.two_heads import split_head
+from apps.apr.config import Adversarial, TwoHeads
+from apps.apr.networks import compare_rows
 from apps.lab import load_config
 from apps.lab.recipe import recipe
 from tests.apps import running
@@ -85,9 +87,49 @@ def test_every_experiment_in_miniature(shared_store, name):
     assert {path.stem for path in Path("out/figures").glob("*.png")} == FIGURES[name]
     summary = Path("out/summary.md").read_text()
     assert "| claim | paper's number | ours | n | seeds | minutes |" in summary
+    if name == "adversarial":
+        assert "Clean: n = 10; attacked: the first 5 of them." in summary
     assert ("head of the amplitude" if name == "two_heads" else "APR-SP") in summary
     assert "[mem]" not in summary
     assert "summary.md" in printed
+
+
+def records_of(numbers, **common):
+    """A run with one record of each number, by seed."""
+    rows = [
+        {**common, **key, "seed": seed, "value": value} for key, by in numbers for seed, value in by.items()
+    ]
+    return SimpleNamespace(records=rows)
+
+
+@pytest.mark.once
+def test_seeds_that_one_of_two_rows_lacks_are_left_out():
+    numbers = [({"row": "apr_sp"}, {0: 0.5, 2: 0.5}), ({"row": "standard"}, {0: 0.4, 1: 0.9, 2: 0.6})]
+    options = {"network": "tiny", "n": 6}
+    wanted = {"measure": "follows_phase"}
+    claim = compare_rows(records_of(numbers, **wanted), "it", ("apr_sp", "standard"), wanted, **options)
+    assert claim.ours == (
+        "APR-SP 0.500 (0.500 to 0.500), Standard 0.500 (0.400 to 0.600): "
+        "no one order (APR-SP is higher in 1 of 2 seeds)"
+    )
+    assert claim.seeds == (0, 2)
+    nothing = compare_rows(records_of(numbers[:1], **wanted), "it", ("apr_sp", "standard"), wanted, **options)
+    assert nothing.ours.endswith("no seed has both")
+
+
+@pytest.mark.once
+def test_claims_of_two_heads_count_the_pairs_and_the_training_of_rows(monkeypatch):
+    told = []
+    monkeypatch.setattr(two_heads, "write_report", lambda run, title, claims, *_, **__: told.extend(claims))
+    measures = [
+        ({"network": name, "measure": measure}, {0: 0.5})
+        for name in ("standard", "phase", "amplitude")
+        for measure in two_heads.MEASURES
+    ]
+    config = TwoHeads(rows=("standard",), pairs=6, seeds=1)
+    two_heads._report(records_of(measures), config, 10)
+    assert [claim.n for claim in told] == [6, 6, 10, 10]
+    assert "resnet18/standard/" in told[-1].stages
 
 
 @pytest.mark.once
@@ -125,7 +167,7 @@ def test_a_run_that_was_cut_short_ends_with_the_same_numbers(capsys, here):
 @pytest.mark.once
 def test_two_heads_share_all_but_themselves_and_go_on_after_an_interruption():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.Dense(2, name="logits")])
-    both = split_head(model)
+    both = two_heads.split_head(model)
     inputs = np.random.default_rng(0).standard_normal((5, 4)).astype("float32")
     seen = both.predict(inputs, verbose=0)
     assert set(seen) == {"phase", "amplitude"}
