@@ -73,7 +73,7 @@ def _draw(run: Run, config: Discrimination, sets: dict[str, Images], maps: dict)
             columns=2,
             xlabel="radius (index units)",
             ylabel="accuracy",
-            chance=0.1,
+            chance=1 / len(sets[config.sets[0]].classes),
             title=f"Accuracy by frequency of networks trained on three kinds of images{note}",
         )
         run.figure(f"discrimination{suffix}", figure)

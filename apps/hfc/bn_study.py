@@ -52,7 +52,7 @@ def bn_study(run: Run, config: BNStudy) -> None:
                 stage = f"{name}/{part}{radius:g}/seed{seed}/speed"
                 tests = {FILTERED: change, ORIGINAL: rescale}
                 run.measure(stage, _measure_speed, model, images.test, tests, curve, n, record)
-    _draw(run, config, curves)
+    _draw(run, config, curves, 1 / len(images.classes))
     _report(run, config, n, len(images.test[1]))
 
 
@@ -83,7 +83,7 @@ def _measure_speed(
     ]
 
 
-def _draw(run: Run, config: BNStudy, curves: dict) -> None:
+def _draw(run: Run, config: BNStudy, curves: dict, chance: float) -> None:
     for part, file in (("high", "bn_study"), ("low", "bn_study_low")):
         panels = {
             _name(part, radius): {
@@ -94,7 +94,8 @@ def _draw(run: Run, config: BNStudy, curves: dict) -> None:
             if found == part
         }
         title = f"Learning from {part} frequencies alone"
-        run.figure(file, kf.plots.curves(panels, ylabel="training accuracy", chance=0.1, title=title))
+        figure = kf.plots.curves(panels, ylabel="training accuracy", chance=chance, title=title)
+        run.figure(file, figure)
 
 
 def _report(run: Run, config: BNStudy, n: int, tested: int) -> None:

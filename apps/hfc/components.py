@@ -26,7 +26,7 @@ def components(run: Run, config: Components) -> None:
         for seed in config.all_seeds:
             model, _ = trained(run, name, config.training, (part, y), classes=len(images.classes), seed=seed)
             run.measure(f"{name}/seed{seed}/test", _test, model, images, name, seed)
-    _draw(run, config)
+    _draw(run, config, 1 / len(images.classes))
     _report(run, config, len(images.test[1]))
 
 
@@ -35,7 +35,7 @@ def _test(model: keras.Model, images: Images, name: str, seed: int) -> dict:
     return {"network": name, "measure": "test", "value": result.accuracy, "seed": seed, "n": result.n}
 
 
-def _draw(run: Run, config: Components) -> None:
+def _draw(run: Run, config: Components, chance: float) -> None:
     radii = sorted(config.radii)
     drawn = {
         f"trained on the {band} part": np.stack(
@@ -50,7 +50,7 @@ def _draw(run: Run, config: Components) -> None:
         x=radii,
         xlabel="radius of the split (index units)",
         ylabel="accuracy on original test images",
-        chance=0.1,
+        chance=chance,
         title="Training on one part of the spectrum",
     )
     run.figure("components", figure)

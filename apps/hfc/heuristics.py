@@ -74,7 +74,7 @@ def heuristics(run: Run, config: Heuristics) -> None:
                 for mode in ("none", "max"):
                     stage = f"{row}/seed{seed}/bands/{mode}"
                     run.measure(stage, _measure_bands, config, images, one, row, seed, mode)
-    _draw(run, config, curves)
+    _draw(run, config, curves, 1 / len(images.classes))
     _report(run, config, len(images.test[1]))
 
 
@@ -128,9 +128,9 @@ def _measure_bands(
     ]
 
 
-def _draw(run: Run, config: Heuristics, curves: dict) -> None:
+def _draw(run: Run, config: Heuristics, curves: dict, chance: float) -> None:
     if config.every is None:
-        run.figure("heuristics", _draw_bands(run, config))
+        run.figure("heuristics", _draw_bands(run, config, chance))
         return
     trained_with = "batch_norm_batch" if config.batch_norm == "batch_statistics" else "batch_norm"
     names = {**NAMES, "batch_norm": ROWS[trained_with]}
@@ -145,13 +145,13 @@ def _draw(run: Run, config: Heuristics, curves: dict) -> None:
     figure = kf.plots.curves(
         panels,
         columns=len(config.radii),
-        chance=0.1,
+        chance=chance,
         title="Accuracy on filtered test images, five ways to train",
     )
     run.figure("heuristics", figure)
 
 
-def _draw_bands(run: Run, config: Heuristics) -> Any:
+def _draw_bands(run: Run, config: Heuristics, chance: float) -> Any:
     """At the end of training, over the radius, as they are and divided by their maximum."""
     radii = sorted(config.radii)
     panels = {
@@ -165,7 +165,7 @@ def _draw_bands(run: Run, config: Heuristics) -> Any:
         for band, words in (("L", "low-passed"), ("H", "high-passed"))
     }
     title = "Accuracy on filtered test images, five ways to train"
-    return kf.plots.curves(panels, x=radii, xlabel="radius", columns=2, chance=0.1, title=title)
+    return kf.plots.curves(panels, x=radii, xlabel="radius", columns=2, chance=chance, title=title)
 
 
 def _report(run: Run, config: Heuristics, n: int) -> None:

@@ -42,7 +42,7 @@ def learning(run: Run, config: Learning) -> None:
             run.measure(
                 f"{kind}/seed{seed}/bands", _compare_moments, config, kind, seed, curves[kind, seed], n
             )
-    _draw(run, config, curves)
+    _draw(run, config, curves, 1 / len(images.classes))
     _report(run, config, n)
 
 
@@ -67,7 +67,7 @@ def _compare_moments(config: Learning, kind: str, seed: int, history: dict, n: i
     ]
 
 
-def _draw(run: Run, config: Learning, curves: dict) -> None:
+def _draw(run: Run, config: Learning, curves: dict, chance: float) -> None:
     panels = {}
     for band, words in (("low", "low-passed"), ("high", "high-passed")):
         for kind, label in LABELS.items():
@@ -77,7 +77,7 @@ def _draw(run: Run, config: Learning, curves: dict) -> None:
                 for line, name in lines.items()
             }
     figure = kf.plots.curves(
-        panels, columns=2, chance=0.1, title="Accuracy on filtered training images while a network learns"
+        panels, columns=2, chance=chance, title="Accuracy on filtered training images while a network learns"
     )
     run.figure("learning", figure)
 

@@ -98,6 +98,19 @@ def test_every_experiment_in_miniature(shared_store, name):
 
 
 @pytest.mark.slow
+@pytest.mark.once
+@pytest.mark.parametrize("name", ["learning", "heuristics", "components", "bn_study"])
+def test_chance_is_that_of_the_classes(shared_store, monkeypatch, name, rng):
+    pixels, labels = rng.integers(0, 256, (40, 32, 32, 3), dtype="uint8"), np.arange(40) % 4
+    np.savez("four.npz", x_train=pixels, y_train=labels, x_test=pixels[:20], y_test=labels[:20])
+    drawn, curves = [], kf.plots.curves
+    monkeypatch.setattr(kf.plots, "curves", lambda *a, **k: drawn.append(k["chance"]) or curves(*a, **k))
+    words = ["data.name=four.npz", f"store={shared_store}", "output=out"]
+    running.finish("hfc", name, f"{name}.yaml", *words)
+    assert set(drawn) == {0.25}
+
+
+@pytest.mark.slow
 def test_a_run_that_was_cut_short_ends_with_the_same_numbers(capsys, here):
     running.finish("hfc", "components", "components.yaml", "output=straight", "store=elsewhere")
     with interrupt(kf.evaluate, "accuracy", at=2):
