@@ -139,7 +139,7 @@ def report(run: Run, config: Compare, images: Images, searched: int) -> None:
     per_class = markdown(classes, _class_rows(run, config, images))
     run.summary(
         "Frequency shortcuts: HFSS and rankings",
-        [*_search_claims(run, config, n), *_degree_claims(run, config, n)],
+        [*_search_claims(run, config, n, searched), *_degree_claims(run, config, n)],
         notes="\n\n".join([markdown(head, rows), unfiltered, "TPR by class, as many bins:", per_class]),
     )
 
@@ -176,7 +176,7 @@ def _class_rows(run: Run, config: Compare, images: Images) -> list[list[str]]:
     ]
 
 
-def _search_claims(run: Run, config: Compare, n: int) -> Iterator[Claim]:
+def _search_claims(run: Run, config: Compare, n: int, searched: int) -> Iterator[Claim]:
     """HFSS against each ranking with as many bins."""
     if "hfss" not in config.methods:
         return
@@ -209,7 +209,7 @@ def _search_claims(run: Run, config: Compare, n: int) -> Iterator[Claim]:
             "9.2 against about 354 days (ImageNet, 1000 classes) [2nd]",
             f"{costs[0].mean():,.0f} against {costs[1].mean():,.0f} images: "
             + order(*(-cost for cost in costs), higher="HFSS fewer", lower="HFSS more"),
-            n,
+            searched,
             ("hfss/search", "exact/search"),
         )
 

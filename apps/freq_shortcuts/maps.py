@@ -118,7 +118,7 @@ def _describe_search(importance: kf.shortcuts.FrequencyImportance, record: Mappi
 
 
 def disks(maps: kf.shortcuts.FrequencyMaps) -> np.ndarray:
-    """A low-pass mask for each class that keeps as many bins as its map, or one pair more: the control."""
+    """The control, a low-pass mask for each class: as many bins as its map, and what completes a circle."""
     height, width = maps.masks.shape[1:]
     distance = kf.spectral.radial_distance(height, width)
     masks = []

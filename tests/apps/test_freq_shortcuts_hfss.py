@@ -111,3 +111,5 @@ def test_in_miniature_and_again_after_a_kill(here, capsys):
     summary = (out / "summary.md").read_text()
     for words in ("HFSS keeps a higher TPR than the exact ranking", "0.628 against 0.286", "as many bins"):
         assert words in summary
+    (cost,) = (line for line in summary.splitlines() if line.startswith("| HFSS needs fewer"))
+    assert "| 20 |" in cost  # search images
