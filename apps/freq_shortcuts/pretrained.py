@@ -98,6 +98,11 @@ def _load(run: Run, config: Pretrained) -> tuple[np.ndarray, np.ndarray, tuple[s
     find_places(data.classes)
     split = "test" if data.test is not None else "train"
     pixels, labels = data.arrays(split, limit=config.images, dtype="uint8")
+    for name in ("heat_map_images", "attack_images"):
+        if (count := getattr(config, name)) > len(labels):
+            raise RunError(
+                f"`{name}` must be at most the number of images, {len(labels)}. Received: {name}={count}"
+            )
     run.say(f"{data.name}: {len(labels)} images of {pixels.shape[1]} x {pixels.shape[2]} pixels")
     return pixels, labels, data.classes
 

@@ -117,11 +117,14 @@ def test_the_experiment_in_miniature(here, rng, capsys):
     small = ["data=ten.npz", "radii=[4]", "window=1", "heat_map_images=4", "corrupted_images=2", "levels=[1]"]
     small += ["attack_steps=1", "attack_images=2", "images_per_class=1", "budgets=[4,5]"]
     config = CONFIGS / "freq_shortcuts" / "pretrained.yaml"
-    assert running.call("freq_shortcuts", "pretrained", config, *small, "output=run") == 0
+    words = ("freq_shortcuts", "pretrained", config, *small)
+    assert running.call(*words, "output=run") == 0
     out = capsys.readouterr().out
     for part in ("accuracy among 1000 classes", "accuracy among 2 classes", "tench", "HFSS: TPR"):
         assert part in out
     assert (here / "run" / "figures" / "heat_map.png").exists()
+    many = ("attack_images=7", "output=many")
+    running.refuse("`attack_images` must be at most the number of images, 6", *words, *many)
     np.savez("other.npz", x_test=images, y_test=np.arange(6) % 2, classes=np.array(["cat", "dog"]))
     assert running.call("freq_shortcuts", "pretrained", config, "data=other.npz", "output=other") == 2
     assert "the classes of the images must be among tench" in capsys.readouterr().err
