@@ -24,6 +24,9 @@ Found = kf.shortcuts.HFSSResult | kf.shortcuts.FrequencyImportance
 def hfss(run: Run, config: Compare) -> None:
     images = load_images(run, config.data)
     searches = {seed: search_images(images, config.search, seed=seed) for seed in config.all_seeds}
+    copies = {
+        name: corrupted(run, images, name, config.severity, seed=config.seed) for name in config.corruptions
+    }
     first = {}
     for seed in config.all_seeds:
         model, _ = trained(
@@ -35,7 +38,7 @@ def hfss(run: Run, config: Compare) -> None:
             seed=seed,
             record={"network": config.training.network},
         )
-        sets = _gather_sets(run, config, images, model, seed)
+        sets = {"clean": images.test, **copies, **_attacked(run, config, images, model, seed)}
         found = {
             method: _search(run, config, model, method, searches[seed], seed) for method in config.methods
         }
@@ -58,18 +61,14 @@ def hfss(run: Run, config: Compare) -> None:
     report(run, config, images, len(searches[config.seed][1]))
 
 
-def _gather_sets(
+def _attacked(
     run: Run, config: Compare, images: Images, model: keras.Model, seed: int
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """The test images as they are, corrupted, and attacked (before any filter)."""
-    labels = images.test[1]
-    sets = {"clean": images.test}
-    for name in config.corruptions:
-        sets[name] = corrupted(run, images, name, config.severity, seed=config.seed)
-    if config.fgsm is not None:
-        stored = run.arrays(f"fgsm/seed{seed}", _attack, model, images.test, config.fgsm)
-        sets["fgsm"] = (stored["pixels"], labels)
-    return sets
+    """The test images attacked before any filter, where the settings say so."""
+    if config.fgsm is None:
+        return {}
+    stored = run.arrays(f"fgsm/seed{seed}", _attack, model, images.test, config.fgsm)
+    return {"fgsm": (stored["pixels"], images.test[1])}
 
 
 def _attack(model: keras.Model, test: tuple[np.ndarray, np.ndarray], epsilon: float) -> dict[str, np.ndarray]:

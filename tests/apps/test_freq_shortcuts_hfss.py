@@ -66,6 +66,14 @@ def test_thresholds_rise(here):
 
 
 @pytest.mark.once
+def test_an_unknown_corruption_is_told_before_any_training(here):
+    (here / "tiny.yaml").write_text(TINY)
+    words = ("tiny.yaml", "corruptions=[fgo]", "output=out")
+    running.refuse("Received: fgo", "freq_shortcuts", "hfss", *words)
+    assert not any(record["stage"].endswith("/training") for record in records(here / "out"))
+
+
+@pytest.mark.once
 def test_rankings_are_cut_to_the_bins_of_hfss():
     masks = np.zeros((3, 9, 7), "float32")
     masks[0, 3:6, 2:5] = 1
