@@ -12,7 +12,7 @@ import keras_freq as kf
 from apps.apr.config import Detection
 from apps.apr.corrupted_source import corrupted_source
 from apps.apr.networks import compare_rows, train_row
-from apps.lab import Claim, Run
+from apps.lab import Claim, Run, RunError
 from apps.lab.augmentations import ROWS
 from apps.lab.images import Images, load_images, other_images
 from apps.lab.networks import NETWORKS
@@ -33,6 +33,11 @@ def detection(run: Run, config: Detection) -> None:
     outside = dict(
         other_images(name, config.data, images, limit=config.outside_images) for name in config.outside
     )
+    if len(outside) < len(config.outside):
+        raise RunError(
+            "`outside` must be sets of different names, as their files are called. "
+            f"Received: {', '.join(outside)} of outside={list(config.outside)}"
+        )
     source = corrupted_source(run, config, images)
     for row in config.rows:
         for seed in config.all_seeds:

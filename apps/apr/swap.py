@@ -11,7 +11,7 @@ import numpy as np
 import keras_freq as kf
 from apps.apr.config import Swap
 from apps.apr.networks import compare_rows, train_row
-from apps.lab import Run
+from apps.lab import Run, RunError
 from apps.lab.augmentations import ROWS
 from apps.lab.images import Images, check_counts, load_images, other_images
 from apps.lab.networks import NETWORKS
@@ -31,6 +31,8 @@ def swap(run: Run, config: Swap) -> None:
     donors: dict[str, np.ndarray | None] = {images.name: None}
     if config.donors is not None:
         name, others = other_images(config.donors, config.data, images, limit=len(images.test[1]))
+        if name in donors:
+            raise RunError(f"`donors` must be another set than {name}. Received: donors={config.donors}")
         donors[name] = others
     shown: dict[str, dict[str, Any]] = {name: {} for name in donors}
     for row in config.rows:

@@ -63,6 +63,8 @@ def miniatures(here):
         (["heat_maps", "heat_maps.yaml", "images=11"], "`images` must be at most the number of test images"),
         (["adversarial", "adversarial.yaml", "attack_images=11"], "`attack_images` must be at most"),
         (["detection", "detection.yaml", "outside=[none.npz]"], "There is no such .npz file"),
+        (["detection", "detection.yaml", "outside=[other.npz, ./other.npz]"], "sets of different names"),
+        (["swap", "swap.yaml", "donors=cifar10_mini"], "`donors` must be another set than cifar10_mini"),
         (["table", "table.yaml", "corrupted=nowhere"], "must be a folder, or one of cifar10_corrupted"),
     ],
 )
