@@ -40,9 +40,11 @@ ERRORS = {
 class Sets(NamedTuple):
     """All images, those that maps are found on, and those that networks are measured on.
 
-    `outside`: the name of a set of unknown classes, and images of it.
+    `name`: what numbers of the set are kept by. `outside`: the name of a set of unknown classes, and images
+    of it.
     """
 
+    name: str
     images: Images
     search: Data
     test: Data
@@ -62,7 +64,10 @@ def cure(run: Run, config: Cure) -> None:
     outside = None
     if config.outside is not None:
         outside = other_images(config.outside, config.data, images, limit=len(test[1]))
-    sets = Sets(images, search, test, outside)
+    name = images.name
+    if "/" in config.data.name or config.data.name.endswith(".npz"):  # which may be others of that name
+        name += f" {run.measured('data')[0]['digest']}"
+    sets = Sets(name, images, search, test, outside)
     for seed in range(config.seed, config.seed + config.seeds):
         first: np.ndarray | None = None  # maps of `standard`, which comes first
         for row in config.rows:
@@ -81,7 +86,7 @@ def _complete(
 ) -> np.ndarray | None:
     """Records the numbers of a network, those that are kept and those that are not; the maps for training."""
     stage = f"{row}-seed{seed}"
-    kept = read_cured(config, sets.images.name, row, seed)
+    kept = read_cured(config, sets.name, row, seed)
     if kept is not None:
         first = first if kept.maps is None else kept.maps
         if not run.measured(f"{stage}/errors"):  # by this run itself, before it was cut short
@@ -108,7 +113,7 @@ def _complete(
     if not told_apart:
         run.measure(f"{stage}/outside", _tell_apart, model, sets, record)
     found = _list(numbers_of(run, row, seed), record)
-    write_cured(config, sets.images.name, row, seed, Cured(found, first if row == "standard" else None))
+    write_cured(config, sets.name, row, seed, Cured(found, first if row == "standard" else None))
     return first
 
 

@@ -33,7 +33,7 @@ class Measure:
     """What is measured, each thing on the first test images.
 
     `images`: for bands, amplitude swap and shortcuts. `radii`: low- and high-pass radii (index units).
-    `heat_map_images`: for the 512 frequencies of the heat map. `corrupted_images`, `severity`: for the 15
+    `heat_map_images`: for the 514 frequencies of the heat map. `corrupted_images`, `severity`: for the 15
     corruptions. `search_images`: training images on which the dominant frequencies of the classes are
     ranked; `share`: of the frequencies, that a class keeps. `epsilon`: size of the L-infinity attack in
     1/255. `examples`: columns of the figure of examples.

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
+from apps.freq_shortcuts import cure
+from apps.lab import RunError
 from apps.lab.augmentations import read_maps, write_maps
 from apps.lab.settings import Augmentations, Training
 from apps.lab.statistics import rank_correlation
@@ -109,6 +111,26 @@ def other_set(rng):
         f"x_{name}": rng.integers(0, 256, (count, 32, 32, 3), "uint8") for name, count in splits.items()
     }
     return images | {f"y_{name}": np.arange(count) % 2 for name, count in splits.items()}
+
+
+@pytest.mark.once
+def test_numbers_are_not_those_of_other_images_of_the_same_name(here, rng, monkeypatch):
+    names = []
+
+    def stop(run, config, sets, *_):
+        names.append(sets.name)
+        raise RunError("enough")
+
+    monkeypatch.setattr(cure, "_complete", stop)
+    config = running.CONFIGS / "freq_shortcuts" / "cure.yaml"
+    words = ("data.fallback=null", "search_per_class=1", "test_per_class=1")
+    for folder in ("a", "b"):
+        (here / folder).mkdir()
+        np.savez(here / folder / "own.npz", **other_set(rng))
+        where = (f"data.name={folder}/own.npz", f"output=run-{folder}")
+        running.refuse("enough", "freq_shortcuts", "cure", config, *words, *where)
+    assert names[0] != names[1]
+    assert all(name.startswith("own ") for name in names)
 
 
 @pytest.mark.once
