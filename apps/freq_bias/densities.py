@@ -10,7 +10,7 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_bias.config import Densities
-from apps.freq_bias.sets import LABELS, training_set
+from apps.freq_bias.sets import LABELS, stages_of, training_set
 from apps.lab import Claim, Run
 from apps.lab.images import Images, load_images
 from apps.lab.report import markdown, mean_and_range, order, print_table, values
@@ -205,5 +205,5 @@ def _claims(
                 f"{label} {mean_and_range(own)}, original {mean_and_range(base)}: {verdict}; high bands of "
                 f"the images themselves {of_images[0]} against {of_images[1]}",
                 n,
-                (f"{name}/", "original/"),
+                stages_of(name, "original"),
             )

@@ -8,7 +8,7 @@ import numpy as np
 
 import keras_freq as kf
 from apps.freq_bias.config import Discrimination
-from apps.freq_bias.sets import LABELS, KeptSpectra, measure_bands, name_bands, training_set
+from apps.freq_bias.sets import LABELS, KeptSpectra, measure_bands, name_bands, stages_of, training_set
 from apps.lab import Claim, Run
 from apps.lab.images import Images, load_images
 from apps.lab.report import cells, compare, lines, mean_and_range, order, values, write_report
@@ -147,7 +147,7 @@ def _accuracy_claims(run: Run, config: Discrimination, n: int) -> Iterator[Claim
                     f"{published} [author]",
                     f"{ours}: {first}; {second}",
                     n,
-                    tuple(f"{name}/" for name in found),
+                    stages_of(*found),
                 )
 
 
@@ -180,5 +180,5 @@ def _gradient_claims(config: Discrimination, maps: dict, side: int) -> Iterator[
                 higher=f"{label} higher",
                 lower=f"{label} lower",
                 n=maps[name, config.seed].n,
-                stages=(f"{name}/", "original/"),
+                stages=stages_of(name, "original"),
             )

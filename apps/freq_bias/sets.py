@@ -73,6 +73,11 @@ def training_set(run: Run, kernels: Kernels, images: Images, name: str) -> Image
     )
 
 
+def stages_of(*names: str) -> tuple[str, ...]:
+    """Beginnings of the stages of networks trained on these sets, the making of the sets among them."""
+    return tuple(f"{part}{name}/" for name in names for part in ("", "sets/"))
+
+
 def enhance(run: Run, kernels: Kernels, images: Images, name: str) -> kf.cdes.EnhancedImages:
     """The SCR or WCR copy; the kernels of each class are kept in the run folder as soon as they are trained.
 

@@ -7,6 +7,7 @@ import pytest
 
 import keras_freq as kf
 from apps.freq_bias import config, sets
+from apps.lab import Run
 from tests.apps import running
 from tests.apps.running import interrupt, numbers
 
@@ -53,8 +54,15 @@ def test_in_miniature_and_again_after_a_kill(here, capsys):
     out = here / "out"
     kept = numbers(out)
     assert kept
-    running.finish("freq_bias", "discrimination", "--resume", "out")
+    told, summary = [], Run.summary
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "summary", lambda run, *a, **k: told.extend(a[1]) or summary(run, *a, **k))
+        running.finish("freq_bias", "discrimination", "--resume", "out")
     assert numbers(out)[: len(kept)] == kept
+    made = {r["stage"] for r in running.records(out) if r["stage"].startswith("sets/scr")}
+    assert made
+    for claim in told:
+        assert ("SCR" in claim.claim) == all(stage.startswith(claim.stages) for stage in made)
     records = running.records(out)
     for name in ("original", "scr", "wcr"):
         for tested in ("plain", "own"):
