@@ -64,6 +64,8 @@ class Table(Shared):
     def __post_init__(self):
         super().__post_init__()
         check_names("networks", self.networks, tuple(NETWORKS))
+        for network in self.networks:  # which may lack what `training` sets
+            dataclasses.replace(self.training, network=network)
         check_names("rows", self.all_rows, PLAIN_ROWS)
         check_all("severities", self.severities, 1, 5)
 

@@ -163,6 +163,8 @@ class Synthetic(Repeated):
         super().__post_init__()
         check_all("bands", self.bands, 1, 4)
         check_names("networks", self.networks, tuple(NETWORKS))
+        for network in self.networks:  # which may lack what `training` sets
+            dataclasses.replace(self.training, network=network)
         check_between("overlap", self.overlap, 0, 1)
         for name in ("train_per_class", "test_per_class"):
             check_least(name, getattr(self, name), 1)
@@ -237,8 +239,9 @@ class Study(Shared):
                 f"`widths` must hold one number for each of the {len(self.networks)} networks. "
                 f"Received: widths={list(self.widths)}"
             )
-        for width in self.widths or ():
+        for network, width in zip(self.networks, self.widths or [None] * len(self.networks), strict=True):
             check_least("widths", width, 1)
+            dataclasses.replace(self.training, network=network, width=width)  # which it may lack
         check_least("every", self.every, 1)
 
 

@@ -29,20 +29,19 @@ def exchange(run: Run, config: Exchange) -> None:
     test = choose_balanced(*images.test, config.test_per_class, count)
     searches, share = list_methods(config), f"{config.share:g}"
     masks: dict[str, np.ndarray] = {}
-    for name in config.networks:
-        model, key = load_network(name, images), name.replace("/", "-")
+    networks = {name: load_network(name, images) for name in config.networks}
+    for name, model in networks.items():
+        key = name.replace("/", "-")
         for method in (*config.methods, *(CONTROLS if name == config.networks[0] else ())):
             stage = f"{key}-{method}-masks" if method in config.methods else f"{method}-masks"
             found = run.arrays(stage, find_masks, searches[method], run, key, model, search)
             masks[f"{method} of {name}" if method in config.methods else method] = found[share]
     taken = {
         name: {
-            label: run.arrays(
-                f"{name} under {label}", take_images, load_network(name, images), test[0], of, label=name
-            )["taken"]
+            label: run.arrays(f"{name} under {label}", take_images, model, test[0], of, label=name)["taken"]
             for label, of in masks.items()
         }
-        for name in config.networks
+        for name, model in networks.items()
     }
     _report(run, config, masks, taken, test[1])
 

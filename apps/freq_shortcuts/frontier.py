@@ -14,6 +14,7 @@ from apps.freq_shortcuts.efficientnet_lite import cut_head, find_places, load_ef
 from apps.freq_shortcuts.images import load_images
 from apps.freq_shortcuts.maps import journal
 from apps.lab import Run, RunError
+from apps.lab.errors import one_line
 from apps.lab.images import Images, as_floats
 from apps.lab.report import cells, write_report
 from apps.lab.statistics import Difference, Samples, compare, holm
@@ -27,9 +28,8 @@ def frontier(run: Run, config: Frontier) -> None:
     count = len(images.classes)
     search = choose_balanced(*images.train, config.search_per_class, count)
     test = choose_balanced(*images.test, config.test_per_class, count)
-    found = {
-        name: _look(run, config, name, load_network(name, images), search, test) for name in config.networks
-    }
+    networks = {name: load_network(name, images) for name in config.networks}
+    found = {name: _look(run, config, name, model, search, test) for name, model in networks.items()}
     _draw(run, config, found, test[1])
     _report(run, config, found, test[1])
 
@@ -37,7 +37,10 @@ def frontier(run: Run, config: Frontier) -> None:
 def load_network(name: str, images: Images) -> keras.Model:
     """A reference network, or the one of ImageNet with the outputs of the images' classes."""
     if name != PRETRAINED:
-        return kf.models.reference(name)
+        try:
+            return kf.models.reference(name)
+        except ValueError as error:
+            raise RunError(f"`networks`: {one_line(error)}") from error
     return cut_head(load_efficientnet_lite0(images.shape[0]), find_places(images.classes))
 
 

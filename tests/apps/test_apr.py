@@ -62,6 +62,10 @@ def miniatures(here):
         (["two_heads", "two_heads.yaml", "pairs=11"], "`pairs` must be at most the number of test images"),
         (["heat_maps", "heat_maps.yaml", "images=11"], "`images` must be at most the number of test images"),
         (["adversarial", "adversarial.yaml", "attack_images=11"], "`attack_images` must be at most"),
+        (
+            ["table", "table.yaml", "networks=[small_resnet, densenet]", "training.width=2"],
+            "must be null for densenet",
+        ),
         (["detection", "detection.yaml", "outside=[none.npz]"], "There is no such .npz file"),
         (["detection", "detection.yaml", "outside=[other.npz, ./other.npz]"], "sets of different names"),
         (["swap", "swap.yaml", "donors=cifar10_mini"], "`donors` must be another set than cifar10_mini"),

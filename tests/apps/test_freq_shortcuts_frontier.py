@@ -52,6 +52,16 @@ def test_budgets_that_nothing_would_use_are_refused():
 
 
 @pytest.mark.once
+@pytest.mark.parametrize("experiment", ["frontier", "exchange"])
+def test_a_network_that_there_is_not_is_told_before_any_search(here, experiment):
+    config = running.CONFIGS / "freq_shortcuts" / f"{experiment}.yaml"
+    words = ("data.name=cifar10_mini", "search_per_class=1", "test_per_class=1", "output=out")
+    wrong = "networks=[cifar10/standard, cifar10/standrad]"
+    running.refuse("`networks`: ", "freq_shortcuts", experiment, config, *words, wrong)
+    assert [record["stage"] for record in running.records("out")] == ["data"]
+
+
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.compiled
 def test_masks_of_all_methods_have_the_same_share(tmp_path):

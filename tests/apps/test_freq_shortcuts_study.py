@@ -82,6 +82,16 @@ def test_the_study_in_miniature_and_again_after_a_kill(here):
         assert words in summary
 
 
+@pytest.mark.once
+def test_widths_that_a_network_lacks_are_told_before_any_training(here):
+    message = "`training.width` must be null for densenet. Received: training.width=3"
+    words = ("networks=[tiny, densenet]", "widths=[2, 3]", "output=out")
+    running.refuse(message, "freq_shortcuts", "study", "study.yaml", *words)
+    synthetic = running.CONFIGS / "freq_shortcuts" / "synthetic.yaml"
+    words = ("networks=[tiny, densenet]", "training.width=3", "output=out")
+    running.refuse(message, "freq_shortcuts", "synthetic", synthetic, *words)
+
+
 @pytest.mark.slow
 def test_transfer_in_miniature(here, shared_store):
     classes = kf.data.load("cifar10_mini").classes
