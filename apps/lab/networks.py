@@ -120,7 +120,9 @@ def arguments(training: Training, shape: tuple[int, ...], classes: int) -> dict[
         found["dropout"] = training.dropout
     if training.normalization != "published":
         found["normalization"] = None if training.normalization == "none" else training.normalization
-    if training.statistics != "cifar10":
+    if training.statistics == "none":
+        found |= {"mean": 0.0, "std": 1.0}  # of any number of channels
+    elif training.statistics != "cifar10":
         found["mean"], found["std"] = STATISTICS[training.statistics]
     return found
 

@@ -50,3 +50,11 @@ def test_a_network_trains_a_step(network, rng):
     assert np.isfinite([float(value) for value in values.values()]).all()
     moved = [np.abs(a - b).max() > 0 for a, b in zip(before, variables(model), strict=True)]
     assert np.mean(moved) > 0.5
+
+
+@pytest.mark.once
+def test_pixels_as_they_are_have_any_number_of_channels(rng):
+    images = rng.random((2, 16, 16, 1), "float32")
+    training = Training(width=2, statistics="none")
+    model = classifier(training, images.shape[1:], 3, seed=0, name="gray")
+    assert model(images).shape == (2, 3)
