@@ -360,7 +360,7 @@ class MaskSearch:
     They are found on the first `search_per_class` training images of every class, and tested on the first
     `test_per_class` test images. `fractions`: falling shares of the bins. `patch`: side of the blocks that
     the rankings remove. Learned maps with each of the `specificities`; `steps` a class and share, with
-    `images_per_step` and `learning_rate`, as in `keras_freq.shortcuts.learned_path`.
+    `images_per_step`, `learning_rate` and `smoothing`, as in `keras_freq.shortcuts.learned_path`.
     """
 
     seed: int = 0
@@ -374,6 +374,7 @@ class MaskSearch:
     steps: int = 30
     images_per_step: int = 32
     learning_rate: float = 0.1
+    smoothing: float = 0.0
 
     def __post_init__(self):
         check_least("seed", self.seed, 0)
@@ -384,6 +385,7 @@ class MaskSearch:
             raise ValueError(f"`fractions` must fall. Received: fractions={list(self.fractions)}")
         check_all("specificities", self.specificities, 0)
         check_within("learning_rate", self.learning_rate, 0, float("inf"))
+        check_between("smoothing", self.smoothing, 0, 100)
 
     @property
     def searches(self) -> tuple[str, ...]:

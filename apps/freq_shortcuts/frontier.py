@@ -167,6 +167,7 @@ def _learned(
         steps=config.steps,
         images_per_step=config.images_per_step,
         learning_rate=config.learning_rate,
+        smoothing=config.smoothing,
         seed=config.seed,
         checkpoint=journal(run, f"{key}-learned-{weight:g}"),
     )

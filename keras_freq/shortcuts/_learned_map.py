@@ -24,7 +24,8 @@ from keras_freq.shortcuts._mask_learning import (
     ScoreAdam,
     compile_mask_gradient,
     draw_forever,
-    mean_power,
+    log_power,
+    smooth,
 )
 
 OBJECTIVES = ("probability", "cross_entropy")
@@ -45,6 +46,7 @@ def learned_map(
     steps: int = 120,
     images_per_step: int = 64,
     learning_rate: float = 0.1,
+    smoothing: float = 0.0,
     temperatures: tuple[float, float] = (0.15, 0.02),
     start: Literal["power", "noise"] = "power",
     dc: Literal["keep", "drop"] = "keep",
@@ -88,6 +90,10 @@ def learned_map(
         images_per_step: Images of the class in a step, 1 to 65536, and as many of the others where they
             count.
         learning_rate: Root mean square of a step in the scores.
+        smoothing: Deviation, in bins, of the Gaussian by which the slopes of neighboring frequencies, and the
+            logarithms of their power at the start, are averaged; 0: each pair alone. Where there are more
+            pairs than the images can tell apart, masks of each pair alone fit the images at hand and no
+            others: with few images of a large size, 1 to 3.
         temperatures: `T` at the first and at the last step, above 0.
         start: Scores at the beginning: `"power"`, half the logarithm of the mean power of the class's images,
             standardized; `"noise"`, Gaussian of deviation .01.
@@ -130,6 +136,7 @@ def learned_map(
         steps=steps,
         images_per_step=images_per_step,
         learning_rate=learning_rate,
+        smoothing=smoothing,
         temperatures=temperatures,
         start=start,
         dc=dc,
@@ -153,6 +160,7 @@ def learned_path(
     steps: int = 40,
     images_per_step: int = 64,
     learning_rate: float = 0.1,
+    smoothing: float = 0.0,
     temperatures: tuple[float, float] = (0.15, 0.02),
     start: Literal["power", "noise"] = "power",
     dc: Literal["keep", "drop"] = "keep",
@@ -178,6 +186,7 @@ def learned_path(
         steps: Steps for each mask and share.
         images_per_step: As there.
         learning_rate: As there; it begins anew with each share, as the temperature does.
+        smoothing: As there.
         temperatures: As there.
         start: As there, for the largest share.
         dc: As there.
@@ -213,6 +222,7 @@ def learned_path(
     steps = check_whole(steps, "steps")
     size = check_whole(images_per_step, "images_per_step", most=_MOST_IMAGES)
     learning_rate = check_number(learning_rate, "learning_rate", above=0)
+    smoothing = check_number(smoothing, "smoothing", least=0)
     warm, cold = check_temperatures(temperatures)
     check_choice(start, "start", STARTS)
     check_choice(dc, "dc", ("keep", "drop"))
@@ -250,6 +260,7 @@ def learned_path(
             "dc": dc,
             "seed": seed,
         }
+        run |= {"smoothing": smoothing} if smoothing else {}  # journals of before have none
         run |= {"mean": tuple(fill.tolist()), "backend": keras.backend.backend(), **feed.settings}
         run |= {**identify(feed.model), "images": feed.digest()}
     journal = SweepJournal(checkpoint, run, what="learned_path")
@@ -266,7 +277,8 @@ def learned_path(
         mine = np.ones(len(classes), bool) if of_network else classes == unit
         own, others = np.flatnonzero(mine), np.flatnonzero(~mine)
         if start == "power":
-            scores = pairs[0].standardize(mean_power(pixels[own], fill, feed.data_format))
+            levels = log_power(pixels[own], fill, feed.data_format)
+            scores = pairs[0].standardize(smooth(levels, smoothing))
         else:
             scores = 0.01 * generator.standard_normal(len(pairs[0]))
         parts = [(own, 1.0 / size)] + ([(others, -specificity / size)] if specificity else [])
@@ -280,7 +292,8 @@ def learned_path(
                 batch, asked = pixels[np.concatenate(places)], classes[np.concatenate(places)]
                 asked = asked if of_network else np.full_like(asked, unit)
                 gains = of_share.soften(scores, warm * (cold / warm) ** (step / max(1, steps - 1)))
-                slope = of_share.gather(measure(batch, asked, weights, of_share.draw(gains)))
+                slopes = measure(batch, asked, weights, of_share.draw(gains))
+                slope = of_share.gather(smooth(slopes, smoothing))
                 rate = learning_rate * min(1, 2 * (1 - step / steps))
                 scores = scores - adam.step(of_share.descend(slope, gains), rate)
                 advance(len(batch))

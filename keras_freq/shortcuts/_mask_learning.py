@@ -78,9 +78,9 @@ class Pairs:
         """Sums of a centered, symmetric map over each pair, `(pairs,)`."""
         return values[tuple(self._places.T)] * self._bins
 
-    def standardize(self, power: np.ndarray) -> np.ndarray:
-        """Half the logarithm of the power of the pairs, of mean 0 and deviation .5."""
-        values = np.log(np.maximum(self.gather(power) / self._bins, 1e-12))
+    def standardize(self, levels: np.ndarray) -> np.ndarray:
+        """The levels of the pairs, shifted and scaled to mean 0 and deviation .5."""
+        values = self.gather(levels) / self._bins
         return 0.5 * (values - values.mean()) / max(values.std(), 1e-12)
 
 
@@ -114,13 +114,30 @@ def draw_forever(count: int, size: int, generator: np.random.Generator) -> Itera
         yield chosen
 
 
-def mean_power(images: np.ndarray, mean: np.ndarray, data_format: str) -> np.ndarray:
-    """Mean power of each bin over images and channels, centered `(height, width)`."""
+def smooth(values: np.ndarray, deviation: float) -> np.ndarray:
+    """Means of a centered map over neighboring bins by a periodic Gaussian.
+
+    DC, which is not learned, is left out.
+    """
+    if deviation == 0:
+        return values
+    known = np.ones(values.shape)
+    known[values.shape[0] // 2, values.shape[1] // 2] = 0
+    rows, columns = (np.exp(-2 * (np.pi * deviation * np.fft.fftfreq(side)) ** 2) for side in values.shape)
+
+    def blur(one: np.ndarray) -> np.ndarray:
+        return np.fft.ifft2(np.fft.fft2(one) * np.outer(rows, columns)).real
+
+    return blur(values * known) / np.maximum(blur(known), 1e-12)
+
+
+def log_power(images: np.ndarray, mean: np.ndarray, data_format: str) -> np.ndarray:
+    """Logarithm of the mean power of each bin over images and channels, centered `(height, width)`."""
     total = np.zeros(())
     for start in range(0, len(images), 32):
         planes = to_planes(images[start : start + 32], data_format)[0] - mean[:, None, None]
         total = total + (np.abs(np.fft.fft2(planes)) ** 2).sum(axis=(0, 1))
-    return np.fft.fftshift(total) / len(images)
+    return np.log(np.maximum(np.fft.fftshift(total) / len(images), 1e-12))
 
 
 def compile_mask_gradient(feed: ModelFeed, mean: np.ndarray, objective: str) -> Callable:

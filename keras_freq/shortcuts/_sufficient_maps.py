@@ -22,7 +22,7 @@ from keras_freq._core.result import Result, versions
 from keras_freq._core.sweep import run_steps
 from keras_freq.shortcuts._class_losses import compute_image_losses
 from keras_freq.shortcuts._learned_map import check_fractions, check_temperatures
-from keras_freq.shortcuts._mask_learning import Pairs, ScoreAdam, mean_power
+from keras_freq.shortcuts._mask_learning import Pairs, ScoreAdam, log_power
 from keras_freq.shortcuts._masked_images import apply_masks, compute_spectra, halve_masks
 from keras_freq.spectral._dft import full_spectrum, rfft2
 from keras_freq.spectral._images import to_planes
@@ -165,7 +165,7 @@ def sufficient_maps(
         if wanted is not None:
             labels[: len(own)] = wanted[start : start + len(own)]
         labels = labels.astype("int32")
-        scores = np.stack([pairs[0].standardize(mean_power(x[None], fill, feed.data_format)) for x in batch])
+        scores = np.stack([pairs[0].standardize(log_power(x[None], fill, feed.data_format)) for x in batch])
         by_power, adams = scores.copy(), [ScoreAdam(len(pairs[0])) for _ in batch]
         smallest, kept, strongest = whole.astype("uint8"), [], []
         for of_share in pairs:

@@ -158,6 +158,7 @@ WRONG = {
         "fractions=[0.1, 0.2]": "`fractions` must fall",
         "specificities=[-1]": f"`specificities` {ONE}, each at least 0",
         "steps=0": "`steps` must be at least 1",
+        "smoothing=-1": "`smoothing` must lie in [0, 100]",
     },
     "freq_shortcuts/adcs": {
         "channel=red": "`channel` must be one of mean, luma, sign_then_mean",

@@ -8,7 +8,7 @@ import pytest
 
 import keras_freq as kf
 from keras_freq._core.feeds import ModelFeed
-from keras_freq.shortcuts._mask_learning import Pairs, compile_mask_gradient
+from keras_freq.shortcuts._mask_learning import Pairs, compile_mask_gradient, smooth
 
 SIDE, CLASSES = 12, 3
 # One frequency for each class, vertical and horizontal.
@@ -283,3 +283,42 @@ def test_more_weight_for_other_classes_mistakes_fewer_of_them(objective):
         report = kf.shortcuts.shortcut_report(reader(0.2), waves(60, seed=1), maps, mean=0.5)
         rates.append(report.fpr.mean())
     assert rates[1] <= rates[0]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("size", [(12, 12), (9, 7)])
+def test_smoothed_slopes_are_gaussian_means_of_all_bins_but_dc(size):
+    values = np.random.default_rng(2).standard_normal(size)
+    center = size[0] // 2, size[1] // 2
+    assert smooth(values, 0) is values
+    found = smooth(values, 1.5)
+    # The periodic Gaussian, by its sum over copies of the plane.
+    rows, columns = (
+        np.stack([np.exp(-(((np.arange(side) + turn * side) / 1.5) ** 2) / 2) for turn in range(-6, 7)]).sum(
+            0
+        )
+        for side in size
+    )
+    for y, x in ((0, 0), center, (3, 4)):
+        weights = np.outer(np.roll(rows, y), np.roll(columns, x))
+        weights[center] = 0
+        assert found[y, x] == pytest.approx((weights * values).sum() / weights.sum(), rel=1e-3)
+    np.testing.assert_allclose(smooth(np.where(values == values[center], 1e9, 3.0), 1.5), 3)
+    assert np.isfinite(smooth(values, 1e-6)).all()
+
+
+def test_smoothed_masks_hold_together(tmp_path):
+    images, labels = waves(24)
+    options = {"fraction": 0.2, "steps": 20, "images_per_step": 8, "start": "noise", "mean": 0.5}
+    options |= {"progress": False, "checkpoint": tmp_path / "maps.jsonl"}
+
+    def edges(masks: np.ndarray) -> float:
+        return sum(np.abs(np.diff(masks, axis=axis)).sum() for axis in (1, 2))
+
+    rough = kf.shortcuts.learned_map(reader(0.2), images, labels, **options)
+    with pytest.raises(ValueError, match="smoothing"):
+        kf.shortcuts.learned_map(reader(0.2), images, labels, smoothing=1.5, **options)
+    options["checkpoint"] = None
+    smoothed = kf.shortcuts.learned_map(reader(0.2), images, labels, smoothing=1.5, **options)
+    np.testing.assert_allclose(smoothed.share, rough.share, atol=2 / SIDE**2)
+    assert edges(smoothed.masks) < 0.7 * edges(rough.masks)
