@@ -24,6 +24,15 @@ class Variant:
         return recipe
 
 
+_POWER = re.compile(r"(?<![\w.])(\d+)(\.\d+)?e([-+]?)(\d+)(?![\w.])", re.IGNORECASE)
+
+
+def _as_yaml(power: re.Match[str]) -> str:
+    """To YAML 1e-3 and 1.0e3 are text, and 1.0e-3 and 1.0e+3 numbers."""
+    whole, fraction, sign, exponent = power.groups()
+    return f"{whole}{fraction or '.0'}e{sign or '+'}{exponent}"
+
+
 @dataclasses.dataclass(frozen=True)
 class Measurement:
     """One measurement: a function of `keras_freq.evaluate` with its options, each ``key=value``."""
@@ -38,7 +47,7 @@ class Measurement:
         import yaml
 
         pairs = [option.partition("=") for option in self.options]
-        return {name: yaml.safe_load(text) for name, _, text in pairs}
+        return {name: yaml.safe_load(_POWER.sub(_as_yaml, text)) for name, _, text in pairs}
 
     def __post_init__(self):
         import yaml

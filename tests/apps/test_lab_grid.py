@@ -187,6 +187,14 @@ def test_two_names_of_one_thing_are_refused(here, capsys, words, names):
     assert f"Received: {names}, which are the same" in capsys.readouterr().err
 
 
+def test_numbers_of_options_may_be_powers_of_ten():
+    from apps.lab.grid_settings import Measurement
+
+    options = ("a=1e-3", "b=[1E5, 2.5e-2, 1.0e+1, 3]", "c=a1e-3", "d=1e-3x")
+    found = Measurement("measured", "band_accuracy", options).values
+    assert found == {"a": 0.001, "b": [1e5, 0.025, 10.0, 3], "c": "a1e-3", "d": "1e-3x"}
+
+
 def test_a_network_of_the_package_is_another_than_one_that_is_trained(monkeypatch):
     images = Images("set", ("a", "b"), *2 * [(np.zeros((4, 8, 8, 3), "uint8"), np.arange(4) % 2)])
     config = load_config(Grid, CONFIG, TINY)
