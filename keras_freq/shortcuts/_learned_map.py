@@ -93,7 +93,7 @@ def learned_map(
         smoothing: Deviation, in bins, of the Gaussian by which the slopes of neighboring frequencies, and the
             logarithms of their power at the start, are averaged; 0: each pair alone. Where there are more
             pairs than the images can tell apart, masks of each pair alone fit the images at hand and no
-            others: with few images of a large size, 1 to 3.
+            others. At 112 pixels 2, with a `learning_rate` of .03, did better on other images than 0 and .1.
         temperatures: `T` at the first and at the last step, above 0.
         start: Scores at the beginning: `"power"`, half the logarithm of the mean power of the class's images,
             standardized; `"noise"`, Gaussian of deviation .01.
