@@ -31,8 +31,8 @@ class APRSingle(RandomFrequencyLayer):
     `x1 = a(x)` for a random operation `a`, always. With `probability`, `x2 = b(x1)` for another one, and the
     result has the amplitude of the one and the phase of the other, each way with chance 1/2; else it is `x1`.
     Operations and strengths are drawn for each image on its own, and everything happens on the device, inside
-    the compiled step. On a processor, where nothing is compiled, only the operations that were drawn are
-    computed, several times faster; so they are in `keras_freq.data.Augmented`.
+    the compiled step. On processors only the operations that were drawn are computed, compiled (but by
+    TensorFlow with `jit_compile=True`) or not; so they are in `keras_freq.data.Augmented`.
 
     The operations are defined on 256 levels, so the result is on 256 levels too. An image that the layer is
     not `applied` to stays as it is.

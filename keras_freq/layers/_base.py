@@ -107,7 +107,7 @@ class RandomFrequencyLayer(FrequencyLayer):
     # Of floats. A layer whose strengths depend on it takes it as an argument, and refuses what lies beyond.
     value_range: tuple[float, float] = UNIT
     checks_range = False
-    # By NumPy only what was drawn is computed, which is several times faster than the tensors of a processor.
+    # Where nothing is compiled, NumPy is several times as fast as the tensors of a processor.
     skips_what_is_not_drawn = False
     # Options that are values of pixels, of floats as of bytes on `value_range`.
     pixel_options: tuple[str, ...] = ()

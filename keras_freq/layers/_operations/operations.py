@@ -3,11 +3,13 @@ own."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
 
 from keras_freq._core.checks import check_choice, check_number, show
+from keras_freq.layers._apply_where import apply_by_group, can_be_grouped
 from keras_freq.layers._operations import tone
 from keras_freq.layers._operations.drawn import apply_drawn
 from keras_freq.layers._operations.warp import affine, make_matrix
@@ -82,6 +84,8 @@ def apply_operations(
     operations = tuple(operations)
     if isinstance(levels, np.ndarray):
         return apply_drawn(levels, choice, strength, sign, operations)
+    if can_be_grouped(levels):
+        return _apply_by_group(levels, choice, strength, sign, operations)
     # One of the two is the identity for every image, so their order is free. Curves last: XLA repeats what it
     # fuses into a gather for each pixel read, and the affine map reads four pixels for one.
     curve = _make_curve(levels, choice, strength, operations) if set(operations) & set(tone.NAMES) else None
@@ -110,6 +114,30 @@ def apply_random_operation(levels: Array, draws: Array, *, operations: Sequence[
     return apply_operations(levels, choice, strength, sign, operations)
 
 
+def _apply_by_group(levels, choice, strength, sign, operations):
+    """Of each image only the operation that was drawn: one group for the affine maps, one for each tone."""
+    xp = library_of(levels)
+    curves = [name for name in tone.NAMES if name in operations]
+    group = xp.zeros_like(xp.cast(choice, "int32"))
+    for index, name in enumerate(operations):
+        if name in curves:
+            group = group + (1 + curves.index(name)) * xp.cast(choice == float(index), "int32")
+
+    def move(levels, choice, strength, sign):
+        return affine(levels, make_matrix(levels, choice, strength, sign, operations))
+
+    functions = [move, *(functools.partial(_bend, name) for name in curves)]
+    return apply_by_group(group, functions, levels, choice, strength, sign)
+
+
+def _bend(name, levels, choice, strength, sign):
+    xp = library_of(levels)
+    if name == "equalize":
+        return tone.apply_curve(levels, tone.equalize(tone.grid_like(levels), tone.histogram(levels)))
+    low, high = (reduce(levels, axis=(1, 2), keepdims=True) for reduce in (xp.min, xp.max))
+    return tone.bend(name, levels, xp.reshape(strength, (-1, 1, 1, 1)), low, high)
+
+
 def _make_curve(levels, choice, strength, operations):
     """Tone curves `(batch, channels, 256)`, the identity where the operation is no tone curve."""
     xp = library_of(levels)
@@ -121,14 +149,10 @@ def _make_curve(levels, choice, strength, operations):
     grid = tone.grid_like(levels)
     curve = grid + xp.zeros_like(low)
     for index, name in enumerate(operations):
-        if name == "posterize":
-            curved = tone.posterize(curve, 4 - xp.floor(0.4 * strength))
-        elif name == "solarize":
-            curved = tone.solarize(curve, 256 - xp.floor(25.6 * strength))
-        elif name == "autocontrast":
-            curved = tone.autocontrast(grid, low, high)
-        elif name == "equalize":
+        if name == "equalize":
             curved = tone.equalize(grid, tone.histogram(levels))
+        elif name in tone.NAMES:
+            curved = tone.bend(name, grid, strength, low, high)
         else:
             continue
         # Exactly one choice matches, so later curves never build on earlier ones.

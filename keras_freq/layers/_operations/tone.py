@@ -35,7 +35,7 @@ def apply_curve(levels: Array, curve: Array) -> Array:
 
 def _whole_quotient(numerator: Array, denominator: Array) -> Array:
     """Whole part of a quotient of whole numbers."""
-    # The half keeps rounding away from the steps: XLA divides by multiplying.
+    # The half keeps rounding away from the steps: XLA divides by multiplying, TensorFlow does by constants.
     return library_of(numerator).floor((numerator + 0.5) / denominator)
 
 
@@ -43,11 +43,20 @@ def grid_like(like: Array) -> Array:
     return library_of(like).constant(np.arange(LEVELS, dtype="float32"), like)
 
 
+def bend(name: str, levels: Array, strength: Array, low: Array, high: Array) -> Array:
+    """The tone operations that need no counts, of strengths 0 to 10 and each plane's extremes."""
+    floor = library_of(levels).floor
+    if name == "posterize":
+        return posterize(levels, 4 - floor(0.4 * strength))
+    if name == "solarize":
+        return solarize(levels, 256 - floor(25.6 * strength))
+    return autocontrast(levels, low, high)
+
+
 def posterize(grid: Array, bits: Array) -> Array:
     """Keep the highest `bits` bits."""
-    xp = library_of(grid)
     step = 2.0 ** (8 - bits)
-    return xp.floor(grid / step) * step
+    return _whole_quotient(grid, step) * step
 
 
 def solarize(grid: Array, threshold: Array) -> Array:
