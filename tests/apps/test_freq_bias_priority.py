@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -169,3 +170,17 @@ def test_densities_of_one_real_set(here):
     words = ["sets=[hars]", "training.epochs=1", "training.schedule=constant", "output=out"]
     running.finish("freq_bias", "densities", "densities.yaml", *words)
     assert "Hypothesis" not in (here / "out" / "summary.md").read_text()
+
+
+@pytest.mark.once
+def test_on_all_images_it_is_the_recipe_of_the_reference_network():
+    from apps.freq_bias.config import Priority
+    from apps.lab.config import load_config
+    from apps.lab.recipe import recipe
+    from apps.lab.references import REFERENCES
+    from apps.references.config import References
+
+    configs = Path(__file__).parents[2] / "configs"
+    common = load_config(References, configs / "references" / "cifar10.yaml").training
+    ours = load_config(Priority, configs / "freq_bias" / "priority.reference.yaml").training
+    assert recipe(ours) == recipe(REFERENCES["small_resnet"].recipe(common))
