@@ -285,6 +285,11 @@ class Corrupt:
         check_least("seed", self.seed, 0)
         check_all("severities", self.severities, 1, 5)
         check_least("image_size", self.image_size, 1)
+        if self.data.fallback is not None:
+            raise ValueError(
+                "`data.fallback` must be null here: copies are of the set that is named. "
+                f"Received: data.fallback={self.data.fallback}"
+            )
         if self.jpeg is not None and not 0 <= self.jpeg <= 95:
             raise ValueError(f"`jpeg` must be null or from 0 to 95. Received: jpeg={self.jpeg}")
         if not self.corruptions or len(set(self.corruptions)) < len(self.corruptions):

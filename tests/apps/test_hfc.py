@@ -108,6 +108,9 @@ def test_chance_is_that_of_the_classes(shared_store, monkeypatch, name, rng):
     words = ["data.name=four.npz", f"store={shared_store}", "output=out"]
     running.finish("hfc", name, f"{name}.yaml", *words)
     assert set(drawn) == {0.25}
+    lines = Path("out/summary.md").read_text("utf-8").splitlines()
+    claims = [line for line in lines if line.startswith("| ") and "| --- |" not in line]
+    assert len(set(claims)) == len(claims)
 
 
 @pytest.mark.slow

@@ -62,7 +62,10 @@ WRONG = {
         "epochs={apr_p: 0}": "`epochs.apr_p` must be at least 1",
         "rates={fgsm: 1}": f"`rates` {SOME} standard",
     },
-    "apr/corrupt": {"corruptions=[]": "`corruptions` must hold names"},
+    "apr/corrupt": {
+        "corruptions=[]": "`corruptions` must hold names",
+        "data.fallback=cifar10_mini": "`data.fallback` must be null here: copies are",
+    },
     "apr/imagenet": {
         "training.crop.size=16": "`training.crop.size` must be at least 32. Received: training.crop.size=16",
         "training.crop.size=200": "`training.crop.size` must be 224, the size of the images of "
