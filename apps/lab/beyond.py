@@ -18,7 +18,7 @@ from apps.lab.evidence import (
     paired,
     spread,
 )
-from apps.lab.measures import samples
+from apps.lab.measures import samples, was_shown
 from apps.lab.outcomes import Outcomes
 from apps.lab.statistics import Difference
 
@@ -60,8 +60,8 @@ def table(networks: Networks) -> list[list[str]]:
     for row, by_seed in networks.items():
         cells = []
         for name in named:
-            rates = [samples([one], name).rate for one in by_seed.values()]
-            cells.append(number(float(np.mean(rates))) + spread(rates))
+            rates = [samples([one], name).rate for one in by_seed.values() if was_shown(one, name)]
+            cells.append(number(float(np.mean(rates))) + spread(rates) if rates else "-")
         lines.append([name_row(row), str(len(by_seed)), *cells])
     return lines
 

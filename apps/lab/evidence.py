@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 
 from apps.lab.errors import RunError
-from apps.lab.measures import samples
+from apps.lab.measures import samples, was_shown
 from apps.lab.outcomes import Outcomes, read_outcomes
 from apps.lab.references import REFERENCES
 from apps.lab.statistics import Difference, compare, holm, verdict
@@ -96,8 +96,9 @@ def compare_rates(networks: Networks, claim: Mapping[str, Any]) -> Difference | 
     """
     pairs = paired(networks, claim)
     names = (claim.get("first_measure", claim["measure"]), claim["measure"])
-    shown = [name.removeprefix("accuracy ") for name in names if name.startswith("accuracy ")]
-    if pairs is None or any(name not in one.right for row in pairs for one in row for name in shown):
+    if pairs is None or not all(
+        was_shown(one, name) for row, name in zip(pairs, names, strict=True) for one in row
+    ):
         return None
     return compare(*(samples(row, name) for row, name in zip(pairs, names, strict=True)))
 

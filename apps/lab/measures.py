@@ -9,6 +9,9 @@ import numpy as np
 from apps.lab.outcomes import Outcomes
 from apps.lab.statistics import Samples
 
+# What the conditions of a measure begin with.
+BEGINS = {"C-bar error": "bar ", "adapted error": "adapted "}
+
 
 def measure(outcomes: Outcomes, name: str) -> tuple[np.ndarray, np.ndarray]:
     """What is counted, and among what, one number an image each.
@@ -26,9 +29,8 @@ def measure(outcomes: Outcomes, name: str) -> tuple[np.ndarray, np.ndarray]:
         wanted = "corrupted " + ("" if name == "corruption error" else f"{name.removeprefix('error ')} ")
         found = [~bits for condition, bits in right.items() if condition.startswith(wanted)]
         above = np.mean(found, axis=0)
-    elif name in ("C-bar error", "adapted error"):
-        begin = "bar " if name == "C-bar error" else "adapted "
-        found = [~bits for condition, bits in right.items() if condition.startswith(begin)]
+    elif name in BEGINS:
+        found = [~bits for condition, bits in right.items() if condition.startswith(BEGINS[name])]
         above = np.mean(found, axis=0)
     elif name.startswith("low bias "):
         seen, low, high = (
@@ -48,6 +50,13 @@ def measure(outcomes: Outcomes, name: str) -> tuple[np.ndarray, np.ndarray]:
             f"accuracy CONDITION, follows phase, follows amplitude or low bias RADIUS. Received: {name}"
         )
     return above, np.ones_like(above)
+
+
+def was_shown(outcomes: Outcomes, name: str) -> bool:
+    """Whether a network has seen what the measure is of; the statistics of the batch not all networks have."""
+    if name.startswith("accuracy "):
+        return name.removeprefix("accuracy ") in outcomes.right
+    return name not in BEGINS or any(condition.startswith(BEGINS[name]) for condition in outcomes.right)
 
 
 def corruptions(outcomes: Outcomes) -> tuple[str, ...]:

@@ -84,13 +84,14 @@ def _look(
     copies: tuple[str, str],
 ) -> tuple[Outcomes, kf.evaluate.CriticalBandResult]:
     labels = data[1]
+    normalized = _normalizes(model)
     common = run.result(
         f"{label}/corruptions",
         kf.evaluate.corruption_error,
         model,
         copies[0],
         severities=(config.severity,),
-        adapt=True,
+        adapt=normalized,
         keep_predictions=True,
     )
     other = run.result(
@@ -131,7 +132,7 @@ def _look(
     assert other.predictions is not None
     assert conflict.pairs is not None
     classes = {"clean": conflict.pairs.whole_predictions, **masked}
-    for kind in ("corrupted", "adapted"):
+    for kind in ("corrupted", "adapted") if normalized else ("corrupted",):
         for name, (found,) in zip(common.corruptions, common.predictions[kind], strict=True):
             classes[f"{kind} {name} {config.severity}"] = found
     for name, several in zip(other.corruptions, other.predictions["corrupted"], strict=True):
@@ -145,6 +146,16 @@ def _look(
     predicted["conflict high"] = conflict.pairs.high_labels.astype("uint8")
     note = {"labels": digest_of_labels(labels), "channel": describe_channel(channel)}
     return Outcomes({name: found == labels for name, found in classes.items()}, predicted, note), channel
+
+
+def _normalizes(model: keras.Model) -> bool:
+    """Whether there are statistics of a batch to take."""
+    return any(
+        _normalizes(layer)
+        if isinstance(layer, keras.Model)
+        else isinstance(layer, keras.layers.BatchNormalization)
+        for layer in model.layers
+    )
 
 
 def describe_channel(channel: kf.evaluate.CriticalBandResult) -> dict[str, Any]:

@@ -68,6 +68,22 @@ def test_rates_are_those_of_the_bits(networks):
 
 
 @pytest.mark.once
+def test_a_network_without_batch_normalization_has_none_of_its_statistics(networks):
+    for name in ("fog", "contrast"):
+        networks["apr_sp"][0].right.pop(f"adapted {name} 3")
+    head, _, apr_sp, *_ = beyond.table(networks)
+    place = head.index("the same, statistics of the batch")
+    assert apr_sp[0] == evidence.name_row("apr_sp")
+    assert "(" not in apr_sp[place]  # of the other seed alone
+    lines = {line[1]: line for line in evidence.claims(networks, beyond.CLAIMS, differ=beyond.differ)}
+    assert lines["They lower it after APR-SP too"][-1].startswith("not testable here")
+    for name in ("fog", "contrast"):
+        networks["apr_sp"][1].right.pop(f"adapted {name} 3")
+    rows = {row[0]: row for row in beyond.table(networks)}
+    assert rows[evidence.name_row("apr_sp")][place] == "-"
+
+
+@pytest.mark.once
 def test_masks_stand_side_by_side(networks):
     head, standard, *_ = beyond.masks(networks)
     assert head == ["trained with", "20%", "5%"]
