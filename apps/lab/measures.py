@@ -53,7 +53,7 @@ def measure(outcomes: Outcomes, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def was_shown(outcomes: Outcomes, name: str) -> bool:
-    """Whether a network has seen what the measure is of; the statistics of the batch not all networks have."""
+    """Whether a network has seen what the measure is of; not all have statistics of the batch."""
     if name.startswith("accuracy "):
         return name.removeprefix("accuracy ") in outcomes.right
     return name not in BEGINS or any(condition.startswith(BEGINS[name]) for condition in outcomes.right)
