@@ -65,11 +65,12 @@ def _list_networks(folder: Path) -> None:
 def _show_evidence(words: list[str]) -> None:
     if words not in ([], ["--write"]):
         raise RunError(f"the command is python -m apps.lab evidence [--write]. Received: {' '.join(words)}")
-    from apps.lab import beyond, evidence
+    from apps.lab import beyond, evidence, shortcuts
 
     parts = {
         (evidence.BEGIN, evidence.END): evidence.render(evidence.read_networks()),
         beyond.MARKS: beyond.render(evidence.read_networks(beyond.OUTCOMES)),
+        shortcuts.MARKS: shortcuts.render(evidence.read_networks(shortcuts.KEPT)),
     }
     print("\n".join(parts.values()), end="")
     if words:

@@ -6,6 +6,7 @@ from apps.references import config
 EXPERIMENTS = {
     "train": Experiment(config.References, "apps.references.training:train"),
     "beyond": Experiment(config.Beyond, "apps.references.beyond:beyond"),
+    "shortcuts": Experiment(config.Shortcuts, "apps.references.shortcuts:shortcuts"),
     "look": Experiment(config.Look, "apps.references.sending:look"),
 }
 

@@ -15,7 +15,7 @@ from apps.lab.beyond import render
 from apps.lab.images import as_floats, load_images
 from apps.lab.outcomes import Outcomes, digest_of_labels, write_outcomes
 from apps.lab.references import REFERENCES
-from apps.references.config import Beyond
+from apps.references.config import Beyond, Shortcuts
 from apps.references.masking import masked_classes
 
 Data = tuple[np.ndarray, np.ndarray]
@@ -29,7 +29,7 @@ def beyond(run: Run, config: Beyond) -> None:
     copies = _corrupt(run, config, data)
     networks: dict[str, dict[int, Outcomes]] = {}
     channels: dict[str, list[kf.evaluate.CriticalBandResult]] = {}
-    for row, seed, model in _open(config):
+    for row, seed, model in open_networks(config):
         label = f"{row}-seed{seed}"
         outcomes, channel = _look(run, config, label, model, search, data, copies)
         networks.setdefault(row, {})[seed] = outcomes
@@ -43,7 +43,7 @@ def beyond(run: Run, config: Beyond) -> None:
     run.summary("Beyond the papers", [], notes=text)
 
 
-def _open(config: Beyond) -> Iterator[tuple[str, int, keras.Model]]:
+def open_networks(config: Beyond | Shortcuts) -> Iterator[tuple[str, int, keras.Model]]:
     """The networks whose weights are here."""
     folder = {} if config.networks is None else {"folder": config.networks}
     known = [one for one in kf.models.references(**folder) if one.name.startswith(f"{config.data.name}/")]

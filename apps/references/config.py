@@ -122,3 +122,44 @@ class Beyond:
         check_between("severity", self.severity, 1, 5)
         check_between("contrast", self.contrast, 0.01, 1)
         check_between("criterion", self.criterion, 0.01, 0.99)
+
+
+@dataclasses.dataclass(frozen=True)
+class Shortcuts:
+    """What the reference networks keep of each class under few frequencies, beside how they err.
+
+    On the first `images` test images, under maps of a `share` of the frequencies for each class, DC in all of
+    them: learned on the first `search_images` training images (`specificity`, `steps`, `images_per_step`,
+    `learning_rate` and `smoothing` as in `keras_freq.shortcuts.learned_map`), of the class's power, and a
+    disk. `networks`, `rows`, `seeds` and `folder` as in `Beyond`; `outcomes`: the folder of what is known of
+    the errors of the networks.
+    """
+
+    seed: int = 0
+    output: str | None = None
+    data: Data = dataclasses.field(default_factory=Data)
+    rows: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    images: int = 1000
+    search_images: int = 1000
+    share: float = 0.05
+    specificity: float = 1.0
+    steps: int = 60
+    images_per_step: int = 32
+    learning_rate: float = 0.1
+    smoothing: float = 0.0
+    networks: str | None = None
+    outcomes: str = "apps/references/networks/outcomes"
+    folder: str | None = None
+
+    def __post_init__(self):
+        check_least("seed", self.seed, 0)
+        for name in ("images", "search_images", "steps", "images_per_step"):
+            check_least(name, getattr(self, name), 1)
+        check_all("seeds", self.seeds or (0,), 0)
+        if self.rows:
+            check_names("rows", self.rows, tuple(REFERENCES))
+        check_between("share", self.share, 1e-6, 1)
+        check_least("specificity", self.specificity, 0)
+        check_least("learning_rate", self.learning_rate, 1e-9)
+        check_least("smoothing", self.smoothing, 0)

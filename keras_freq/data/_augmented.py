@@ -23,8 +23,8 @@ class Augmented(OrderedBatches):
     """Batches of a feed, augmented by NumPy in worker processes while the device trains.
 
     What the layer does inside a model it does here before it, and only the operations that were drawn are
-    computed; the device is left to the network. Use it instead of the layer in the model, where the processor
-    has cores to spare, or is the device. With equal numbers both are equal to one level of 256, but in about
+    computed; the device is left to the network. Use it instead of the layer in the model where the processor
+    has cores to spare beside an accelerator; on processors alone the layer costs no more. With equal numbers both are equal to one level of 256, but in about
     one image of 1000 of `APRSingle` and `AugMix`, where an operation spreads a level that another one rounded
     otherwise.
 

@@ -72,6 +72,14 @@ def test_a_network_is_trained_looked_at_and_kept(here, capsys):
     assert set(shown.predicted) == {"conflict 4", "conflict low", "conflict high"}
     assert len(shown.note["channel"]["drawn"]["bandwidth"]) == 1000
     running.refuse("of the rows and seeds asked", "references", "beyond", config_beyond, *words, "seeds=[3]")
+    # Under few frequencies: a class keeps what its own mask keeps.
+    words = ["data.name=cifar10_mini", "images=12", "search_images=20", "steps=2", "networks=kept"]
+    words += ["outcomes=kept/outcomes", "folder=few"]
+    assert running.call("references", "shortcuts", CONFIGS / "references" / "shortcuts.yaml", *words) == 0
+    few = evidence.read_outcomes(here / "few" / "cifar10_mini-standard-0.npz")
+    assert few.rate("clean") == outcomes.rate("clean")
+    assert set(few.right) == {"clean", "kept learned", "kept power", "kept disk"}
+    assert all(found.max() <= 9 for found in few.predicted.values())
     # Without weights the record stays, and says how to train.
     assert running.call("references", "train", config, "rows=[standard]", *SMALL, "weights=false") == 0
     (known,) = (one for one in references(folder=here / "kept") if "mini" in one.name)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_freq as kf
-from apps.lab import beyond, evidence
+from apps.lab import beyond, evidence, shortcuts
 from apps.lab.__main__ import command
 from keras_freq.models._references import PACKAGE
 
@@ -40,8 +40,10 @@ def test_the_page_says_what_the_outcomes_say(capsys):
     assert evidence.read_readme() == text, "python -m apps.lab evidence --write"
     other = beyond.render(evidence.read_networks(beyond.OUTCOMES))
     assert evidence.read_readme(marks=beyond.MARKS) == other, "python -m apps.lab evidence --write"
+    last = shortcuts.render(evidence.read_networks(shortcuts.KEPT))
+    assert evidence.read_readme(marks=shortcuts.MARKS) == last, "python -m apps.lab evidence --write"
     assert command(["evidence"]) == 0
-    assert capsys.readouterr().out == f"{text}\n{other}"
+    assert capsys.readouterr().out == f"{text}\n{other}\n{last}"
 
 
 @pytest.mark.once
