@@ -24,9 +24,9 @@ class Augmented(OrderedBatches):
 
     What the layer does inside a model it does here before it, and only the operations that were drawn are
     computed; the device is left to the network. Use it instead of the layer in the model where the processor
-    has cores to spare beside an accelerator; on processors alone the layer costs no more. With equal numbers both are equal to one level of 256, but in about
-    one image of 1000 of `APRSingle` and `AugMix`, where an operation spreads a level that another one rounded
-    otherwise.
+    has cores to spare beside an accelerator; on processors alone the layer costs no more. With equal numbers
+    both are equal to one level of 256, but in about one image of 1000 of `APRSingle` and `AugMix`, where an
+    operation spreads a level that another one rounded otherwise.
 
     The numbers of an image are drawn from `default_rng([seed, epoch, i, k])`, with `i` its place in the data
     set (batch and place in it, where the feed is no `ArrayBatches`) and `k` that of the layer: neither the
