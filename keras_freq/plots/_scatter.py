@@ -50,7 +50,9 @@ def scatter(
             f"Received: {'an empty mapping' if isinstance(groups, Mapping) else type(groups).__name__}"
         )
     points = {str(label): _check_points(str(label), pair) for label, pair in groups.items()}
-    figure = Figure(figsize=(8.2, 5.0))
+    # Beside the axes as many labels fit below each other as the figure is high.
+    columns = -(-len(points) // 14)
+    figure = Figure(figsize=(5.4 + 2.8 * columns, 5.0))
     axis = figure.subplots()
     palette = colors()
     for number, (label, (x, y)) in enumerate(points.items()):
@@ -72,7 +74,7 @@ def scatter(
     figure.suptitle(
         f"{ylabel[:1].upper()}{ylabel[1:]} by {xlabel}, {count} points" if title is None else title
     )
-    figure.legend(loc="outside right center")
+    figure.legend(loc="outside right center", ncols=columns)
     return figure
 
 

@@ -1,5 +1,7 @@
 """Points of networks: all are drawn, groups differ, wrong ones are refused."""
 
+import io
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,19 @@ def test_many_groups_differ_in_color_or_mark():
     }
     assert len(looks) == 20
     assert figure.get_suptitle() == "Many"
+
+
+@pytest.mark.parametrize("count", [1, 14, 30])
+def test_all_labels_lie_within_the_figure_and_beside_the_axes(count):
+    groups = {f"a way to train, number {k}": ([k], [k]) for k in range(count)}
+    figure = plots.scatter(groups, xlabel="x", ylabel="y")
+    figure.savefig(io.BytesIO())  # lays it out
+    labels, axis = figure.legends[0].get_window_extent(), figure.axes[0].get_window_extent()
+    assert axis.x1 <= labels.x0
+    assert axis.width > 0.3 * figure.bbox.width
+    assert labels.x1 <= figure.bbox.x1 + 1
+    assert labels.y0 >= 0
+    assert labels.y1 <= figure.bbox.y1
 
 
 @pytest.mark.parametrize(
